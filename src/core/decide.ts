@@ -1,0 +1,148 @@
+import type { Decision } from './decision.ts';
+import { type Draft, finish, issue, lookAtServices, newDraft, wakeWithin } from './draft.ts';
+import { type Candidates, decideEvacuating, decideInstances } from './evacuating.ts';
+import { answerHold } from './hold.ts';
+import { type HostName, hostOfNode } from './names.ts';
+import type { ClusterView, NodeView, Observation } from './observation.ts';
+import type { Policy } from './policy.ts';
+import { fencingProof, markIsFresh } from './proof.ts';
+import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
+import { decideReturning } from './returning.ts';
+
+/**
+ * What to do next, from what was observed alone: commands, what to look at, and a verdict in words for every
+ * node that is not in its normal state. Pure: no clock, no randomness, no state of its own.
+ */
+export function decide(observation: Observation, policy: Policy): Decision {
+  const draft = newDraft(observation, policy);
+  if (!observation.cluster.known) {
+    draft.gates.push(`the cluster can't be read, so nothing is done: ${observation.cluster.reason}`);
+    return finish(draft);
+  }
+  const cluster = observation.cluster.value;
+  if (!cluster.haveQuorum) {
+    draft.gates.push(
+      'this partition has no quorum, so nothing is done; it opens when a majority of the controllers is back',
+    );
+    return finish(draft);
+  }
+  lookAtServices(draft, policy.idleServicesMs);
+  const isDead = deadHosts(draft, cluster);
+  const candidates: Candidates[] = [];
+  for (const node of cluster.nodes) {
+    const ready = decideNode(draft, node, cluster, isDead);
+    if (ready) candidates.push(ready);
+  }
+  decideInstances(draft, candidates);
+  for (const node of cluster.nodes) {
+    answerHold(
+      draft,
+      node,
+      draft.verdicts.find((verdict) => verdict.node === node.name),
+    );
+  }
+  return finish(draft);
+}
+
+/** Hosts whose power is confirmed off at present: a fenced node that has not been released. */
+function deadHosts(draft: Draft, cluster: ClusterView): (host: HostName) => boolean {
+  const { observation } = draft;
+  const hosts = observation.services.known ? observation.services.value.map((service) => service.host) : [];
+  const dead = new Set<HostName>();
+  for (const node of cluster.nodes) {
+    if (node.incident === null || node.incident === 'unreadable') continue;
+    const recorded =
+      node.evacuation !== null &&
+      node.evacuation !== 'unreadable' &&
+      node.evacuation.incident === node.incident.id;
+    if (!recorded && !fencingProof(node, node.incident, cluster, draft.policy).proven) continue;
+    const host = hostOfNode(node.name, hosts, observation.domain);
+    if (host !== null) dead.add(host);
+  }
+  return (host) => dead.has(host);
+}
+
+function decideNode(
+  draft: Draft,
+  node: NodeView,
+  cluster: ClusterView,
+  isDead: (host: HostName) => boolean,
+): Candidates | null {
+  const { incident, evacuation } = node;
+  if (incident === 'unreadable' || evacuation === 'unreadable') {
+    const name = incident === 'unreadable' ? INCIDENT_ATTRIBUTE : EVACUATION_ATTRIBUTE;
+    blocked(
+      draft,
+      node,
+      `its attribute ${name} can't be read, so nothing is done for it; see its value with crm_attribute --node ${node.name} --name ${name} --query`,
+    );
+    return null;
+  }
+  if (incident === null) {
+    if (evacuation?.phase === 'returning') decideReturning(draft, node, evacuation);
+    else if (evacuation?.phase === 'evacuating') letGoByHand(draft, node, evacuation.incident);
+    else if (node.mark === 'yes') adoptMark(draft, node, cluster);
+    return null;
+  }
+  // Released, but the hold not taken away yet: the mark goes first, so that it can never stand alone.
+  if (evacuation?.phase === 'returning' && evacuation.incident === incident.id) {
+    if (node.mark === 'yes') issue(draft, { kind: 'clear-mark', node: node.name });
+    else issue(draft, { kind: 'delete-incident', node: node.name, incident: incident.id });
+    draft.verdicts.push({
+      node: node.name,
+      host: null,
+      incident: incident.id,
+      phase: 'releasing',
+      text: 'evacuation complete; letting the node go',
+      instances: [],
+    });
+    return null;
+  }
+  return decideEvacuating(draft, { node, incident, isDead });
+}
+
+function blocked(draft: Draft, node: NodeView, text: string): void {
+  draft.verdicts.push({ node: node.name, host: null, incident: null, phase: 'blocked', text, instances: [] });
+}
+
+/** Somebody took the incident away: the node may start, so no more is asked for; what we told Nova is taken back when it is up. */
+function letGoByHand(draft: Draft, node: NodeView, incident: string): void {
+  const record = node.evacuation;
+  if (record === null || record === 'unreadable') return;
+  issue(draft, {
+    kind: 'write-evacuation',
+    node: node.name,
+    record: { ...record, phase: 'returning', releasedAt: draft.observation.novaNow },
+  });
+  draft.verdicts.push({
+    node: node.name,
+    host: null,
+    incident,
+    phase: 'releasing',
+    text: `somebody removed its ${INCIDENT_ATTRIBUTE}: no more is evacuated, the node is let go`,
+    instances: [],
+  });
+}
+
+/** A mark without an incident: a stock fence_compute, or somebody's hand. It counts only with a fencing. */
+function adoptMark(draft: Draft, node: NodeView, cluster: ClusterView): void {
+  const { observation, policy } = draft;
+  const fresh = markIsFresh(node, cluster, observation.now, policy);
+  if (fresh === true) {
+    const id = `mark-${observation.now.toString(36)}`;
+    issue(draft, {
+      kind: 'adopt-mark',
+      node: node.name,
+      incident: { id, at: observation.now - policy.markProofMs, by: 'mark', on: observation.owner },
+    });
+    blocked(draft, node, 'marked evacuate=yes without an incident; fenced just now, so it is taken for one');
+    return;
+  }
+  draft.history.add(node.name);
+  wakeWithin(draft, fresh === 'ask' && !cluster.history.has(node.name) ? 0 : policy.lookRetryMs);
+  blocked(
+    draft,
+    node,
+    'marked evacuate=yes, but the fencing history has no fencing of it in the last minutes: nothing is evacuated. Fence it (stonith_admin --reboot), or take the mark away (attrd_updater -p -n evacuate -D -N NODE)',
+  );
+}

@@ -1,0 +1,109 @@
+import type { Outcome } from './instance.ts';
+import type { HostName, NodeName, ServerId } from './names.ts';
+import type { CommandView } from './observation.ts';
+import type { Policy } from './policy.ts';
+import type { EvacuationRecord, IncidentRecord } from './records.ts';
+
+/** What is to be done. Each is idempotent or guarded by the observation; its key names it while it is under way. */
+export type Command =
+  | { readonly kind: 'adopt-mark'; readonly node: NodeName; readonly incident: IncidentRecord }
+  | { readonly kind: 'write-evacuation'; readonly node: NodeName; readonly record: EvacuationRecord }
+  | { readonly kind: 'delete-evacuation'; readonly node: NodeName; readonly incident: string }
+  | { readonly kind: 'delete-incident'; readonly node: NodeName; readonly incident: string }
+  | { readonly kind: 'clear-mark'; readonly node: NodeName }
+  | { readonly kind: 'answer-hold'; readonly node: NodeName; readonly answer: string }
+  | {
+      readonly kind: 'force-down';
+      readonly host: HostName;
+      readonly serviceId: string;
+      readonly forcedDown: boolean;
+      readonly disabledReason: string | null;
+    }
+  | { readonly kind: 'clear-forced-down'; readonly host: HostName; readonly serviceId: string }
+  | { readonly kind: 'enable'; readonly host: HostName; readonly serviceId: string }
+  | {
+      readonly kind: 'evacuate';
+      readonly host: HostName;
+      readonly server: ServerId;
+      readonly name: string;
+      readonly recordsBefore: number;
+    }
+  | { readonly kind: 'stop-server'; readonly host: HostName; readonly server: ServerId };
+
+/** The name under which a command's progress is kept: no second one with this key starts before the first has ended. */
+export function commandKey(command: Command): string {
+  switch (command.kind) {
+    case 'evacuate':
+    case 'stop-server':
+      return `${command.kind}:${command.server}`;
+    case 'force-down':
+    case 'clear-forced-down':
+    case 'enable':
+      return `${command.kind}:${command.host}`;
+    case 'adopt-mark':
+    case 'write-evacuation':
+    case 'delete-evacuation':
+    case 'delete-incident':
+    case 'clear-mark':
+    case 'answer-hold':
+      return `${command.kind}:${command.node}`;
+    default:
+      return command satisfies never;
+  }
+}
+
+/** How long a command that failed waits for its next try, ms. */
+export function commandPauseMs(view: CommandView, policy: Policy): number {
+  return Math.min(policy.slowMs, policy.commandRetryMs * 2 ** Math.min(view.failures - 1, 10));
+}
+
+/** What to look at in the next tick, on one host. */
+export interface HostLook {
+  /** What is remembered of the host belongs to this incident; another one begins afresh. */
+  readonly incident: string;
+  /** Read the evacuations that changed. */
+  readonly evacuations: boolean;
+  /** List what is on the host, completely (after the evacuations, in the same tick). */
+  readonly listing: boolean;
+  /** Read the servers that changed since this incident began. */
+  readonly changes: boolean;
+  readonly traits: boolean;
+  /** Nova's clock at the beginning of the incident; null before the first look. */
+  readonly since: number | null;
+}
+
+export interface Look {
+  /** The list of all compute services. */
+  readonly services: boolean;
+  readonly history: readonly NodeName[];
+  readonly hosts: ReadonlyMap<HostName, HostLook>;
+}
+
+export interface InstanceVerdict {
+  readonly id: ServerId;
+  readonly name: string;
+  readonly outcome: Outcome['kind'];
+  readonly to: HostName | null;
+  readonly attempts: number;
+  readonly text: string;
+}
+
+/** Why a node is where it is, in words; the log, the status and every tool print these. */
+export interface HostVerdict {
+  readonly node: NodeName;
+  readonly host: HostName | null;
+  readonly incident: string | null;
+  readonly phase: 'blocked' | 'evacuating' | 'releasing' | 'returning';
+  readonly text: string;
+  readonly instances: readonly InstanceVerdict[];
+}
+
+export interface Decision {
+  readonly commands: readonly Command[];
+  readonly verdicts: readonly HostVerdict[];
+  /** What holds everything up; empty when nothing does. */
+  readonly gates: readonly string[];
+  readonly look: Look;
+  /** The next tick is due after this time at the latest, ms; 0: at once. */
+  readonly wakeMs: number;
+}

@@ -1,0 +1,118 @@
+import {
+  type Command,
+  commandKey,
+  commandPauseMs,
+  type Decision,
+  type HostLook,
+  type HostVerdict,
+} from './decision.ts';
+import type { HostName, NodeName } from './names.ts';
+import type { Observation } from './observation.ts';
+import type { Policy } from './policy.ts';
+
+/** A decision while it is being made: the rules add to it, nothing is taken back. */
+export interface Draft {
+  readonly observation: Observation;
+  readonly policy: Policy;
+  readonly commands: Command[];
+  readonly verdicts: HostVerdict[];
+  readonly gates: string[];
+  readonly looks: Map<HostName, HostLook>;
+  readonly history: Set<NodeName>;
+  services: boolean;
+  wakeMs: number;
+}
+
+/** The longest pause between two ticks, ms: how soon a change in the cluster is seen that nothing announces. */
+export const IDLE_TICK_MS = 500;
+
+export function newDraft(observation: Observation, policy: Policy): Draft {
+  return {
+    observation,
+    policy,
+    commands: [],
+    verdicts: [],
+    gates: [],
+    looks: new Map(),
+    history: new Set(),
+    services: false,
+    wakeMs: IDLE_TICK_MS,
+  };
+}
+
+export function finish(draft: Draft): Decision {
+  return {
+    commands: draft.commands,
+    verdicts: draft.verdicts,
+    gates: draft.gates,
+    look: { services: draft.services, history: [...draft.history], hosts: draft.looks },
+    wakeMs: draft.wakeMs,
+  };
+}
+
+/** The next tick is due in `ms` at the latest. */
+export function wakeWithin(draft: Draft, ms: number): void {
+  draft.wakeMs = Math.max(0, Math.min(draft.wakeMs, ms));
+}
+
+/**
+ * Adds a command, unless the same one is under way or has failed so recently that it has to wait.
+ * Gives why it is held up (the last failure in words), or null.
+ */
+export function issue(draft: Draft, command: Command): string | null {
+  const before = draft.observation.commands.get(commandKey(command));
+  if (before?.state === 'pending') return null;
+  if (before?.state === 'done' && before.at >= draft.observation.begunAt) {
+    // It ended while we were looking: whether it is still needed is for the next look to say.
+    wakeWithin(draft, 0);
+    return null;
+  }
+  if (before?.state === 'failed') {
+    const waitMs = before.at + commandPauseMs(before, draft.policy) - draft.observation.mono;
+    if (waitMs > 0) {
+      wakeWithin(draft, waitMs);
+      return before.message;
+    }
+  }
+  draft.commands.push(command);
+  return before?.state === 'failed' ? before.message : null;
+}
+
+/** The last failure of a command, or null. */
+export function failureOf(draft: Draft, key: string): string | null {
+  const view = draft.observation.commands.get(key);
+  return view?.state === 'failed' ? view.message : null;
+}
+
+/** Asks for a look at a host in the next tick, which is then due at once. */
+export function lookAt(
+  draft: Draft,
+  host: HostName,
+  look: Partial<HostLook> & Pick<HostLook, 'incident' | 'since'>,
+): void {
+  const view = draft.observation.hosts.get(host);
+  // After a look that failed the next one waits: an API that is down is not helped by questions.
+  if (view?.trouble && view.incident === look.incident) {
+    const waitMs = view.lookedAt + draft.policy.lookRetryMs - draft.observation.mono;
+    if (waitMs > 0) {
+      wakeWithin(draft, waitMs);
+      return;
+    }
+  }
+  draft.looks.set(host, { evacuations: false, listing: false, changes: false, traits: false, ...look });
+  wakeWithin(draft, 0);
+}
+
+/** Asks for the list of services if the last one is older than `maxAgeMs`, waiting a little after a failure. */
+export function lookAtServices(draft: Draft, maxAgeMs: number): void {
+  const { observation, policy } = draft;
+  const ageMs =
+    observation.servicesAt < 0 ? Number.POSITIVE_INFINITY : observation.mono - observation.servicesAt;
+  const limitMs = observation.services.known ? maxAgeMs : policy.lookRetryMs;
+  if (ageMs >= limitMs) {
+    draft.services = true;
+    wakeWithin(draft, 0);
+  } else {
+    wakeWithin(draft, limitMs - ageMs);
+  }
+}

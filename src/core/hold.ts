@@ -1,0 +1,37 @@
+import type { HostVerdict } from './decision.ts';
+import { type Draft, issue } from './draft.ts';
+import type { NodeView } from './observation.ts';
+import {
+  EVACUATION_ATTRIBUTE,
+  formatHoldAnswer,
+  type HoldAnswer,
+  INCIDENT_ATTRIBUTE,
+  isHoldToken,
+} from './records.ts';
+
+/** The longest reason that goes into the answer's attribute, characters. */
+const MAX_REASON_LENGTH = 200;
+
+/**
+ * Answers a boot that asks to be let go. It needs the cluster only, never Nova: a node without an incident must
+ * come up while the cloud's APIs are still down.
+ */
+export function answerHold(draft: Draft, node: NodeView, verdict: HostVerdict | undefined): void {
+  const token = node.holdToken;
+  if (token === null || !isHoldToken(token) || node.online !== true) return;
+  const answer = formatHoldAnswer(token, mayGo(node, verdict));
+  if (node.holdAnswer !== answer) issue(draft, { kind: 'answer-hold', node: node.name, answer });
+}
+
+function mayGo(node: NodeView, verdict: HostVerdict | undefined): HoldAnswer {
+  const hold = (reason: string): HoldAnswer => ({
+    released: false,
+    reason: reason.slice(0, MAX_REASON_LENGTH),
+  });
+  if (node.incident === 'unreadable') return hold(`the attribute ${INCIDENT_ATTRIBUTE} can't be read`);
+  if (node.evacuation === 'unreadable') return hold(`the attribute ${EVACUATION_ATTRIBUTE} can't be read`);
+  if (node.incident !== null) return hold(verdict?.text ?? 'its evacuation has not begun');
+  if (node.mark === 'yes') return hold('it is marked evacuate=yes');
+  if (node.evacuation?.phase === 'evacuating') return hold(verdict?.text ?? 'its evacuation is not over');
+  return { released: true };
+}

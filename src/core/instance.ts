@@ -1,0 +1,220 @@
+import type { HostName, ServerId } from './names.ts';
+import type { EvacuationView, RequestView, ServerView } from './observation.ts';
+import { hasSucceeded, isLive } from './pace.ts';
+import type { Policy } from './policy.ts';
+
+/** Where an instance stands. `moved`, `cannot`, `failed` and `gone` are ends; the host waits for all others. */
+export type Outcome =
+  | { readonly kind: 'moved'; readonly to: HostName }
+  | { readonly kind: 'cannot'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'gone'; readonly reason: string }
+  /** May be asked for now. */
+  | { readonly kind: 'ready' }
+  /** Has to wait for a time or an answer; the reason says for which. */
+  | { readonly kind: 'waiting'; readonly reason: string }
+  /** Asked for without an answer: it may well be under way. */
+  | { readonly kind: 'unanswered'; readonly reason: string }
+  | { readonly kind: 'moving'; readonly to: HostName | null }
+  /** Over by its record, but not seen so yet: the server has to be looked at. */
+  | { readonly kind: 'verifying'; readonly reason: string }
+  /** Arrived, but runs though it was stopped: to be stopped again. */
+  | { readonly kind: 'restoring'; readonly to: HostName };
+
+export interface InstanceFacts {
+  readonly server: ServerView;
+  readonly source: HostName;
+  /** All known evacuations of this instance from this host, oldest first; earlier incidents' included. */
+  readonly evacuations: readonly EvacuationView[];
+  /** Nova's clock at the beginning of this incident, epoch ms: attempts are counted from here. */
+  readonly since: number;
+  readonly request: RequestView | null;
+  /** It was stopped when its host died. */
+  readonly wasStopped: boolean;
+  /** We have stopped it again already; whoever starts it now means it. */
+  readonly stopSent: boolean;
+  readonly mono: number;
+  readonly novaNow: number;
+  /** Before this `mono` no request is sent: a predecessor's last ones may still take effect. */
+  readonly quietUntil: number;
+  /** `mono` of the last look at the evacuations of the host; an answer is settled only by a later look. */
+  readonly followedAt: number;
+  /** Whether this host's power is confirmed off at present, so that nothing on it goes on. */
+  readonly isDead: (host: HostName) => boolean;
+}
+
+/**
+ * Why Nova would not evacuate an instance in this vm_state, or null when it would.
+ * `nova/compute/api.py` evacuate: check_instance_state(vm_state=[ACTIVE, STOPPED, ERROR]).
+ */
+export function whyNotEvacuable(vmState: string): string | null {
+  switch (vmState) {
+    case 'active':
+    case 'stopped':
+    case 'error':
+      return null;
+    case 'paused':
+    case 'suspended':
+    case 'rescued':
+    case 'resized':
+    case 'building':
+      return `Nova does not evacuate an instance that is ${vmState}; it stays on its host and comes back with it`;
+    case 'shelved':
+      return 'it is shelved: nothing of it runs here; unshelve it to have it elsewhere';
+    default:
+      return `its vm_state is ${vmState}, which Nova does not evacuate`;
+  }
+}
+
+const IS_GONE: ReadonlySet<string> = new Set(['deleted', 'soft-delete', 'shelved_offloaded']);
+
+/** Live evacuations that can still do something: not those whose destination is dead, nor those long overtaken by a successful one. */
+export function liveEvacuations(facts: InstanceFacts, policy: Policy): readonly EvacuationView[] {
+  const success = facts.evacuations.filter(hasSucceeded).at(-1);
+  return facts.evacuations.filter((e) => {
+    if (!isLive(e)) return false;
+    if (e.dest !== null && facts.isDead(e.dest)) return false;
+    const overtaken = success !== undefined && success.id > e.id;
+    return !(overtaken && facts.novaNow - e.updatedAt >= policy.overtakenMs);
+  });
+}
+
+/** Attempts that ended without success: Nova's `error` and `failed`, and those whose destination died under them. */
+export function failedAttempts(facts: InstanceFacts): readonly EvacuationView[] {
+  return ofThisIncident(facts).filter(
+    (e) => !hasSucceeded(e) && (!isLive(e) || (e.dest !== null && facts.isDead(e.dest))),
+  );
+}
+
+function ofThisIncident(facts: InstanceFacts): readonly EvacuationView[] {
+  return facts.evacuations.filter((e) => e.createdAt >= facts.since);
+}
+
+/**
+ * Where one instance of a dead host stands, from what was seen of it.
+ *
+ * An evacuation is only `ready` when no other one of this instance can be under way: Nova stopped checking that
+ * in Zed (`nova/compute/api.py` evacuate, task_state=None), and two at once make the guest run twice.
+ */
+export function judge(facts: InstanceFacts, policy: Policy): Outcome {
+  const { server } = facts;
+  const live = liveEvacuations(facts, policy);
+  const moving = live.at(-1);
+  if (server.deleted) return { kind: 'gone', reason: 'it was deleted' };
+  if (moving) return { kind: 'moving', to: moving.dest };
+  return server.host === facts.source ? judgeAtHome(facts, policy) : judgeAway(facts);
+}
+
+function judgeAway(facts: InstanceFacts): Outcome {
+  const { server } = facts;
+  if (server.host === null || IS_GONE.has(server.vmState)) {
+    return { kind: 'gone', reason: `it is ${server.vmState} and on no host` };
+  }
+  if (server.taskState !== null)
+    return { kind: 'verifying', reason: `${server.taskState} on ${server.host}` };
+  if (server.vmState === 'error') {
+    return {
+      kind: 'failed',
+      reason: `it is on ${server.host}, but in ERROR${server.fault ? `: ${server.fault}` : ''}`,
+    };
+  }
+  // A failed attempt leaves ERROR, and from ERROR Nova starts the guest whatever it was before
+  // (nova/compute/manager.py _do_rebuild_instance, orig_vm_state).
+  const startedByNova = facts.wasStopped && server.vmState === 'active' && failedAttempts(facts).length > 0;
+  return startedByNova && !facts.stopSent
+    ? { kind: 'restoring', to: server.host }
+    : { kind: 'moved', to: server.host };
+}
+
+function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
+  const { server, request, mono } = facts;
+  if (
+    IS_GONE.has(server.vmState) ||
+    server.taskState === 'deleting' ||
+    server.taskState === 'soft-deleting'
+  ) {
+    return { kind: 'gone', reason: 'it is being deleted' };
+  }
+  const last = ofThisIncident(facts).at(-1);
+  if (last && hasSucceeded(last)) {
+    return {
+      kind: 'verifying',
+      reason: `Nova says ${last.status}; to be seen on ${last.dest ?? 'its new host'}`,
+    };
+  }
+  const why = whyNotEvacuable(server.vmState);
+  if (why !== null) return { kind: 'cannot', reason: why };
+
+  const failures = failedAttempts(facts);
+  const fault = server.fault ? `: ${server.fault}` : '';
+  if (failures.length >= policy.maxAttempts) {
+    return { kind: 'failed', reason: `${failures.length} evacuations failed${fault}` };
+  }
+  if (request !== null) {
+    const wait = judgeRequest(request, facts, policy);
+    if (wait !== null) return wait;
+  }
+  if (mono < facts.quietUntil) {
+    return { kind: 'waiting', reason: 'a request of the evacuator before this one may still be under way' };
+  }
+  if (server.taskState !== null && mono - server.taskSince < policy.taskSettleMs) {
+    return {
+      kind: 'waiting',
+      reason: `its task_state is ${server.taskState}; waiting whether somebody goes on with it`,
+    };
+  }
+  const failed = failures.at(-1);
+  if (failed) {
+    const pauseMs = policy.retryDelayMs * 2 ** (failures.length - 1);
+    if (facts.novaNow - failed.updatedAt < pauseMs) {
+      return {
+        kind: 'waiting',
+        reason: `attempt ${failures.length} of ${policy.maxAttempts} failed${fault}; again after ${pauseMs / 1000} s`,
+      };
+    }
+  }
+  return { kind: 'ready' };
+}
+
+/** What our own request means while no evacuation of it is to be seen; null when it stands in nobody's way. */
+function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy): Outcome | null {
+  switch (request.state) {
+    case 'pending':
+      return { kind: 'moving', to: null };
+    case 'refused':
+      if (request.refusals >= policy.maxRefusals)
+        return { kind: 'failed', reason: `Nova refused it ${request.refusals} times: ${request.message}` };
+      return facts.mono - request.at < policy.retryDelayMs
+        ? { kind: 'waiting', reason: `Nova refused it: ${request.message}` }
+        : null;
+    case 'unsent':
+      return facts.mono - request.at < policy.lookRetryMs
+        ? { kind: 'waiting', reason: `Nova could not be reached: ${request.message}` }
+        : null;
+    case 'accepted':
+    case 'unknown': {
+      // A request that has got its record is judged by the record; one newer than the last look has none yet.
+      if (hasRecord(facts, request)) return null;
+      const settled = facts.followedAt - request.at >= policy.requestSettleMs;
+      if (settled) return null;
+      return request.state === 'accepted'
+        ? { kind: 'moving', to: null }
+        : {
+            kind: 'unanswered',
+            reason: `no answer to the request (${request.message}); waiting whether Nova took it`,
+          };
+    }
+    default:
+      return request.state satisfies never;
+  }
+}
+
+/** Whether an evacuation that the request made has been seen: more records than there were when it was sent. */
+function hasRecord(facts: InstanceFacts, request: RequestView): boolean {
+  return facts.evacuations.length > request.recordsBefore;
+}
+
+/** A server's id as it stands in the record's list of stopped instances. */
+export function shortId(id: ServerId): string {
+  return id.replaceAll('-', '').slice(0, 8);
+}

@@ -1,0 +1,34 @@
+/** A node as Pacemaker names it (`crm_node -l`). Never to be mixed with a {@link HostName}. */
+export type NodeName = string & { readonly __brand: 'NodeName' };
+/** A compute host as Nova names it (`OS-EXT-SRV-ATTR:host`, `os-services` host). */
+export type HostName = string & { readonly __brand: 'HostName' };
+/** The UUID of a server. */
+export type ServerId = string & { readonly __brand: 'ServerId' };
+
+export const nodeName = (text: string): NodeName => text as NodeName;
+export const hostName = (text: string): HostName => text as HostName;
+export const serverId = (text: string): ServerId => text as ServerId;
+
+/**
+ * The Nova host that a Pacemaker node is, or null when none or more than one fits.
+ *
+ * A name matches exactly, or, with `domain` set (the stock parameter for clusters that use short names
+ * while Nova uses FQDNs), as `NODE.domain`. Nothing is guessed: a wrong pair would evacuate a living host.
+ */
+export function hostOfNode(
+  node: NodeName,
+  hosts: readonly HostName[],
+  domain: string | null,
+): HostName | null {
+  const wanted = new Set<string>([node]);
+  if (domain !== null) wanted.add(`${node}.${domain}`);
+  const fits = hosts.filter((host) => wanted.has(host));
+  return fits.length === 1 ? (fits[0] ?? null) : null;
+}
+
+const NODE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/;
+
+/** Whether text can be a node's name at all (what Pacemaker and DNS allow; no white space, quotes or leading dash). */
+export function isNodeName(text: string): boolean {
+  return NODE_NAME.test(text);
+}

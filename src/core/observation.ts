@@ -1,0 +1,152 @@
+import type { HostName, NodeName, ServerId } from './names.ts';
+import type { EvacuationRecord, IncidentRecord } from './records.ts';
+
+/** Something that could not be read. Unknown is neither down nor failed. */
+export interface Unknown {
+  readonly known: false;
+  readonly reason: string;
+}
+export type Maybe<T> = { readonly known: true; readonly value: T } | Unknown;
+
+export const known = <T>(value: T): Maybe<T> => ({ known: true, value });
+export const unknown = (reason: string): Unknown => ({ known: false, reason });
+
+/** A record in the cluster: as read, or there but not readable (then nothing is done and a person is told). */
+export type Stored<T> = T | 'unreadable' | null;
+
+export interface NodeView {
+  readonly name: NodeName;
+  readonly kind: 'cluster' | 'remote';
+  /** null: the cluster's status does not say. */
+  readonly online: boolean | null;
+  readonly incident: Stored<IncidentRecord>;
+  readonly evacuation: Stored<EvacuationRecord>;
+  /** The attribute `evacuate`. */
+  readonly mark: string | null;
+  /** The token of a boot that asks to be let go. */
+  readonly holdToken: string | null;
+  /** What the node was answered last, as it stands in the attribute. */
+  readonly holdAnswer: string | null;
+  /** Whether every level that contains fence_compute confirms the power off by another device before it. */
+  readonly powerFencedFirst: boolean;
+}
+
+export interface FencingEvent {
+  readonly action: string;
+  readonly status: 'success' | 'failed' | 'pending';
+  readonly completedAt: number | null;
+}
+
+export interface ClusterView {
+  readonly haveQuorum: boolean;
+  readonly nodes: readonly NodeView[];
+  /** The fencing history of the nodes that were asked for. */
+  readonly history: ReadonlyMap<NodeName, Maybe<readonly FencingEvent[]>>;
+}
+
+export interface ServiceView {
+  readonly id: string;
+  readonly host: HostName;
+  readonly state: 'up' | 'down';
+  readonly status: 'enabled' | 'disabled';
+  readonly disabledReason: string | null;
+  readonly forcedDown: boolean;
+  /** Nova's clock, epoch ms; null when it never reported. */
+  readonly updatedAt: number | null;
+}
+
+export interface ServerView {
+  readonly id: ServerId;
+  readonly name: string;
+  /** null: on no host (shelved and offloaded, never scheduled, deleted). */
+  readonly host: HostName | null;
+  readonly vmState: string;
+  readonly taskState: string | null;
+  readonly fault: string | null;
+  readonly deleted: boolean;
+  /** `mono` of the look in which this task_state was first seen without a break. */
+  readonly taskSince: number;
+}
+
+export interface EvacuationView {
+  readonly id: number;
+  readonly server: ServerId;
+  readonly source: HostName;
+  readonly dest: HostName | null;
+  readonly status: string;
+  /** Nova's clock, epoch ms. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** Nova's side of one host, as far as it has been looked at. */
+export interface HostView {
+  readonly host: HostName;
+  /** The incident for which it was looked at. */
+  readonly incident: string;
+  /** Evacuations from this host in the last day, oldest first. */
+  readonly evacuations: readonly EvacuationView[];
+  /** Servers that were on this host since the incident, each as last seen. */
+  readonly servers: readonly ServerView[];
+  /** Why the last look at it failed; null when it did not. */
+  readonly trouble: string | null;
+  /** `mono` of the last look, answered or not; -1: none. */
+  readonly lookedAt: number;
+  /** `mono` of the first answered look of this process; -1: none. */
+  readonly firstLookAt: number;
+  /** `mono` of the last complete listing of the servers on this host that was made after a look at its evacuations in the same tick; -1: none. */
+  readonly listedAt: number;
+  /** `mono` of the last look at the evacuations, and at the servers that changed; -1: none. */
+  readonly followedAt: number;
+  readonly changedAt: number;
+  /** Nova's clock at the last look, epoch ms. */
+  readonly novaNow: number;
+  /** Traits of the host's resource provider; unknown until asked. */
+  readonly traits: Maybe<readonly string[]>;
+  readonly traitsAt: number;
+}
+
+/** What became of a request to evacuate that this process sent. */
+export interface RequestView {
+  readonly state: 'pending' | 'accepted' | 'unknown' | 'refused' | 'unsent';
+  /** `mono` of the answer (of the request, while pending). */
+  readonly at: number;
+  readonly message: string;
+  /** Evacuation records of this instance that had been seen when it was sent. */
+  readonly recordsBefore: number;
+  /** Refusals in a row. */
+  readonly refusals: number;
+}
+
+/** What became of any other command, by its key. */
+export interface CommandView {
+  readonly state: 'pending' | 'failed' | 'done';
+  readonly at: number;
+  readonly failures: number;
+  readonly message: string;
+}
+
+/** All that a decision rests on. The same observation gives the same decision. */
+export interface Observation {
+  /** The controller's clock, epoch ms: only to be compared with what controllers wrote. */
+  readonly now: number;
+  /** A clock that only goes forward, ms: for every wait. */
+  readonly mono: number;
+  /** `mono` when this observation began: what was done later may not be in it. */
+  readonly begunAt: number;
+  /** NODE:START of this process. */
+  readonly owner: string;
+  /** `mono` at which this process began. */
+  readonly ownerSince: number;
+  readonly cluster: Maybe<ClusterView>;
+  /** All compute hosts that Nova names, from the last full list of services. */
+  readonly services: Maybe<readonly ServiceView[]>;
+  /** `mono` of that list; -1: none. */
+  readonly servicesAt: number;
+  readonly novaNow: number;
+  readonly hosts: ReadonlyMap<HostName, HostView>;
+  readonly requests: ReadonlyMap<ServerId, RequestView>;
+  readonly commands: ReadonlyMap<string, CommandView>;
+  /** The parameter `domain`; null when not set. */
+  readonly domain: string | null;
+}

@@ -1,0 +1,72 @@
+import type { ClusterView, NodeView } from './observation.ts';
+import type { Policy } from './policy.ts';
+import type { IncidentRecord } from './records.ts';
+
+/** Whether the power of a node is confirmed off in this incident. */
+export type Proof =
+  | { readonly proven: true; readonly fencedAt: number }
+  /** The fencing history has to be read first. */
+  | { readonly proven: false; readonly ask: true; readonly reason: string }
+  | { readonly proven: false; readonly ask: false; readonly reason: string };
+
+const POWERS_OFF: ReadonlySet<string> = new Set(['off', 'reboot']);
+
+/**
+ * The proof that a node was fenced in this incident, from Pacemaker's fencing history.
+ *
+ * A success that ended after the incident was written is proof. So is a fencing that is still under way, if it
+ * was the fencer that called fence_compute: it calls a level's second device only after the first has
+ * confirmed the power off, all `off` before any `on` (Pacemaker `daemons/fenced/fenced_remote.c`, reboot
+ * remapped to off and on in a topology level). Both count only where a power device stands before
+ * fence_compute in the level: fence_compute alone records, it turns nothing off.
+ */
+export function fencingProof(
+  node: NodeView,
+  incident: IncidentRecord,
+  cluster: ClusterView,
+  policy: Policy,
+): Proof {
+  if (!node.powerFencedFirst) {
+    return {
+      proven: false,
+      ask: false,
+      reason:
+        'the fencing topology has no power device before fence_compute for this node, so its fencing proves nothing; configure a level DEVICE,fence-nova',
+    };
+  }
+  const history = cluster.history.get(node.name);
+  if (history === undefined) return { proven: false, ask: true, reason: 'reading the fencing history' };
+  if (!history.known)
+    return { proven: false, ask: true, reason: `the fencing history can't be read: ${history.reason}` };
+  const events = history.value.filter((event) => POWERS_OFF.has(event.action));
+  const ended = events.filter(
+    (e) => e.status === 'success' && (e.completedAt ?? 0) >= incident.at - policy.historySkewMs,
+  );
+  const success = ended.at(0);
+  if (success) return { proven: true, fencedAt: Math.max(success.completedAt ?? 0, incident.at) };
+  if (incident.by === 'fencer' && events.some((event) => event.status === 'pending')) {
+    return { proven: true, fencedAt: incident.at };
+  }
+  return {
+    proven: false,
+    ask: true,
+    reason: `no successful fencing since the incident began; fence the node (stonith_admin --reboot ${node.name}), or see why the cluster could not`,
+  };
+}
+
+/** Whether a bare mark (no incident: a stock fence_compute set it) may be taken for an incident: a fencing of the node is under way or just over. */
+export function markIsFresh(
+  node: NodeView,
+  cluster: ClusterView,
+  now: number,
+  policy: Policy,
+): boolean | 'ask' {
+  const history = cluster.history.get(node.name);
+  if (!history?.known) return 'ask';
+  return history.value.some(
+    (event) =>
+      POWERS_OFF.has(event.action) &&
+      (event.status === 'pending' ||
+        (event.status === 'success' && now - (event.completedAt ?? 0) <= policy.markProofMs)),
+  );
+}

@@ -1,0 +1,173 @@
+/**
+ * What the project keeps in the cluster: node attributes and the records inside them.
+ *
+ * The durable ones are permanent node attributes (`crm_attribute --lifetime forever`): they survive the
+ * erasure of a remote node's transient attributes at loss and at rejoin (`attrd_peer_remove`,
+ * Pacemaker `daemons/attrd/attrd_corosync.c`) and the restart of all controllers.
+ */
+
+/** The mark that everyone knows (stock fence_compute and NovaEvacuate): `yes` while a host is to be evacuated, then `no`. Private, transient. */
+export const EVACUATE_ATTRIBUTE = 'evacuate';
+/** The durable incident, written by fence_compute. While it is defined a location rule keeps the compute chain off the node. */
+export const INCIDENT_ATTRIBUTE = 'instance-ha-incident';
+/** The evacuator's own durable record of an incident, from the first look at Nova until the host is enabled again. */
+export const EVACUATION_ATTRIBUTE = 'instance-ha-evacuation';
+/** Set by nova-compute-wait: "this boot asks to be let go". Private, transient. */
+export const HOLD_ATTRIBUTE = 'instance-ha-hold';
+/** The evacuator's answer: `released TOKEN`, or `held TOKEN REASON`. Private, transient. */
+export const RELEASE_ATTRIBUTE = 'instance-ha-release';
+
+/** The durable incident. `at` is the epoch in ms on the clock of the controller that wrote it. */
+export interface IncidentRecord {
+  readonly id: string;
+  readonly at: number;
+  /** `fencer`: called by Pacemaker's fencer as a device of a level. `operator`: called by hand. `mark`: adopted from a bare `evacuate=yes`. */
+  readonly by: 'fencer' | 'operator' | 'mark';
+  /** The controller that wrote it. */
+  readonly on: string;
+}
+
+/** How the compute service stood before we touched it: what we did not do we do not undo. */
+export interface ServiceBefore {
+  readonly status: 'enabled' | 'disabled';
+  readonly forcedDown: boolean;
+}
+
+export interface EvacuationRecord {
+  /** The incident it belongs to; a new incident of the same node takes the record over. */
+  readonly incident: string;
+  readonly phase: 'evacuating' | 'returning';
+  /** When the power was confirmed off, epoch ms: the proof, kept because the fencing history lives in memory only. */
+  readonly fencedAt: number;
+  /** Nova's clock at the first look, epoch ms: evacuations since then are ours to follow. */
+  readonly since: number;
+  readonly before: ServiceBefore;
+  /** Who works on it: NODE:START, so that a successor knows that it took over. */
+  readonly owner: string;
+  /** The owner ended cleanly: no request of it can still be under way. */
+  readonly clean: boolean;
+  /** Nova's clock at the release, epoch ms; null while evacuating. */
+  readonly releasedAt: number | null;
+  /** Instances that were stopped when the host died, first 8 hex digits of the UUID: a failed attempt makes Nova forget it. */
+  readonly stopped: readonly string[];
+}
+
+/** Text of a record: `k=v` pairs with commas, no character that XML, a shell or attrd would change. */
+function format(pairs: Readonly<Record<string, string>>): string {
+  return Object.entries(pairs)
+    .map(([key, value]) => {
+      if (!/^[A-Za-z0-9_.:+-]*$/.test(value))
+        throw new Error(`record value of ${key} holds a forbidden character`);
+      return `${key}=${value}`;
+    })
+    .join(',');
+}
+
+function parse(text: string): Map<string, string> | null {
+  const pairs = new Map<string, string>();
+  for (const part of text.split(',')) {
+    const at = part.indexOf('=');
+    if (at < 1) return null;
+    pairs.set(part.slice(0, at), part.slice(at + 1));
+  }
+  return pairs.get('v') === '1' ? pairs : null;
+}
+
+const epoch = (text: string | undefined): number | null => {
+  if (text === undefined || text === '') return null;
+  const value = Date.parse(text);
+  return Number.isNaN(value) ? null : value;
+};
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** The value of {@link INCIDENT_ATTRIBUTE}. */
+export function formatIncident(record: IncidentRecord): string {
+  return format({ v: '1', id: record.id, at: iso(record.at), by: record.by, on: record.on });
+}
+
+/** The incident in an attribute's value, or null when it is none of ours: to be treated as a hold that a person has to look at. */
+export function parseIncident(text: string): IncidentRecord | null {
+  const pairs = parse(text);
+  const at = epoch(pairs?.get('at'));
+  const id = pairs?.get('id');
+  const by = pairs?.get('by');
+  if (!pairs || at === null || !id) return null;
+  if (by !== 'fencer' && by !== 'operator' && by !== 'mark') return null;
+  return { id, at, by, on: pairs.get('on') ?? '' };
+}
+
+/** The value of {@link EVACUATION_ATTRIBUTE}. */
+export function formatEvacuation(record: EvacuationRecord): string {
+  return format({
+    v: '1',
+    incident: record.incident,
+    phase: record.phase,
+    fenced: iso(record.fencedAt),
+    since: iso(record.since),
+    status: record.before.status,
+    forced: record.before.forcedDown ? 'yes' : 'no',
+    owner: record.owner,
+    clean: record.clean ? 'yes' : 'no',
+    released: record.releasedAt === null ? '' : iso(record.releasedAt),
+    stopped: record.stopped.join('+'),
+  });
+}
+
+/** The evacuator's record in an attribute's value, or null when it can't be read. */
+export function parseEvacuation(text: string): EvacuationRecord | null {
+  const pairs = parse(text);
+  if (!pairs) return null;
+  const incident = pairs.get('incident');
+  const phase = pairs.get('phase');
+  const fencedAt = epoch(pairs.get('fenced'));
+  const since = epoch(pairs.get('since'));
+  const status = pairs.get('status');
+  if (!incident || fencedAt === null || since === null) return null;
+  if (phase !== 'evacuating' && phase !== 'returning') return null;
+  if (status !== 'enabled' && status !== 'disabled') return null;
+  const stopped = pairs.get('stopped') ?? '';
+  return {
+    incident,
+    phase,
+    fencedAt,
+    since,
+    before: { status, forcedDown: pairs.get('forced') === 'yes' },
+    owner: pairs.get('owner') ?? '',
+    clean: pairs.get('clean') === 'yes',
+    releasedAt: epoch(pairs.get('released')),
+    stopped: stopped === '' ? [] : stopped.split('+'),
+  };
+}
+
+/** What a `disabled_reason` of ours begins with: only a service that carries it is enabled by us. */
+const MARKER = 'instance-ha: evacuation';
+
+/** The marker that we put into `disabled_reason` of the compute service of a host under evacuation. */
+export function disabledReason(incidentId: string): string {
+  return `${MARKER} (incident ${incidentId})`;
+}
+
+/** Whether a `disabled_reason` is ours. An operator who takes the host over writes a reason of their own, and we keep off. */
+export function isOurMarker(reason: string | null): boolean {
+  return reason?.startsWith(MARKER) ?? false;
+}
+
+/** The evacuator's answer to a boot that asks. The reason is for the operator, on one line. */
+export type HoldAnswer = { readonly released: true } | { readonly released: false; readonly reason: string };
+
+/** The value of {@link RELEASE_ATTRIBUTE}. */
+export function formatHoldAnswer(token: string, answer: HoldAnswer): string {
+  return answer.released ? `released ${token}` : `held ${token} ${answer.reason}`;
+}
+
+/** The answer that belongs to this boot's token, or null: an answer to another boot is no answer. */
+export function parseHoldAnswer(text: string, token: string): HoldAnswer | null {
+  if (text === `released ${token}`) return { released: true };
+  const prefix = `held ${token} `;
+  return text.startsWith(prefix) ? { released: false, reason: text.slice(prefix.length) } : null;
+}
+
+/** What a hold token may look like; anything else is not a request of nova-compute-wait. */
+export function isHoldToken(text: string): boolean {
+  return /^[A-Za-z0-9-]{8,80}$/.test(text);
+}

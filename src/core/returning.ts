@@ -1,0 +1,143 @@
+import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
+import { type HostName, hostOfNode } from './names.ts';
+import type { HostView, NodeView, ServiceView } from './observation.ts';
+import { type EvacuationRecord, isOurMarker } from './records.ts';
+
+/** The trait that keeps the scheduler off a disabled host (`nova/compute/manager.py` _update_compute_status trait handling). */
+const DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED';
+
+/** A report of the compute service this much newer than the release is one of a nova-compute that has started since, ms. */
+const REPORT_MARGIN_MS = 1_000;
+
+/**
+ * One step of a released node's way back: nova-compute starts while forced down → its records turn `completed`
+ * → forced_down cleared → up → enabled, if it was we who disabled it → schedulable → the record goes.
+ *
+ * Nova refuses to clear forced_down while a `done` record names the host as its source
+ * (`nova/api/openstack/compute/services.py` _check_for_evacuations), and a service enabled before it is up keeps
+ * the trait COMPUTE_STATUS_DISABLED until its next periodic task.
+ */
+export function decideReturning(draft: Draft, node: NodeView, record: EvacuationRecord): void {
+  const { observation, policy } = draft;
+  const say = (text: string, host: HostName | null): void => {
+    draft.verdicts.push({
+      node: node.name,
+      host,
+      incident: record.incident,
+      phase: 'returning',
+      text,
+      instances: [],
+    });
+  };
+  if (node.online !== true) {
+    lookAtServices(draft, policy.idleServicesMs);
+    say('released; waiting for the node to come back', null);
+    return;
+  }
+  const asked = node.holdAnswer?.startsWith('released ') ?? false;
+  lookAtServices(draft, observation.servicesAt < 0 ? 0 : asked ? policy.returnMs : policy.returnSlowMs);
+  if (!observation.services.known) {
+    say(`Nova can't be asked: ${observation.services.reason}`, null);
+    return;
+  }
+  const services = observation.services.value;
+  const host = hostOfNode(
+    node.name,
+    services.map((service) => service.host),
+    observation.domain,
+  );
+  const service = services.find((candidate) => candidate.host === host);
+  if (host === null || service === undefined) {
+    say(
+      finishRecord(
+        draft,
+        node,
+        record,
+        'Nova no longer has a compute host of this name; nothing to give back',
+      ),
+      null,
+    );
+    return;
+  }
+  const ourForce = !record.before.forcedDown;
+  if (ourForce && service.forcedDown) {
+    say(clearForcedDown(draft, node, record, service), host);
+  } else if (isOurMarker(service.disabledReason) && record.before.status === 'enabled') {
+    say(enable(draft, service), host);
+  } else if (service.status === 'enabled' && !service.forcedDown) {
+    say(confirmSchedulable(draft, node, record, service), host);
+  } else {
+    say(finishRecord(draft, node, record, 'back; the service stays as the operator set it'), host);
+  }
+}
+
+function clearForcedDown(
+  draft: Draft,
+  node: NodeView,
+  record: EvacuationRecord,
+  service: ServiceView,
+): string {
+  const { observation, policy } = draft;
+  const view = viewOf(draft, service.host, record);
+  const reported = (service.updatedAt ?? 0) > (record.releasedAt ?? 0) + REPORT_MARGIN_MS;
+  if (!reported) return 'released; waiting for nova-compute to start';
+  // A report newer than the last look at the records: they may have changed since.
+  if (view === null || view.followedAt < observation.servicesAt) {
+    const dueMs = view === null ? 0 : view.lookedAt + policy.returnMs - observation.mono;
+    if (dueMs <= 0)
+      lookAt(draft, service.host, { incident: record.incident, evacuations: true, since: record.since });
+    else wakeWithin(draft, dueMs);
+    if (view === null || view.followedAt < 0)
+      return 'nova-compute reports; looking at its evacuation records';
+  }
+  const waiting = view.evacuations.filter((evacuation) => evacuation.status === 'done').length;
+  if (waiting > 0) return `nova-compute reports; it has ${waiting} evacuation records still to complete`;
+  const why = issue(draft, { kind: 'clear-forced-down', host: service.host, serviceId: service.id });
+  return why ? `forced_down could not be cleared: ${why}` : `clearing forced_down of ${node.name}`;
+}
+
+function enable(draft: Draft, service: ServiceView): string {
+  if (service.state !== 'up') {
+    wakeWithin(draft, draft.policy.returnMs);
+    return 'waiting for the compute service to be up before it is enabled';
+  }
+  const why = issue(draft, { kind: 'enable', host: service.host, serviceId: service.id });
+  return why ? `the service could not be enabled: ${why}` : 'enabling the compute service';
+}
+
+function confirmSchedulable(
+  draft: Draft,
+  node: NodeView,
+  record: EvacuationRecord,
+  service: ServiceView,
+): string {
+  const { observation, policy } = draft;
+  if (service.state !== 'up') return 'enabled; waiting for the compute service to be up';
+  const view = viewOf(draft, service.host, record);
+  if (view !== null && view.traitsAt >= 0) {
+    if (!view.traits.known)
+      return finishRecord(
+        draft,
+        node,
+        record,
+        `back and enabled (Placement could not be asked: ${view.traits.reason})`,
+      );
+    if (!view.traits.value.includes(DISABLED_TRAIT))
+      return finishRecord(draft, node, record, 'back, enabled and schedulable');
+  }
+  const dueMs = view === null || view.traitsAt < 0 ? 0 : view.traitsAt + policy.returnMs - observation.mono;
+  if (dueMs <= 0)
+    lookAt(draft, service.host, { incident: record.incident, traits: true, since: record.since });
+  else wakeWithin(draft, dueMs);
+  return `enabled; waiting for Placement to drop ${DISABLED_TRAIT}`;
+}
+
+function viewOf(draft: Draft, host: HostName, record: EvacuationRecord): HostView | null {
+  const view = draft.observation.hosts.get(host);
+  return view?.incident === record.incident ? view : null;
+}
+
+function finishRecord(draft: Draft, node: NodeView, record: EvacuationRecord, text: string): string {
+  const why = issue(draft, { kind: 'delete-evacuation', node: node.name, incident: record.incident });
+  return why ? `${text}; the record can't be removed from the cluster: ${why}` : text;
+}

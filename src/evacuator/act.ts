@@ -1,0 +1,182 @@
+import { type Command, commandKey } from '../core/decision.ts';
+import {
+  EVACUATE_ATTRIBUTE,
+  EVACUATION_ATTRIBUTE,
+  formatEvacuation,
+  formatIncident,
+  INCIDENT_ATTRIBUTE,
+  RELEASE_ATTRIBUTE,
+} from '../core/records.ts';
+import { type Memory, rememberService } from './memory.ts';
+import type { Answer, Ports, ServiceChange } from './ports.ts';
+
+/** Acts that are under way, so that a clean stop can wait for them. */
+export interface Acts {
+  readonly running: Set<Promise<void>>;
+}
+
+export const newActs = (): Acts => ({ running: new Set() });
+
+/**
+ * Begins the commands of a decision and returns at once; how each ends goes into the memory and wakes the loop.
+ * What it means is decided later, from that and from what is then observed.
+ */
+export function act(ports: Ports, memory: Memory, acts: Acts, commands: readonly Command[]): void {
+  for (const command of commands) {
+    const run =
+      command.kind === 'evacuate' ? request(ports, memory, command) : perform(ports, memory, command);
+    const tracked = run.finally(() => {
+      acts.running.delete(tracked);
+      ports.clock.wake();
+    });
+    acts.running.add(tracked);
+  }
+}
+
+async function perform(
+  ports: Ports,
+  memory: Memory,
+  command: Exclude<Command, { kind: 'evacuate' }>,
+): Promise<void> {
+  const key = commandKey(command);
+  const failures = memory.commands.get(key)?.failures ?? 0;
+  memory.commands.set(key, { state: 'pending', at: ports.clock.mono(), failures, message: '' });
+  say(ports, command, 'info', describe(command));
+  const answer = await execute(ports, memory, command);
+  if (answer.ok) {
+    memory.commands.set(key, { state: 'done', at: ports.clock.mono(), failures: 0, message: '' });
+    return;
+  }
+  say(ports, command, 'warn', `${describe(command)}: ${answer.reason}`);
+  memory.commands.set(key, {
+    state: 'failed',
+    at: ports.clock.mono(),
+    failures: failures + 1,
+    message: answer.reason,
+  });
+}
+
+async function request(
+  ports: Ports,
+  memory: Memory,
+  command: Extract<Command, { kind: 'evacuate' }>,
+): Promise<void> {
+  const { server, recordsBefore } = command;
+  const refusals = memory.requests.get(server)?.refusals ?? 0;
+  const at = ports.clock.mono();
+  memory.requests.set(server, { state: 'pending', at, message: '', recordsBefore, refusals });
+  say(ports, command, 'info', `asking Nova to evacuate ${command.name}`);
+  const answer = await ports.cloud.evacuate(server);
+  const ended = { at: ports.clock.mono(), recordsBefore };
+  if (answer.ok) {
+    memory.requests.set(server, { ...ended, state: 'accepted', message: '', refusals: 0 });
+    return;
+  }
+  say(
+    ports,
+    command,
+    'warn',
+    `the request to evacuate ${command.name} was not answered as hoped: ${answer.reason}`,
+  );
+  const message = answer.reason;
+  switch (answer.effect) {
+    case 'refused':
+      memory.requests.set(server, { ...ended, state: 'refused', message, refusals: refusals + 1 });
+      return;
+    case 'none':
+      memory.requests.set(server, { ...ended, state: 'unsent', message, refusals });
+      return;
+    case 'unknown':
+      memory.requests.set(server, { ...ended, state: 'unknown', message, refusals });
+      return;
+    default:
+      answer.effect satisfies never;
+  }
+}
+
+async function execute(
+  ports: Ports,
+  memory: Memory,
+  command: Exclude<Command, { kind: 'evacuate' }>,
+): Promise<Answer<unknown>> {
+  const { cluster, cloud } = ports;
+  switch (command.kind) {
+    case 'adopt-mark':
+      return cluster.writePermanent(command.node, INCIDENT_ATTRIBUTE, formatIncident(command.incident));
+    case 'write-evacuation':
+      return cluster.writePermanent(command.node, EVACUATION_ATTRIBUTE, formatEvacuation(command.record));
+    case 'delete-evacuation':
+      return cluster.deletePermanent(command.node, EVACUATION_ATTRIBUTE, command.incident);
+    case 'delete-incident':
+      return cluster.deletePermanent(command.node, INCIDENT_ATTRIBUTE, command.incident);
+    case 'clear-mark':
+      return cluster.writeTransient(command.node, EVACUATE_ATTRIBUTE, 'no');
+    case 'answer-hold':
+      return cluster.writeTransient(command.node, RELEASE_ATTRIBUTE, command.answer);
+    case 'force-down':
+      return changeService(ports, memory, command.serviceId, {
+        ...(command.forcedDown ? { forcedDown: true } : {}),
+        ...(command.disabledReason === null
+          ? {}
+          : { status: 'disabled' as const, disabledReason: command.disabledReason }),
+      });
+    case 'clear-forced-down':
+      return changeService(ports, memory, command.serviceId, { forcedDown: false });
+    case 'enable':
+      return changeService(ports, memory, command.serviceId, { status: 'enabled' });
+    case 'stop-server':
+      return cloud.stopServer(command.server);
+    default:
+      return command satisfies never;
+  }
+}
+
+async function changeService(
+  ports: Ports,
+  memory: Memory,
+  serviceId: string,
+  change: ServiceChange,
+): Promise<Answer<unknown>> {
+  const answer = await ports.cloud.updateService(serviceId, change);
+  if (answer.ok) rememberService(memory, answer.value);
+  return answer;
+}
+
+function describe(command: Exclude<Command, { kind: 'evacuate' }>): string {
+  switch (command.kind) {
+    case 'adopt-mark':
+      return `taking the mark evacuate=yes for an incident of ${command.node}`;
+    case 'write-evacuation':
+      return command.record.phase === 'evacuating'
+        ? `writing down the evacuation of ${command.node}`
+        : `writing down the release of ${command.node}`;
+    case 'delete-evacuation':
+      return `${command.node} is back: closing its record`;
+    case 'delete-incident':
+      return `releasing ${command.node}: its compute chain may start`;
+    case 'clear-mark':
+      return `setting evacuate=no on ${command.node}`;
+    case 'answer-hold':
+      return `answering nova-compute-wait on ${command.node}: ${command.answer.replace(/^(released|held) \S+/, '$1')}`;
+    case 'force-down':
+      return `telling Nova that ${command.host} is down`;
+    case 'clear-forced-down':
+      return `clearing forced_down of ${command.host}`;
+    case 'enable':
+      return `enabling ${command.host}`;
+    case 'stop-server':
+      return 'stopping it again: it was stopped when its host died';
+    default:
+      return command satisfies never;
+  }
+}
+
+function say(ports: Ports, command: Command, level: 'info' | 'warn', msg: string): void {
+  ports.journal.event({
+    level,
+    msg,
+    ...('node' in command ? { node: command.node } : {}),
+    ...('host' in command ? { host: command.host } : {}),
+    ...('server' in command ? { server: command.server } : {}),
+  });
+}

@@ -1,0 +1,337 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_POLICY } from '../core/policy.ts';
+import {
+  EVACUATE_ATTRIBUTE,
+  EVACUATION_ATTRIBUTE,
+  INCIDENT_ATTRIBUTE,
+  parseEvacuation,
+  RELEASE_ATTRIBUTE,
+} from '../core/records.ts';
+import { createEvacuator, type Evacuator } from './loop.ts';
+import { type Fate, World } from './testing.ts';
+
+interface Process {
+  readonly evacuator: Evacuator;
+  readonly ended: Promise<void>;
+  kill(): void;
+}
+
+let started = 0;
+
+function start(world: World): Process {
+  const ports = world.ports();
+  const evacuator = createEvacuator(ports, {
+    owner: `controller-1:${++started}`,
+    policy: DEFAULT_POLICY,
+    domain: null,
+  });
+  return { evacuator, ended: evacuator.run(), kill: ports.kill };
+}
+
+/** Runs until `done` or the bound; gives whether it came. */
+async function until(world: World, limitMs: number, done: () => boolean): Promise<boolean> {
+  for (let passed = 0; passed < limitMs; passed += 250) {
+    if (done()) return true;
+    await world.clock.advance(250);
+  }
+  return done();
+}
+
+const isReleased = (world: World): boolean => world.attribute(INCIDENT_ATTRIBUTE) === undefined;
+const isOver = (world: World): boolean =>
+  isReleased(world) && world.attribute(EVACUATION_ATTRIBUTE) === undefined;
+
+/** The node boots and its nova-compute starts as soon as nothing holds it. */
+async function comeBack(world: World, limitMs = 120_000): Promise<boolean> {
+  world.rejoin();
+  if (!(await until(world, limitMs, () => world.startNovaCompute()))) return false;
+  const over = await until(world, limitMs, () => isOver(world));
+  if (!over) console.log(world.log.slice(-15).join('\n'), world.reports.at(-1));
+  return over;
+}
+
+describe('a host that dies', () => {
+  it('is evacuated, released, and enabled again when it is back', async () => {
+    const world = new World(12);
+    const process = start(world);
+    await world.clock.advance(5_000);
+    world.fence();
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.every((s) => s.host === 'compute-2' && s.vmState === 'active')).toBe(true);
+    expect(world.service(world.victimHost)).toMatchObject({ forcedDown: true, status: 'disabled' });
+    expect(world.transient.get(`${world.victim} ${EVACUATE_ATTRIBUTE}`)).toBe('no');
+    expect(await comeBack(world)).toBe(true);
+    expect(world.service(world.victimHost)).toMatchObject({
+      forcedDown: false,
+      status: 'enabled',
+      disabledReason: null,
+      state: 'up',
+    });
+    expect(world.posts).toBe(12);
+    expect(world.violations).toEqual([]);
+    process.evacuator.stop();
+    await world.clock.advance(1_000);
+    await process.ended;
+  });
+
+  it('gets its first evacuate request within a second and a half of the mark', async () => {
+    const world = new World(12);
+    start(world);
+    await world.clock.advance(5_000);
+    world.fence();
+    const marked = world.clock.time;
+    await until(world, 5_000, () => world.posts > 0);
+    expect(world.clock.time - marked).toBeLessThanOrEqual(1_500);
+  });
+
+  it('asks Nova no more than one and a half times an instance, the way back included', async () => {
+    const world = new World(50);
+    world.fate = () => ({ spawnMs: 4_000, end: 'done', answer: 'given' });
+    start(world);
+    await world.clock.advance(5_000);
+    world.gets = 0;
+    world.fence();
+    expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+    expect(await comeBack(world)).toBe(true);
+    expect(world.posts).toBe(50);
+    expect((world.gets + world.posts) / 50).toBeLessThanOrEqual(1.5);
+  });
+
+  it('is left alone without quorum, and without proof that its power is off', async () => {
+    for (const blind of ['quorum', 'topology', 'history'] as const) {
+      const world = new World(3);
+      start(world);
+      await world.clock.advance(2_000);
+      world.fence();
+      if (blind === 'quorum') world.quorum = false;
+      if (blind === 'topology') world.powerFencedFirst = false;
+      if (blind === 'history') world.neverFenced();
+      await world.clock.advance(30_000);
+      expect(world.posts, blind).toBe(0);
+      expect(world.service(world.victimHost).forcedDown, blind).toBe(false);
+      expect(world.log.join('\n'), blind).toMatch(/no quorum|no power device|no successful fencing/);
+    }
+  });
+
+  it('keeps what an operator had set: a disabled or forced down service is not enabled by us', async () => {
+    for (const set of [
+      { status: 'disabled', disabledReason: 'broken fan' },
+      { forcedDown: true, state: 'down' },
+    ] as const) {
+      const world = new World(2);
+      const before = { ...world.service(world.victimHost), ...set };
+      world.services.set(world.victimHost, before);
+      start(world);
+      world.fence();
+      expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+      expect(await comeBack(world)).toBe(true);
+      expect(world.service(world.victimHost)).toMatchObject({
+        status: before.status,
+        disabledReason: before.disabledReason,
+        forcedDown: before.forcedDown,
+      });
+    }
+  });
+
+  it('does not enable a service that an operator took over in the meantime', async () => {
+    const world = new World(2);
+    start(world);
+    world.fence();
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    world.services.set(world.victimHost, {
+      ...world.service(world.victimHost),
+      disabledReason: 'mine: do not touch',
+    });
+    expect(await comeBack(world)).toBe(true);
+    expect(world.service(world.victimHost)).toMatchObject({
+      status: 'disabled',
+      disabledReason: 'mine: do not touch',
+      forcedDown: false,
+    });
+  });
+});
+
+describe('instances', () => {
+  it('that cannot be moved are named and hold up neither the others nor the host', async () => {
+    const world = new World(4);
+    for (const [i, state] of ['paused', 'suspended', 'rescued', 'shelved'].entries())
+      world.addServer(10 + i, state);
+    const failing = world.addServer(20, 'active');
+    world.fate = (_, server) => ({
+      spawnMs: 1_000,
+      end: server === failing ? 'failed' : 'done',
+      answer: 'given',
+    });
+    start(world);
+    world.fence();
+    expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+    const told = world.log.join('\n');
+    for (const state of ['paused', 'suspended', 'rescued', 'shelved'])
+      expect(told).toMatch(new RegExp(`\\(cannot\\).*${state}`));
+    expect(told).toMatch(/vm-020 \(failed\): 3 evacuations failed: spawn failed/);
+    expect(world.evacuations.filter((e) => e.server === failing.id)).toHaveLength(3);
+    expect(world.servers.filter((s) => s.host === 'compute-2')).toHaveLength(4);
+  });
+
+  it('that were stopped stay stopped, also after a failed attempt has turned them into ERROR', async () => {
+    const world = new World(0);
+    const stopped = world.addServer(1, 'stopped');
+    const seen = new Set<string>();
+    world.fate = (n) => ({ spawnMs: 1_000, end: n === 0 ? 'error' : 'done', answer: 'given' });
+    start(world);
+    world.fence();
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    expect(stopped).toMatchObject({ host: 'compute-2', vmState: 'stopped' });
+    expect(seen.size).toBe(0);
+  });
+
+  it('whose request got no answer are adopted, not asked for twice', async () => {
+    const world = new World(6);
+    world.fate = () => ({ spawnMs: 25_000, end: 'done', answer: 'lost-after' });
+    start(world);
+    world.fence();
+    expect(await until(world, 180_000, () => isReleased(world))).toBe(true);
+    expect(world.posts).toBe(6);
+    expect(world.violations).toEqual([]);
+  });
+
+  it('whose request was lost on the way are asked for again, once it cannot take effect any more', async () => {
+    const world = new World(2);
+    world.fate = (n) => ({ spawnMs: 1_000, end: 'done', answer: n < 2 ? 'lost-before' : 'given' });
+    start(world);
+    world.fence();
+    expect(await until(world, 240_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.every((s) => s.host === 'compute-2')).toBe(true);
+  });
+
+  it('wait out an API that is away, without counting it as a refusal', async () => {
+    const world = new World(12);
+    start(world);
+    await world.clock.advance(3_000);
+    world.fence();
+    await until(world, 5_000, () => world.posts >= 4);
+    world.cloudDown = true;
+    await world.clock.advance(60_000);
+    world.cloudDown = false;
+    expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.every((s) => s.host === 'compute-2')).toBe(true);
+    expect(world.violations).toEqual([]);
+  });
+});
+
+describe('the evacuator itself', () => {
+  it('goes on where a clean stop left it, without waiting', async () => {
+    const world = new World(20);
+    const first = start(world);
+    world.fence();
+    await until(world, 10_000, () => world.posts >= 5);
+    first.evacuator.stop();
+    await world.clock.advance(2_000);
+    await first.ended;
+    expect(parseEvacuation(world.attribute(EVACUATION_ATTRIBUTE) ?? '')?.clean).toBe(true);
+    const second = start(world);
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    expect(world.posts).toBe(20);
+    expect(world.violations).toEqual([]);
+    second.evacuator.stop();
+  });
+
+  it('lets a node without an incident go even when Nova is away, and holds one with an incident', async () => {
+    const world = new World(1);
+    world.cloudDown = true;
+    start(world);
+    world.rejoin('boot-aaaa-0001');
+    await world.clock.advance(3_000);
+    expect(world.transient.get(`${world.victim} ${RELEASE_ATTRIBUTE}`)).toBe('released boot-aaaa-0001');
+    world.fence();
+    world.rejoin('boot-bbbb-0002');
+    await world.clock.advance(3_000);
+    expect(world.transient.get(`${world.victim} ${RELEASE_ATTRIBUTE}`)).toMatch(
+      /^held boot-bbbb-0002 .*Nova/,
+    );
+  });
+
+  it('keeps an incident that begins while the one before is being closed', async () => {
+    const world = new World(3);
+    start(world);
+    world.fence('first');
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    for (const server of world.servers)
+      Object.assign(server, { host: world.victimHost, updatedAt: world.nova() });
+    world.fence('second');
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.every((s) => s.host === 'compute-2')).toBe(true);
+    expect(await comeBack(world)).toBe(true);
+    expect(world.service(world.victimHost)).toMatchObject({ status: 'enabled', forcedDown: false });
+  });
+
+  it('neither doubles nor loses an instance, whatever happens', { timeout: 120_000 }, async () => {
+    const fate: fc.Arbitrary<Fate> = fc.record({
+      spawnMs: fc.integer({ min: 300, max: 40_000 }),
+      end: fc.constantFrom('done', 'done', 'done', 'failed', 'error'),
+      answer: fc.constantFrom('given', 'given', 'given', 'lost-after', 'lost-before', 'refused-connection'),
+    });
+    const fault = fc.record({
+      atMs: fc.integer({ min: 0, max: 60_000 }),
+      kind: fc.constantFrom('kill', 'stop', 'cloud', 'rejoin', 'fence'),
+      forMs: fc.integer({ min: 100, max: 30_000 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 14 }),
+        fc.array(fc.constantFrom('active', 'stopped', 'error', 'paused'), { maxLength: 6 }),
+        fc.array(fate, { minLength: 1, maxLength: 20 }),
+        fc.array(fault, { maxLength: 5 }),
+        async (count, states, fates, faults) => {
+          const world = new World(count);
+          for (const [i, state] of states.entries()) world.addServer(100 + i, state);
+          world.fate = (n, server) => {
+            const next = fates[n % fates.length] ?? fates[0];
+            if (next === undefined) throw new Error('no fate');
+            // Two bad turns an instance at the most, or the bounds would rightly give it up.
+            const bad = world.evacuations.filter((e) => e.server === server.id).length;
+            const answer = n < 12 ? next.answer : 'given';
+            return { ...next, answer, end: bad < 2 ? next.end : 'done' };
+          };
+          let process = start(world);
+          world.fence('only');
+          const begun = world.clock.time;
+          for (const { atMs, kind, forMs } of [...faults].sort((a, b) => a.atMs - b.atMs)) {
+            await world.clock.advance(Math.max(0, begun + atMs - world.clock.time));
+            if (kind === 'kill') {
+              process.kill();
+              await world.clock.advance(forMs);
+              process = start(world);
+            } else if (kind === 'stop') {
+              process.evacuator.stop();
+              await world.clock.advance(26_000);
+              process = start(world);
+            } else if (kind === 'cloud') {
+              world.cloudDown = true;
+              await world.clock.advance(forMs);
+              world.cloudDown = false;
+            } else if (kind === 'rejoin') {
+              world.rejoin();
+              world.startNovaCompute();
+            } else if (!isReleased(world)) {
+              world.fence(`again${world.clock.time}`);
+            }
+          }
+          expect(await until(world, 1_200_000, () => isReleased(world)), world.log.slice(-15).join('\n')).toBe(
+            true,
+          );
+          expect(world.violations).toEqual([]);
+          for (const server of world.servers) {
+            if (server.vmState === 'paused') expect(server.host).toBe('compute-1');
+            else expect(`${server.name} ${server.host}`).toBe(`${server.name} compute-2`);
+          }
+          expect(await comeBack(world), world.log.slice(-15).join('\n')).toBe(true);
+          expect(world.service(world.victimHost)).toMatchObject({ forcedDown: false, status: 'enabled' });
+          process.evacuator.stop();
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});

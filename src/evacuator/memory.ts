@@ -1,0 +1,141 @@
+import type { HostName, NodeName, ServerId } from '../core/names.ts';
+import type {
+  CommandView,
+  EvacuationView,
+  FencingEvent,
+  HostView,
+  Maybe,
+  RequestView,
+  ServerView,
+  ServiceView,
+} from '../core/observation.ts';
+import { known, unknown } from '../core/observation.ts';
+import type { SeenServer } from './ports.ts';
+
+/**
+ * What a running evacuator remembers between two ticks. All of it can be lost: the rules treat what is missing
+ * with more caution, and the next looks bring it back.
+ */
+export interface Memory {
+  readonly owner: string;
+  readonly ownerSince: number;
+  services: Maybe<readonly ServiceView[]>;
+  servicesAt: number;
+  novaNow: number;
+  readonly hosts: Map<HostName, HostMemory>;
+  readonly history: Map<NodeName, Maybe<readonly FencingEvent[]>>;
+  readonly requests: Map<ServerId, RequestView>;
+  readonly commands: Map<string, CommandView>;
+}
+
+/** What is remembered of a host while its incident lasts; the fields are those of {@link HostView}. */
+export interface HostMemory {
+  readonly host: HostName;
+  readonly incident: string;
+  readonly evacuations: Map<number, EvacuationView>;
+  readonly servers: Map<ServerId, ServerView>;
+  trouble: string | null;
+  firstLookAt: number;
+  lookedAt: number;
+  listedAt: number;
+  followedAt: number;
+  changedAt: number;
+  /** Nova's clock at the last look at the evacuations, and at the changed servers; null before the first. */
+  followedNova: number | null;
+  changedNova: number | null;
+  novaNow: number;
+  traits: Maybe<readonly string[]>;
+  traitsAt: number;
+}
+
+export function newMemory(owner: string, mono: number): Memory {
+  return {
+    owner,
+    ownerSince: mono,
+    services: unknown('not asked yet'),
+    servicesAt: -1,
+    novaNow: 0,
+    hosts: new Map(),
+    history: new Map(),
+    requests: new Map(),
+    commands: new Map(),
+  };
+}
+
+/** The memory of a host for this incident; what belonged to another one is forgotten. */
+export function hostMemory(memory: Memory, host: HostName, incident: string): HostMemory {
+  const held = memory.hosts.get(host);
+  if (held?.incident === incident) return held;
+  const fresh: HostMemory = {
+    host,
+    incident,
+    evacuations: new Map(),
+    servers: new Map(),
+    trouble: null,
+    firstLookAt: -1,
+    lookedAt: -1,
+    listedAt: -1,
+    followedAt: -1,
+    changedAt: -1,
+    followedNova: null,
+    changedNova: null,
+    novaNow: memory.novaNow,
+    traits: unknown('not asked yet'),
+    traitsAt: -1,
+  };
+  memory.hosts.set(host, fresh);
+  return fresh;
+}
+
+export function hostView(host: HostMemory): HostView {
+  return {
+    host: host.host,
+    incident: host.incident,
+    evacuations: [...host.evacuations.values()].sort((a, b) => a.createdAt - b.createdAt || a.id - b.id),
+    servers: [...host.servers.values()],
+    trouble: host.trouble,
+    firstLookAt: host.firstLookAt,
+    lookedAt: host.lookedAt,
+    listedAt: host.listedAt,
+    followedAt: host.followedAt,
+    changedAt: host.changedAt,
+    novaNow: host.novaNow,
+    traits: host.traits,
+    traitsAt: host.traitsAt,
+  };
+}
+
+/** Takes in a server as just seen; its task_state keeps the time since which it has stood. */
+export function rememberServer(host: HostMemory, seen: SeenServer, mono: number): void {
+  const before = host.servers.get(seen.id);
+  const taskSince = before !== undefined && before.taskState === seen.taskState ? before.taskSince : mono;
+  host.servers.set(seen.id, { ...seen, taskSince });
+}
+
+/** Takes in a service as Nova's answer to a change shows it. */
+export function rememberService(memory: Memory, service: ServiceView): void {
+  if (!memory.services.known) return;
+  memory.services = known(memory.services.value.map((held) => (held.id === service.id ? service : held)));
+}
+
+/** Forgets commands that ended before this look: it shows what they did. That a server was stopped again is kept with its host. */
+export function forgetDone(memory: Memory, begunAt: number): void {
+  for (const [key, command] of memory.commands) {
+    if (command.state === 'done' && command.at < begunAt && !key.startsWith('stop-server:'))
+      memory.commands.delete(key);
+  }
+}
+
+/** Forgets hosts, histories and requests that no incident needs any more. */
+export function forget(memory: Memory, incidents: ReadonlySet<string>, nodes: ReadonlySet<NodeName>): void {
+  for (const [name, host] of memory.hosts) {
+    if (incidents.has(host.incident)) continue;
+    memory.hosts.delete(name);
+    for (const server of host.servers.keys()) {
+      if (memory.requests.get(server)?.state === 'pending') continue;
+      memory.requests.delete(server);
+      memory.commands.delete(`stop-server:${server}`);
+    }
+  }
+  for (const node of memory.history.keys()) if (!nodes.has(node)) memory.history.delete(node);
+}

@@ -1,0 +1,217 @@
+import type { HostLook, Look } from '../core/decision.ts';
+import type { HostName, ServerId } from '../core/names.ts';
+import { type ClusterView, known, type Maybe, type Observation, unknown } from '../core/observation.ts';
+import {
+  forget,
+  forgetDone,
+  type HostMemory,
+  hostMemory,
+  hostView,
+  type Memory,
+  rememberServer,
+} from './memory.ts';
+import type { Answer, CloudPort, Listed, Ports } from './ports.ts';
+
+/** How far back the first look at a host's evacuations goes, ms: one that somebody began long ago may still be live. */
+const FIRST_LOOK_MS = 24 * 3_600_000;
+/** Looks overlap by this much, ms: Nova's clocks differ a little, and its Date header has whole seconds. */
+const LOOK_OVERLAP_MS = 5_000;
+/** Servers asked for one by one in a look, at most; the rest follows in the next. */
+const SINGLE_GETS_PER_LOOK = 20;
+/** Hosts looked at side by side. */
+const HOSTS_AT_ONCE = 4;
+
+/** Looks at the cluster, and at what the last decision asked for, and gives all that is known now. */
+export async function observe(
+  ports: Ports,
+  memory: Memory,
+  look: Look,
+  domain: string | null,
+): Promise<Observation> {
+  const begunAt = ports.clock.mono();
+  forgetDone(memory, begunAt);
+  const cluster = await observeCluster(ports, memory, look);
+  const queue = [...look.hosts];
+  const workers = Array.from({ length: Math.min(HOSTS_AT_ONCE, queue.length) }, async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      await lookAtHost(ports, memory, next[0], next[1]);
+    }
+  });
+  await Promise.all([look.services ? lookAtServices(ports, memory) : null, ...workers]);
+  return {
+    now: ports.clock.now(),
+    mono: ports.clock.mono(),
+    begunAt,
+    owner: memory.owner,
+    ownerSince: memory.ownerSince,
+    cluster,
+    services: memory.services,
+    servicesAt: memory.servicesAt,
+    novaNow: memory.novaNow,
+    hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
+    requests: new Map(memory.requests),
+    commands: new Map(memory.commands),
+    domain,
+  };
+}
+
+async function observeCluster(ports: Ports, memory: Memory, look: Look): Promise<Maybe<ClusterView>> {
+  const read = await ports.cluster.readNodes();
+  if (!read.known) return read;
+  const { nodes, haveQuorum } = read.value;
+  const incidents = new Set<string>();
+  const troubled = new Set(nodes.filter((n) => n.incident !== null || n.mark === 'yes').map((n) => n.name));
+  for (const node of nodes) {
+    if (node.incident !== null && node.incident !== 'unreadable') incidents.add(node.incident.id);
+    if (node.evacuation !== null && node.evacuation !== 'unreadable') incidents.add(node.evacuation.incident);
+  }
+  forget(memory, incidents, troubled);
+  await Promise.all(
+    look.history.map(async (node) => {
+      if (troubled.has(node)) memory.history.set(node, await ports.cluster.readHistory(node));
+    }),
+  );
+  return known({ haveQuorum, nodes, history: new Map(memory.history) });
+}
+
+async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
+  const answer = await ports.cloud.listComputeServices();
+  memory.servicesAt = ports.clock.mono();
+  if (!answer.ok) {
+    memory.services = unknown(answer.reason);
+    return;
+  }
+  memory.services = known(answer.value.items);
+  memory.novaNow = answer.value.novaNow;
+}
+
+async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: HostLook): Promise<void> {
+  const host = hostMemory(memory, name, look.incident);
+  const at = ports.clock.mono();
+  host.trouble = await read(ports.cloud, host, look, at);
+  host.lookedAt = ports.clock.mono();
+  if (host.trouble === null && host.firstLookAt < 0) host.firstLookAt = host.lookedAt;
+}
+
+/**
+ * Carries out one look; `at` is its time. The evacuations come first: what is listed after them is at least as
+ * new, so "nothing live, nothing left" can't be put together from two moments in the wrong order.
+ * Gives what went wrong, or null.
+ */
+async function read(cloud: CloudPort, host: HostMemory, look: HostLook, at: number): Promise<string | null> {
+  const base = host.novaNow;
+  if (look.evacuations) {
+    const first = base > 0 ? base - FIRST_LOOK_MS : null;
+    const since = host.followedNova === null ? first : host.followedNova - LOOK_OVERLAP_MS;
+    const answer = await cloud.listEvacuations(host.host, since);
+    const trouble = whatIsWrong(answer);
+    if (trouble !== null || !answer.ok) return trouble;
+    for (const evacuation of answer.value.items) host.evacuations.set(evacuation.id, evacuation);
+    host.followedNova = host.novaNow = answer.value.novaNow;
+    host.followedAt = at;
+  }
+  const missing = new Set<ServerId>();
+  if (look.listing) {
+    const trouble = await list(cloud, host, at, missing);
+    if (trouble !== null) return trouble;
+  }
+  if (look.changes) {
+    const trouble = await readChanges(cloud, host, look.since, at);
+    if (trouble !== null) return trouble;
+  }
+  return (
+    (await readMissing(cloud, host, look.since, at, missing)) ??
+    (look.traits ? readTraits(cloud, host, at) : null)
+  );
+}
+
+async function list(
+  cloud: CloudPort,
+  host: HostMemory,
+  at: number,
+  missing: Set<ServerId>,
+): Promise<string | null> {
+  const answer = await cloud.listServersOn(host.host);
+  const trouble = whatIsWrong(answer);
+  if (trouble !== null || !answer.ok) return trouble;
+  const there = new Set(answer.value.items.map((server) => server.id));
+  for (const server of host.servers.values()) {
+    if (server.host === host.host && !server.deleted && !there.has(server.id)) missing.add(server.id);
+  }
+  for (const server of answer.value.items) rememberServer(host, server, at);
+  host.novaNow = answer.value.novaNow;
+  host.listedAt = at;
+  return null;
+}
+
+async function readChanges(
+  cloud: CloudPort,
+  host: HostMemory,
+  since: number | null,
+  at: number,
+): Promise<string | null> {
+  const from = host.changedNova === null ? since : host.changedNova - LOOK_OVERLAP_MS;
+  if (from === null) return null;
+  const answer = await cloud.listServersChanged(from);
+  const trouble = whatIsWrong(answer);
+  if (trouble !== null || !answer.ok) return trouble;
+  const ours = evacuatedSince(host, since);
+  for (const server of answer.value.items) {
+    if (host.servers.has(server.id) || ours.has(server.id) || server.host === host.host)
+      rememberServer(host, server, at);
+  }
+  host.changedNova = host.novaNow = answer.value.novaNow;
+  host.changedAt = at;
+  return null;
+}
+
+/** Servers that no list has shown where they are now: gone from the host, or known by their evacuation only. */
+async function readMissing(
+  cloud: CloudPort,
+  host: HostMemory,
+  since: number | null,
+  at: number,
+  missing: Set<ServerId>,
+): Promise<string | null> {
+  for (const id of evacuatedSince(host, since)) if (!host.servers.has(id)) missing.add(id);
+  for (const id of [...missing].slice(0, SINGLE_GETS_PER_LOOK)) {
+    const held = host.servers.get(id);
+    // The changes, read after the list, may have told already.
+    if (held !== undefined && (held.deleted || held.host !== host.host)) continue;
+    const answer = await cloud.getServer(id);
+    if (!answer.ok) return answer.reason;
+    if (answer.value !== null) rememberServer(host, answer.value, at);
+    else if (held !== undefined) host.servers.set(id, { ...held, deleted: true });
+    else rememberServer(host, goneServer(id), at);
+  }
+  if (missing.size > SINGLE_GETS_PER_LOOK) host.listedAt = -1;
+  return null;
+}
+
+function goneServer(id: ServerId): Parameters<typeof rememberServer>[1] {
+  return { id, name: id, host: null, vmState: 'deleted', taskState: null, fault: null, deleted: true };
+}
+
+async function readTraits(cloud: CloudPort, host: HostMemory, at: number): Promise<null> {
+  const answer = await cloud.providerTraits(host.host);
+  host.traitsAt = at;
+  host.traits = answer.ok
+    ? answer.value === null
+      ? unknown(`Placement has no resource provider ${host.host}`)
+      : known(answer.value)
+    : unknown(answer.reason);
+  return null;
+}
+
+function evacuatedSince(host: HostMemory, since: number | null): ReadonlySet<ServerId> {
+  const ids = new Set<ServerId>();
+  if (since === null) return ids;
+  for (const evacuation of host.evacuations.values())
+    if (evacuation.createdAt >= since) ids.add(evacuation.server);
+  return ids;
+}
+
+function whatIsWrong(answer: Answer<Listed<unknown>>): string | null {
+  if (!answer.ok) return answer.reason;
+  return answer.value.partial ? 'a cell of Nova does not answer, so its list is not complete' : null;
+}

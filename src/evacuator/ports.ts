@@ -1,0 +1,100 @@
+import type { HostVerdict } from '../core/decision.ts';
+import type { HostName, NodeName, ServerId } from '../core/names.ts';
+import type {
+  EvacuationView,
+  FencingEvent,
+  Maybe,
+  NodeView,
+  ServerView,
+  ServiceView,
+} from '../core/observation.ts';
+
+/**
+ * How an act or a question ended. `effect` of one that failed: `refused`, the service answered that it will not;
+ * `none`, it never got there; `unknown`, it may have been done all the same.
+ */
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly reason: string; readonly effect: 'refused' | 'none' | 'unknown' };
+
+/** Pacemaker, as the evacuator sees it. */
+export interface ClusterPort {
+  readNodes(): Promise<Maybe<{ readonly haveQuorum: boolean; readonly nodes: readonly NodeView[] }>>;
+  readHistory(node: NodeName): Promise<Maybe<readonly FencingEvent[]>>;
+  writePermanent(node: NodeName, attribute: string, value: string): Promise<Answer<null>>;
+  /** Deletes the attribute only if its value still belongs to this incident (`id=` or `incident=`), in one step of the CIB. */
+  deletePermanent(node: NodeName, attribute: string, incident: string): Promise<Answer<null>>;
+  writeTransient(node: NodeName, attribute: string, value: string): Promise<Answer<null>>;
+}
+
+/** A list from Nova, with Nova's clock (epoch ms) when it answered. */
+export interface Listed<T> {
+  readonly items: readonly T[];
+  readonly novaNow: number;
+  /** A cell did not answer, so items may be missing (Nova 2.69 and later). */
+  readonly partial: boolean;
+}
+
+export interface ServiceChange {
+  readonly forcedDown?: boolean;
+  readonly status?: 'enabled' | 'disabled';
+  readonly disabledReason?: string;
+}
+
+/** Nova and Placement, as the evacuator sees them. `changesSince` is epoch ms on Nova's clock. */
+export interface CloudPort {
+  listComputeServices(): Promise<Answer<Listed<ServiceView>>>;
+  listEvacuations(source: HostName, changesSince: number | null): Promise<Answer<Listed<EvacuationView>>>;
+  listServersOn(host: HostName): Promise<Answer<Listed<SeenServer>>>;
+  listServersChanged(changesSince: number): Promise<Answer<Listed<SeenServer>>>;
+  /** null: there is no such server any more. */
+  getServer(server: ServerId): Promise<Answer<SeenServer | null>>;
+  updateService(serviceId: string, change: ServiceChange): Promise<Answer<ServiceView>>;
+  evacuate(server: ServerId): Promise<Answer<null>>;
+  stopServer(server: ServerId): Promise<Answer<null>>;
+  providerTraits(host: HostName): Promise<Answer<readonly string[] | null>>;
+}
+
+/** A server as one answer shows it; how long its task_state has stood is the memory's to know. */
+export type SeenServer = Omit<ServerView, 'taskSince'>;
+
+export interface Clock {
+  /** The controller's clock, epoch ms. */
+  now(): number;
+  /** A clock that only goes forward, ms. */
+  mono(): number;
+  /** Ends after `ms`, or at once when `wake` is called. */
+  sleep(ms: number): Promise<void>;
+  wake(): void;
+}
+
+/** What is written down of a tick: for monitor, status and the log. */
+export interface TickReport {
+  readonly at: number;
+  readonly mono: number;
+  readonly gates: readonly string[];
+  readonly verdicts: readonly HostVerdict[];
+  /** Why Nova could not be asked last; null when it answered. */
+  readonly cloudTrouble: string | null;
+}
+
+export interface JournalPort {
+  /** The state after a tick; also the sign of life that monitor reads. */
+  tick(report: TickReport): void;
+  /** One line about something that was done, refused or found. */
+  event(line: {
+    readonly level: 'info' | 'warn' | 'error';
+    readonly msg: string;
+    readonly node?: NodeName;
+    readonly host?: HostName;
+    readonly server?: ServerId;
+    readonly incident?: string;
+  }): void;
+}
+
+export interface Ports {
+  readonly cluster: ClusterPort;
+  readonly cloud: CloudPort;
+  readonly clock: Clock;
+  readonly journal: JournalPort;
+}

@@ -1,0 +1,47 @@
+import type { Decision } from '../core/decision.ts';
+import type { Observation } from '../core/observation.ts';
+import type { JournalPort } from './ports.ts';
+
+/** The words last written about each host and instance, so that only changes go into the log. */
+export type Said = Map<string, string>;
+
+/** Writes a tick down: the state as it is (with the sign of life), and every verdict that has changed. */
+export function record(journal: JournalPort, said: Said, observation: Observation, decision: Decision): void {
+  const now = new Map<string, string>();
+  const tell = (key: string, text: string, line: Parameters<JournalPort['event']>[0]): void => {
+    now.set(key, text);
+    if (said.get(key) !== text) journal.event(line);
+  };
+  for (const gate of decision.gates) tell(`gate ${gate}`, gate, { level: 'warn', msg: gate });
+  const cloudTrouble =
+    observation.services.known || observation.servicesAt < 0 ? null : observation.services.reason;
+  if (cloudTrouble !== null)
+    tell('cloud', cloudTrouble, { level: 'warn', msg: `the cloud can't be asked: ${cloudTrouble}` });
+  for (const verdict of decision.verdicts) {
+    const { node, host, incident, text } = verdict;
+    const about = { node, ...(host === null ? {} : { host }), ...(incident === null ? {} : { incident }) };
+    tell(`node ${node}`, `${verdict.phase} ${text}`, {
+      level: verdict.phase === 'blocked' ? 'warn' : 'info',
+      msg: text,
+      ...about,
+    });
+    for (const instance of verdict.instances) {
+      const level = instance.outcome === 'failed' || instance.outcome === 'cannot' ? 'warn' : 'info';
+      tell(`server ${instance.id}`, `${instance.outcome} ${instance.text}`, {
+        level,
+        msg: `${instance.name} (${instance.outcome}): ${instance.text}`,
+        ...about,
+        server: instance.id,
+      });
+    }
+  }
+  said.clear();
+  for (const [key, text] of now) said.set(key, text);
+  journal.tick({
+    at: observation.now,
+    mono: observation.mono,
+    gates: decision.gates,
+    verdicts: decision.verdicts,
+    cloudTrouble,
+  });
+}

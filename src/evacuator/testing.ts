@@ -1,0 +1,451 @@
+/**
+ * A small cloud and cluster in virtual time for the evacuator's tests: enough of Nova's evacuation records,
+ * refusals and delays, and of Pacemaker's attributes, to break every rule that the evacuator has to keep.
+ */
+import { type HostName, hostName, type NodeName, nodeName, type ServerId, serverId } from '../core/names.ts';
+import { type FencingEvent, known, type NodeView, type ServiceView } from '../core/observation.ts';
+
+import {
+  EVACUATE_ATTRIBUTE,
+  EVACUATION_ATTRIBUTE,
+  formatIncident,
+  HOLD_ATTRIBUTE,
+  INCIDENT_ATTRIBUTE,
+  parseEvacuation,
+  parseIncident,
+  RELEASE_ATTRIBUTE,
+} from '../core/records.ts';
+import type { Answer, Listed, Ports, SeenServer, TickReport } from './ports.ts';
+
+export const EPOCH = Date.parse('2026-01-01T00:00:00Z');
+
+interface Timer {
+  readonly at: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** Virtual time: nothing passes but what is advanced. */
+export class VirtualTime {
+  time = 1_000;
+  #order = 0;
+  readonly #timers: Timer[] = [];
+
+  after(ms: number, run: () => void): void {
+    this.#timers.push({ at: this.time + ms, order: this.#order++, run });
+    this.#timers.sort((a, b) => a.at - b.at || a.order - b.order);
+  }
+
+  delay(ms: number): Promise<void> {
+    return new Promise((resolve) => this.after(ms, resolve));
+  }
+
+  /** Lets `ms` pass; promises get their turns in between. */
+  async advance(ms: number): Promise<void> {
+    const end = this.time + ms;
+    await settle();
+    while (this.#timers[0] !== undefined && this.#timers[0].at <= end) {
+      const next = this.#timers.shift();
+      if (next === undefined) break;
+      this.time = Math.max(this.time, next.at);
+      next.run();
+      await settle();
+    }
+    this.time = end;
+  }
+}
+
+/** Lets all promises that can go on do so. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+export interface FakeServer {
+  readonly id: ServerId;
+  readonly name: string;
+  host: HostName | null;
+  vmState: string;
+  taskState: string | null;
+  fault: string | null;
+  deleted: boolean;
+  updatedAt: number;
+}
+
+export interface FakeEvacuation {
+  readonly id: number;
+  readonly server: ServerId;
+  readonly source: HostName;
+  dest: HostName | null;
+  status: string;
+  readonly createdAt: number;
+  updatedAt: number;
+}
+
+/** How one evacuation goes. */
+export interface Fate {
+  readonly spawnMs: number;
+  readonly end: 'done' | 'failed' | 'error' | 'never';
+  /** The answer to the request: lost after it took effect, lost before, or given. */
+  readonly answer: 'given' | 'lost-after' | 'lost-before' | 'refused-connection';
+}
+
+const GOOD: Fate = { spawnMs: 3_000, end: 'done', answer: 'given' };
+
+export class World {
+  readonly clock = new VirtualTime();
+  readonly victim = nodeName('compute-1');
+  readonly victimHost = hostName('compute-1');
+  readonly permanent = new Map<string, string>();
+  readonly transient = new Map<string, string>();
+  readonly servers: FakeServer[] = [];
+  readonly evacuations: FakeEvacuation[] = [];
+  readonly services = new Map<HostName, ServiceView>();
+  readonly violations: string[] = [];
+  readonly log: string[] = [];
+  readonly reports: TickReport[] = [];
+  history: FencingEvent[] = [];
+  online = new Set<NodeName>();
+  quorum = true;
+  powerFencedFirst = true;
+  cloudDown = false;
+  posts = 0;
+  gets = 0;
+  /** The fate of the n-th request, from 0. */
+  fate: (n: number, server: FakeServer) => Fate = () => GOOD;
+  traits: string[] = [];
+  #migration = 100;
+  #fenced = true;
+
+  constructor(instances: number) {
+    for (const name of ['compute-1', 'compute-2', 'compute-3']) {
+      const host = hostName(name);
+      this.online.add(nodeName(name));
+      this.services.set(host, {
+        id: `svc-${name}`,
+        host,
+        state: 'up',
+        status: 'enabled',
+        disabledReason: null,
+        forcedDown: false,
+        updatedAt: this.nova(),
+      });
+    }
+    for (let i = 0; i < instances; i++) this.addServer(i, 'active');
+  }
+
+  addServer(i: number, vmState: string): FakeServer {
+    const server: FakeServer = {
+      id: serverId(`${i.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`),
+      name: `vm-${String(i).padStart(3, '0')}`,
+      host: this.victimHost,
+      vmState,
+      taskState: null,
+      fault: null,
+      deleted: false,
+      updatedAt: this.nova() - 3_600_000,
+    };
+    this.servers.push(server);
+    return server;
+  }
+
+  nova(): number {
+    return EPOCH + Math.floor(this.clock.time);
+  }
+
+  /** The node dies, is fenced and marked, as Pacemaker and fence_compute do it. */
+  fence(id = `i${this.clock.time}`): void {
+    this.online.delete(this.victim);
+    const service = this.service(this.victimHost);
+    this.services.set(this.victimHost, { ...service, state: 'down' });
+    this.permanent.set(
+      `${this.victim} ${INCIDENT_ATTRIBUTE}`,
+      formatIncident({ id, at: this.nova(), by: 'fencer', on: 'controller-1' }),
+    );
+    this.transient.set(`${this.victim} ${EVACUATE_ATTRIBUTE}`, 'yes');
+    this.history = [{ action: 'reboot', status: 'pending', completedAt: null }];
+    this.clock.after(1_500, () => {
+      if (this.#fenced) this.history = [{ action: 'reboot', status: 'success', completedAt: this.nova() }];
+    });
+  }
+
+  /** The marks are there, but this time's fencing failed; only an old one succeeded. */
+  neverFenced(): void {
+    this.#fenced = false;
+    this.history = [
+      { action: 'reboot', status: 'failed', completedAt: this.nova() },
+      { action: 'reboot', status: 'success', completedAt: this.nova() - 3_600_000 },
+    ];
+  }
+
+  /** The node boots: its transient attributes are erased, nova-compute-wait asks. */
+  rejoin(token = 'boot-0001-0001'): void {
+    for (const key of [...this.transient.keys()])
+      if (key.startsWith(`${this.victim} `)) this.transient.delete(key);
+    this.online.add(this.victim);
+    this.transient.set(`${this.victim} ${HOLD_ATTRIBUTE}`, token);
+  }
+
+  /** nova-compute starts on the victim, if nothing holds it; then it reports and completes its records. */
+  startNovaCompute(): boolean {
+    const token = this.transient.get(`${this.victim} ${HOLD_ATTRIBUTE}`);
+    const released = this.transient.get(`${this.victim} ${RELEASE_ATTRIBUTE}`) === `released ${token}`;
+    if (this.permanent.has(`${this.victim} ${INCIDENT_ATTRIBUTE}`) || !released) return false;
+    if (this.live().length > 0) this.violations.push('nova-compute starts while an evacuation is live');
+    for (const e of this.evacuations)
+      if (e.status === 'done') Object.assign(e, { status: 'completed', updatedAt: this.nova() });
+    const service = this.service(this.victimHost);
+    this.services.set(this.victimHost, {
+      ...service,
+      updatedAt: this.nova() + 2_000,
+      state: service.forcedDown ? 'down' : 'up',
+    });
+    return true;
+  }
+
+  service(host: HostName): ServiceView {
+    const service = this.services.get(host);
+    if (service === undefined) throw new Error(`no service ${host}`);
+    return service;
+  }
+
+  live(): FakeEvacuation[] {
+    return this.evacuations.filter((e) => e.status === 'accepted' || e.status === 'pre-migrating');
+  }
+
+  attribute(name: string): string | undefined {
+    return this.permanent.get(`${this.victim} ${name}`);
+  }
+
+  /** Ports of one evacuator process; a killed one gets no more answers and can do nothing. */
+  ports(): Ports & { kill: () => void } {
+    let alive = true;
+    let waker: (() => void) | null = null;
+    let woken = false;
+    const dead = new Promise<never>(() => {});
+    const call = async <T>(ms: number, run: () => T): Promise<T> => {
+      await this.clock.delay(ms);
+      if (!alive) return dead;
+      return run();
+    };
+    const cloud = <T>(value: () => T): Promise<Answer<T>> =>
+      call(50, () => {
+        this.gets++;
+        return this.cloudDown
+          ? { ok: false as const, reason: 'connection refused', effect: 'none' as const }
+          : { ok: true as const, value: value() };
+      });
+    const listed = <T>(items: readonly T[]): Listed<T> => ({
+      items: structuredClone(items),
+      novaNow: this.nova(),
+      partial: false,
+    });
+    const seen = ({ updatedAt: _, ...server }: FakeServer): SeenServer => ({ ...server });
+    return {
+      kill: () => {
+        alive = false;
+      },
+      clock: {
+        now: () => this.nova(),
+        mono: () => this.clock.time,
+        sleep: (ms) =>
+          new Promise((resolve) => {
+            if (!alive) return;
+            if (woken) {
+              woken = false;
+              resolve();
+              return;
+            }
+            waker = resolve;
+            this.clock.after(ms, () => {
+              if (alive) resolve();
+            });
+          }),
+        wake: () => {
+          if (waker) waker();
+          else woken = true;
+          waker = null;
+        },
+      },
+      cluster: {
+        readNodes: () => call(10, () => known({ haveQuorum: this.quorum, nodes: this.#nodes() })),
+        readHistory: () => call(10, () => known(structuredClone(this.history))),
+        writePermanent: (node, attribute, value) =>
+          call(20, () => {
+            this.permanent.set(`${node} ${attribute}`, value);
+            return { ok: true as const, value: null };
+          }),
+        deletePermanent: (node, attribute, incident) =>
+          call(20, () => {
+            const key = `${node} ${attribute}`;
+            if (this.permanent.get(key)?.includes(`=${incident},`)) this.permanent.delete(key);
+            if (attribute === INCIDENT_ATTRIBUTE && this.live().length > 0)
+              this.violations.push('released while an evacuation is live');
+            return { ok: true as const, value: null };
+          }),
+        writeTransient: (node, attribute, value) =>
+          call(20, () => {
+            this.transient.set(`${node} ${attribute}`, value);
+            return { ok: true as const, value: null };
+          }),
+      },
+      cloud: {
+        listComputeServices: () => cloud(() => listed([...this.services.values()])),
+        listEvacuations: (source, since) =>
+          cloud(() =>
+            listed(this.evacuations.filter((e) => e.source === source && e.updatedAt >= (since ?? 0))),
+          ),
+        listServersOn: (host) =>
+          cloud(() => listed(this.servers.filter((s) => s.host === host && !s.deleted).map(seen))),
+        listServersChanged: (since) =>
+          cloud(() => listed(this.servers.filter((s) => s.updatedAt >= since).map(seen))),
+        getServer: (id) =>
+          cloud(() => {
+            const server = this.servers.find((s) => s.id === id && !s.deleted);
+            return server ? seen(server) : null;
+          }),
+        updateService: (id, change) =>
+          call(50, () => {
+            if (this.cloudDown) return { ok: false, reason: 'connection refused', effect: 'none' };
+            const service = [...this.services.values()].find((s) => s.id === id);
+            if (service === undefined) return { ok: false, reason: 'no such service', effect: 'refused' };
+            if (
+              change.forcedDown === false &&
+              this.evacuations.some((e) => e.source === service.host && e.status === 'done')
+            ) {
+              return { ok: false, reason: 'done records remain', effect: 'refused' };
+            }
+            const forcedDown = change.forcedDown ?? service.forcedDown;
+            const alive = this.online.has(nodeName(service.host));
+            const next: ServiceView = {
+              ...service,
+              forcedDown,
+              status: change.status ?? service.status,
+              disabledReason:
+                change.status === 'enabled' ? null : (change.disabledReason ?? service.disabledReason),
+              state: forcedDown || !alive ? 'down' : 'up',
+            };
+            this.services.set(service.host, next);
+            return { ok: true, value: next };
+          }),
+        evacuate: (id) => this.#evacuate(id, call),
+        stopServer: (id) =>
+          cloud(() => {
+            const server = this.servers.find((s) => s.id === id);
+            if (server) Object.assign(server, { vmState: 'stopped', updatedAt: this.nova() });
+            return null;
+          }),
+        providerTraits: () => cloud(() => [...this.traits]),
+      },
+      journal: {
+        tick: (report) => {
+          this.reports.push(report);
+        },
+        event: (line) => {
+          this.log.push(`${this.clock.time} ${line.level} ${line.node ?? line.host ?? '-'} ${line.msg}`);
+        },
+      },
+    };
+  }
+
+  #nodes(): NodeView[] {
+    return ['compute-1', 'compute-2', 'compute-3'].map((text) => {
+      const name = nodeName(text);
+      const incident = this.permanent.get(`${name} ${INCIDENT_ATTRIBUTE}`);
+      const evacuation = this.permanent.get(`${name} ${EVACUATION_ATTRIBUTE}`);
+      return {
+        name,
+        kind: 'remote',
+        online: this.online.has(name),
+        incident: incident === undefined ? null : (parseIncident(incident) ?? 'unreadable'),
+        evacuation: evacuation === undefined ? null : (parseEvacuation(evacuation) ?? 'unreadable'),
+        mark: this.transient.get(`${name} ${EVACUATE_ATTRIBUTE}`) ?? null,
+        holdToken: this.transient.get(`${name} ${HOLD_ATTRIBUTE}`) ?? null,
+        holdAnswer: this.transient.get(`${name} ${RELEASE_ATTRIBUTE}`) ?? null,
+        powerFencedFirst: this.powerFencedFirst,
+      };
+    });
+  }
+
+  async #evacuate(id: ServerId, call: <T>(ms: number, run: () => T) => Promise<T>): Promise<Answer<null>> {
+    const server = this.servers.find((s) => s.id === id);
+    if (server === undefined || server.host === null) return { ok: false, reason: '404', effect: 'refused' };
+    const fate = this.fate(this.posts++, server);
+    if (this.cloudDown || fate.answer === 'refused-connection')
+      return { ok: false, reason: 'connection refused', effect: 'none' };
+    if (fate.answer === 'lost-before') {
+      await this.clock.delay(20_000);
+      return call(0, () => ({ ok: false, reason: 'timeout', effect: 'unknown' }));
+    }
+    // A request goes on in nova-api though its sender has died.
+    await this.clock.delay(100);
+    const refusal = this.#refuses(server);
+    if (refusal !== null) return call(0, () => ({ ok: false, reason: refusal, effect: 'refused' }));
+    this.#begin(server, fate);
+    if (fate.answer === 'lost-after') {
+      await this.clock.delay(20_000);
+      return call(0, () => ({ ok: false, reason: 'timeout', effect: 'unknown' }));
+    }
+    return call(0, () => ({ ok: true, value: null }));
+  }
+
+  #refuses(server: FakeServer): string | null {
+    if (!['active', 'stopped', 'error'].includes(server.vmState)) return `409 vm_state ${server.vmState}`;
+    if (server.host !== null && this.service(server.host).state === 'up')
+      return '400 Compute service is still in use';
+    return null;
+  }
+
+  #begin(server: FakeServer, fate: Fate): void {
+    if (this.live().some((e) => e.server === server.id))
+      this.violations.push(`two live evacuations of ${server.name}`);
+    const source = server.host;
+    if (source === null) return;
+    if (this.service(source).state === 'up') this.violations.push('evacuation of a living host');
+    const now = this.nova();
+    const evacuation: FakeEvacuation = {
+      id: this.#migration++,
+      server: server.id,
+      source,
+      dest: null,
+      status: 'accepted',
+      createdAt: now,
+      updatedAt: now,
+    };
+    this.evacuations.push(evacuation);
+    const before = server.vmState;
+    Object.assign(server, { taskState: 'rebuilding', updatedAt: now });
+    this.clock.after(200, () => {
+      if (fate.end === 'error') {
+        Object.assign(evacuation, { status: 'error', updatedAt: this.nova() });
+        Object.assign(server, {
+          taskState: null,
+          vmState: 'error',
+          fault: 'No valid host was found.',
+          updatedAt: this.nova(),
+        });
+        return;
+      }
+      Object.assign(evacuation, {
+        status: 'pre-migrating',
+        dest: hostName('compute-2'),
+        updatedAt: this.nova(),
+      });
+    });
+    if (fate.end === 'never' || fate.end === 'error') return;
+    this.clock.after(fate.spawnMs, () => {
+      const at = this.nova();
+      if (fate.end === 'failed') {
+        Object.assign(evacuation, { status: 'failed', updatedAt: at });
+        Object.assign(server, { taskState: null, vmState: 'error', fault: 'spawn failed', updatedAt: at });
+        return;
+      }
+      Object.assign(server, {
+        taskState: null,
+        vmState: before === 'error' ? 'active' : before,
+        host: evacuation.dest,
+        updatedAt: at,
+      });
+      Object.assign(evacuation, { status: 'done', updatedAt: at });
+    });
+  }
+}
