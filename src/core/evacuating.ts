@@ -56,6 +56,18 @@ export function decideEvacuating(draft: Draft, { node, incident, isDead }: Evacu
   if (!ownsRecord(draft, { node, incident, record, fencedAt, service, view })) return null;
   if (record === null) return null;
   if (!isForcedDown(draft, node, incident, service, record)) return null;
+  const delayMs = record.fencedAt + draft.policy.evacuateDelayMs - draft.observation.now;
+  if (draft.policy.evacuateDelayMs > 0 && delayMs > 0) {
+    wakeWithin(draft, delayMs);
+    block(
+      draft,
+      node,
+      incident,
+      service.host,
+      `waiting ${draft.policy.evacuateDelayMs / 1000} s after the fencing (evacuate_delay)`,
+    );
+    return null;
+  }
   const judged = judgeAll(draft, record, view, isDead, quietUntil(draft, record, view));
   return { node, service, view, judged };
 }
@@ -63,6 +75,9 @@ export function decideEvacuating(draft: Draft, { node, incident, isDead }: Evacu
 type Eyes =
   | { readonly service: ServiceView; readonly view: HostView }
   | { readonly blocked: string; readonly host: HostName | null };
+
+const CELL_IS_DOWN =
+  "the cell of this host does not answer Nova's API, so what it lists of the host may be short; waiting for the cell's database";
 
 /** What Nova shows of the node, or why it shows nothing yet; asks for what is missing. */
 function lookAtNova(
@@ -86,6 +101,7 @@ function lookAtNova(
       host: null,
     };
   }
+  if (service.state === 'unknown') return { blocked: CELL_IS_DOWN, host };
   const view = observation.hosts.get(host);
   if (view === undefined || view.incident !== incident.id || view.listedAt < 0) {
     lookAt(draft, host, {
@@ -378,13 +394,17 @@ function concludeHost(draft: Draft, host: Candidates, asked: ReadonlySet<Judged>
   });
 }
 
-/** Whether the host was listed completely after everything was over: only then can nobody have been forgotten. */
+/**
+ * Whether the host was listed completely after everything was over: only then can nobody have been forgotten.
+ * A list by host leaves out a cell that is down in silence (`nova/api/openstack/compute/servers.py`); that the
+ * cell was there is seen from the list of services, read after it.
+ */
 function isListedAfterAll(draft: Draft, { view, judged }: Candidates): boolean {
-  const lastAnswer = Math.max(
-    -1,
-    ...judged.map((j) => draft.observation.requests.get(j.server.id)?.at ?? -1),
+  const { observation } = draft;
+  const lastAnswer = Math.max(-1, ...judged.map((j) => observation.requests.get(j.server.id)?.at ?? -1));
+  return (
+    view.listedAt >= view.followedAt && view.listedAt > lastAnswer && observation.servicesAt >= view.listedAt
   );
-  return view.listedAt >= view.followedAt && view.listedAt > lastAnswer;
 }
 
 function release(draft: Draft, { node, view, judged }: Candidates, record: EvacuationRecord): string {
@@ -416,6 +436,7 @@ function follow(
   // A full listing follows at once; everything else in the rhythm of the host.
   const dueMs = listing ? 0 : view.lookedAt + policy.followMs - observation.mono;
   if (dueMs <= 0) {
+    if (listing) lookAtServices(draft, 0);
     lookAt(draft, view.host, {
       incident: record.incident,
       evacuations: true,

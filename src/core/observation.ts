@@ -47,7 +47,8 @@ export interface ClusterView {
 export interface ServiceView {
   readonly id: string;
   readonly host: HostName;
-  readonly state: 'up' | 'down';
+  /** `unknown`: its cell does not answer; then every list that Nova gives about this host may be short. */
+  readonly state: 'up' | 'down' | 'unknown';
   readonly status: 'enabled' | 'disabled';
   readonly disabledReason: string | null;
   readonly forcedDown: boolean;

@@ -6,6 +6,8 @@ export interface Policy {
   readonly maxInFlight: number;
   /** Evacuations per second that the control plane is trusted with; with the time a spawn takes it makes the window. */
   readonly targetRatePerSecond: number;
+  /** Time between the confirmed power off and the first request, ms: some storage needs it to drop the dead host's locks. */
+  readonly evacuateDelayMs: number;
   /** Evacuations of one instance that may fail before it is given up. */
   readonly maxAttempts: number;
   /** Requests for one instance that Nova may refuse (4xx) before it is given up. */
@@ -48,6 +50,7 @@ export const DEFAULT_POLICY: Policy = {
   minInFlight: 10,
   maxInFlight: 64,
   targetRatePerSecond: 2,
+  evacuateDelayMs: 0,
   maxAttempts: 3,
   maxRefusals: 3,
   retryDelayMs: 5_000,

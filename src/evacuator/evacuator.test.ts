@@ -205,6 +205,19 @@ describe('instances', () => {
     expect(world.servers.every((s) => s.host === 'compute-2')).toBe(true);
   });
 
+  it('that turn up on the host after it was first listed are not forgotten', async () => {
+    const world = new World(3);
+    start(world);
+    world.fence();
+    // A migration to the host that ends after its death, say.
+    world.clock.after(4_000, () => {
+      const late = world.addServer(50, 'active');
+      late.updatedAt = world.nova() - 3_600_000;
+    });
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.map((s) => s.host)).toEqual(Array(4).fill('compute-2'));
+  });
+
   it('wait out an API that is away, without counting it as a refusal', async () => {
     const world = new World(12);
     start(world);
@@ -271,11 +284,12 @@ describe('the evacuator itself', () => {
       spawnMs: fc.integer({ min: 300, max: 40_000 }),
       end: fc.constantFrom('done', 'done', 'done', 'failed', 'error'),
       answer: fc.constantFrom('given', 'given', 'given', 'lost-after', 'lost-before', 'refused-connection'),
+      queuedMs: fc.constantFrom(100, 100, 400, 6_000, 35_000),
     });
     const fault = fc.record({
       atMs: fc.integer({ min: 0, max: 60_000 }),
       kind: fc.constantFrom('kill', 'stop', 'cloud', 'rejoin', 'fence'),
-      forMs: fc.integer({ min: 100, max: 30_000 }),
+      forMs: fc.integer({ min: 0, max: 20_000 }),
     });
     await fc.assert(
       fc.asyncProperty(
@@ -286,13 +300,17 @@ describe('the evacuator itself', () => {
         async (count, states, fates, faults) => {
           const world = new World(count);
           for (const [i, state] of states.entries()) world.addServer(100 + i, state);
+          const killed = faults.some((each) => each.kind === 'kill' || each.kind === 'stop');
           world.fate = (n, server) => {
             const next = fates[n % fates.length] ?? fates[0];
             if (next === undefined) throw new Error('no fate');
             // Two bad turns an instance at the most, or the bounds would rightly give it up.
             const bad = world.evacuations.filter((e) => e.server === server.id).length;
-            const answer = n < 12 ? next.answer : 'given';
-            return { ...next, answer, end: bad < 2 ? next.end : 'done' };
+            const late = n >= 12;
+            const answer = late ? 'given' : next.answer;
+            // What a dead evacuator sent takes effect within the time that its successor waits.
+            const queuedMs = late ? 100 : Math.min(next.queuedMs ?? 0, killed ? 8_000 : 45_000);
+            return { ...next, answer, queuedMs, end: bad < 2 ? next.end : 'done' };
           };
           let process = start(world);
           world.fence('only');
@@ -318,9 +336,10 @@ describe('the evacuator itself', () => {
               world.fence(`again${world.clock.time}`);
             }
           }
-          expect(await until(world, 1_200_000, () => isReleased(world)), world.log.slice(-15).join('\n')).toBe(
-            true,
-          );
+          expect(
+            await until(world, 1_200_000, () => isReleased(world)),
+            world.log.slice(-15).join('\n'),
+          ).toBe(true);
           expect(world.violations).toEqual([]);
           for (const server of world.servers) {
             if (server.vmState === 'paused') expect(server.host).toBe('compute-1');

@@ -40,8 +40,7 @@ export interface HostMemory {
   listedAt: number;
   followedAt: number;
   changedAt: number;
-  /** Nova's clock at the last look at the evacuations, and at the changed servers; null before the first. */
-  followedNova: number | null;
+  /** Nova's clock at the last look at the changed servers; null before the first. */
   changedNova: number | null;
   novaNow: number;
   traits: Maybe<readonly string[]>;
@@ -77,7 +76,6 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     listedAt: -1,
     followedAt: -1,
     changedAt: -1,
-    followedNova: null,
     changedNova: null,
     novaNow: memory.novaNow,
     traits: unknown('not asked yet'),

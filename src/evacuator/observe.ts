@@ -1,6 +1,7 @@
 import type { HostLook, Look } from '../core/decision.ts';
 import type { HostName, ServerId } from '../core/names.ts';
 import { type ClusterView, known, type Maybe, type Observation, unknown } from '../core/observation.ts';
+import { isLive } from '../core/pace.ts';
 import {
   forget,
   forgetDone,
@@ -99,15 +100,12 @@ async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: Ho
  * Gives what went wrong, or null.
  */
 async function read(cloud: CloudPort, host: HostMemory, look: HostLook, at: number): Promise<string | null> {
-  const base = host.novaNow;
   if (look.evacuations) {
-    const first = base > 0 ? base - FIRST_LOOK_MS : null;
-    const since = host.followedNova === null ? first : host.followedNova - LOOK_OVERLAP_MS;
-    const answer = await cloud.listEvacuations(host.host, since);
+    const answer = await cloud.listEvacuations(host.host, followSince(host, look));
     const trouble = whatIsWrong(answer);
     if (trouble !== null || !answer.ok) return trouble;
     for (const evacuation of answer.value.items) host.evacuations.set(evacuation.id, evacuation);
-    host.followedNova = host.novaNow = answer.value.novaNow;
+    host.novaNow = answer.value.novaNow;
     host.followedAt = at;
   }
   const missing = new Set<ServerId>();
@@ -123,6 +121,14 @@ async function read(cloud: CloudPort, host: HostMemory, look: HostLook, at: numb
     (await readMissing(cloud, host, look.since, at, missing)) ??
     (look.traits ? readTraits(cloud, host, at) : null)
   );
+}
+
+/** From when on the evacuations are read: all of this incident, and all that are still live; the first time, a day. */
+function followSince(host: HostMemory, look: HostLook): number | null {
+  if (host.followedAt < 0 || look.since === null)
+    return host.novaNow > 0 ? host.novaNow - FIRST_LOOK_MS : null;
+  const live = [...host.evacuations.values()].filter(isLive).map((evacuation) => evacuation.createdAt);
+  return Math.min(look.since, ...live);
 }
 
 async function list(

@@ -41,10 +41,11 @@ export interface ServiceChange {
   readonly disabledReason?: string;
 }
 
-/** Nova and Placement, as the evacuator sees them. `changesSince` is epoch ms on Nova's clock. */
+/** Nova and Placement, as the evacuator sees them. Times are epoch ms on Nova's clock. */
 export interface CloudPort {
   listComputeServices(): Promise<Answer<Listed<ServiceView>>>;
-  listEvacuations(source: HostName, changesSince: number | null): Promise<Answer<Listed<EvacuationView>>>;
+  /** Those made before `createdSince` may be missing. */
+  listEvacuations(source: HostName, createdSince: number | null): Promise<Answer<Listed<EvacuationView>>>;
   listServersOn(host: HostName): Promise<Answer<Listed<SeenServer>>>;
   listServersChanged(changesSince: number): Promise<Answer<Listed<SeenServer>>>;
   /** null: there is no such server any more. */

@@ -87,8 +87,12 @@ export interface Fate {
   readonly end: 'done' | 'failed' | 'error' | 'never';
   /** The answer to the request: lost after it took effect, lost before, or given. */
   readonly answer: 'given' | 'lost-after' | 'lost-before' | 'refused-connection';
+  /** How long the request lies in nova-api before it takes effect. */
+  readonly queuedMs?: number;
 }
 
+/** How long the evacuator waits for an answer. */
+const REQUEST_LIMIT_MS = 20_000;
 const GOOD: Fate = { spawnMs: 3_000, end: 'done', answer: 'given' };
 
 export class World {
@@ -373,19 +377,21 @@ export class World {
     if (this.cloudDown || fate.answer === 'refused-connection')
       return { ok: false, reason: 'connection refused', effect: 'none' };
     if (fate.answer === 'lost-before') {
-      await this.clock.delay(20_000);
+      await this.clock.delay(REQUEST_LIMIT_MS);
       return call(0, () => ({ ok: false, reason: 'timeout', effect: 'unknown' }));
     }
-    // A request goes on in nova-api though its sender has died.
-    await this.clock.delay(100);
-    const refusal = this.#refuses(server);
-    if (refusal !== null) return call(0, () => ({ ok: false, reason: refusal, effect: 'refused' }));
-    this.#begin(server, fate);
-    if (fate.answer === 'lost-after') {
-      await this.clock.delay(20_000);
-      return call(0, () => ({ ok: false, reason: 'timeout', effect: 'unknown' }));
-    }
-    return call(0, () => ({ ok: true, value: null }));
+    // A request goes on in nova-api though its sender has died or stopped waiting.
+    const effect = this.clock.delay(fate.queuedMs ?? 100).then((): Answer<null> => {
+      const refusal = this.#refuses(server);
+      if (refusal !== null) return { ok: false, reason: refusal, effect: 'refused' };
+      this.#begin(server, fate);
+      return { ok: true, value: null };
+    });
+    const limit = this.clock
+      .delay(REQUEST_LIMIT_MS)
+      .then((): Answer<null> => ({ ok: false, reason: 'timeout', effect: 'unknown' }));
+    const answer = await (fate.answer === 'lost-after' ? limit : Promise.race([effect, limit]));
+    return call(0, () => answer);
   }
 
   #refuses(server: FakeServer): string | null {

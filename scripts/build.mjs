@@ -1,0 +1,34 @@
+// Bundles the agents into a tree that mirrors the file system: dist/layer is laid over a node's /.
+// Each is one CommonJS file with a #! line, because a file without an ending is CommonJS to every Node.
+
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+const AGENTS = {
+  'src/agents/fence_compute.main.ts': 'dist/layer/usr/sbin/fence_compute',
+  'src/agents/NovaEvacuate.main.ts': 'dist/layer/usr/lib/ocf/resource.d/openstack/NovaEvacuate',
+  'src/agents/nova-compute-wait.main.ts': 'dist/layer/usr/lib/ocf/resource.d/openstack/nova-compute-wait',
+  'src/agents/evacuator.main.ts': 'dist/layer/usr/lib/instance-ha/evacuator',
+};
+const DRILL = { 'testbed/drill/main.ts': 'dist/testbed/drill.cjs' };
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  legalComments: 'none',
+  banner: { js: '#!/usr/bin/env node' },
+  logLevel: 'warning',
+};
+
+await rm('dist', { recursive: true, force: true });
+// The package itself is ESM; what is below dist is not.
+await mkdir('dist');
+await writeFile('dist/package.json', '{ "type": "commonjs" }\n');
+const drill = existsSync('testbed/drill/main.ts') ? DRILL : {};
+for (const [entry, outfile] of Object.entries({ ...AGENTS, ...drill })) {
+  await build({ ...common, entryPoints: [entry], outfile });
+  await chmod(outfile, 0o755);
+}

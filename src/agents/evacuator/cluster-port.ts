@@ -1,0 +1,77 @@
+import { nodeName } from '../../core/names.ts';
+import { known, type NodeView, type Stored, unknown } from '../../core/observation.ts';
+import {
+  EVACUATE_ATTRIBUTE,
+  EVACUATION_ATTRIBUTE,
+  HOLD_ATTRIBUTE,
+  INCIDENT_ATTRIBUTE,
+  parseEvacuation,
+  parseIncident,
+  RELEASE_ATTRIBUTE,
+} from '../../core/records.ts';
+import type { Answer, ClusterPort } from '../../evacuator/ports.ts';
+import { readTransient, writePermanent, writeTransient } from '../../pacemaker/attributes.ts';
+import { readCluster } from '../../pacemaker/cib.ts';
+import { deletePermanentIf } from '../../pacemaker/delete-if.ts';
+import { explain, type Result } from '../../pacemaker/errors.ts';
+import { readFencingHistory } from '../../pacemaker/fencing.ts';
+import { isPowerFencedFirst } from '../../pacemaker/topology.ts';
+
+/** The real cluster, by its command-line tools on a controller. */
+export function createClusterPort(): ClusterPort {
+  return {
+    async readNodes() {
+      const [cluster, marks, tokens] = await Promise.all([
+        readCluster(),
+        readTransient(EVACUATE_ATTRIBUTE),
+        readTransient(HOLD_ATTRIBUTE),
+      ]);
+      if (!cluster.ok) return unknown(explain(cluster.error));
+      if (!marks.ok) return unknown(explain(marks.error));
+      if (!tokens.ok) return unknown(explain(tokens.error));
+      // Our answers matter only to nodes that ask, and mostly none does.
+      const answers = tokens.value.size === 0 ? tokens : await readTransient(RELEASE_ATTRIBUTE);
+      if (!answers.ok) return unknown(explain(answers.error));
+      const nodes = cluster.value.nodes.map((node): NodeView => {
+        const name = nodeName(node.name);
+        return {
+          name,
+          kind: node.kind,
+          online: node.online,
+          incident: stored(node.permanent.get(INCIDENT_ATTRIBUTE), parseIncident),
+          evacuation: stored(node.permanent.get(EVACUATION_ATTRIBUTE), parseEvacuation),
+          mark: marks.value.get(name) ?? null,
+          holdToken: tokens.value.get(name) ?? null,
+          holdAnswer: answers.value.get(name) ?? null,
+          powerFencedFirst: isPowerFencedFirst(cluster.value, name),
+        };
+      });
+      return known({ haveQuorum: cluster.value.haveQuorum, nodes });
+    },
+    async readHistory(node) {
+      const events = await readFencingHistory(node);
+      return events.ok ? known(events.value) : unknown(explain(events.error));
+    },
+    writePermanent: async (node, attribute, value) => answer(await writePermanent(node, attribute, value)),
+    deletePermanent: async (node, attribute, incident) =>
+      answer(await deletePermanentIf(node, attribute, `${ID_KEY[attribute] ?? 'id'}=${incident},`)),
+    writeTransient: async (node, attribute, value) => answer(await writeTransient(attribute, node, value)),
+  };
+}
+
+/** Under which key a record names its incident. */
+const ID_KEY: Readonly<Record<string, string>> = {
+  [INCIDENT_ATTRIBUTE]: 'id',
+  [EVACUATION_ATTRIBUTE]: 'incident',
+};
+
+function stored<T>(text: string | undefined, parse: (text: string) => T | null): Stored<T> {
+  return text === undefined ? null : (parse(text) ?? 'unreadable');
+}
+
+/** A tool that failed may have done its work all the same; the rules look before they repeat. */
+function answer(result: Result<void>): Answer<null> {
+  return result.ok
+    ? { ok: true, value: null }
+    : { ok: false, reason: explain(result.error), effect: 'unknown' };
+}

@@ -1,0 +1,265 @@
+import { spawn } from 'node:child_process';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  OCF,
+  type OcfAgent,
+  type OcfContext,
+  type OcfParameter,
+  type OcfResult,
+} from '../pacemaker/ocf-agent.ts';
+import { type Health, processStart, readHealth, statusPath } from './evacuator/life.ts';
+import type { Settings } from './evacuator/settings.ts';
+
+/** How long a start waits for the evacuator's first tick, ms; less where the operation's own timeout is shorter. */
+const START_LIMIT_MS = 40_000;
+/** How long a stop waits for a clean end before it kills, ms: longer than the evacuator's own DRAIN_LIMIT_MS. */
+const STOP_LIMIT_MS = 40_000;
+/** How long the kernel may take to end a killed process, ms. */
+const KILL_LIMIT_MS = 5_000;
+/** Kept free of an operation's timeout for the agent itself, ms. */
+const TIMEOUT_MARGIN_MS = 5_000;
+const POLL_MS = 100;
+
+/** What the agent needs from outside; tests bring their own. */
+export interface EvacuateEnvironment {
+  readonly evacuatorPath: string;
+  readonly logFile: string;
+  /** Asks the cloud with these parameters: null when all is well, else what is wrong and whether it is certain. */
+  readonly checkCloud: (parameters: Readonly<Record<string, string>>) => Promise<CloudProblem | null>;
+}
+
+export interface CloudProblem {
+  /** `definite`: the configuration is wrong, and the service said so. `passing`: it could not be asked. */
+  readonly certainty: 'definite' | 'passing';
+  readonly text: string;
+}
+
+const text = (name: string, shortdesc: string, more: Partial<OcfParameter> = {}): OcfParameter => ({
+  name,
+  type: 'string',
+  shortdesc,
+  ...more,
+});
+
+/** The parameters of the stock NovaEvacuate, with their aliases, and ours. Either rc_file or the single ones. */
+const PARAMETERS: readonly OcfParameter[] = [
+  text(
+    'rc_file',
+    'File with the cloud credentials as an overcloudrc has them; readable by root only (0600), on the controllers only',
+  ),
+  text('auth_url', "Keystone's URL"),
+  text('username', 'User with the admin role', { aliases: ['login'] }),
+  text('password', 'Password of the user; better in rc_file than in the CIB', {
+    aliases: ['passwd'],
+    secret: true,
+  }),
+  text('password_script', 'Command that prints the password', { aliases: ['passwd_script'] }),
+  text('tenant_name', 'Project (tenant) of the user', { aliases: ['project_name'] }),
+  text('user_domain', "The user's domain, by name"),
+  text('project_domain', "The project's domain, by name"),
+  text('region_name', 'Region whose compute service is meant'),
+  text('endpoint_type', 'Which endpoints to use: publicURL, internalURL or adminURL'),
+  text('ca_file', "CA certificates that Keystone's and Nova's certificates are checked with", {
+    aliases: ['cacert'],
+  }),
+  { name: 'insecure', type: 'boolean', default: 'false', shortdesc: 'Do not check certificates' },
+  text('domain', 'DNS domain of the computes, where Nova uses NODE.DOMAIN and the cluster NODE'),
+  {
+    name: 'evacuate_delay',
+    type: 'seconds',
+    default: '0',
+    min: 0,
+    max: 3600,
+    shortdesc: 'Time between fencing and the first request, for storage that drops locks late',
+  },
+  {
+    name: 'no_shared_storage',
+    type: 'boolean',
+    default: 'false',
+    shortdesc: 'Accepted for compatibility: from API version 2.14 on Nova finds out itself',
+  },
+  {
+    name: 'verbose',
+    type: 'boolean',
+    default: 'false',
+    shortdesc: 'Accepted for compatibility: the log holds every decision anyway',
+  },
+];
+
+/** The resource agent ocf:openstack:NovaEvacuate: it starts, watches and ends the evacuator on this controller. */
+export function novaEvacuate(environment: EvacuateEnvironment, version: string): OcfAgent {
+  return {
+    name: 'NovaEvacuate',
+    version,
+    shortdesc: 'Evacuates the instances of fenced OpenStack compute nodes',
+    longdesc:
+      'Runs the evacuator on one controller: it watches the cluster for compute nodes that were fenced and marked by fence_compute, evacuates their instances through Nova, follows and verifies every one of them, and lets the node return when that is finished. The work is no monitor operation and has no operation timeout; after a failover or a restart it goes on where it was.',
+    parameters: PARAMETERS,
+    actions: {
+      start: { timeout: 60, run: (context) => start(context, environment) },
+      stop: { timeout: 60, run: stop },
+      monitor: { timeout: 30, interval: 10, depth: 0, run: monitor },
+      'validate-all': { timeout: 60, run: (context) => validate(context, environment) },
+    },
+  };
+}
+
+/** Where this instance keeps its status; under the directory that is empty after a boot. */
+export function stateDirectoryOf(context: Pick<OcfContext, 'stateDirectory' | 'instance'>): string {
+  return `${context.stateDirectory}/instance-ha-${context.instance.replaceAll(/[^A-Za-z0-9_.-]/g, '_')}`;
+}
+
+async function monitor(context: OcfContext): Promise<OcfResult> {
+  return resultOf(await readHealth(stateDirectoryOf(context)));
+}
+
+function resultOf(health: Health): OcfResult {
+  switch (health.state) {
+    case 'healthy':
+      return { code: OCF.SUCCESS };
+    case 'stopped':
+      return { code: OCF.NOT_RUNNING };
+    case 'dead':
+      return { code: OCF.NOT_RUNNING, reason: `the evacuator has died: ${health.reason}` };
+    case 'wedged':
+      return { code: OCF.ERR_GENERIC, reason: `the evacuator makes no progress: ${health.reason}` };
+    default:
+      return health satisfies never;
+  }
+}
+
+async function validate(context: OcfContext, environment: EvacuateEnvironment): Promise<OcfResult> {
+  const problem = await environment.checkCloud(context.raw());
+  if (problem === null) return { code: OCF.SUCCESS };
+  return {
+    code: problem.certainty === 'definite' ? OCF.ERR_CONFIGURED : OCF.ERR_GENERIC,
+    reason: problem.text,
+  };
+}
+
+async function start(context: OcfContext, environment: EvacuateEnvironment): Promise<OcfResult> {
+  const directory = stateDirectoryOf(context);
+  const before = await readHealth(directory);
+  if (before.state === 'healthy') return { code: OCF.SUCCESS };
+  if (before.state === 'wedged') await end(before.life.pid, before.life.start, STOP_LIMIT_MS);
+  const problem = await environment.checkCloud(context.raw());
+  if (problem?.certainty === 'definite') return { code: OCF.ERR_CONFIGURED, reason: problem.text };
+  // A cloud that does not answer is no reason to fail: it may be the very thing that is down, and hosts
+  // without an incident have to be let go without it.
+  if (problem !== null) context.log(`${problem.text}; the evacuator starts all the same and keeps asking`);
+
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  await rm(statusPath(directory), { force: true });
+  const pid = await launch(context, environment, directory);
+  if (typeof pid !== 'number') return pid;
+  const limitMs = Math.min(START_LIMIT_MS, (context.timeoutMs ?? START_LIMIT_MS) - TIMEOUT_MARGIN_MS);
+  for (let waitedMs = 0; waitedMs < limitMs && !context.signal.aborted; waitedMs += POLL_MS) {
+    const health = await readHealth(directory);
+    if (health.state === 'healthy' && health.life.pid === pid) return { code: OCF.SUCCESS };
+    if ((await processStart(pid)) === null) {
+      return { code: OCF.ERR_GENERIC, reason: `the evacuator ended at once; see ${environment.logFile}` };
+    }
+    await pause(POLL_MS);
+  }
+  const begun = await processStart(pid);
+  if (begun !== null) await end(pid, begun, 0);
+  return {
+    code: OCF.ERR_GENERIC,
+    reason: `the evacuator had no first tick within ${Math.round(limitMs / 1000)} s; see ${environment.logFile}`,
+  };
+}
+
+/** Starts the evacuator apart from the agent, with its settings through a pipe; gives its pid. */
+async function launch(
+  context: OcfContext,
+  environment: EvacuateEnvironment,
+  directory: string,
+): Promise<number | OcfResult> {
+  const { logFile } = environment;
+  let log: Awaited<ReturnType<typeof open>>;
+  try {
+    await mkdir(logFile.slice(0, logFile.lastIndexOf('/')), { recursive: true, mode: 0o750 });
+    log = await open(logFile, 'a', 0o640);
+  } catch (error) {
+    return {
+      code: OCF.ERR_PERM,
+      reason: `the log ${logFile} can't be written: ${error instanceof Error ? error.message : 'unknown'}`,
+    };
+  }
+  try {
+    const settings: Settings = {
+      parameters: { ...context.raw() },
+      node: context.node ?? hostname(),
+      domain: context.text('domain'),
+      evacuateDelayMs: context.milliseconds('evacuate_delay') ?? 0,
+      stateDirectory: directory,
+      logFile,
+    };
+    const child = spawn(process.execPath, [environment.evacuatorPath], {
+      detached: true,
+      cwd: '/',
+      env: evacuatorEnvironment(process.env),
+      stdio: ['pipe', log.fd, log.fd],
+    });
+    const failed = new Promise<OcfResult>((resolve) => {
+      child.once('error', (error) =>
+        resolve({
+          code: OCF.ERR_INSTALLED,
+          reason: `${environment.evacuatorPath} can't be started: ${error.message}`,
+        }),
+      );
+    });
+    const begun = new Promise<number>((resolve) => child.once('spawn', () => resolve(child.pid ?? -1)));
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(JSON.stringify(settings));
+    const outcome = await Promise.race([begun, failed]);
+    child.unref();
+    return outcome;
+  } finally {
+    await log.close();
+  }
+}
+
+/** Nothing of the resource's parameters: they hold secrets, and OCF_RESKEY_CRM_meta_on_node misleads Pacemaker's tools. */
+function evacuatorEnvironment(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !/^(OCF_|CRM_meta_|OS_)/.test(name)));
+}
+
+async function stop(context: OcfContext): Promise<OcfResult> {
+  const directory = stateDirectoryOf(context);
+  const health = await readHealth(directory);
+  if (health.state === 'healthy' || health.state === 'wedged') {
+    const limitMs = Math.min(
+      STOP_LIMIT_MS,
+      (context.timeoutMs ?? STOP_LIMIT_MS) - KILL_LIMIT_MS - TIMEOUT_MARGIN_MS,
+    );
+    const { pid, start: begun } = health.life;
+    // One that is hung does not heed SIGTERM; there is nothing to wait for.
+    if (!(await end(pid, begun, health.state === 'wedged' ? 0 : limitMs))) {
+      return { code: OCF.ERR_GENERIC, reason: `the evacuator (process ${pid}) can't be ended` };
+    }
+  }
+  await rm(statusPath(directory), { force: true });
+  return { code: OCF.SUCCESS };
+}
+
+/** Ends one process: asks, waits `graceMs`, kills. It is named by its start too, so that another one with its pid is safe. */
+async function end(pid: number, begun: string, graceMs: number): Promise<boolean> {
+  const isThere = async (): Promise<boolean> => (await processStart(pid)) === begun;
+  const signal = async (name: NodeJS.Signals): Promise<void> => {
+    if (await isThere()) process.kill(pid, name);
+  };
+  await signal('SIGTERM');
+  for (let waitedMs = 0; waitedMs < graceMs; waitedMs += POLL_MS) {
+    if (!(await isThere())) return true;
+    await pause(POLL_MS);
+  }
+  await signal('SIGKILL');
+  for (let waitedMs = 0; waitedMs < KILL_LIMIT_MS; waitedMs += POLL_MS) {
+    if (!(await isThere())) return true;
+    await pause(POLL_MS);
+  }
+  return !(await isThere());
+}

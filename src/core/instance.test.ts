@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest';
+import { type InstanceFacts, judge, whyNotEvacuable } from './instance.ts';
+import { hostName, serverId } from './names.ts';
+import type { EvacuationView, RequestView, ServerView } from './observation.ts';
+import { windowSize } from './pace.ts';
+import { DEFAULT_POLICY as POLICY } from './policy.ts';
+
+const SOURCE = hostName('compute-1');
+const ELSEWHERE = hostName('compute-2');
+const ID = serverId('11111111-0000-4000-8000-000000000000');
+const SINCE = 1_000_000;
+
+const server = (more: Partial<ServerView> = {}): ServerView => ({
+  id: ID,
+  name: 'vm',
+  host: SOURCE,
+  vmState: 'active',
+  taskState: null,
+  fault: null,
+  deleted: false,
+  taskSince: 0,
+  ...more,
+});
+
+const evacuation = (status: string, more: Partial<EvacuationView> = {}): EvacuationView => ({
+  id: 1,
+  server: ID,
+  source: SOURCE,
+  dest: ELSEWHERE,
+  status,
+  createdAt: SINCE + 1_000,
+  updatedAt: SINCE + 2_000,
+  ...more,
+});
+
+const request = (state: RequestView['state'], more: Partial<RequestView> = {}): RequestView => ({
+  state,
+  at: 50_000,
+  message: 'why',
+  recordsBefore: 0,
+  refusals: 0,
+  ...more,
+});
+
+const judged = (more: Partial<InstanceFacts> = {}): string => {
+  const facts: InstanceFacts = {
+    server: server(),
+    source: SOURCE,
+    evacuations: [],
+    since: SINCE,
+    request: null,
+    wasStopped: false,
+    stopSent: false,
+    mono: 60_000,
+    novaNow: SINCE + 60_000,
+    quietUntil: 0,
+    followedAt: 60_000,
+    isDead: () => false,
+    ...more,
+  };
+  return judge(facts, POLICY).kind;
+};
+
+describe('an instance of a dead host', () => {
+  it('is ready when it is active, stopped or in error and nothing of it is under way', () => {
+    for (const vmState of ['active', 'stopped', 'error'])
+      expect(judged({ server: server({ vmState }) })).toBe('ready');
+  });
+
+  it('is named, not asked for, in any other state', () => {
+    for (const vmState of [
+      'paused',
+      'suspended',
+      'rescued',
+      'resized',
+      'building',
+      'shelved',
+      'something new',
+    ]) {
+      expect(judged({ server: server({ vmState }) })).toBe('cannot');
+      expect(whyNotEvacuable(vmState)).not.toBeNull();
+    }
+  });
+
+  it('is never asked for while an evacuation of it may be live, an unknown status included', () => {
+    for (const status of ['accepted', 'pre-migrating', 'a status of tomorrow']) {
+      expect(judged({ evacuations: [evacuation(status)] })).toBe('moving');
+      // One that somebody began long before the incident is as live as ours.
+      expect(judged({ evacuations: [evacuation(status, { createdAt: 0, updatedAt: 0 })] })).toBe('moving');
+    }
+  });
+
+  it('is asked for again when the destination died under it', () => {
+    const late = { evacuations: [evacuation('pre-migrating')], isDead: (host: string) => host === ELSEWHERE };
+    expect(judged({ ...late, novaNow: SINCE + 3_000 })).toBe('waiting');
+    expect(judged(late)).toBe('ready');
+  });
+
+  it('is not moved before it is seen on its new host', () => {
+    expect(judged({ evacuations: [evacuation('done')] })).toBe('verifying');
+    expect(
+      judged({
+        evacuations: [evacuation('done')],
+        server: server({ host: ELSEWHERE, taskState: 'powering-off' }),
+      }),
+    ).toBe('verifying');
+    expect(judged({ evacuations: [evacuation('done')], server: server({ host: ELSEWHERE }) })).toBe('moved');
+    expect(
+      judged({ evacuations: [evacuation('done')], server: server({ host: ELSEWHERE, vmState: 'error' }) }),
+    ).toBe('failed');
+  });
+
+  it('is tried again after a failure, later each time, and given up after three', () => {
+    const failed = (n: number) =>
+      Array.from({ length: n }, (_, i) => evacuation('failed', { id: i, updatedAt: SINCE + 59_000 }));
+    expect(judged({ evacuations: failed(1) })).toBe('waiting');
+    expect(judged({ evacuations: failed(1), novaNow: SINCE + 64_000 })).toBe('ready');
+    expect(judged({ evacuations: failed(2), novaNow: SINCE + 64_000 })).toBe('waiting');
+    expect(judged({ evacuations: failed(2), novaNow: SINCE + 69_000 })).toBe('ready');
+    expect(judged({ evacuations: failed(3) })).toBe('failed');
+  });
+
+  it('does not count the failures of an earlier incident', () => {
+    const old = [1, 2, 3].map((id) => evacuation('failed', { id, createdAt: SINCE - 10_000 }));
+    expect(judged({ evacuations: old })).toBe('ready');
+    expect(judged({ evacuations: [evacuation('completed', { createdAt: SINCE - 10_000 })] })).toBe('ready');
+  });
+
+  it('is not asked for again while an answer is missing that may still come true', () => {
+    expect(judged({ request: request('pending') })).toBe('moving');
+    expect(judged({ request: request('accepted') })).toBe('moving');
+    expect(judged({ request: request('unknown') })).toBe('unanswered');
+    // Time alone settles nothing: it takes a look after that time.
+    expect(judged({ request: request('unknown'), mono: 900_000, followedAt: 60_000 })).toBe('unanswered');
+    expect(
+      judged({ request: request('unknown'), mono: 900_000, followedAt: 50_000 + POLICY.requestSettleMs }),
+    ).toBe('ready');
+  });
+
+  it('is given up when Nova refuses it three times, not when Nova could not be reached', () => {
+    expect(judged({ request: request('refused', { refusals: 1 }) })).toBe('ready');
+    expect(judged({ request: request('refused', { refusals: 1, at: 59_000 }) })).toBe('waiting');
+    expect(judged({ request: request('refused', { refusals: 3 }) })).toBe('failed');
+    expect(judged({ request: request('unsent') })).toBe('ready');
+    expect(judged({ request: request('unsent', { at: 59_500 }) })).toBe('waiting');
+  });
+
+  it('waits for a predecessor’s requests, and for a task_state to turn out a leftover', () => {
+    expect(judged({ quietUntil: 61_000 })).toBe('waiting');
+    expect(judged({ server: server({ taskState: 'powering-off', taskSince: 55_000 }) })).toBe('waiting');
+    expect(judged({ server: server({ taskState: 'powering-off', taskSince: 10_000 }) })).toBe('ready');
+  });
+
+  it('is stopped again when it was stopped and a failed attempt has made Nova forget it, once', () => {
+    const arrived = {
+      server: server({ host: ELSEWHERE }),
+      evacuations: [evacuation('failed', { id: 1 }), evacuation('done', { id: 2 })],
+      wasStopped: true,
+    };
+    expect(judged(arrived)).toBe('restoring');
+    expect(judged({ ...arrived, stopSent: true })).toBe('moved');
+    expect(judged({ ...arrived, wasStopped: false })).toBe('moved');
+  });
+
+  it('is gone when somebody deletes it', () => {
+    expect(judged({ server: server({ deleted: true }) })).toBe('gone');
+    expect(judged({ server: server({ taskState: 'deleting' }) })).toBe('gone');
+    expect(judged({ server: server({ host: null, vmState: 'shelved_offloaded' }) })).toBe('gone');
+  });
+});
+
+describe('the window', () => {
+  it('grows with the time that a spawn takes, within its bounds', () => {
+    const done = (ms: number) => evacuation('done', { createdAt: 0, updatedAt: ms });
+    expect(windowSize([], 0, POLICY)).toBe(POLICY.minInFlight);
+    expect(windowSize([done(1_000)], 0, POLICY)).toBe(POLICY.minInFlight);
+    expect(windowSize([done(20_000)], 0, POLICY)).toBe(40);
+    expect(windowSize([done(600_000)], 0, POLICY)).toBe(POLICY.maxInFlight);
+  });
+
+  it('is not widened by queueing: the shortest evacuation counts', () => {
+    const times = [3_000, 30_000, 60_000].map((ms, id) =>
+      evacuation('done', { id, createdAt: 0, updatedAt: ms }),
+    );
+    expect(windowSize(times, 0, POLICY)).toBe(POLICY.minInFlight);
+  });
+
+  it('is widened by age before the first has finished', () => {
+    expect(windowSize([evacuation('pre-migrating', { createdAt: 0 })], 15_000, POLICY)).toBe(30);
+  });
+});

@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hostName, hostOfNode, nodeName } from './names.ts';
+import {
+  disabledReason,
+  type EvacuationRecord,
+  formatEvacuation,
+  formatHoldAnswer,
+  formatIncident,
+  type IncidentRecord,
+  isOurMarker,
+  parseEvacuation,
+  parseHoldAnswer,
+  parseIncident,
+} from './records.ts';
+
+const time = fc.integer({ min: 0, max: 4e12 });
+const word = fc.stringMatching(/^[A-Za-z0-9_.:-]{1,20}$/);
+
+describe('records', () => {
+  it('say the same after they were written and read', () => {
+    const incident: fc.Arbitrary<IncidentRecord> = fc.record({
+      id: word,
+      at: time,
+      by: fc.constantFrom('fencer', 'operator', 'mark'),
+      on: word,
+    });
+    fc.assert(
+      fc.property(incident, (record) => {
+        expect(parseIncident(formatIncident(record))).toEqual(record);
+      }),
+    );
+    const evacuation: fc.Arbitrary<EvacuationRecord> = fc.record({
+      incident: word,
+      phase: fc.constantFrom('evacuating', 'returning'),
+      fencedAt: time,
+      since: time,
+      before: fc.record({ status: fc.constantFrom('enabled', 'disabled'), forcedDown: fc.boolean() }),
+      owner: word,
+      clean: fc.boolean(),
+      releasedAt: fc.option(time, { nil: null }),
+      stopped: fc.array(fc.stringMatching(/^[0-9a-f]{8}$/), { maxLength: 5 }),
+    });
+    fc.assert(
+      fc.property(evacuation, (record) => {
+        expect(parseEvacuation(formatEvacuation(record))).toEqual(record);
+      }),
+    );
+  });
+
+  it('that are none of ours are not read', () => {
+    for (const text of [
+      '',
+      'yes',
+      'v=2,id=a,at=2026-01-01T00:00:00Z,by=fencer,on=c',
+      'v=1,id=a,at=never,by=fencer',
+      'v=1,at=2026-01-01T00:00:00Z,by=fencer',
+    ]) {
+      expect(parseIncident(text)).toBeNull();
+      expect(parseEvacuation(text)).toBeNull();
+    }
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect([parseIncident(text), parseEvacuation(text)]).toEqual([null, null]);
+      }),
+    );
+  });
+
+  it('never hold a character that the CIB, a shell or attrd would change', () => {
+    expect(() => formatIncident({ id: 'a b', at: 0, by: 'fencer', on: 'c' })).toThrow('forbidden');
+    expect(() => formatIncident({ id: 'a', at: 0, by: 'fencer', on: 'c",x="' })).toThrow('forbidden');
+  });
+});
+
+describe('the answer to a hold', () => {
+  it('is for one boot only', () => {
+    const released = formatHoldAnswer('token-of-boot-1', { released: true });
+    expect(parseHoldAnswer(released, 'token-of-boot-1')).toEqual({ released: true });
+    expect(parseHoldAnswer(released, 'token-of-boot-2')).toBeNull();
+    expect(parseHoldAnswer('', 'token-of-boot-1')).toBeNull();
+    expect(parseHoldAnswer('released', 'token-of-boot-1')).toBeNull();
+  });
+
+  it('says why', () => {
+    const held = formatHoldAnswer('token-of-boot-1', { released: false, reason: '3 to go' });
+    expect(parseHoldAnswer(held, 'token-of-boot-1')).toEqual({ released: false, reason: '3 to go' });
+  });
+});
+
+describe('names', () => {
+  const hosts = ['compute-1', 'compute-2.example.org', 'x'].map(hostName);
+  it('match exactly or by the domain, never by guessing', () => {
+    expect(hostOfNode(nodeName('compute-1'), hosts, null)).toBe('compute-1');
+    expect(hostOfNode(nodeName('compute-2'), hosts, null)).toBeNull();
+    expect(hostOfNode(nodeName('compute-2'), hosts, 'example.org')).toBe('compute-2.example.org');
+    expect(hostOfNode(nodeName('compute'), hosts, 'example.org')).toBeNull();
+  });
+
+  it('that fit twice fit nobody', () => {
+    const twice = ['compute-1', 'compute-1.example.org'].map(hostName);
+    expect(hostOfNode(nodeName('compute-1'), twice, 'example.org')).toBeNull();
+  });
+});
+
+describe('the marker', () => {
+  it('is told from an operator’s own reason', () => {
+    expect(isOurMarker(disabledReason('i1'))).toBe(true);
+    expect(isOurMarker('broken fan')).toBe(false);
+    expect(isOurMarker(null)).toBe(false);
+  });
+});

@@ -1,0 +1,382 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { chooseMicroversion, createNova } from './nova.ts';
+import { createPlacement } from './placement.ts';
+import { createSession } from './session.ts';
+import {
+  type FakeAnswer,
+  type FakeCloud,
+  type SeenRequest,
+  startFakeCloud,
+  testCredentials,
+} from './testing.ts';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+type Routes = Record<string, (request: SeenRequest, cloud: FakeCloud) => FakeAnswer>;
+
+async function connect(routes: Routes) {
+  const cloud: FakeCloud = await startFakeCloud({
+    handle: (request) => routes[`${request.method} ${request.path}`]?.(request, cloud) ?? null,
+  });
+  const session = createSession(testCredentials(cloud.url));
+  cleanups.push(
+    () => cloud.close(),
+    () => session.close(),
+  );
+  return { cloud, session, nova: createNova(session, { pageLimit: 2, maxPages: 5 }) };
+}
+
+const server = (n: number, more = {}) => ({
+  id: `server-${n}`,
+  name: `vm-${n}`,
+  status: 'ACTIVE',
+  'OS-EXT-SRV-ATTR:host': 'compute-1',
+  'OS-EXT-SRV-ATTR:hypervisor_hostname': 'compute-1.example',
+  'OS-EXT-STS:vm_state': 'active',
+  'OS-EXT-STS:task_state': null,
+  'OS-EXT-STS:power_state': 1,
+  locked: true,
+  flavor: { original_name: 'm1.small', vcpus: 1 },
+  image: '',
+  tenant_id: 'p1',
+  addresses: {
+    net: [
+      { addr: '192.0.2.9', version: 4, 'OS-EXT-IPS:type': 'floating' },
+      { addr: '10.0.0.5', version: 4, 'OS-EXT-IPS:type': 'fixed' },
+    ],
+  },
+  'os-extended-volumes:volumes_attached': [{ id: 'v2', delete_on_termination: false }, { id: 'v1' }],
+  metadata: { HA_Enabled: 'true' },
+  created: '2026-11-23T04:00:00Z',
+  updated: '2026-11-23T04:00:01Z',
+  adminPass: 'never kept',
+  ...more,
+});
+
+const migration = (n: number, more = {}) => ({
+  id: n,
+  uuid: `migration-${n}`,
+  instance_uuid: `server-${n}`,
+  source_compute: 'compute-1',
+  dest_compute: null,
+  status: 'accepted',
+  migration_type: 'evacuation',
+  created_at: `2026-11-23T04:00:0${n}.000000`,
+  updated_at: null,
+  ...more,
+});
+
+/** Pages as Nova makes them: a next link, on a host nobody can reach, when a page is full. */
+function paged(name: 'servers' | 'migrations', all: readonly { id: string | number; uuid?: string }[]) {
+  return (request: SeenRequest): FakeAnswer => {
+    const key = (one: { id: string | number; uuid?: string }) => String(one.uuid ?? one.id);
+    const limit = Number(request.query.get('limit') ?? 1000);
+    const start = all.findIndex((one) => key(one) === request.query.get('marker')) + 1;
+    const page = all.slice(start, start + limit);
+    const last = page.at(-1);
+    const links =
+      page.length === limit && last !== undefined
+        ? {
+            [`${name}_links`]: [
+              { rel: 'next', href: `http://internal.invalid/x?limit=2&marker=${key(last)}` },
+            ],
+          }
+        : {};
+    return { body: { [name]: page, ...links } };
+  };
+}
+
+const SERVERS = 'GET /compute/v2.1/servers/detail';
+const MIGRATIONS = 'GET /compute/v2.1/os-migrations';
+
+describe('servers', () => {
+  it('reads three pages with the chosen microversion and keeps what is needed', async () => {
+    const all = [1, 2, 3, 4, 5].map((n) => server(n));
+    const { nova, cloud } = await connect({ [SERVERS]: paged('servers', all) });
+    const listed = await nova.listServers({ host: 'compute-1' });
+    if (!listed.ok) throw new Error(listed.error.code);
+    expect(listed.value).toMatchObject({ partial: false, unreadable: [] });
+    expect(listed.value.date).toBeTypeOf('number');
+    expect(listed.value.servers.map((each) => each.id)).toEqual(all.map((each) => each.id));
+    expect(listed.value.servers[0]).toEqual({
+      id: 'server-1',
+      name: 'vm-1',
+      host: 'compute-1',
+      hypervisorHostname: 'compute-1.example',
+      status: 'ACTIVE',
+      deleted: false,
+      vmState: 'active',
+      taskState: null,
+      powerState: 1,
+      locked: true,
+      flavor: 'm1.small',
+      imageId: null,
+      projectId: 'p1',
+      addresses: [
+        { network: 'net', address: '10.0.0.5', type: 'fixed' },
+        { network: 'net', address: '192.0.2.9', type: 'floating' },
+      ],
+      volumes: ['v1', 'v2'],
+      metadata: { HA_Enabled: 'true' },
+      fault: null,
+      created: Date.UTC(2026, 10, 23, 4),
+      updated: Date.UTC(2026, 10, 23, 4, 0, 1),
+      serverGroups: null,
+    });
+    const asked = cloud.requests('GET', '/compute/v2.1/servers/detail');
+    expect(asked).toHaveLength(3);
+    expect(asked[2]?.query.toString()).toBe('all_tenants=1&host=compute-1&limit=2&marker=server-4');
+    expect(asked[0]?.headers['openstack-api-version']).toBe('compute 2.93');
+    expect(cloud.requests('GET', '/compute/v2.1/')).toHaveLength(1);
+  });
+
+  it('asks without limit when it asks for all, so that down cells show', async () => {
+    const down = {
+      id: 'lost',
+      status: 'UNKNOWN',
+      tenant_id: 'p1',
+      created: '2026-11-23T04:00:00Z',
+      links: [],
+    };
+    const { nova, cloud } = await connect({ [SERVERS]: paged('servers', [server(1), down]) });
+    expect(await nova.listServers()).toMatchObject({
+      ok: true,
+      value: { partial: true, unreadable: ['lost'], servers: [{ id: 'server-1' }] },
+    });
+    expect(cloud.requests('GET', '/compute/v2.1/servers/detail')[0]?.query.toString()).toBe('all_tenants=1');
+  });
+
+  it('flags deleted servers among the changes', async () => {
+    const gone = server(1, {
+      status: 'DELETED',
+      fault: { code: 500, message: 'No valid host', created: 'x' },
+    });
+    const { nova, cloud } = await connect({ [SERVERS]: paged('servers', [gone]) });
+    const listed = await nova.listServers({ changesSince: Date.UTC(2026, 10, 23, 4, 0, 0, 999) });
+    expect(listed).toMatchObject({
+      value: { servers: [{ deleted: true, fault: { code: 500, message: 'No valid host' } }] },
+    });
+    const [asked] = cloud.requests('GET', '/compute/v2.1/servers/detail');
+    expect(asked?.query.get('changes-since')).toBe('2026-11-23T04:00:00Z');
+  });
+
+  it('refuses answers that ignore the filter, hide the host, never end or are HTML', async () => {
+    const code = async (answer: FakeAnswer) => {
+      const { nova } = await connect({ [SERVERS]: () => answer });
+      const listed = await nova.listServers({ host: 'compute-1' });
+      return listed.ok ? 'ok' : listed.error.code;
+    };
+    const circle = [{ rel: 'next', href: 'http://x/?marker=a' }];
+    expect(await code({ body: { servers: [server(1, { 'OS-EXT-SRV-ATTR:host': 'other' })] } })).toBe(
+      'bad-answer',
+    );
+    expect(await code({ body: { servers: [server(1, { 'OS-EXT-SRV-ATTR:host': undefined })] } })).toBe(
+      'auth-forbidden',
+    );
+    expect(await code({ body: { servers: [server(1)], servers_links: circle } })).toBe('bad-answer');
+    expect(await code({ body: { servers: [server(1, { created: 'yesterday' })] } })).toBe('bad-answer');
+    expect(await code({ body: '<html></html>', headers: { 'content-type': 'text/html' } })).toBe(
+      'bad-answer',
+    );
+    expect(await code({ body: { servers: [] } })).toBe('ok');
+  });
+
+  it('tells found, missing and unreadable apart', async () => {
+    const { nova } = await connect({
+      'GET /compute/v2.1/servers/a': () => ({ body: { server: server(1, { server_groups: ['g'] }) } }),
+      'GET /compute/v2.1/servers/b': () => ({
+        body: {
+          server: { id: 'b', status: 'UNKNOWN', tenant_id: 'p', created: '2026-11-23T04:00:00Z', image: '' },
+        },
+      }),
+    });
+    expect(await nova.getServer('a')).toMatchObject({
+      value: { kind: 'found', server: { serverGroups: ['g'] } },
+    });
+    expect(await nova.getServer('b')).toEqual({ ok: true, value: { kind: 'unreadable' } });
+    expect(await nova.getServer('c')).toEqual({ ok: true, value: { kind: 'missing' } });
+  });
+});
+
+describe('evacuations', () => {
+  it('reads all pages, newest first', async () => {
+    const all = [5, 4, 3, 2, 1].map((n) => migration(n));
+    const { nova, cloud } = await connect({ [MIGRATIONS]: paged('migrations', all) });
+    const listed = await nova.listEvacuations({ sourceHost: 'compute-1' });
+    expect(listed).toMatchObject({
+      value: {
+        migrations: [
+          { id: 5, instanceId: 'server-5', updatedAt: null },
+          { id: 4 },
+          { id: 3 },
+          { id: 2 },
+          { id: 1 },
+        ],
+      },
+    });
+    const asked = cloud.requests('GET', '/compute/v2.1/os-migrations');
+    expect(asked).toHaveLength(3);
+    expect(asked[1]?.query.get('marker')).toBe('migration-4');
+    expect(asked[1]?.query.get('migration_type')).toBe('evacuation');
+  });
+
+  it('reads evacuations newest first, and no page beyond the time asked for', async () => {
+    const all = [migration(5), migration(4), migration(3), migration(2), migration(1)];
+    const { nova, cloud } = await connect({ [MIGRATIONS]: paged('migrations', all) });
+    const listed = await nova.listEvacuations({
+      sourceHost: 'compute-1',
+      createdSince: Date.UTC(2026, 10, 23, 4, 0, 4),
+    });
+    expect(listed).toMatchObject({ value: { migrations: [{ id: 5 }, { id: 4, status: 'accepted' }] } });
+    const asked = cloud.requests('GET', '/compute/v2.1/os-migrations');
+    expect(asked).toHaveLength(2);
+    expect(asked.some((request) => request.query.has('changes-since'))).toBe(false);
+  });
+
+  it('posts an evacuation without keeping its password, and stops a server', async () => {
+    const action = 'POST /compute/v2.1/servers/s/action';
+    const { nova, cloud } = await connect({
+      [action]: (request) =>
+        request.body.includes('evacuate') ? { body: { adminPass: 'hunter2' } } : { status: 202, body: '' },
+    });
+    const taken = await nova.evacuate('s');
+    expect(taken).toMatchObject({ ok: true, value: { date: expect.any(Number) } });
+    expect(JSON.stringify(taken)).not.toContain('hunter2');
+    expect((await nova.stopServer('s')).ok).toBe(true);
+    expect(cloud.requests('POST', '/compute/v2.1/servers/s/action').map((each) => each.body)).toEqual([
+      '{"evacuate":{}}',
+      '{"os-stop":null}',
+    ]);
+  });
+
+  it("passes on Nova's words and that nothing happened", async () => {
+    const message = 'Compute service of compute-1 is still in use.';
+    const { nova } = await connect({
+      'POST /compute/v2.1/servers/s/action': () => ({
+        status: 400,
+        body: { badRequest: { code: 400, message } },
+      }),
+    });
+    expect(await nova.evacuate('s')).toMatchObject({
+      error: { code: 'http', status: 400, effect: 'none', message },
+    });
+  });
+});
+
+describe('services', () => {
+  const record = {
+    id: 'uuid-1',
+    binary: 'nova-compute',
+    host: 'compute-1',
+    status: 'disabled',
+    state: 'down',
+    zone: 'nova',
+    updated_at: '2026-11-23T04:00:00.000000',
+    disabled_reason: 'instance-ha',
+    forced_down: true,
+  };
+
+  it('keeps services of a down cell apart from those that are down', async () => {
+    const unknown = { binary: 'nova-compute', host: 'compute-9', status: 'UNKNOWN' };
+    const { nova } = await connect({
+      'GET /compute/v2.1/os-services': (request) => {
+        expect(request.query.get('binary')).toBe('nova-compute');
+        return { body: { services: [record, unknown] } };
+      },
+    });
+    expect(await nova.listComputeServices()).toMatchObject({
+      value: {
+        services: [
+          {
+            id: 'uuid-1',
+            state: 'down',
+            status: 'disabled',
+            forcedDown: true,
+            disabledReason: 'instance-ha',
+          },
+          { id: null, host: 'compute-9', state: 'unknown', status: 'unknown' },
+        ],
+      },
+    });
+  });
+
+  it('changes everything in one PUT', async () => {
+    const { nova, cloud } = await connect({
+      'PUT /compute/v2.1/os-services/uuid-1': () => ({ body: { service: record } }),
+    });
+    const changed = await nova.updateService('uuid-1', {
+      status: 'disabled',
+      disabledReason: 'x',
+      forcedDown: true,
+    });
+    expect(changed).toMatchObject({ ok: true, value: { forcedDown: true } });
+    const [put] = cloud.requests('PUT', '/compute/v2.1/os-services/uuid-1');
+    expect(JSON.parse(put?.body ?? '')).toEqual({
+      status: 'disabled',
+      disabled_reason: 'x',
+      forced_down: true,
+    });
+  });
+});
+
+describe('microversions', () => {
+  it.each([
+    ['2.1', '2.93', '2.93'],
+    ['2.1', '2.96', '2.94'],
+    ['2.1', '2.53', '2.53'],
+  ])('between %s and %s uses %s', (min, max, used) => {
+    expect(chooseMicroversion(min, max)).toMatchObject({ ok: true, value: { used } });
+  });
+
+  it.each([
+    ['2.1', '2.52'],
+    ['', ''],
+    ['2.95', '3.1'],
+  ])('refuses %s to %s', (min, max) => {
+    expect(chooseMicroversion(min, max)).toMatchObject({
+      ok: false,
+      error: { code: 'config', certainty: 'definite' },
+    });
+  });
+
+  it('takes no HTML for a version document, and asks again', async () => {
+    let calls = 0;
+    const { nova } = await connect({
+      'GET /compute/v2.1/': () => {
+        calls += 1;
+        return calls === 1
+          ? { body: '<html>' }
+          : { body: { version: { id: 'v2.1', version: '2.90', min_version: '2.1' } } };
+      },
+    });
+    expect(await nova.microversions()).toMatchObject({ ok: false, error: { code: 'bad-answer' } });
+    expect(await nova.microversions()).toMatchObject({ ok: true, value: { used: '2.90' } });
+  });
+});
+
+it('reads the traits of a resource provider', async () => {
+  const uuid = '4e8e5957-649f-477b-9e5b-f1f75b21c03c';
+  const { session, cloud } = await connect({
+    'GET /placement/resource_providers': (request) => ({
+      body: {
+        resource_providers:
+          request.query.get('name') === 'compute-1' ? [{ uuid, name: 'compute-1', generation: 1 }] : [],
+      },
+    }),
+    [`GET /placement/resource_providers/${uuid}/traits`]: () => ({
+      body: { traits: ['COMPUTE_STATUS_DISABLED'] },
+    }),
+  });
+  const placement = createPlacement(session);
+  expect(await placement.providerTraits('compute-1')).toEqual({
+    ok: true,
+    value: ['COMPUTE_STATUS_DISABLED'],
+  });
+  expect(await placement.providerTraits('none')).toEqual({ ok: true, value: null });
+  expect(cloud.requests('GET', '/placement/resource_providers')[0]?.headers['openstack-api-version']).toBe(
+    'placement 1.6',
+  );
+});
