@@ -1,0 +1,277 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type FakeCloud, makeCertificate, startFakeCloud } from '../openstack/testing.ts';
+
+/**
+ * The agent and the evacuator as the processes they are, against a cluster of one-line shims and a cloud on
+ * loopback: what Pacemaker sees of them.
+ */
+const PASSWORD = 'correct horse';
+let bundles: string;
+let dir: string;
+let cloud: FakeCloud;
+const strays: ChildProcess[] = [];
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+beforeAll(async () => {
+  bundles = mkdtempSync(join(tmpdir(), 'instance-ha-bundles-'));
+  writeFileSync(join(bundles, 'package.json'), '{"type":"commonjs"}');
+  for (const [entry, name] of [
+    ['src/agents/NovaEvacuate.main.ts', 'NovaEvacuate'],
+    ['src/agents/evacuator.main.ts', 'evacuator'],
+  ] as const) {
+    await build({
+      entryPoints: [entry],
+      outfile: join(bundles, name),
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      format: 'cjs',
+      logLevel: 'error',
+    });
+  }
+});
+afterAll(() => rmSync(bundles, { recursive: true, force: true }));
+
+const NOVA = {
+  version: { versions: [], version: { id: 'v2.1', status: 'CURRENT', version: '2.93', min_version: '2.1' } },
+};
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'instance-ha-test-'));
+  const shim = (name: string, body: string): void => {
+    mkdirSync(join(dir, 'bin'), { recursive: true });
+    writeFileSync(join(dir, 'bin', name), `#!/bin/sh\n${body}\n`);
+    chmodSync(join(dir, 'bin', name), 0o755);
+  };
+  shim(
+    'cibadmin',
+    `echo '<cib have-quorum="1" dc-uuid="1"><configuration><crm_config/><nodes><node id="1" uname="controller-1"/></nodes><resources/><constraints/></configuration><status/></cib>'`,
+  );
+  shim('attrd_updater', 'exit 78');
+  cloud = await startFakeCloud({
+    password: PASSWORD,
+    handle: (request) => {
+      if (request.path.endsWith('/os-services')) return { body: { services: [] } };
+      if (request.path.includes('/compute')) return { body: NOVA.version };
+      return null;
+    },
+  });
+  writeFileSync(
+    join(dir, 'rc'),
+    `export OS_AUTH_URL=${cloud.url}\nexport OS_USERNAME=admin\nexport OS_PASSWORD='${PASSWORD}'\nexport OS_PROJECT_NAME=admin\nexport OS_REGION_NAME=regionOne\nexport OS_INTERFACE=public\n`,
+    { mode: 0o600 },
+  );
+});
+
+afterEach(async () => {
+  await agent('stop');
+  for (const stray of strays.splice(0)) stray.kill('SIGKILL');
+  await cloud.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function agent(
+  action: string,
+  parameters: Record<string, string> = { rc_file: join(dir, 'rc') },
+  more: Record<string, string> = {},
+): Promise<Run> {
+  const env: Record<string, string> = {
+    PATH: `${join(dir, 'bin')}:${process.env.PATH ?? ''}`,
+    HA_RSCTMP: join(dir, 'state'),
+    OCF_RESOURCE_INSTANCE: 'nova-evacuate',
+    OCF_RESKEY_CRM_meta_timeout: '30000',
+    OCF_RESKEY_CRM_meta_on_node: 'controller-1',
+    INSTANCE_HA_EVACUATOR: join(bundles, 'evacuator'),
+    INSTANCE_HA_LOG: join(dir, 'log', 'evacuator.log'),
+    ...more,
+  };
+  for (const [name, value] of Object.entries(parameters)) env[`OCF_RESKEY_${name}`] = value;
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [join(bundles, 'NovaEvacuate'), action],
+      { env, timeout: 60_000 },
+      (error, stdout, stderr) => {
+        resolve({ code: error ? Number(error.code ?? 255) : 0, stdout, stderr });
+      },
+    );
+  });
+}
+
+/** A zombie has ended, though its new parent may not have looked yet. */
+const runs = (pid: number): boolean =>
+  existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+const statusFile = (): string => join(dir, 'state', 'instance-ha-nova-evacuate', 'status.json');
+const status = (): { pid: number; tickUptimeS: number } => JSON.parse(readFileSync(statusFile(), 'utf8'));
+
+describe('NovaEvacuate', () => {
+  it('starts the evacuator, returns when it is healthy, watches it and stops it', async () => {
+    expect((await agent('monitor')).code).toBe(7);
+    expect(await agent('start')).toMatchObject({ code: 0 });
+    const { pid } = status();
+    expect((await agent('monitor')).code).toBe(0);
+    expect(await agent('start')).toMatchObject({ code: 0 });
+    expect(status().pid).toBe(pid);
+    expect(await agent('stop')).toMatchObject({ code: 0 });
+    expect(runs(pid)).toBe(false);
+    expect((await agent('monitor')).code).toBe(7);
+    expect((await agent('stop')).code).toBe(0);
+  });
+
+  it('says so when the evacuator has died', async () => {
+    await agent('start');
+    process.kill(status().pid, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const seen = await agent('monitor');
+    expect(seen.code).toBe(7);
+    expect(seen.stderr).toMatch(/ocf-exit-reason:the evacuator has died/);
+    expect((await agent('start')).code).toBe(0);
+  });
+
+  it('reports one that is hung as failed, and ends it', async () => {
+    await agent('start');
+    const { pid } = status();
+    process.kill(pid, 'SIGSTOP');
+    // As if its last tick was ten minutes ago.
+    writeFileSync(statusFile(), JSON.stringify({ ...status(), tickUptimeS: status().tickUptimeS - 600 }));
+    const seen = await agent('monitor');
+    expect(seen.code).toBe(1);
+    expect(seen.stderr).toMatch(/no tick for 60\d s \(at most 120 s\)/);
+    expect((await agent('stop')).code).toBe(0);
+    expect(runs(pid)).toBe(false);
+  });
+
+  it('does not take another process with its pid for the evacuator', async () => {
+    const other = spawn('sleep', ['60']);
+    strays.push(other);
+    mkdirSync(join(dir, 'state', 'instance-ha-nova-evacuate'), { recursive: true });
+    const uptime = Number.parseFloat(readFileSync('/proc/uptime', 'utf8'));
+    writeFileSync(
+      statusFile(),
+      JSON.stringify({ pid: other.pid, start: '1', tickUptimeS: uptime, at: 'now' }),
+    );
+    expect((await agent('monitor')).code).toBe(7);
+    expect((await agent('stop')).code).toBe(0);
+    expect(other.exitCode).toBeNull();
+    expect(existsSync(`/proc/${other.pid}`)).toBe(true);
+  });
+
+  it('starts although the cloud does not answer, and says so', async () => {
+    const seen = await agent('start', {
+      auth_url: 'http://127.0.0.1:9',
+      username: 'a',
+      password: PASSWORD,
+      tenant_name: 'b',
+    });
+    expect(seen.code).toBe(0);
+    expect(seen.stderr).toMatch(/127\.0\.0\.1:9/);
+    expect(seen.stderr).not.toContain(PASSWORD);
+    expect((await agent('monitor')).code).toBe(0);
+  });
+
+  it('keeps the password out of the command line, the environment and the files of the evacuator', async () => {
+    await agent('start', {
+      auth_url: cloud.url,
+      username: 'admin',
+      password: PASSWORD,
+      tenant_name: 'admin',
+      endpoint_type: 'publicURL',
+      region_name: 'regionOne',
+    });
+    const { pid } = status();
+    for (const file of [
+      `/proc/${pid}/cmdline`,
+      `/proc/${pid}/environ`,
+      statusFile(),
+      join(dir, 'log', 'evacuator.log'),
+    ]) {
+      expect(readFileSync(file, 'latin1'), file).not.toContain(PASSWORD);
+    }
+  });
+});
+
+describe('bad input gets one clear line, the right code, no secret and no stack trace', () => {
+  const expectLine = (seen: Run, code: number, words: RegExp): void => {
+    expect(seen.stderr).toMatch(words);
+    expect(seen.code).toBe(code);
+    expect(seen.stderr.match(/ocf-exit-reason:/g)).toHaveLength(1);
+    expect(seen.stdout + seen.stderr).not.toMatch(/\n\s+at |s3cret/);
+  };
+  const parameters = (): Record<string, string> => ({
+    auth_url: cloud.url,
+    username: 'admin',
+    password: PASSWORD,
+    tenant_name: 'admin',
+    endpoint_type: 'publicURL',
+  });
+
+  it('a wrong password', async () => {
+    const given = { ...parameters(), password: 's3cret' };
+    expectLine(await agent('validate-all', given), 6, /password/);
+    expectLine(await agent('start', given), 6, /username.*password|password/);
+    expect((await agent('monitor', given)).code).toBe(7);
+  });
+
+  it('an auth URL where nobody answers', async () => {
+    expectLine(
+      await agent('validate-all', { ...parameters(), auth_url: 'http://127.0.0.1:9/v3' }),
+      1,
+      /auth_url.*|127\.0\.0\.1:9/,
+    );
+  });
+
+  it('an unknown region', async () => {
+    expectLine(
+      await agent('validate-all', { ...parameters(), region_name: 'Atlantis' }),
+      6,
+      /Atlantis.*region_name|region_name.*Atlantis/,
+    );
+  });
+
+  it('a certificate that nobody trusts', async () => {
+    const certificate = makeCertificate();
+    const tls = await startFakeCloud({ tls: certificate, password: PASSWORD });
+    try {
+      expectLine(await agent('validate-all', { ...parameters(), auth_url: tls.url }), 6, /ca_file/);
+    } finally {
+      await tls.close();
+      certificate.remove();
+    }
+  });
+
+  it('a missing parameter, and one that is no number', async () => {
+    expectLine(await agent('validate-all', { auth_url: cloud.url }), 6, /username/);
+    expectLine(await agent('start', { auth_url: cloud.url }), 6, /username/);
+    expectLine(await agent('start', { ...parameters(), evacuate_delay: 'soon' }), 6, /evacuate_delay/);
+  });
+
+  it('a credentials file that others can read', async () => {
+    chmodSync(join(dir, 'rc'), 0o644);
+    expectLine(await agent('start'), 6, /chmod 600/);
+  });
+
+  it('an unknown action', async () => {
+    expect((await agent('promote')).code).toBe(3);
+  });
+});
+
+describe('its metadata', () => {
+  it('is valid for Pacemaker', async () => {
+    const seen = await agent('meta-data', {});
+    expect(seen.code).toBe(0);
+    const dtd = '/usr/share/resource-agents/ra-api-1.dtd';
+    if (!existsSync(dtd) || !existsSync('/usr/bin/xmllint')) return;
+    writeFileSync(join(dir, 'meta.xml'), seen.stdout);
+    execFileSync('xmllint', ['--noout', '--dtdvalid', dtd, join(dir, 'meta.xml')]);
+  });
+});

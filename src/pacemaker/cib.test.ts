@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseCib, readCluster } from './cib.ts';
+import { exits, fakeCluster, hangs } from './fake-tools.ts';
+import { CIB } from './fixtures.ts';
+
+function parsed(xml: string) {
+  const result = parseCib(xml);
+  if (!result.ok) throw new Error(JSON.stringify(result.error));
+  return result.value;
+}
+
+describe('parseCib', () => {
+  const view = parsed(CIB);
+
+  it('reads quorum, DC and options', () => {
+    expect(view).toMatchObject({ haveQuorum: true, dcId: '1', stonithEnabled: true, maintenanceMode: false });
+    expect(view.properties.get('dc-version')).toBe('2.1.5-a3f44794f94');
+  });
+
+  it('reads nodes with kind, attributes and whether they are online', () => {
+    const rows = view.nodes.map((node) => [node.name, node.kind, node.online, node.maintenance]);
+    expect(rows).toEqual([
+      ['controller-1', 'cluster', true, false],
+      ['controller-2', 'cluster', true, false],
+      ['controller-3', 'cluster', false, false],
+      ['compute-1', 'remote', false, false],
+      ['compute-2.example.org', 'remote', true, true],
+      ['compute-3', 'remote', null, false],
+    ]);
+    expect(view.nodes[3]?.permanent.get('instance-ha-incident')).toMatch(/^v=1,id=abc,/);
+  });
+
+  it('reads fencing levels in all three forms, and the agents', () => {
+    expect(view.fencingLevels).toEqual([
+      { target: { kind: 'node', node: 'compute-1' }, index: 1, devices: ['ipmilan-compute-1', 'fence-nova'] },
+      { target: { kind: 'pattern', pattern: 'compute-.*' }, index: 2, devices: ['fence-nova'] },
+      {
+        target: { kind: 'attribute', attribute: 'rack', value: '7' },
+        index: 1,
+        devices: ['pdu', 'fence-nova'],
+      },
+    ]);
+    expect([...view.fencingAgents]).toEqual([
+      ['ipmilan-compute-1', 'fence_ipmilan'],
+      ['fence-nova', 'fence_compute'],
+    ]);
+  });
+
+  it('takes missing quorum for none, and knows no state where there is none', () => {
+    const bare = parsed('<cib><configuration><nodes><node id="1" uname="a"/></nodes></configuration></cib>');
+    expect(bare.haveQuorum).toBe(false);
+    expect(bare.nodes[0]?.online).toBeNull();
+    expect(bare.stonithEnabled).toBe(true);
+  });
+
+  it.each([
+    'in_ccm="true"',
+    'crmd="online" join="member"',
+    'in_ccm="true" crmd="online"',
+  ])('does not guess from half a node_state: %s', (attributes) => {
+    const xml = CIB.replace(
+      /in_ccm="true" crmd="online" crm-debug-origin="do_state_transition" join="member"/,
+      attributes,
+    );
+    expect(parsed(xml).nodes[0]?.online).toBeNull();
+  });
+
+  it.each([
+    '',
+    'x',
+    '<cib/>',
+    '<a/>',
+    CIB.slice(0, 900),
+    '<cib><configuration><nodes><node id="1" uname="-rf"/></nodes></configuration></cib>',
+  ])('refuses %j', (xml) => {
+    const result = parseCib(xml);
+    expect(result.ok ? null : result.error.code).toBe('bad-answer');
+  });
+
+  it('never throws on garbage', () => {
+    fc.assert(fc.property(fc.string(), (text) => void parseCib(text)));
+    const cut = fc.tuple(fc.nat(CIB.length), fc.nat(CIB.length), fc.string({ maxLength: 5 }));
+    fc.assert(
+      fc.property(cut, ([from, to, text]) => void parseCib(CIB.slice(0, from) + text + CIB.slice(to))),
+    );
+  });
+
+  it('survives a deep document', () => {
+    const deep = `<cib><configuration><resources>${'<group>'.repeat(50_000)}${'</group>'.repeat(50_000)}</resources></configuration></cib>`;
+    expect(() => parseCib(deep)).not.toThrow();
+  });
+});
+
+describe('readCluster', () => {
+  it('asks once, locally, for the whole CIB', async () => {
+    const cluster = fakeCluster();
+    expect((await readCluster({ run: cluster.run })).ok).toBe(true);
+    expect(cluster.calls).toEqual([['cibadmin', '--query', '--local']]);
+  });
+
+  it('tells a cluster that is down from a hung tool', async () => {
+    const cluster = fakeCluster();
+    cluster.fault = () => exits(102, '', 'Could not connect');
+    expect(await readCluster({ run: cluster.run })).toMatchObject({
+      ok: false,
+      error: { code: 'cluster-down' },
+    });
+    cluster.fault = hangs;
+    expect(await readCluster({ run: cluster.run })).toMatchObject({ ok: false, error: { code: 'timeout' } });
+  });
+});

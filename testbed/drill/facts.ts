@@ -1,0 +1,88 @@
+/** All that is known at the end of a scenario. Checks and report are made from this alone. */
+import type { Role } from './cast.ts';
+import type { DrillEvent } from './events.ts';
+import type { MigrationTrack, ServiceRow } from './observe.ts';
+import type { ProductLine } from './parse.ts';
+import type { Plan } from './timeline.ts';
+
+export type ScenarioName = 'power-loss' | 'controller-loss' | 'api-away' | 'fast-rejoin' | 'clean-stop';
+
+/** A server as Nova and Neutron describe it. */
+export interface Snapshot {
+  readonly host: string | null;
+  readonly vmState: string;
+  readonly taskState: string | null;
+  readonly locked: boolean;
+  readonly flavor: string;
+  readonly fixed: readonly string[];
+  readonly floating: readonly string[];
+  /** The host that its port is bound to. */
+  readonly boundTo: string | null;
+}
+
+export interface Subject {
+  readonly id: string;
+  readonly name: string;
+  /** null: a control, on a host that does not fail. */
+  readonly role: Role | null;
+  readonly before: Snapshot;
+  /** null: it is not there any more. */
+  readonly after: Snapshot | null;
+}
+
+export interface GuestFact {
+  readonly host: string;
+  readonly powered: boolean;
+  readonly server: string;
+  readonly state: string;
+}
+
+/** What an operator had set before the drill, and what has to stay. */
+export interface OperatorSetting {
+  readonly host: string;
+  readonly reason: string;
+}
+
+/** What only one of the scenarios writes down. */
+export interface ScenarioNotes {
+  /** The controller that the drill killed. */
+  readonly killedController: string | null;
+  /** Where nova-evacuate ran when the fault came, and where it ran at the end. */
+  readonly evacuatorBefore: string | null;
+  readonly evacuatorAfter: string | null;
+  /** Epoch seconds between which nova-api was away, or nova-evacuate was stopped. */
+  readonly away: { readonly from: number; readonly to: number } | null;
+  /** What Pacemaker and the product said about why nova-compute was held. */
+  readonly heldBecause: readonly string[];
+  /** Why the fault could not be injected as planned; null: it was. */
+  readonly trouble: string | null;
+}
+
+export interface Facts {
+  readonly scenario: ScenarioName;
+  readonly plan: Plan;
+  readonly endedAt: number;
+  /** The host was back, and all was quiet, within the bound. */
+  readonly settled: boolean;
+  readonly limitS: number;
+  readonly spawnDelayS: number;
+  /** The moving ones, and those that have to stay. */
+  readonly subjects: readonly Subject[];
+  readonly controls: readonly Subject[];
+  readonly operator: OperatorSetting | null;
+  readonly services: readonly ServiceRow[];
+  /** Seconds since the last heartbeat of the victim's nova-compute are within service_down_time. */
+  readonly victimBeats: boolean;
+  readonly guests: readonly GuestFact[];
+  readonly migrations: readonly MigrationTrack[];
+  readonly events: readonly DrillEvent[];
+  /** Attributes of the victim at the end. */
+  readonly attributes: ReadonlyMap<string, string>;
+  readonly productLines: readonly ProductLine[];
+  readonly statusTexts: readonly string[];
+  /** What is not as it should be in the cluster at the end, in words. */
+  readonly clusterTrouble: readonly string[];
+  readonly addresses: ReadonlyMap<string, string>;
+  readonly longestGapS: number;
+  readonly notes: ScenarioNotes;
+}

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { limitOf, parseOptions } from './options.ts';
+import { rigOf } from './rig.ts';
+import { SCENARIOS, scenarioOf } from './scenarios.ts';
+
+describe('options', () => {
+  it('has a default for everything', () => {
+    expect(parseOptions([])).toMatchObject({
+      instances: 12,
+      spawnDelayS: null,
+      how: 'kill',
+      operator: true,
+      keep: false,
+    });
+    expect(parseOptions([]).scenarios.map((s) => s.name)).toEqual(['power-loss']);
+  });
+  it('takes values with a blank or with =', () => {
+    const options = parseOptions([
+      '--scenario=api-away',
+      '--instances',
+      '50',
+      '--spawn-delay',
+      '2.5',
+      '--json',
+      '/tmp/x',
+    ]);
+    expect(options).toMatchObject({ instances: 50, spawnDelayS: 2.5, json: '/tmp/x' });
+    expect(options.scenarios[0]?.name).toBe('api-away');
+    expect(parseOptions(['--all', '--down']).scenarios).toHaveLength(5);
+  });
+  it.each([
+    [['--instances', '0'], 'from 1 to 200'],
+    [['--instances', 'many'], 'from 1 to 200'],
+    [['--instances'], 'needs a value'],
+    [['--scenario', 'meteor'], 'there are: power-loss, controller-loss, api-away, fast-rejoin, clean-stop'],
+    [['--all', '--scenario', 'api-away'], 'exclude each other'],
+    [['--all', '--keep'], 'not with --all'],
+    [['--how', 'gently'], 'kill, off, crash, isolate'],
+    [['--fast'], 'unknown option'],
+  ])('refuses %j', (args, message) => {
+    expect(() => parseOptions(args)).toThrow(message);
+  });
+  it('gives more time to more and slower instances', () => {
+    const plain = limitOf(scenarioOf('power-loss'), 12, 0);
+    expect(limitOf(scenarioOf('power-loss'), 50, 0)).toBeGreaterThan(plain);
+    expect(limitOf(scenarioOf('power-loss'), 12, 20)).toBeGreaterThan(plain);
+    for (const scenario of SCENARIOS) expect(limitOf(scenario, 12, 0)).toBeGreaterThanOrEqual(plain);
+  });
+});
+
+describe('rigOf', () => {
+  const text = [
+    'TESTBED_DIR=/t',
+    'TESTBED_CONTROLLERS=controller-1,controller-2,controller-3',
+    'TESTBED_COMPUTES=compute-1,compute-2,compute-3',
+    'TESTBED_NET=10.99.0',
+    ...[
+      'NODES_DIR',
+      'CLOUD_RC',
+      'SEED',
+      'MYSQL_SOCKET',
+      'NOVA_API_LOG',
+      'JOURNAL',
+      'GUESTS_DIR',
+      'POWER_DIR',
+    ].map((key) => `TESTBED_${key}=/x/${key}`),
+    ...['CTL_DIR', 'EVENTS', 'ALERT_LOG', 'CHASSIS_LOG'].map((key) => `TESTBED_${key}=/x/${key}`),
+  ].join('\n');
+  it('knows every node by its address', () => {
+    const rig = rigOf(text);
+    expect(rig.addresses.get('10.99.0.12')).toBe('controller-2');
+    expect(rig.addresses.get('10.99.0.23')).toBe('compute-3');
+    expect(rig.downTimeS).toBe(6);
+  });
+  it('says which key is missing', () => {
+    expect(() => rigOf('TESTBED_DIR=/t')).toThrow('TESTBED_CONTROLLERS');
+  });
+});

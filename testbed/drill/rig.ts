@@ -1,0 +1,233 @@
+/** The rig, through its own commands and the file in which it names its paths. */
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Attributes } from './observe.ts';
+import {
+  type ClusterStatus,
+  type ProductLine,
+  parseAttrd,
+  parseCrmMon,
+  parseEnvFile,
+  parseNodeAttributes,
+  parseProductLine,
+} from './parse.ts';
+import { DrillError, type RunResult, run, runOrThrow } from './run.ts';
+
+const POWER_TIMEOUT_MS = 60_000;
+const SHELL_TIMEOUT_MS = 10_000;
+const API_TIMEOUT_MS = 90_000;
+const PRODUCT_LOG = 'var/log/instance-ha/evacuator.log';
+const STATUS_FILE = '/run/instance-ha/status.json';
+
+/** Attributes that a drill follows. The first three are attrd's, the others stand in the CIB. */
+export const TRANSIENT_ATTRIBUTES = ['evacuate', 'instance-ha-hold', 'instance-ha-release'] as const;
+export const DURABLE_ATTRIBUTES = ['instance-ha-incident', 'instance-ha-evacuation'] as const;
+
+export interface Rig {
+  readonly dir: string;
+  /** What is in the nodes: `none`, `dist` or a directory. */
+  readonly agents: string;
+  readonly controllers: readonly string[];
+  readonly computes: readonly string[];
+  /** IPv4 address → node. */
+  readonly addresses: ReadonlyMap<string, string>;
+  readonly nodesDir: string;
+  readonly rcFile: string;
+  readonly seedFile: string;
+  readonly mysqlSocket: string;
+  readonly apiLog: string;
+  readonly journal: string;
+  readonly guestsDir: string;
+  readonly powerDir: string;
+  readonly knobsDir: string;
+  readonly events: string;
+  readonly alertLog: string;
+  readonly chassisLog: string;
+  readonly hostNetns: string;
+  /** Nova's service_down_time. */
+  readonly downTimeS: number;
+}
+
+/** What a rig's `env` file says. */
+export function rigOf(text: string): Rig {
+  const env = parseEnvFile(text);
+  const need = (key: string): string => {
+    const value = env.get(key);
+    if (value === undefined) throw new DrillError(`the testbed's env file has no ${key}`);
+    return value;
+  };
+  const controllers = need('TESTBED_CONTROLLERS').split(',');
+  const computes = need('TESTBED_COMPUTES').split(',');
+  const net = need('TESTBED_NET');
+  const addresses = new Map<string, string>();
+  for (const [nodes, digit] of [
+    [controllers, 1],
+    [computes, 2],
+  ] as const) {
+    for (const node of nodes) addresses.set(`${net}.${digit}${node.split('-').at(-1)}`, node);
+  }
+  const own = `/run/netns/${env.get('TESTBED_NETNS_PREFIX') ?? 'iha-'}host`;
+  return {
+    dir: need('TESTBED_DIR'),
+    agents: env.get('TESTBED_AGENTS') ?? 'dist',
+    controllers,
+    computes,
+    addresses,
+    nodesDir: need('TESTBED_NODES_DIR'),
+    rcFile: need('TESTBED_CLOUD_RC'),
+    seedFile: need('TESTBED_SEED'),
+    mysqlSocket: need('TESTBED_MYSQL_SOCKET'),
+    apiLog: need('TESTBED_NOVA_API_LOG'),
+    journal: need('TESTBED_JOURNAL'),
+    guestsDir: need('TESTBED_GUESTS_DIR'),
+    powerDir: need('TESTBED_POWER_DIR'),
+    knobsDir: need('TESTBED_CTL_DIR'),
+    events: need('TESTBED_EVENTS'),
+    alertLog: need('TESTBED_ALERT_LOG'),
+    chassisLog: need('TESTBED_CHASSIS_LOG'),
+    hostNetns: own,
+    downTimeS: Number(env.get('TESTBED_SERVICE_DOWN_TIME') ?? 6),
+  };
+}
+
+export function readRig(file: string): Rig {
+  if (!existsSync(file)) throw new DrillError(`${file} is not there: the testbed is down`);
+  return rigOf(readFileSync(file, 'utf8'));
+}
+
+/** The drill lives in the cloud's network namespace; machines are born and killed in the host's own. */
+const fromHost = (rig: Rig, command: readonly string[]): string[] => [
+  'nsenter',
+  `--net=${rig.hostNetns}`,
+  ...command,
+];
+
+export type PowerCommand = 'off' | 'on' | 'kill' | 'crash' | 'isolate' | 'rejoin';
+
+export const power = (rig: Rig, command: PowerCommand, node: string): Promise<string> =>
+  runOrThrow(fromHost(rig, [join(rig.dir, 'power'), command, node]), { timeoutMs: POWER_TIMEOUT_MS });
+
+/** Whether the machine runs, whatever its BMC says. */
+export async function isOn(rig: Rig, node: string): Promise<boolean> {
+  const result = await run([join(rig.dir, 'power'), 'status', node], { timeoutMs: SHELL_TIMEOUT_MS });
+  return result.stdout.trim().split(' ')[1] === 'on';
+}
+
+export const shell = (rig: Rig, node: string, ...command: string[]): Promise<RunResult> =>
+  run([join(rig.dir, 'shell'), node, ...command], { timeoutMs: SHELL_TIMEOUT_MS });
+
+export const novaApi = (rig: Rig, command: 'stop' | 'start' | 'status'): Promise<RunResult> =>
+  run([join(rig.dir, 'cloud/api'), command], { timeoutMs: API_TIMEOUT_MS });
+
+/** Runs a command on the first controller that answers it with exit code 0; null: none did. */
+export async function onController(rig: Rig, ...command: string[]): Promise<string | null> {
+  for (const controller of rig.controllers) {
+    const result = await shell(rig, controller, ...command);
+    if (result.code === 0) return result.stdout;
+  }
+  return null;
+}
+
+const SEPARATOR = '@@@@';
+const LOOK_SCRIPT = `
+${TRANSIENT_ATTRIBUTES.map((name) => `timeout 4 attrd_updater -n ${name} -A --output-as=xml; echo '${SEPARATOR}'`).join('\n')}
+timeout 4 cibadmin -Q -o nodes || exit 1`;
+const CLUSTER_SCRIPT = 'timeout 5 crm_mon -1 --output-as=xml';
+
+/** All attributes of the instance HA, as a living controller sees them. null: no controller could say. */
+export async function lookAtAttributes(rig: Rig): Promise<Attributes | null> {
+  const text = await onController(rig, 'sh', '-c', LOOK_SCRIPT);
+  if (text === null) return null;
+  const parts = text.split(SEPARATOR);
+  const nodes = new Map<string, Map<string, string>>();
+  const put = (node: string, name: string, value: string): void => {
+    const values = nodes.get(node) ?? new Map<string, string>();
+    values.set(name, value);
+    nodes.set(node, values);
+  };
+  TRANSIENT_ATTRIBUTES.forEach((name, index) => {
+    for (const [node, value] of parseAttrd(parts[index] ?? '') ?? []) put(node, name, value);
+  });
+  const durable = parseNodeAttributes(parts[TRANSIENT_ATTRIBUTES.length] ?? '');
+  if (durable === null) return null;
+  for (const [node, values] of durable) {
+    for (const name of DURABLE_ATTRIBUTES) {
+      const value = values.get(name);
+      if (value !== undefined) put(node, name, value);
+    }
+  }
+  return nodes;
+}
+
+/** What the cluster says of itself, by a controller in a partition with quorum when there is one. */
+export async function lookAtCluster(rig: Rig): Promise<ClusterStatus | null> {
+  const text = await onController(rig, 'sh', '-c', CLUSTER_SCRIPT);
+  return text === null ? null : parseCrmMon(text);
+}
+
+/** The text that an operator would read. */
+export const clusterText = (rig: Rig): Promise<string | null> =>
+  onController(rig, 'sh', '-c', 'timeout 5 crm_mon -1rf');
+
+/** What the evacuators on all controllers have written, a powered-off one included. */
+export function readProductLog(rig: Rig): ProductLine[] {
+  const lines: ProductLine[] = [];
+  for (const controller of rig.controllers) {
+    // The overlay's upper directory: it outlives the node's power, and a log that a node wrote is always there.
+    const file = join(rig.nodesDir, controller, 'up', PRODUCT_LOG);
+    if (!existsSync(file)) continue;
+    for (const line of readFileSync(file, 'utf8').split('\n')) {
+      const parsed = parseProductLine(line, controller);
+      if (parsed) lines.push(parsed);
+    }
+  }
+  return lines.sort((a, b) => a.at - b.at);
+}
+
+/** The evacuator's status file on the controllers that have one. */
+export async function readStatusFiles(rig: Rig): Promise<string[]> {
+  const texts: string[] = [];
+  for (const controller of rig.controllers) {
+    const result = await shell(rig, controller, 'cat', STATUS_FILE);
+    if (result.code === 0 && result.stdout !== '') texts.push(result.stdout);
+  }
+  return texts;
+}
+
+export interface Guest {
+  readonly host: string;
+  readonly powered: boolean;
+  readonly server: string;
+  readonly state: string;
+}
+
+/** Whether somebody holds the lock that a node with power holds. */
+async function hasPower(rig: Rig, host: string): Promise<boolean> {
+  const file = join(rig.powerDir, host);
+  if (!existsSync(file)) return false;
+  return (await run(['flock', '--nonblock', file, 'true'], { timeoutMs: SHELL_TIMEOUT_MS })).code !== 0;
+}
+
+/** Every guest, as the hypervisors' files say it. */
+export async function listGuests(rig: Rig): Promise<Guest[]> {
+  const guests: Guest[] = [];
+  for (const host of rig.computes) {
+    const dir = join(rig.guestsDir, host);
+    if (!existsSync(dir)) continue;
+    const powered = await hasPower(rig, host);
+    for (const server of readdirSync(dir).filter((name) => !name.startsWith('.'))) {
+      const state = readFileSync(join(dir, server), 'utf8').split(/\s/)[0] ?? '';
+      guests.push({ host, powered, server, state });
+    }
+  }
+  return guests;
+}
+
+export type Knob = 'spawn_delay' | 'spawn_fail' | 'spawn_fail_server';
+
+/** Sets a knob of the guests' driver; null takes it away. */
+export function setKnob(rig: Rig, knob: Knob, value: string | null): void {
+  const file = join(rig.knobsDir, knob);
+  if (value === null) rmSync(file, { force: true });
+  else writeFileSync(file, `${value}\n`);
+}

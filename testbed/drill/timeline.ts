@@ -1,0 +1,180 @@
+/** From events to the time line of a drill: when what happened, in seconds since the power loss. Pure. */
+import { type DrillEvent, isEvacuateRequest, type RequestEvent, serverOfPath } from './events.ts';
+
+export interface Mover {
+  readonly id: string;
+  readonly name: string;
+  /** vm_state in which it has to end. */
+  readonly expected: string;
+}
+
+export interface Plan {
+  readonly victim: string;
+  /** Epoch, seconds: the power loss. */
+  readonly t0: number;
+  /** The servers that have to move. */
+  readonly moving: readonly Mover[];
+  readonly controllers: ReadonlySet<string>;
+}
+
+/** In the order in which they are expected. */
+export const MILESTONES = {
+  detected: 'Pacemaker has noticed that the node is lost',
+  poweredOff: 'power off confirmed by the BMC',
+  incident: 'durable incident recorded by fence-nova',
+  mark: 'mark evacuate=yes set by fence-nova',
+  forcedDown: 'host forced down in Nova',
+  firstRequest: 'first evacuate request',
+  lastRequest: 'last evacuate request',
+  allElsewhere: 'all instances run elsewhere',
+  migrationsEnded: 'every evacuation has ended (last migration terminal)',
+  booted: 'node booted',
+  rejoined: 'node is back in the cluster',
+  released: 'hold released (incident attribute gone)',
+  exec: 'nova-compute started',
+  heartbeat: 'first heartbeat of nova-compute',
+  completed: 'migrations completed by nova-compute',
+  unforced: 'forced_down cleared',
+  enabled: 'host enabled',
+  schedulable: 'host gets new instances (trait COMPUTE_STATUS_DISABLED gone)',
+} as const;
+
+export type Milestone = keyof typeof MILESTONES;
+
+/** Milestone → seconds since the power loss; missing: not seen. */
+export type Timeline = ReadonlyMap<Milestone, number>;
+
+/** When each moving server first stood on another host, in the state that it has to have, with nothing under way. */
+export function arrivals(events: readonly DrillEvent[], plan: Plan): Map<string, number> {
+  const wanted = new Map(plan.moving.map((mover) => [mover.id, mover.expected]));
+  const seen = new Map<string, number>();
+  for (const event of events) {
+    if (event.kind !== 'server' || event.at < plan.t0 || seen.has(event.server)) continue;
+    const expected = wanted.get(event.server);
+    const there = event.host !== null && event.host !== plan.victim;
+    if (there && event.vmState === expected && event.taskState === null)
+      seen.set(event.server, event.at - plan.t0);
+  }
+  return seen;
+}
+
+/** Requests to evacuate that Nova took or refused, since the power loss, in order. */
+export function evacuateRequests(events: readonly DrillEvent[], plan: Plan): RequestEvent[] {
+  return events
+    .filter(
+      (event): event is RequestEvent => isEvacuateRequest(event, plan.controllers) && event.at >= plan.t0,
+    )
+    .filter((event) => serverOfPath(event.path) !== null)
+    .sort((a, b) => a.at - b.at);
+}
+
+/** Whether an event says that Pacemaker has lost the node. */
+function saysLost(event: DrillEvent, victim: string): boolean {
+  if (event.kind === 'cluster') {
+    return event.subject === 'node' && event.name === victim && event.value !== 'online';
+  }
+  if (event.kind !== 'alert') return false;
+  if (event.alert === 'node') return event.node === victim && event.text === 'lost';
+  return (
+    event.alert === 'resource' && event.resource === victim && event.task === 'monitor' && event.rc !== '0'
+  );
+}
+
+function saysBack(event: DrillEvent, victim: string): boolean {
+  if (event.kind === 'cluster') {
+    return event.subject === 'node' && event.name === victim && event.value === 'online';
+  }
+  return event.kind === 'alert' && event.alert === 'node' && event.node === victim && event.text === 'member';
+}
+
+const DURABLE_INCIDENT = 'instance-ha-incident';
+
+/** The single events of a time line, without those that need all of them. */
+function single(event: DrillEvent, victim: string, add: (milestone: Milestone, at: number) => void): void {
+  if (saysLost(event, victim)) add('detected', event.at);
+  if (saysBack(event, victim)) add('rejoined', event.at);
+  switch (event.kind) {
+    case 'bmc':
+      if (event.node === victim && event.action === 'off') add('poweredOff', event.at);
+      break;
+    case 'attribute':
+      if (event.node !== victim) break;
+      if (event.name === 'evacuate' && event.value === 'yes') add('mark', event.at);
+      if (event.name === DURABLE_INCIDENT && event.value !== null) add('incident', event.at);
+      if (event.name === DURABLE_INCIDENT && event.value === null) add('released', event.at);
+      break;
+    case 'node':
+      if (event.node !== victim) break;
+      if (event.what === 'BOOT') add('booted', event.at);
+      if (event.what === 'EXEC') add('exec', event.at);
+      break;
+    case 'service':
+      if (event.host !== victim) break;
+      if (event.fact === 'beats' && event.value) add('heartbeat', event.at);
+      if (event.fact === 'forcedDown') add(event.value ? 'forcedDown' : 'unforced', event.at);
+      if (event.fact === 'enabled' && event.value) add('enabled', event.at);
+      if (event.fact === 'schedulable' && event.value) add('schedulable', event.at);
+      break;
+    default:
+      break;
+  }
+}
+
+/** Milestones of which the last occurrence counts: the way back may have to be gone twice. */
+const LAST_COUNTS: ReadonlySet<Milestone> = new Set(['released', 'unforced', 'enabled', 'schedulable']);
+
+/** The time line. */
+export function timelineOf(events: readonly DrillEvent[], plan: Plan): Timeline {
+  const { victim, t0 } = plan;
+  const found = new Map<Milestone, number>();
+  const add = (milestone: Milestone, at: number): void => {
+    if (at < t0) return;
+    const seconds = at - t0;
+    const known = found.get(milestone);
+    if (known === undefined) found.set(milestone, seconds);
+    else if (LAST_COUNTS.has(milestone)) found.set(milestone, Math.max(known, seconds));
+    else found.set(milestone, Math.min(known, seconds));
+  };
+  for (const event of events) {
+    // Until the node is known to be lost, "online" is no return; alerts and looks come in any order, so by time.
+    if (saysBack(event, victim) && !events.some((e) => saysLost(e, victim) && e.at < event.at && e.at >= t0))
+      continue;
+    single(event, victim, add);
+  }
+  const requests = evacuateRequests(events, plan);
+  const first = requests[0];
+  const last = requests.at(-1);
+  if (first) add('firstRequest', first.at);
+  if (last) add('lastRequest', last.at);
+  const arrived = arrivals(events, plan);
+  if (plan.moving.length > 0 && arrived.size === plan.moving.length) {
+    found.set('allElsewhere', Math.max(...arrived.values()));
+  }
+  const ended = migrationEnds(events, plan);
+  if (ended.terminal !== null) found.set('migrationsEnded', ended.terminal - t0);
+  if (ended.completed !== null) found.set('completed', ended.completed - t0);
+  return found;
+}
+
+/** When the last evacuation from the victim ended, and when the last record that was `done` was `completed`. */
+function migrationEnds(
+  events: readonly DrillEvent[],
+  plan: Plan,
+): { readonly terminal: number | null; readonly completed: number | null } {
+  const status = new Map<number, string>();
+  let terminal: number | null = null;
+  let completed: number | null = null;
+  for (const event of events) {
+    if (event.kind !== 'migration' || event.source !== plan.victim || event.at < plan.t0) continue;
+    status.set(event.id, event.status);
+    if (['done', 'error', 'failed', 'cancelled'].includes(event.status)) terminal = event.at;
+    if (event.status === 'completed') {
+      completed = event.at;
+      if (event.was !== 'done') terminal = event.at;
+    }
+  }
+  if (![...status.values()].every((value) => ['completed', 'error', 'failed', 'cancelled'].includes(value))) {
+    completed = null;
+  }
+  return { terminal, completed };
+}
