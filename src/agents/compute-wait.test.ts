@@ -33,7 +33,8 @@ function setUp() {
     write: (path: string, text: string) => void disk.set(path, text),
     remove: (path: string) => void disk.delete(path),
   };
-  const agent = computeWaitAgent({ run: cluster.run, clock, files });
+  let starts = 0;
+  const agent = computeWaitAgent({ run: cluster.run, clock, files, random: () => `start${++starts}` });
   let err = '';
   const call = (action: string, env: Record<string, string> = {}) =>
     runOcfAgent(agent, {
@@ -49,7 +50,8 @@ function setUp() {
 function answer(cluster: FakeCluster, text: string): void {
   cluster.transient.set(RELEASE_ATTRIBUTE, new Map([['compute-1', text]]));
 }
-const RELEASED = formatHoldAnswer(TOKEN, { released: true });
+const QUESTION = `${TOKEN}-start1`;
+const RELEASED = formatHoldAnswer(QUESTION, { released: true });
 
 describe('start', () => {
   it('asks with the token of this boot and ends when it is released', async () => {
@@ -60,7 +62,7 @@ describe('start', () => {
     expect(await call('monitor')).toBe(OCF.NOT_RUNNING);
     expect(await call('start')).toBe(OCF.SUCCESS);
     expect(clock.ms).toBe(7000);
-    expect(cluster.transient.get(HOLD_ATTRIBUTE)?.get('compute-1')).toBe(TOKEN);
+    expect(cluster.transient.get(HOLD_ATTRIBUTE)?.get('compute-1')).toBe(QUESTION);
     expect(disk.get('/run/resource-agents/nova-compute-wait-checkevacuate:0.state')).toBe(`${TOKEN}\n`);
     expect(await call('monitor')).toBe(OCF.SUCCESS);
     expect(new Set(cluster.calls.map(([tool]) => tool))).toEqual(new Set(['attrd_updater']));
@@ -70,7 +72,7 @@ describe('start', () => {
     const { cluster, clock, call } = setUp();
     clock.meanwhile = () => {
       if (clock.ms === 3000) cluster.transient.clear();
-      if (clock.ms === 5000 && cluster.transient.get(HOLD_ATTRIBUTE)?.get('compute-1') === TOKEN)
+      if (clock.ms === 5000 && cluster.transient.get(HOLD_ATTRIBUTE)?.get('compute-1') === QUESTION)
         answer(cluster, RELEASED);
     };
     expect(await call('start')).toBe(OCF.SUCCESS);
@@ -80,6 +82,7 @@ describe('start', () => {
     ['nothing', null],
     ['an empty answer', ''],
     ['a release of another boot', `released ${BOOT}-4710`],
+    ['a release of an earlier start of this boot', `released ${TOKEN}-start0`],
     ['a bare word', 'released'],
     ['the stock mark', 'no'],
   ])('takes %s for no release', async (_, text) => {
@@ -93,7 +96,7 @@ describe('start', () => {
 
   it("says the evacuator's last reason", async () => {
     const { cluster, clock, call, said } = setUp();
-    answer(cluster, formatHoldAnswer(TOKEN, { released: false, reason: '3 instances left' }));
+    answer(cluster, formatHoldAnswer(QUESTION, { released: false, reason: '3 instances left' }));
     clock.meanwhile = () => void (clock.ms > 50_000 && answer(cluster, ''));
     expect(await call('start')).toBe(OCF.ERR_GENERIC);
     expect(said()).toMatch(

@@ -13,6 +13,8 @@ const DEFAULT_DELAY_S = 120;
 /** What is kept of Pacemaker's timeout to end in an orderly way, with a reason. */
 const TIMEOUT_RESERVE_MS = 5_000;
 const LOOK_PAUSE_MS = 1_000;
+/** The first looks come sooner: a node without an incident is let go within half a second. */
+const FIRST_LOOKS_PAUSES_MS = [200, 200, 200, 400];
 const CALL_LIMIT_MS = 5_000;
 /** With less time left than this nothing is asked any more; the failure would hide the real reason. */
 const MIN_LOOK_MS = 300;
@@ -46,6 +48,8 @@ export interface WaitPorts {
   readonly run: RunTool;
   readonly clock: Clock;
   readonly files: WaitFiles;
+  /** Letters and digits that differ at each call. */
+  readonly random: () => string;
 }
 
 /**
@@ -116,19 +120,22 @@ async function start(context: OcfContext, ports: WaitPorts): Promise<OcfResult> 
     return { code: OCF.ERR_GENERIC, reason: 'this boot cannot be told from another: /proc is not readable' };
   }
   if (isReleased(context, ports, token)) return { code: OCF.SUCCESS };
+  // An answer to an earlier start of this boot is none to this one: an incident may have begun since.
+  const question = `${token}-${ports.random()}`;
   const limitMs = holdLimitMs(context);
   const deadline = begun + limitMs;
   let last: Look = { state: 'silent' };
   const options: CallOptions = { run: boundedRun(ports.run, clock, deadline), timeoutMs: CALL_LIMIT_MS };
-  while (deadline - clock.now() >= MIN_LOOK_MS && !context.signal.aborted) {
-    const look = await lookOnce(context, token, options);
+  for (let looks = 0; deadline - clock.now() >= MIN_LOOK_MS && !context.signal.aborted; looks++) {
+    const look = await lookOnce(context, question, options);
     if (look.state === 'released') return release(context, ports, token);
     if (look.state === 'trouble' && look.error.code === 'tool-missing') {
       return { code: OCF.ERR_INSTALLED, reason: explain(look.error) };
     }
     // What the evacuator said last says more than a passing silence or trouble.
     if (look.state === 'held' || last.state !== 'held') last = look;
-    await clock.sleep(Math.min(LOOK_PAUSE_MS, Math.max(0, deadline - clock.now())));
+    const pauseMs = FIRST_LOOKS_PAUSES_MS[looks] ?? LOOK_PAUSE_MS;
+    await clock.sleep(Math.min(pauseMs, Math.max(0, deadline - clock.now())));
   }
   const heldS = Math.round((clock.now() - begun) / 1000);
   return { code: OCF.ERR_GENERIC, reason: heldReason(heldS, last) };
@@ -149,13 +156,13 @@ function holdLimitMs(context: OcfContext): number {
 }
 
 /** Asks, and looks for the answer. Absence of anything is no release. */
-async function lookOnce(context: OcfContext, token: string, options: CallOptions): Promise<Look> {
-  const node = await ask(context, token, options);
+async function lookOnce(context: OcfContext, question: string, options: CallOptions): Promise<Look> {
+  const node = await ask(context, question, options);
   if (!node.ok) return { state: 'trouble', error: node.error };
   if (node.value === null) return { state: 'silent' };
   const text = await readOwnTransient(RELEASE_ATTRIBUTE, node.value, options);
   if (!text.ok) return { state: 'trouble', error: text.error };
-  const answer = text.value === null ? null : parseHoldAnswer(text.value, token);
+  const answer = text.value === null ? null : parseHoldAnswer(text.value, question);
   if (answer === null) return { state: 'silent' };
   return answer.released ? { state: 'released' } : { state: 'held', reason: answer.reason };
 }
@@ -163,26 +170,26 @@ async function lookOnce(context: OcfContext, token: string, options: CallOptions
 /**
  * Makes the request stand and gives the name of this node. Written again whenever it reads back differently:
  * the attributes of a remote node are erased when it rejoins. Called by hand there is no name in the
- * environment; then the node is the one whose request carries our token.
+ * environment; then the node is the one whose request carries our question.
  */
 async function ask(
   context: OcfContext,
-  token: string,
+  question: string,
   options: CallOptions,
 ): Promise<Result<NodeName | null>> {
   const own = ownNode(context);
   if (own !== null) {
     const standing = await readOwnTransient(HOLD_ATTRIBUTE, own, options);
     if (!standing.ok) return standing;
-    if (standing.value === token) return success(own);
-    const written = await writeTransient(HOLD_ATTRIBUTE, own, token, options);
+    if (standing.value === question) return success(own);
+    const written = await writeTransient(HOLD_ATTRIBUTE, own, question, options);
     return written.ok ? success(own) : written;
   }
   const requests = await readTransient(HOLD_ATTRIBUTE, options);
   if (!requests.ok) return requests;
-  const mine = [...requests.value].find(([, value]) => value === token);
+  const mine = [...requests.value].find(([, value]) => value === question);
   if (mine !== undefined) return success(mine[0]);
-  const written = await writeTransient(HOLD_ATTRIBUTE, null, token, options);
+  const written = await writeTransient(HOLD_ATTRIBUTE, null, question, options);
   return written.ok ? success(null) : failure(written.error);
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { runOcfAgent } from '../pacemaker/ocf-agent.ts';
@@ -25,7 +26,9 @@ const files: WaitFiles = {
   remove: (path) => rmSync(path, { force: true }),
 };
 
-runOcfAgent(computeWaitAgent({ run: runTool, clock: systemClock, files })).then(
+runOcfAgent(
+  computeWaitAgent({ run: runTool, clock: systemClock, files, random: () => randomBytes(4).toString('hex') }),
+).then(
   // A tool that was still running at SIGTERM must not keep the agent.
   (code) => process.exit(code),
   () => process.exit(1),

@@ -67,6 +67,8 @@ export interface HostLook {
   readonly listing: boolean;
   /** Read the servers that changed since this incident began. */
   readonly changes: boolean;
+  /** If no evacuation is live any more, read the changes and list the host in this same look, and the services after it. */
+  readonly settle: boolean;
   readonly traits: boolean;
   /** Nova's clock at the beginning of the incident; null before the first look. */
   readonly since: number | null;

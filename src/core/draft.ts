@@ -99,7 +99,14 @@ export function lookAt(
       return;
     }
   }
-  draft.looks.set(host, { evacuations: false, listing: false, changes: false, traits: false, ...look });
+  draft.looks.set(host, {
+    evacuations: false,
+    listing: false,
+    changes: false,
+    settle: false,
+    traits: false,
+    ...look,
+  });
   wakeWithin(draft, 0);
 }
 

@@ -3,7 +3,7 @@ import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.t
 import { type InstanceFacts, judge, liveEvacuations, type Outcome, shortId } from './instance.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
-import { windowSize } from './pace.ts';
+import { followPauseMs, windowSize } from './pace.ts';
 import { fencingProof } from './proof.ts';
 import {
   disabledReason,
@@ -430,19 +430,22 @@ function follow(
   const { observation, policy } = draft;
   const verifying = left.filter((j) => j.outcome.kind === 'verifying').length;
   const waitsForNova = left.some((j) => j.outcome.kind === 'moving' || j.outcome.kind === 'restoring');
-  const batch = Math.max(policy.minInFlight, Math.ceil(judged.length / 4));
+  const batch = Math.max(policy.minInFlight, Math.ceil(judged.length / 2));
   const changes = verifying > 0 && (verifying >= batch || (!waitsForNova && asked.size === 0));
-  const listing = left.length === 0;
-  // A full listing follows at once; everything else in the rhythm of the host.
-  const dueMs = listing ? 0 : view.lookedAt + policy.followMs - observation.mono;
+  // When nothing is left to ask for, one look may settle it all, and is worth coming sooner.
+  const settle =
+    asked.size === 0 && left.every((j) => j.outcome.kind === 'moving' || j.outcome.kind === 'verifying');
+  const pauseMs = settle ? policy.settleMs : followPauseMs(view.evacuations, view.novaNow, policy);
+  const dueMs = left.length === 0 ? 0 : view.lookedAt + pauseMs - observation.mono;
   if (dueMs <= 0) {
-    if (listing) lookAtServices(draft, 0);
+    const { incident, since } = record;
     lookAt(draft, view.host, {
-      incident: record.incident,
+      incident,
+      since,
       evacuations: true,
       changes,
-      listing,
-      since: record.since,
+      settle,
+      listing: left.length === 0,
     });
   } else {
     wakeWithin(draft, dueMs);

@@ -22,10 +22,14 @@ export interface Policy {
   readonly taskSettleMs: number;
   /** A record that a newer, successful evacuation has overtaken is taken for lost after this time without a change. */
   readonly overtakenMs: number;
-  /** Pause between looks at the migrations of a host under evacuation. */
+  /** Pause between looks at the evacuations of a host, at least and at most. */
   readonly followMs: number;
-  /** Pause between looks at a host that is on its way back. */
+  readonly maxFollowMs: number;
+  /** ... and when nothing is left to ask for, so that the host is released soon after its last instance has moved. */
+  readonly settleMs: number;
+  /** Pause between looks at a host that is on its way back: half the time since its release, within these bounds. */
   readonly returnMs: number;
+  readonly maxReturnMs: number;
   /** ... and while it has not asked to be let go (nova-compute may not be Pacemaker's). */
   readonly returnSlowMs: number;
   /** Pause between looks at a host that waits for something slow, and the longest between tries of a command. */
@@ -59,7 +63,10 @@ export const DEFAULT_POLICY: Policy = {
   taskSettleMs: 15_000,
   overtakenMs: 600_000,
   followMs: 2_000,
-  returnMs: 1_500,
+  maxFollowMs: 5_000,
+  settleMs: 1_500,
+  returnMs: 2_000,
+  maxReturnMs: 4_000,
   returnSlowMs: 5_000,
   slowMs: 15_000,
   lookRetryMs: 2_000,

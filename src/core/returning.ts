@@ -35,7 +35,9 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     return;
   }
   const asked = node.holdAnswer?.startsWith('released ') ?? false;
-  lookAtServices(draft, observation.servicesAt < 0 ? 0 : asked ? policy.returnMs : policy.returnSlowMs);
+  const sinceReleaseMs = record.releasedAt === null ? 0 : observation.novaNow - record.releasedAt;
+  const pauseMs = Math.min(policy.maxReturnMs, Math.max(policy.returnMs, sinceReleaseMs / 2));
+  lookAtServices(draft, asked ? pauseMs : policy.returnSlowMs);
   if (!observation.services.known) {
     say(`Nova can't be asked: ${observation.services.reason}`, null);
     return;

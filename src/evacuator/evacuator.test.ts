@@ -98,6 +98,19 @@ describe('a host that dies', () => {
     expect((world.gets + world.posts) / 50).toBeLessThanOrEqual(1.5);
   });
 
+  it('is settled in one look when all its instances arrive at once', async () => {
+    const world = new World(40);
+    world.fate = (n) => ({ spawnMs: 60_000 - n * 50, end: 'done', answer: 'given' });
+    start(world);
+    await world.clock.advance(5_000);
+    world.fence();
+    await until(world, 60_000, () => world.servers.some((s) => s.host === 'compute-2'));
+    world.gets = 0;
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    // A few looks at the evacuations, then one list, one reading of the changes and one of the services.
+    expect(world.gets).toBeLessThanOrEqual(12);
+  });
+
   it('is left alone without quorum, and without proof that its power is off', async () => {
     for (const blind of ['quorum', 'topology', 'history'] as const) {
       const world = new World(3);
@@ -210,7 +223,7 @@ describe('instances', () => {
     start(world);
     world.fence();
     // A migration to the host that ends after its death, say.
-    world.clock.after(4_000, () => {
+    world.clock.after(2_500, () => {
       const late = world.addServer(50, 'active');
       late.updatedAt = world.nova() - 3_600_000;
     });

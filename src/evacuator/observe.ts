@@ -38,7 +38,12 @@ export async function observe(
       await lookAtHost(ports, memory, next[0], next[1]);
     }
   });
-  await Promise.all([look.services ? lookAtServices(ports, memory) : null, ...workers]);
+  const settling = [...look.hosts.values()].some((host) => host.settle);
+  if (look.services && !settling) workers.push(lookAtServices(ports, memory));
+  await Promise.all(workers);
+  // That a cell was there while a host was listed shows only in a list of the services made after it.
+  const listed = [...look.hosts.keys()].some((name) => (memory.hosts.get(name)?.listedAt ?? -1) >= begunAt);
+  if (settling && (look.services || (listed && memory.servicesAt >= 0))) await lookAtServices(ports, memory);
   return {
     now: ports.clock.now(),
     mono: ports.clock.mono(),
@@ -108,12 +113,13 @@ async function read(cloud: CloudPort, host: HostMemory, look: HostLook, at: numb
     host.novaNow = answer.value.novaNow;
     host.followedAt = at;
   }
+  const settled = look.settle && ![...host.evacuations.values()].some(isLive);
   const missing = new Set<ServerId>();
-  if (look.listing) {
+  if (look.listing || settled) {
     const trouble = await list(cloud, host, at, missing);
     if (trouble !== null) return trouble;
   }
-  if (look.changes) {
+  if (look.changes || settled) {
     const trouble = await readChanges(cloud, host, look.since, at);
     if (trouble !== null) return trouble;
   }
@@ -180,17 +186,20 @@ async function readMissing(
   missing: Set<ServerId>,
 ): Promise<string | null> {
   for (const id of evacuatedSince(host, since)) if (!host.servers.has(id)) missing.add(id);
-  for (const id of [...missing].slice(0, SINGLE_GETS_PER_LOOK)) {
+  // The changes, read after the list, have told of most already.
+  const unexplained = [...missing].filter((id) => {
     const held = host.servers.get(id);
-    // The changes, read after the list, may have told already.
-    if (held !== undefined && (held.deleted || held.host !== host.host)) continue;
+    return held === undefined || (!held.deleted && held.host === host.host);
+  });
+  for (const id of unexplained.slice(0, SINGLE_GETS_PER_LOOK)) {
     const answer = await cloud.getServer(id);
     if (!answer.ok) return answer.reason;
+    const held = host.servers.get(id);
     if (answer.value !== null) rememberServer(host, answer.value, at);
     else if (held !== undefined) host.servers.set(id, { ...held, deleted: true });
     else rememberServer(host, goneServer(id), at);
   }
-  if (missing.size > SINGLE_GETS_PER_LOOK) host.listedAt = -1;
+  if (unexplained.length > SINGLE_GETS_PER_LOOK) host.listedAt = -1;
   return null;
 }
 

@@ -29,6 +29,7 @@ describe('the narrator', () => {
       '11 of 11 instances run elsewhere',
       'hold of compute-1 released: its incident is settled',
       'nova-compute started on compute-1',
+      'nova-compute on compute-1 has completed its 11 evacuation records',
       'forced_down of compute-1 cleared',
       'compute-1 enabled',
       'compute-1 gets new instances again',

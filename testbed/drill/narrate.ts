@@ -1,6 +1,5 @@
 /** Events → lines that somebody understands who has never seen it. Keeps what it has said already; no output of its own. */
-import type { DrillEvent } from './events.ts';
-import { isEvacuateRequest, serverOfPath } from './events.ts';
+import { type DrillEvent, isEvacuateRequest, isLive, type MigrationEvent, serverOfPath } from './events.ts';
 import type { Plan } from './timeline.ts';
 
 export interface Narrator {
@@ -32,6 +31,7 @@ export function createNarrator(options: NarratorOptions): Narrator {
   const total = wanted.size;
   const there = new Set<string>();
   const said = new Set<string>();
+  const statuses = new Map<number, string>();
   let requests = 0;
   let lost = false;
   let heldReason = '';
@@ -54,7 +54,10 @@ export function createNarrator(options: NarratorOptions): Narrator {
       case 'evacuate':
         if (value === 'yes') return [`mark evacuate=yes set for ${node} by fence-nova`];
         if (value === null)
-          return once(`the mark of ${node} is gone from the cluster's memory`, `mark-gone ${value}`);
+          return once(
+            `the mark of ${node} is gone: Pacemaker forgets it when a node leaves or returns`,
+            `mark-gone ${node}`,
+          );
         return [`mark of ${node}: evacuate=${value}`];
       case 'instance-ha-incident':
         if (value === null) return [`hold of ${node} released: its incident is settled`];
@@ -150,6 +153,19 @@ export function createNarrator(options: NarratorOptions): Narrator {
     return [];
   };
 
+  const tellMigration = (event: MigrationEvent): string[] => {
+    statuses.set(event.id, event.status);
+    if (event.status === 'error' || event.status === 'failed') {
+      return [`evacuation of ${nameOf(event.server)} failed (record ${event.id}: ${event.status})`];
+    }
+    const open = [...statuses.values()].some((status) => status === 'done' || isLive(status));
+    if (event.status !== 'completed' || open) return [];
+    return once(
+      `nova-compute on ${event.source} has completed its ${statuses.size} evacuation records`,
+      'completed',
+    );
+  };
+
   const tell = (event: DrillEvent): string[] => {
     switch (event.kind) {
       case 'fault':
@@ -180,8 +196,7 @@ export function createNarrator(options: NarratorOptions): Narrator {
       case 'server':
         return tellServer(event.server, event.host, event.vmState, event.taskState);
       case 'migration':
-        if (event.status !== 'error' && event.status !== 'failed') return [];
-        return [`evacuation of ${nameOf(event.server)} failed (record ${event.id}: ${event.status})`];
+        return tellMigration(event);
       case 'cluster':
         return tellCluster(event.subject, event.name, event.value, event.was);
       default:
