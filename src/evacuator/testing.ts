@@ -114,6 +114,8 @@ export class World {
   cloudDown = false;
   posts = 0;
   gets = 0;
+  /** Full listings of the host. */
+  listings = 0;
   /** The fate of the n-th request, from 0. */
   fate: (n: number, server: FakeServer) => Fate = () => GOOD;
   traits: string[] = [];
@@ -299,7 +301,10 @@ export class World {
             listed(this.evacuations.filter((e) => e.source === source && e.updatedAt >= (since ?? 0))),
           ),
         listServersOn: (host) =>
-          cloud(() => listed(this.servers.filter((s) => s.host === host && !s.deleted).map(seen))),
+          cloud(() => {
+            world.listings++;
+            return listed(world.servers.filter((s) => s.host === host && !s.deleted).map(seen));
+          }),
         listServersChanged: (since) =>
           cloud(() => listed(this.servers.filter((s) => s.updatedAt >= since).map(seen))),
         getServer: (id) =>
