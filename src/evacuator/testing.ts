@@ -302,8 +302,8 @@ export class World {
           ),
         listServersOn: (host) =>
           cloud(() => {
-            world.listings++;
-            return listed(world.servers.filter((s) => s.host === host && !s.deleted).map(seen));
+            this.listings++;
+            return listed(this.servers.filter((s) => s.host === host && !s.deleted).map(seen));
           }),
         listServersChanged: (since) =>
           cloud(() => listed(this.servers.filter((s) => s.updatedAt >= since).map(seen))),
