@@ -1,15 +1,16 @@
 import { text } from 'node:stream/consumers';
 import { DEFAULT_POLICY } from '../core/policy.ts';
 import { createEvacuator } from '../evacuator/loop.ts';
+import type { CloudPort } from '../evacuator/ports.ts';
 import { credentialsFromParameters } from '../openstack/credentials.ts';
 import { explain } from '../openstack/errors.ts';
 import { createNova } from '../openstack/nova.ts';
 import { createPlacement } from '../openstack/placement.ts';
-import { createSession } from '../openstack/session.ts';
+import { createSession, type Session } from '../openstack/session.ts';
 import { createClock } from './evacuator/clock.ts';
 import { createCloudPort } from './evacuator/cloud-port.ts';
 import { createClusterPort } from './evacuator/cluster-port.ts';
-import { createJournal } from './evacuator/journal.ts';
+import { createJournal, type Journal } from './evacuator/journal.ts';
 import { processStart, statusPath } from './evacuator/life.ts';
 import { parseSettings, type Settings } from './evacuator/settings.ts';
 
@@ -29,17 +30,14 @@ async function main(): Promise<number> {
   }
   const session = createSession(credentials.value);
   try {
-    await serve(
-      settings,
-      createCloudPort(createNova(session), createPlacement(session), () => Date.now()),
-    );
+    await serve(settings, session);
   } finally {
     await session.close();
   }
   return 0;
 }
 
-async function serve(settings: Settings, cloud: ReturnType<typeof createCloudPort>): Promise<void> {
+async function serve(settings: Settings, session: Session): Promise<void> {
   const start = (await processStart(process.pid)) ?? '0';
   const owner = `${settings.node}:${process.pid}.${start}`;
   const clock = createClock();
@@ -49,6 +47,7 @@ async function serve(settings: Settings, cloud: ReturnType<typeof createCloudPor
     life: { pid: process.pid, start },
     owner,
   });
+  const cloud = cloudOf(session, journal);
   const evacuator = createEvacuator(
     { cluster: createClusterPort(), cloud, clock, journal },
     {
@@ -61,6 +60,19 @@ async function serve(settings: Settings, cloud: ReturnType<typeof createCloudPor
   journal.event({ level: 'info', msg: 'the evacuator begins' });
   await evacuator.run();
   journal.event({ level: 'info', msg: 'the evacuator has ended cleanly' });
+}
+
+/** The cloud, with a sign of life for every answer: a tick that reads many pages is long, not hung. */
+function cloudOf(session: Session, journal: Journal): CloudPort {
+  const watched: Session = {
+    ...session,
+    request: async (...what) => {
+      const answer = await session.request(...what);
+      journal.alive();
+      return answer;
+    },
+  };
+  return createCloudPort(createNova(watched), createPlacement(watched), () => Date.now());
 }
 
 main().then(

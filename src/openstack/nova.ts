@@ -37,6 +37,8 @@ export const MICROVERSION_LIMITS = {
 
 /** Records asked for in a page; Nova gives at most its own `[api] max_limit` (1000 by default). */
 const PAGE_LIMIT = 1000;
+/** The same for the newest evacuations of a host, which seldom has more instances. */
+const RECENT_PAGE_LIMIT = 250;
 /** Pages of one listing: 200 000 servers or migrations. */
 const MAX_PAGES = 200;
 
@@ -224,7 +226,7 @@ export function createNova(session: Session, options: NovaOptions = {}): Nova {
       if (marker === null || markers.has(marker))
         return bad(request, 'the link to the next page leads nowhere new');
       markers.add(marker);
-      query = { ...request.query, limit: pageLimit, marker };
+      query = { ...request.query, limit: request.query?.limit ?? pageLimit, marker };
     }
     return bad(request, `the listing has more than ${maxPages} pages`);
   }
@@ -317,7 +319,12 @@ export function createNova(session: Session, options: NovaOptions = {}): Nova {
       {
         method: 'GET',
         path: '/os-migrations',
-        query: { migration_type: 'evacuation', source_compute: query.sourceHost, limit: pageLimit },
+        query: {
+          migration_type: 'evacuation',
+          source_compute: query.sourceHost,
+          // A host may have a long history; what is new stands on the first page.
+          limit: query.createdSince === undefined ? pageLimit : Math.min(pageLimit, RECENT_PAGE_LIMIT),
+        },
       },
       EvacuationPageSchema,
       (page) => page.some((record) => record.created_at < since),

@@ -9,11 +9,17 @@ export interface JournalOptions {
   readonly owner: string;
 }
 
+/** The journal of a process: what {@link JournalPort} asks for, and the sign of life between two ticks. */
+export interface Journal extends JournalPort {
+  /** Something was answered: the process makes progress though a long tick is not over. */
+  alive(): void;
+}
+
 /**
  * The real journal: events as JSON lines in the log file, the newest state in the status file. The status is
  * written by one writer at a time, and only the newest of those that wait.
  */
-export function createJournal(options: JournalOptions): JournalPort {
+export function createJournal(options: JournalOptions): Journal {
   const file = destination({ dest: options.logFile, mkdir: true, sync: true, append: true });
   const log = pino(
     {
@@ -23,14 +29,14 @@ export function createJournal(options: JournalOptions): JournalPort {
     },
     file,
   );
-  let waiting: TickReport | null = null;
-  let writing = false;
+  let report: TickReport | null = null;
+  let isDue = false;
+  let isWriting = false;
 
   async function write(): Promise<void> {
-    writing = true;
-    while (waiting !== null) {
-      const report = waiting;
-      waiting = null;
+    isWriting = true;
+    while (isDue && report !== null) {
+      isDue = false;
       try {
         await writeStatus(options.statusFile, {
           ...options.life,
@@ -42,20 +48,24 @@ export function createJournal(options: JournalOptions): JournalPort {
           verdicts: report.verdicts,
         });
       } catch (error) {
-        log.error(
-          { file: options.statusFile },
-          `the status can't be written: ${error instanceof Error ? error.message : 'unknown'}`,
-        );
+        const why = error instanceof Error ? error.message : 'unknown';
+        log.error({ file: options.statusFile }, `the status can't be written: ${why}`);
       }
     }
-    writing = false;
+    isWriting = false;
+  }
+
+  function writeSoon(): void {
+    isDue = true;
+    if (!isWriting) void write();
   }
 
   return {
-    tick(report) {
-      waiting = report;
-      if (!writing) void write();
+    tick(next) {
+      report = next;
+      writeSoon();
     },
+    alive: writeSoon,
     event({ level, msg, ...about }) {
       log[level](about, msg);
     },

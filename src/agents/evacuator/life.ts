@@ -1,11 +1,11 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import * as v from 'valibot';
 
-/** No tick for this long and the evacuator counts as hung or wedged, ms. A tick waits for at most a few answers of 20 s each. */
-export const TICK_LIMIT_MS = 120_000;
+/** No tick and no answer for this long and the evacuator counts as hung or wedged, ms. Nothing it waits for takes longer than 20 s. */
+export const TICK_LIMIT_MS = 60_000;
 
 /**
- * The state that the evacuator leaves after every tick, and by that its sign of life. Times are seconds since the
+ * The state that the evacuator leaves after every tick and every answer within one, and by that its sign of life. Times are seconds since the
  * machine booted, so that a clock that is set does not make it look dead or alive.
  */
 const LifeSchema = v.object({
