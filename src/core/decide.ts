@@ -1,11 +1,11 @@
+import { evacuationsLost } from './deaths.ts';
 import type { Decision } from './decision.ts';
 import { type Draft, finish, issue, lookAtServices, newDraft, wakeWithin } from './draft.ts';
 import { type Candidates, decideEvacuating, decideInstances } from './evacuating.ts';
 import { answerHold } from './hold.ts';
-import { type HostName, hostOfNode } from './names.ts';
-import type { ClusterView, NodeView, Observation } from './observation.ts';
+import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import type { Policy } from './policy.ts';
-import { fencingProof, markIsFresh } from './proof.ts';
+import { markIsFresh } from './proof.ts';
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
 import { decideReturning } from './returning.ts';
 
@@ -27,13 +27,20 @@ export function decide(observation: Observation, policy: Policy): Decision {
     return finish(draft);
   }
   lookAtServices(draft, policy.idleServicesMs);
-  const isDead = deadHosts(draft, cluster);
+  const isLost = evacuationsLost(draft, cluster);
   const candidates: Candidates[] = [];
   for (const node of cluster.nodes) {
-    const ready = decideNode(draft, node, cluster, isDead);
+    const ready = decideNode(draft, node, cluster, isLost);
     if (ready) candidates.push(ready);
   }
-  decideInstances(draft, candidates);
+  const evacuating = cluster.nodes.filter(
+    ({ evacuation }) => evacuation !== 'unreadable' && evacuation?.phase === 'evacuating',
+  );
+  decideInstances(
+    draft,
+    candidates,
+    evacuating.map((node) => node.name),
+  );
   for (const node of cluster.nodes) {
     answerHold(
       draft,
@@ -44,29 +51,11 @@ export function decide(observation: Observation, policy: Policy): Decision {
   return finish(draft);
 }
 
-/** Hosts whose power is confirmed off at present: a fenced node that has not been released. */
-function deadHosts(draft: Draft, cluster: ClusterView): (host: HostName) => boolean {
-  const { observation } = draft;
-  const hosts = observation.services.known ? observation.services.value.map((service) => service.host) : [];
-  const dead = new Set<HostName>();
-  for (const node of cluster.nodes) {
-    if (node.incident === null || node.incident === 'unreadable') continue;
-    const recorded =
-      node.evacuation !== null &&
-      node.evacuation !== 'unreadable' &&
-      node.evacuation.incident === node.incident.id;
-    if (!recorded && !fencingProof(node, node.incident, cluster, draft.policy).proven) continue;
-    const host = hostOfNode(node.name, hosts, observation.domain);
-    if (host !== null) dead.add(host);
-  }
-  return (host) => dead.has(host);
-}
-
 function decideNode(
   draft: Draft,
   node: NodeView,
   cluster: ClusterView,
-  isDead: (host: HostName) => boolean,
+  isLost: (evacuation: EvacuationView) => boolean,
 ): Candidates | null {
   const { incident, evacuation } = node;
   if (incident === 'unreadable' || evacuation === 'unreadable') {
@@ -98,7 +87,7 @@ function decideNode(
     });
     return null;
   }
-  return decideEvacuating(draft, { node, incident, isDead });
+  return decideEvacuating(draft, { node, incident, isLost });
 }
 
 function blocked(draft: Draft, node: NodeView, text: string): void {

@@ -1,9 +1,9 @@
 import type { InstanceVerdict } from './decision.ts';
 import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
 import { type InstanceFacts, judge, liveEvacuations, type Outcome, shortId } from './instance.ts';
-import { type HostName, hostOfNode } from './names.ts';
+import { type HostName, hostOfNode, type NodeName } from './names.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
-import { followPauseMs, windowSize } from './pace.ts';
+import { followPauseMs, isLive, windowSize } from './pace.ts';
 import { fencingProof } from './proof.ts';
 import {
   disabledReason,
@@ -34,15 +34,15 @@ export interface Candidates {
 export interface Evacuating {
   readonly node: NodeView;
   readonly incident: IncidentRecord;
-  /** Whether a host's power is confirmed off at present. */
-  readonly isDead: (host: HostName) => boolean;
+  /** Whether an evacuation died with its destination. */
+  readonly isLost: (evacuation: EvacuationView) => boolean;
 }
 
 /**
  * One step of a node's evacuation: proof → Nova's view → our record → forced down → instances → release.
  * Adds commands and the verdict to the draft; gives the instances that are ready to be asked for, if it is so far.
  */
-export function decideEvacuating(draft: Draft, { node, incident, isDead }: Evacuating): Candidates | null {
+export function decideEvacuating(draft: Draft, { node, incident, isLost }: Evacuating): Candidates | null {
   const record = node.evacuation === 'unreadable' ? null : node.evacuation;
   // Looking does no harm, so Nova is asked while the proof is still awaited.
   const eyes = lookAtNova(draft, node, incident, record);
@@ -68,7 +68,8 @@ export function decideEvacuating(draft: Draft, { node, incident, isDead }: Evacu
     );
     return null;
   }
-  const judged = judgeAll(draft, record, view, isDead, quietUntil(draft, record, view));
+  if (!rememberLost(draft, { node, record, view, isLost })) return null;
+  const judged = judgeAll(draft, record, view, quietUntil(draft, record, view));
   return { node, service, view, judged };
 }
 
@@ -243,6 +244,7 @@ function nextRecord(
     owner: draft.observation.owner,
     clean: false,
     releasedAt: null,
+    lost: goesOn ? record.lost : [],
     stopped: goesOn
       ? [...new Set([...record.stopped, ...(record.incident === incident.id ? [] : stopped)])]
       : stopped,
@@ -286,13 +288,35 @@ function isForcedDown(
   return false;
 }
 
-function judgeAll(
+/**
+ * Whether all evacuations that died with their destination stand in the record; writes them down if not. They
+ * are asked for again only then: the destination may be back long before that is over, and would no longer
+ * show that it had died.
+ */
+function rememberLost(
   draft: Draft,
-  record: EvacuationRecord,
-  view: HostView,
-  isDead: (host: HostName) => boolean,
-  quiet: number,
-): readonly Judged[] {
+  facts: Pick<Evacuating, 'node' | 'isLost'> & { readonly record: EvacuationRecord; readonly view: HostView },
+): boolean {
+  const { node, record, view, isLost } = facts;
+  const fresh = view.evacuations.filter((e) => isLive(e) && isLost(e) && !record.lost.includes(e.id));
+  if (fresh.length === 0) return true;
+  const lost = [...record.lost, ...fresh.map((e) => e.id)];
+  const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: { ...record, lost } });
+  const hosts = [...new Set(fresh.map((e) => e.dest))].join(', ');
+  draft.verdicts.push({
+    node: node.name,
+    host: view.host,
+    incident: record.incident,
+    phase: 'evacuating',
+    text: why
+      ? `the record can't be written to the cluster: ${why}`
+      : `${fresh.length} evacuations were lost when ${hosts} died under them; they are asked for again`,
+    instances: [],
+  });
+  return false;
+}
+
+function judgeAll(draft: Draft, record: EvacuationRecord, view: HostView, quiet: number): readonly Judged[] {
   const { observation, policy } = draft;
   const byServer = new Map<string, EvacuationView[]>();
   for (const evacuation of view.evacuations) {
@@ -301,6 +325,7 @@ function judgeAll(
     else byServer.set(evacuation.server, [evacuation]);
   }
   const stopped = new Set(record.stopped);
+  const lost = new Set(record.lost);
   const servers = [...view.servers].sort((a, b) =>
     a.name === b.name ? (a.id < b.id ? -1 : 1) : a.name < b.name ? -1 : 1,
   );
@@ -317,7 +342,7 @@ function judgeAll(
       novaNow: view.novaNow,
       quietUntil: quiet,
       followedAt: view.followedAt,
-      isDead,
+      isLost: ({ id }) => lost.has(id),
     };
     return {
       server,
@@ -335,7 +360,11 @@ const ENDS: ReadonlySet<Outcome['kind']> = new Set(['moved', 'cannot', 'failed',
  * Asks for instances within the window that all hosts share, follows the ones under way, and releases the hosts
  * that are done. Hosts take turns, so that a large one does not keep the others waiting.
  */
-export function decideInstances(draft: Draft, hosts: readonly Candidates[]): void {
+export function decideInstances(
+  draft: Draft,
+  hosts: readonly Candidates[],
+  evacuating: readonly NodeName[],
+): void {
   const evacuations = hosts.flatMap((host) => host.view.evacuations);
   const novaNow = Math.max(0, ...hosts.map((host) => host.view.novaNow));
   const windowOfAll = windowSize(evacuations, novaNow, draft.policy);
@@ -361,10 +390,37 @@ export function decideInstances(draft: Draft, hosts: readonly Candidates[]): voi
       room--;
     }
   }
-  for (const host of hosts) concludeHost(draft, host, asked, windowOfAll);
+  for (const host of hosts) {
+    const unseen = evacuating.filter(
+      (name) => name !== host.node.name && !hasLookedSince(hosts, name, host.view.firstLookAt),
+    );
+    concludeHost(draft, host, { asked, windowOfAll, unseen });
+    if (unseen.length > 0) lookAtAll(draft, hosts, unseen);
+  }
 }
 
-function concludeHost(draft: Draft, host: Candidates, asked: ReadonlySet<Judged>, windowOfAll: number): void {
+/** Whether the evacuations of a host were looked at since `mono`, and what was lost of them written down. */
+function hasLookedSince(hosts: readonly Candidates[], name: NodeName, mono: number): boolean {
+  return hosts.some((host) => host.node.name === name && host.view.followedAt >= mono);
+}
+
+function lookAtAll(draft: Draft, hosts: readonly Candidates[], names: readonly NodeName[]): void {
+  for (const { node, view } of hosts) {
+    const record = node.evacuation;
+    if (!names.includes(node.name) || record === null || record === 'unreadable') continue;
+    if (draft.looks.has(view.host)) continue;
+    lookAt(draft, view.host, { incident: record.incident, since: record.since, evacuations: true });
+  }
+}
+
+interface Round {
+  readonly asked: ReadonlySet<Judged>;
+  readonly windowOfAll: number;
+  /** Other hosts under evacuation whose evacuations have not been looked at since this one died. */
+  readonly unseen: readonly NodeName[];
+}
+
+function concludeHost(draft: Draft, host: Candidates, { asked, windowOfAll, unseen }: Round): void {
   const { node, view, judged, service } = host;
   const record = node.evacuation;
   if (record === null || record === 'unreadable') return;
@@ -375,15 +431,17 @@ function concludeHost(draft: Draft, host: Candidates, asked: ReadonlySet<Judged>
   const left = judged.filter((j) => !ENDS.has(j.outcome.kind));
   const over = left.length === 0 && judged.every((j) => !j.live);
   const text =
-    over && isListedAfterAll(draft, host)
-      ? release(draft, host, record)
-      : follow(
-          draft,
-          host,
-          record,
-          left.filter((j) => !asked.has(j)),
-          asked,
-        );
+    over && unseen.length > 0
+      ? `evacuation complete; before the release, looking at what ${unseen.join(', ')} had under way to it`
+      : over && isListedAfterAll(draft, host)
+        ? release(draft, host, record)
+        : follow(
+            draft,
+            host,
+            record,
+            left.filter((j) => !asked.has(j)),
+            asked,
+          );
   draft.verdicts.push({
     node: node.name,
     host: service.host,
@@ -411,7 +469,7 @@ function release(draft: Draft, { node, view, judged }: Candidates, record: Evacu
   const why = issue(draft, {
     kind: 'write-evacuation',
     node: node.name,
-    record: { ...record, phase: 'returning', releasedAt: view.novaNow, stopped: [] },
+    record: { ...record, phase: 'returning', releasedAt: view.novaNow, stopped: [], lost: [] },
   });
   const moved = judged.filter((j) => j.outcome.kind === 'moved').length;
   const named = judged.filter((j) => j.outcome.kind === 'cannot' || j.outcome.kind === 'failed').length;

@@ -55,7 +55,7 @@ const judged = (more: Partial<InstanceFacts> = {}): string => {
     novaNow: SINCE + 60_000,
     quietUntil: 0,
     followedAt: 60_000,
-    isDead: () => false,
+    isLost: () => false,
     ...more,
   };
   return judge(facts, POLICY).kind;
@@ -91,7 +91,7 @@ describe('an instance of a dead host', () => {
   });
 
   it('is asked for again when the destination died under it', () => {
-    const late = { evacuations: [evacuation('pre-migrating')], isDead: (host: string) => host === ELSEWHERE };
+    const late = { evacuations: [evacuation('pre-migrating')], isLost: () => true };
     expect(judged({ ...late, novaNow: SINCE + 3_000 })).toBe('waiting');
     expect(judged(late)).toBe('ready');
   });

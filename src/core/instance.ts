@@ -39,8 +39,8 @@ export interface InstanceFacts {
   readonly quietUntil: number;
   /** `mono` of the last look at the evacuations of the host; an answer is settled only by a later look. */
   readonly followedAt: number;
-  /** Whether this host's power is confirmed off at present, so that nothing on it goes on. */
-  readonly isDead: (host: HostName) => boolean;
+  /** Whether the destination of an evacuation died under it, so that it is over though Nova shows it as live. */
+  readonly isLost: (evacuation: EvacuationView) => boolean;
 }
 
 /**
@@ -68,12 +68,12 @@ export function whyNotEvacuable(vmState: string): string | null {
 
 const IS_GONE: ReadonlySet<string> = new Set(['deleted', 'soft-delete', 'shelved_offloaded']);
 
-/** Live evacuations that can still do something: not those whose destination is dead, nor those long overtaken by a successful one. */
+/** Live evacuations that can still do something: not those lost with their destination, nor those long overtaken by a successful one. */
 export function liveEvacuations(facts: InstanceFacts, policy: Policy): readonly EvacuationView[] {
   const success = facts.evacuations.filter(hasSucceeded).at(-1);
   return facts.evacuations.filter((e) => {
     if (!isLive(e)) return false;
-    if (e.dest !== null && facts.isDead(e.dest)) return false;
+    if (facts.isLost(e)) return false;
     const overtaken = success !== undefined && success.id > e.id;
     return !(overtaken && facts.novaNow - e.updatedAt >= policy.overtakenMs);
   });
@@ -81,9 +81,7 @@ export function liveEvacuations(facts: InstanceFacts, policy: Policy): readonly 
 
 /** Attempts that ended without success: Nova's `error` and `failed`, and those whose destination died under them. */
 export function failedAttempts(facts: InstanceFacts): readonly EvacuationView[] {
-  return ofThisIncident(facts).filter(
-    (e) => !hasSucceeded(e) && (!isLive(e) || (e.dest !== null && facts.isDead(e.dest))),
-  );
+  return ofThisIncident(facts).filter((e) => !hasSucceeded(e) && (!isLive(e) || facts.isLost(e)));
 }
 
 function ofThisIncident(facts: InstanceFacts): readonly EvacuationView[] {
@@ -157,7 +155,9 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   if (mono < facts.quietUntil) {
     return { kind: 'waiting', reason: 'a request of the evacuator before this one may still be under way' };
   }
-  if (server.taskState !== null && mono - server.taskSince < policy.taskSettleMs) {
+  // What a lost evacuation has left behind as task_state nobody goes on with.
+  const isLeftover = last !== undefined && isLive(last) && facts.isLost(last);
+  if (server.taskState !== null && !isLeftover && mono - server.taskSince < policy.taskSettleMs) {
     return {
       kind: 'waiting',
       reason: `its task_state is ${server.taskState}; waiting whether somebody goes on with it`,

@@ -40,6 +40,7 @@ describe('records', () => {
       clean: fc.boolean(),
       releasedAt: fc.option(time, { nil: null }),
       stopped: fc.array(fc.stringMatching(/^[0-9a-f]{8}$/), { maxLength: 5 }),
+      lost: fc.array(fc.nat(), { maxLength: 5 }),
     });
     fc.assert(
       fc.property(evacuation, (record) => {

@@ -50,6 +50,8 @@ export interface EvacuationRecord {
   readonly releasedAt: number | null;
   /** Instances that were stopped when the host died, first 8 hex digits of the UUID: a failed attempt makes Nova forget it. */
   readonly stopped: readonly string[];
+  /** Ids of evacuations whose destination died under them: Nova shows them as live for ever. */
+  readonly lost: readonly number[];
 }
 
 /** Text of a record: `k=v` pairs with commas, no character that XML, a shell or attrd would change. */
@@ -110,6 +112,7 @@ export function formatEvacuation(record: EvacuationRecord): string {
     clean: record.clean ? 'yes' : 'no',
     released: record.releasedAt === null ? '' : iso(record.releasedAt),
     stopped: record.stopped.join('+'),
+    lost: record.lost.join('+'),
   });
 }
 
@@ -125,7 +128,7 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
   if (!incident || fencedAt === null || since === null) return null;
   if (phase !== 'evacuating' && phase !== 'returning') return null;
   if (status !== 'enabled' && status !== 'disabled') return null;
-  const stopped = pairs.get('stopped') ?? '';
+  const list = (text: string | undefined): readonly string[] => (text ? text.split('+') : []);
   return {
     incident,
     phase,
@@ -135,7 +138,8 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
     owner: pairs.get('owner') ?? '',
     clean: pairs.get('clean') === 'yes',
     releasedAt: epoch(pairs.get('released')),
-    stopped: stopped === '' ? [] : stopped.split('+'),
+    stopped: list(pairs.get('stopped')),
+    lost: list(pairs.get('lost')).map(Number).filter(Number.isSafeInteger),
   };
 }
 

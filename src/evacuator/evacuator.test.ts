@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { nodeName } from '../core/names.ts';
 import { DEFAULT_POLICY } from '../core/policy.ts';
 import {
   EVACUATE_ATTRIBUTE,
@@ -228,6 +229,25 @@ describe('instances', () => {
     });
     expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
     expect(world.servers.map((s) => s.host)).toEqual(Array(4).fill('compute-2'));
+  });
+
+  it('whose destination dies under them go elsewhere, though it is back long before they are', async () => {
+    const world = new World(6);
+    const second = nodeName('compute-2');
+    world.fate = () => ({ spawnMs: 15_000, end: 'done', answer: 'given' });
+    start(world);
+    world.fence('first');
+    const claimed = (): number => world.live().filter((e) => e.dest === 'compute-2').length;
+    expect(await until(world, 10_000, () => claimed() === 6)).toBe(true);
+    world.fence('second', second);
+    await world.clock.advance(3_000);
+    world.rejoin('boot-of-second', second);
+    expect(await until(world, 20_000, () => world.startNovaCompute(second))).toBe(true);
+    expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.every((s) => s.host !== 'compute-1' && s.vmState === 'active')).toBe(true);
+    expect(world.violations).toEqual([]);
+    expect(await comeBack(world)).toBe(true);
+    expect([...world.services.values()].every((s) => s.status === 'enabled' && !s.forcedDown)).toBe(true);
   });
 
   it('wait out an API that is away, without counting it as a refusal', async () => {

@@ -121,6 +121,9 @@ export class World {
   traits: string[] = [];
   #migration = 100;
   #fenced = true;
+  /** How often a host has died; what it began in an earlier life is over. */
+  readonly #lives = new Map<HostName, number>();
+  readonly #dead = new Set<number>();
 
   constructor(instances: number) {
     for (const name of ['compute-1', 'compute-2', 'compute-3']) {
@@ -158,16 +161,18 @@ export class World {
     return EPOCH + Math.floor(this.clock.time);
   }
 
-  /** The node dies, is fenced and marked, as Pacemaker and fence_compute do it. */
-  fence(id = `i${this.clock.time}`): void {
-    this.online.delete(this.victim);
-    const service = this.service(this.victimHost);
-    this.services.set(this.victimHost, { ...service, state: 'down' });
-    this.permanent.set(
-      `${this.victim} ${INCIDENT_ATTRIBUTE}`,
-      formatIncident({ id, at: this.nova(), by: 'fencer', on: 'controller-1' }),
-    );
-    this.transient.set(`${this.victim} ${EVACUATE_ATTRIBUTE}`, 'yes');
+  /** A node dies, is fenced and marked, as Pacemaker and fence_compute do it; what it was spawning dies with it. */
+  fence(id = `i${this.clock.time}`, node = this.victim): void {
+    const host = hostName(node);
+    this.online.delete(node);
+    this.#lives.set(host, this.#lifeOf(host) + 1);
+    for (const e of this.evacuations) {
+      if (e.dest === host && e.status === 'pre-migrating') this.#dead.add(e.id);
+    }
+    this.services.set(host, { ...this.service(host), state: 'down' });
+    const incident = formatIncident({ id, at: this.nova(), by: 'fencer', on: 'controller-1' });
+    this.permanent.set(`${node} ${INCIDENT_ATTRIBUTE}`, incident);
+    this.transient.set(`${node} ${EVACUATE_ATTRIBUTE}`, 'yes');
     this.history = [{ action: 'reboot', status: 'pending', completedAt: null }];
     this.clock.after(1_500, () => {
       if (this.#fenced) this.history = [{ action: 'reboot', status: 'success', completedAt: this.nova() }];
@@ -183,28 +188,31 @@ export class World {
     ];
   }
 
-  /** The node boots: its transient attributes are erased, nova-compute-wait asks. */
-  rejoin(token = 'boot-0001-0001'): void {
-    for (const key of [...this.transient.keys()])
-      if (key.startsWith(`${this.victim} `)) this.transient.delete(key);
-    this.online.add(this.victim);
-    this.transient.set(`${this.victim} ${HOLD_ATTRIBUTE}`, token);
+  /** A node boots: its transient attributes are erased, nova-compute-wait asks. */
+  rejoin(token = 'boot-0001-0001', node = this.victim): void {
+    for (const key of [...this.transient.keys()]) if (key.startsWith(`${node} `)) this.transient.delete(key);
+    this.online.add(node);
+    this.transient.set(`${node} ${HOLD_ATTRIBUTE}`, token);
   }
 
-  /** nova-compute starts on the victim, if nothing holds it; then it reports and completes its records. */
-  startNovaCompute(): boolean {
-    const token = this.transient.get(`${this.victim} ${HOLD_ATTRIBUTE}`);
-    const released = this.transient.get(`${this.victim} ${RELEASE_ATTRIBUTE}`) === `released ${token}`;
-    if (this.permanent.has(`${this.victim} ${INCIDENT_ATTRIBUTE}`) || !released) return false;
-    if (this.live().length > 0) this.violations.push('nova-compute starts while an evacuation is live');
-    for (const e of this.evacuations)
-      if (e.status === 'done') Object.assign(e, { status: 'completed', updatedAt: this.nova() });
-    const service = this.service(this.victimHost);
-    this.services.set(this.victimHost, {
-      ...service,
-      updatedAt: this.nova() + 2_000,
-      state: service.forcedDown ? 'down' : 'up',
-    });
+  /** nova-compute starts on a node, if nothing holds it; then it reports and completes its records. */
+  startNovaCompute(node = this.victim): boolean {
+    const host = hostName(node);
+    const token = this.transient.get(`${node} ${HOLD_ATTRIBUTE}`);
+    const released = this.transient.get(`${node} ${RELEASE_ATTRIBUTE}`) === `released ${token}`;
+    if (this.permanent.has(`${node} ${INCIDENT_ATTRIBUTE}`) || !released) return false;
+    if (this.live().some((e) => e.source === host)) {
+      this.violations.push('nova-compute starts while an evacuation is live');
+    }
+    for (const e of this.evacuations) {
+      // At its start it takes whatever names it as source for evacuated.
+      if (e.source === host && ['done', 'accepted', 'pre-migrating'].includes(e.status)) {
+        Object.assign(e, { status: 'completed', updatedAt: this.nova() });
+      }
+    }
+    const service = this.service(host);
+    const state = service.forcedDown ? 'down' : 'up';
+    this.services.set(host, { ...service, updatedAt: this.nova() + 2_000, state });
     return true;
   }
 
@@ -214,8 +222,15 @@ export class World {
     return service;
   }
 
+  /** Evacuations that somebody goes on with: not those whose destination has died since. */
   live(): FakeEvacuation[] {
-    return this.evacuations.filter((e) => e.status === 'accepted' || e.status === 'pre-migrating');
+    return this.evacuations.filter(
+      (e) => e.status === 'accepted' || (e.status === 'pre-migrating' && !this.#dead.has(e.id)),
+    );
+  }
+
+  #lifeOf(host: HostName): number {
+    return this.#lives.get(host) ?? 0;
   }
 
   attribute(name: string): string | undefined {
@@ -399,6 +414,14 @@ export class World {
     return call(0, () => answer);
   }
 
+  /** The first living host but this one, as a scheduler without weights. */
+  #schedule(source: HostName): HostName {
+    const host = ['compute-2', 'compute-3']
+      .map(hostName)
+      .find((each) => each !== source && this.service(each).state === 'up');
+    return host ?? hostName('compute-3');
+  }
+
   #refuses(server: FakeServer): string | null {
     if (!['active', 'stopped', 'error'].includes(server.vmState)) return `409 vm_state ${server.vmState}`;
     if (server.host !== null && this.service(server.host).state === 'up')
@@ -424,6 +447,7 @@ export class World {
     };
     this.evacuations.push(evacuation);
     const before = server.vmState;
+    let life = 0;
     Object.assign(server, { taskState: 'rebuilding', updatedAt: now });
     this.clock.after(200, () => {
       if (fate.end === 'error') {
@@ -436,15 +460,14 @@ export class World {
         });
         return;
       }
-      Object.assign(evacuation, {
-        status: 'pre-migrating',
-        dest: hostName('compute-2'),
-        updatedAt: this.nova(),
-      });
+      const dest = this.#schedule(source);
+      Object.assign(evacuation, { status: 'pre-migrating', dest, updatedAt: this.nova() });
+      life = this.#lifeOf(dest);
     });
     if (fate.end === 'never' || fate.end === 'error') return;
     this.clock.after(fate.spawnMs, () => {
       const at = this.nova();
+      if (evacuation.dest === null || this.#lifeOf(evacuation.dest) !== life) return;
       if (fate.end === 'failed') {
         Object.assign(evacuation, { status: 'failed', updatedAt: at });
         Object.assign(server, { taskState: null, vmState: 'error', fault: 'spawn failed', updatedAt: at });
