@@ -1,17 +1,9 @@
-/** Operating errors are values; only a bug throws. */
-export type Result<T, E = ToolError> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: E };
+import type { Result as AnyResult } from '../core/result.ts';
 
-/** Wraps a value that was got. */
-export function success<T>(value: T): { readonly ok: true; readonly value: T } {
-  return { ok: true, value };
-}
+export { failure, success } from '../core/result.ts';
 
-/** Wraps an operating error. */
-export function failure<E>(error: E): { readonly ok: false; readonly error: E } {
-  return { ok: false, error };
-}
+/** What every function of this room gives: a value, or why a tool did not give one. */
+export type Result<T, E = ToolError> = AnyResult<T, E>;
 
 /** What can go wrong between us and a Pacemaker command. `detail` is the tool's own word, on one line. */
 export type ToolError =
