@@ -493,7 +493,7 @@ function follow(
   // When nothing is left to ask for, one look may settle it all, and is worth coming sooner.
   const settle =
     asked.size === 0 && left.every((j) => j.outcome.kind === 'moving' || j.outcome.kind === 'verifying');
-  const pauseMs = settle ? policy.settleMs : followPauseMs(view.evacuations, view.novaNow, policy);
+  const pauseMs = followPauseMs(view.evacuations, view.novaNow, settle, policy);
   const dueMs = left.length === 0 ? 0 : view.lookedAt + pauseMs - observation.mono;
   if (dueMs <= 0) {
     const { incident, since } = record;

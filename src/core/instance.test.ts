@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type InstanceFacts, judge, whyNotEvacuable } from './instance.ts';
 import { hostName, serverId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
-import { windowSize } from './pace.ts';
+import { followPauseMs, windowSize } from './pace.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
 
 const SOURCE = hostName('compute-1');
@@ -166,6 +166,17 @@ describe('an instance of a dead host', () => {
     expect(judged({ server: server({ deleted: true }) })).toBe('gone');
     expect(judged({ server: server({ taskState: 'deleting' }) })).toBe('gone');
     expect(judged({ server: server({ host: null, vmState: 'shelved_offloaded' }) })).toBe('gone');
+  });
+});
+
+describe('the pause between looks', () => {
+  const done = (ms: number) => evacuation('done', { createdAt: 0, updatedAt: ms });
+  it('is a part of what an evacuation usually takes, shorter at the end', () => {
+    const usual = [5_000, 10_000, 60_000].map(done);
+    expect(followPauseMs(usual, 0, false, POLICY)).toBe(6_000);
+    expect(followPauseMs(usual, 0, true, POLICY)).toBe(2_500);
+    expect(followPauseMs([], 0, false, POLICY)).toBe(POLICY.followMs);
+    expect(followPauseMs([done(600_000)], 0, false, POLICY)).toBe(POLICY.maxFollowMs);
   });
 });
 

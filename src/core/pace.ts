@@ -30,17 +30,22 @@ export function windowSize(evacuations: readonly EvacuationView[], novaNow: numb
 }
 
 /**
- * The pause between two looks at a host's evacuations, ms: half the time that one usually takes, queueing
- * included, within the policy's bounds. Looking more often costs the control plane more than it tells.
+ * The pause between two looks at a host's evacuations, ms: a part of the time that one usually takes, queueing
+ * included, within the policy's bounds. Looking more often costs the control plane more than it tells. While
+ * there is more to ask for, something of a full window is still under way after more than half of that time;
+ * at the end (`settling`) the host's release waits for the look.
  */
 export function followPauseMs(
   evacuations: readonly EvacuationView[],
   novaNow: number,
+  settling: boolean,
   policy: Policy,
 ): number {
   const sorted = durations(evacuations, novaNow);
-  const usual = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  return Math.min(policy.maxFollowMs, Math.max(policy.followMs, usual / 2));
+  const usualMs = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  return settling
+    ? Math.min(policy.maxSettleMs, Math.max(policy.settleMs, usualMs / 4))
+    : Math.min(policy.maxFollowMs, Math.max(policy.followMs, 0.6 * usualMs));
 }
 
 /** How long evacuations took, ms, shortest first; before the first has finished, the age of the oldest under way. */

@@ -27,6 +27,7 @@ export interface Policy {
   readonly maxFollowMs: number;
   /** ... and when nothing is left to ask for, so that the host is released soon after its last instance has moved. */
   readonly settleMs: number;
+  readonly maxSettleMs: number;
   /** Pause between looks at a host that is on its way back: half the time since its release, within these bounds. */
   readonly returnMs: number;
   readonly maxReturnMs: number;
@@ -63,8 +64,9 @@ export const DEFAULT_POLICY: Policy = {
   taskSettleMs: 15_000,
   overtakenMs: 600_000,
   followMs: 2_000,
-  maxFollowMs: 5_000,
+  maxFollowMs: 8_000,
   settleMs: 1_500,
+  maxSettleMs: 2_500,
   returnMs: 2_000,
   maxReturnMs: 4_000,
   returnSlowMs: 5_000,
