@@ -133,6 +133,11 @@ describe('every check can fail', () => {
     ['a control was asked for', withEvents(post(9, uuid(99), 400)), ['control']],
     ['a request before the power off', withEvents(post(4.5, FIRST)), ['fencing-first']],
     [
+      'a request before anybody could know, for a host that was off from the beginning',
+      { ...withEvents(post(3, FIRST)), plan: { ...goodFacts().plan, offFromStart: true } },
+      ['fencing-first'],
+    ],
+    [
       'no power off at all',
       { ...goodFacts(), events: goodFacts().events.filter((e) => e.kind !== 'bmc') },
       ['fencing-first'],
@@ -226,7 +231,6 @@ describe('every check can fail', () => {
 });
 
 describe('what only one scenario checks', () => {
-  const fault = (at: number): DrillEvent => ({ kind: 'fault', at: T0 + at, text: 'FAULT 2' });
   const story = (
     scenario: ScenarioName,
     notes: Partial<Facts['notes']>,
@@ -235,22 +239,21 @@ describe('what only one scenario checks', () => {
     const facts = goodFacts(scenario);
     return { ...facts, ...more, notes: { ...facts.notes, ...notes } };
   };
-  const later = goodFacts().events.filter((e) => !(e.kind === 'fault'));
 
   it('controller-loss: another one takes over', () => {
+    const { events } = goodFacts();
     const notes = {
+      faultAt: T0 + 9,
       killedController: 'controller-1',
       evacuatorBefore: 'controller-1',
       evacuatorAfter: 'controller-2',
     };
-    // After its death it is another controller that asks.
-    const events = [
-      fault(9),
-      ...later.map((e) => (e.kind === 'request' && e.at > T0 + 9 ? { ...e, client: '10.99.0.12' } : e)),
-    ];
-    expect(failed(story('controller-loss', notes, { events }))).toEqual([]);
-    expect(failed(story('controller-loss', notes, { events: [fault(9), ...later] }))).toEqual(['taken-over']);
-    expect(failed(story('controller-loss', notes, { events: [fault(38), ...later] }))).toEqual([
+    expect(failed(story('controller-loss', notes))).toEqual([]);
+    expect(failed(story('controller-loss', { ...notes, faultAt: null }))).toEqual(['taken-over']);
+    expect(failed(story('controller-loss', { ...notes, faultAt: T0 + 38 }))).toEqual(['taken-over']);
+    const half = goodFacts().migrations.slice(0, 3);
+    const early = events.filter((e) => e.kind !== 'request' || e.at < T0 + 9);
+    expect(failed(story('controller-loss', notes, { events: early, migrations: half }))).toEqual([
       'taken-over',
     ]);
     expect(failed(story('controller-loss', { ...notes, trouble: 'no request' }, { events }))).toEqual([
@@ -271,10 +274,15 @@ describe('what only one scenario checks', () => {
 
   it('api-away: nothing is answered meanwhile, and the work is done', () => {
     const away = { from: T0 + 5.8, to: T0 + 5.95 };
-    expect(failed(story('api-away', { away }))).toEqual([]);
+    const faultAt = away.from;
+    expect(failed(story('api-away', { faultAt, away }))).toEqual([]);
     expect(failed(story('api-away', {}))).toEqual(['api-was-away']);
-    expect(failed(story('api-away', { away: { from: T0 + 5.8, to: T0 + 8.5 } }))).toEqual(['api-was-away']);
-    expect(failed(story('api-away', { away: { from: T0 + 30, to: T0 + 31 } }))).toEqual(['api-was-away']);
+    expect(failed(story('api-away', { faultAt, away: { from: T0 + 5.8, to: T0 + 8.5 } }))).toEqual([
+      'api-was-away',
+    ]);
+    expect(failed(story('api-away', { faultAt: T0 + 30, away: { from: T0 + 30, to: T0 + 31 } }))).toEqual([
+      'api-was-away',
+    ]);
   });
 
   it('fast-rejoin: back before the evacuation is complete, and held', () => {
@@ -297,6 +305,7 @@ describe('what only one scenario checks', () => {
 
   it('clean-stop: nothing is sent while it is stopped, and it goes on elsewhere', () => {
     const notes = {
+      faultAt: T0 + 7.5,
       evacuatorBefore: 'controller-1',
       evacuatorAfter: 'controller-2',
       away: { from: T0 + 8.1, to: T0 + 8.9 },
@@ -308,7 +317,9 @@ describe('what only one scenario checks', () => {
     expect(failed(story('clean-stop', { ...notes, away: { from: T0 + 8.1, to: T0 + 10.5 } }))).toEqual([
       'stopped-and-resumed',
     ]);
-    expect(failed(story('clean-stop', { ...notes, away: null }))).toEqual(['stopped-and-resumed']);
+    expect(failed(story('clean-stop', { ...notes, faultAt: null, away: null }))).toEqual([
+      'stopped-and-resumed',
+    ]);
     expect(failed(story('clean-stop', { ...notes, trouble: 'did not stop' }))).toEqual([
       'stopped-and-resumed',
     ]);

@@ -1,5 +1,5 @@
 /** Nova's and Placement's databases, read through MariaDB's socket: looks that put no load on the API under test. */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { openConversation } from './conversation.ts';
 import { type DatabaseLook, migrationRow, serverRow, serviceRow } from './observe.ts';
 
 const QUERY_TIMEOUT_MS = 10_000;
@@ -10,13 +10,6 @@ export interface Database {
   close(): void;
 }
 
-interface Waiting {
-  readonly marker: string;
-  readonly rows: string[][];
-  readonly done: (rows: string[][]) => void;
-  readonly failed: (error: Error) => void;
-}
-
 /** What `mariadb --batch` escapes in a field. */
 function unescaped(field: string): string {
   return field.replace(/\\(.)/g, (_, char: string) => (char === 'n' ? '\n' : char === 't' ? '\t' : char));
@@ -24,94 +17,24 @@ function unescaped(field: string): string {
 
 /** One client process, kept open; queries are answered one after another. */
 export function openDatabase(socket: string): Database {
-  let child: ChildProcessWithoutNullStreams | null = null;
-  let number = 0;
-  let queue: Promise<unknown> = Promise.resolve();
-  let waiting: Waiting | null = null;
-
-  const fail = (message: string): void => {
-    child?.kill('SIGKILL');
-    child = null;
-    const failed = waiting;
-    waiting = null;
-    failed?.failed(new Error(`database: ${message}`));
-  };
-
-  const start = (): ChildProcessWithoutNullStreams => {
-    const started = spawn(
+  const client = openConversation({
+    name: 'database',
+    command: [
       'mariadb',
-      [
-        '--no-defaults',
-        `--socket=${socket}`,
-        '--user=root',
-        '--skip-column-names',
-        '--batch',
-        '--unbuffered',
-      ],
-      // A session of its own: Ctrl-C in the terminal is for the drill, which then closes this one.
-      { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
-    );
-    let rest = '';
-    let complaint = '';
-    started.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      const parts = (rest + chunk).split('\n');
-      rest = parts.pop() ?? '';
-      for (const line of parts) {
-        if (waiting === null) continue;
-        if (line === waiting.marker) {
-          const { done, rows } = waiting;
-          waiting = null;
-          done(rows);
-        } else {
-          waiting.rows.push(line.split('\t').map(unescaped));
-        }
-      }
-    });
-    started.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      complaint = chunk.trim();
-    });
-    started.on('error', (error) => fail(error.message));
-    started.on('close', () => {
-      if (child === started) fail(complaint === '' ? 'the client ended' : complaint);
-    });
-    started.stdin.on('error', () => {});
-    started.stdin.write("SET time_zone = '+00:00';\n");
-    return started;
-  };
-
-  const ask = (sql: string): Promise<string[][]> =>
-    new Promise((done, failed) => {
-      child ??= start();
-      number += 1;
-      const marker = `-- end of ${number}`;
-      const timer = setTimeout(() => fail(`no answer within ${QUERY_TIMEOUT_MS / 1000} s`), QUERY_TIMEOUT_MS);
-      waiting = {
-        marker,
-        rows: [],
-        done: (rows) => {
-          clearTimeout(timer);
-          done(rows);
-        },
-        failed: (error) => {
-          clearTimeout(timer);
-          failed(error);
-        },
-      };
-      child.stdin.write(`${sql.replace(/;?\s*$/, ';')}\nSELECT '${marker}';\n`);
-    });
-
+      '--no-defaults',
+      `--socket=${socket}`,
+      '--user=root',
+      '--skip-column-names',
+      '--batch',
+      '--unbuffered',
+    ],
+    greeting: "SET time_zone = '+00:00';\n",
+    question: (sql, marker) => `${sql.replace(/;?\s*$/, ';')}\nSELECT '${marker}';\n`,
+    timeoutMs: QUERY_TIMEOUT_MS,
+  });
   return {
-    query: (sql) => {
-      const answer = queue.then(() => ask(sql));
-      queue = answer.catch(() => {});
-      return answer;
-    },
-    close: () => {
-      const open = child;
-      child = null;
-      open?.stdin.end();
-      open?.kill();
-    },
+    query: async (sql) => (await client.ask(sql)).map((line) => line.split('\t').map(unescaped)),
+    close: client.close,
   };
 }
 

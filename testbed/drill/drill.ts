@@ -9,7 +9,7 @@ import type { Facts, Subject } from './facts.ts';
 import { figuresOf } from './figures.ts';
 import { createNarrator, type Narrator } from './narrate.ts';
 import { beats, clusterTrouble, outstanding } from './observe.ts';
-import { limitOf, type Options } from './options.ts';
+import { type How, limitOf, type Options } from './options.ts';
 import { type Report, reportOf, terminalReport } from './report.ts';
 import { clusterText, listGuests, power, type Rig, readProductLog, readStatusFiles, setKnob } from './rig.ts';
 import { DrillError, sleep, waitOrThrow } from './run.ts';
@@ -44,14 +44,14 @@ export interface DrillResult {
   readonly facts: Facts | null;
 }
 
-function planOf(rig: Rig, stage: Stage, t0: number): Plan {
+function planOf(rig: Rig, stage: Stage, t0: number, how: How): Plan {
   const controllers = new Set(
     [...rig.addresses].filter(([, node]) => rig.controllers.includes(node)).map(([address]) => address),
   );
   const moving = stage.subjects.flatMap(({ id, name, role }) =>
     role !== null && isEvacuable(role) ? [{ id, name, expected: expectedStates(role).after }] : [],
   );
-  return { victim: VICTIM, t0, moving, controllers };
+  return { victim: VICTIM, t0, moving, controllers, offFromStart: how === 'off' };
 }
 
 /** The line at the bottom of a terminal. */
@@ -183,7 +183,7 @@ async function act(
     await sleep(SETTLE_BEFORE_MS, signal);
     signal.throwIfAborted();
     t0 = Date.now() / 1000;
-    const plan = planOf(rig, stage, t0);
+    const plan = planOf(rig, stage, t0, options.how);
     const names = new Map([...stage.subjects, ...stage.controls].map(({ id, name }) => [id, name]));
     narrator = createNarrator({ plan, names, addresses: rig.addresses });
     watch.note(`FAULT: ${VICTIM} ${HOW_TEXT[options.how]}`);

@@ -45,6 +45,8 @@ export interface OperatorSetting {
 
 /** What only one of the scenarios writes down. */
 export interface ScenarioNotes {
+  /** When the second fault was done, epoch seconds; null: there was none. */
+  readonly faultAt: number | null;
   /** The controller that the drill killed. */
   readonly killedController: string | null;
   /** Where nova-evacuate ran when the fault came, and where it ran at the end. */

@@ -161,6 +161,7 @@ describe('the evacuator’s log', () => {
     expect(parseProductLine(line, 'controller-1')).toEqual({
       at: 1763870000.25,
       controller: 'controller-1',
+      node: null,
       server: 'abc',
       text: 'cannot: it is paused',
     });

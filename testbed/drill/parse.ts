@@ -224,6 +224,7 @@ export interface ProductLine {
   /** Epoch, seconds; 0 when the line does not say. */
   readonly at: number;
   readonly controller: string;
+  readonly node: string | null;
   readonly server: string | null;
   readonly text: string;
 }
@@ -247,6 +248,7 @@ export function parseProductLine(line: string, controller: string): ProductLine 
   return {
     at: Number.isNaN(time) ? 0 : time / 1000,
     controller,
+    node: typeof record.node === 'string' ? record.node : null,
     server: typeof record.server === 'string' ? record.server : null,
     text,
   };

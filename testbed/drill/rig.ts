@@ -1,6 +1,7 @@
 /** The rig, through its own commands and the file in which it names its paths. */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openConversation } from './conversation.ts';
 import type { Attributes } from './observe.ts';
 import {
   type ClusterStatus,
@@ -17,7 +18,8 @@ const POWER_TIMEOUT_MS = 60_000;
 const SHELL_TIMEOUT_MS = 10_000;
 const API_TIMEOUT_MS = 90_000;
 const PRODUCT_LOG = 'var/log/instance-ha/evacuator.log';
-const STATUS_FILE = '/run/instance-ha/status.json';
+/** Where an evacuator may keep its status: the directory of its resource instance. */
+const STATUS_FILES = '/run/resource-agents/instance-ha-*/status.json /run/instance-ha/status.json';
 
 /** Attributes that a drill follows. The first three are attrd's, the others stand in the CIB. */
 export const TRANSIENT_ATTRIBUTES = ['evacuate', 'instance-ha-hold', 'instance-ha-release'] as const;
@@ -128,41 +130,92 @@ export async function onController(rig: Rig, ...command: string[]): Promise<stri
   return null;
 }
 
+/** Runs a script on a controller; null: no controller could. */
+export type Asker = (script: string) => Promise<string | null>;
+
+/** For single questions. */
+export const asker =
+  (rig: Rig): Asker =>
+  (script) =>
+    onController(rig, 'sh', '-c', script);
+
+export interface Session {
+  readonly ask: Asker;
+  close(): void;
+}
+
+/** For polling: a shell that stays open on a controller; when it dies, on the next one. */
+export function openSession(rig: Rig): Session {
+  const open = rig.controllers.map((controller) =>
+    openConversation({
+      name: controller,
+      command: [join(rig.dir, 'shell'), controller, 'sh'],
+      greeting: '',
+      question: (script, marker) => `( ${script}\n) < /dev/null 2> /dev/null; echo; echo '${marker}'\n`,
+      timeoutMs: SHELL_TIMEOUT_MS,
+    }),
+  );
+  let current = 0;
+  return {
+    ask: async (script) => {
+      for (let tries = 0; tries < open.length; tries += 1) {
+        try {
+          const lines = (await open[current]?.ask(script)) ?? [];
+          // Nothing but blanks: the tools found no cluster there.
+          if (lines.some((line) => line.trim() !== '')) return lines.join('\n');
+        } catch {
+          // It is off, or on its way to be.
+        }
+        current = (current + 1) % open.length;
+      }
+      return null;
+    },
+    close: () => {
+      for (const conversation of open) conversation.close();
+    },
+  };
+}
+
 const SEPARATOR = '@@@@';
-const LOOK_SCRIPT = `
-${TRANSIENT_ATTRIBUTES.map((name) => `timeout 4 attrd_updater -n ${name} -A --output-as=xml; echo '${SEPARATOR}'`).join('\n')}
-timeout 4 cibadmin -Q -o nodes || exit 1`;
+/** The CIB first: where it can't be read there is no cluster, and the answer is empty. */
+const LOOK_SCRIPT = [
+  'timeout 4 cibadmin -Q -o nodes || exit 1',
+  ...TRANSIENT_ATTRIBUTES.map(
+    (name) => `echo '${SEPARATOR}'; timeout 4 attrd_updater -n ${name} -A --output-as=xml`,
+  ),
+  'true',
+].join('\n');
 const CLUSTER_SCRIPT = 'timeout 5 crm_mon -1 --output-as=xml';
 
 /** All attributes of the instance HA, as a living controller sees them. null: no controller could say. */
-export async function lookAtAttributes(rig: Rig): Promise<Attributes | null> {
-  const text = await onController(rig, 'sh', '-c', LOOK_SCRIPT);
-  if (text === null) return null;
-  const parts = text.split(SEPARATOR);
+export async function lookAtAttributes(ask: Asker): Promise<Attributes | null> {
+  const parts = (await ask(LOOK_SCRIPT))?.split(SEPARATOR) ?? [];
+  const durable = parseNodeAttributes(parts[0] ?? '');
+  if (durable === null) return null;
   const nodes = new Map<string, Map<string, string>>();
   const put = (node: string, name: string, value: string): void => {
     const values = nodes.get(node) ?? new Map<string, string>();
     values.set(name, value);
     nodes.set(node, values);
   };
-  TRANSIENT_ATTRIBUTES.forEach((name, index) => {
-    for (const [node, value] of parseAttrd(parts[index] ?? '') ?? []) put(node, name, value);
-  });
-  const durable = parseNodeAttributes(parts[TRANSIENT_ATTRIBUTES.length] ?? '');
-  if (durable === null) return null;
   for (const [node, values] of durable) {
     for (const name of DURABLE_ATTRIBUTES) {
       const value = values.get(name);
       if (value !== undefined) put(node, name, value);
     }
   }
+  for (const [index, name] of TRANSIENT_ATTRIBUTES.entries()) {
+    const values = parseAttrd(parts[index + 1] ?? '');
+    // An answer that can't be read is no answer: an attribute must not seem to be gone.
+    if (values === null) return null;
+    for (const [node, value] of values) put(node, name, value);
+  }
   return nodes;
 }
 
-/** What the cluster says of itself, by a controller in a partition with quorum when there is one. */
-export async function lookAtCluster(rig: Rig): Promise<ClusterStatus | null> {
-  const text = await onController(rig, 'sh', '-c', CLUSTER_SCRIPT);
-  return text === null ? null : parseCrmMon(text);
+/** What the cluster says of itself. */
+export async function lookAtCluster(ask: Asker): Promise<ClusterStatus | null> {
+  return parseCrmMon((await ask(CLUSTER_SCRIPT)) ?? '');
 }
 
 /** The text that an operator would read. */
@@ -184,12 +237,12 @@ export function readProductLog(rig: Rig): ProductLine[] {
   return lines.sort((a, b) => a.at - b.at);
 }
 
-/** The evacuator's status file on the controllers that have one. */
+/** The evacuator's status file on the controllers that have one; while it runs, that is one controller. */
 export async function readStatusFiles(rig: Rig): Promise<string[]> {
   const texts: string[] = [];
   for (const controller of rig.controllers) {
-    const result = await shell(rig, controller, 'cat', STATUS_FILE);
-    if (result.code === 0 && result.stdout !== '') texts.push(result.stdout);
+    const result = await shell(rig, controller, 'sh', '-c', `cat ${STATUS_FILES} 2>/dev/null`);
+    if (result.stdout !== '') texts.push(result.stdout);
   }
   return texts;
 }

@@ -1,6 +1,16 @@
 /** The five stories, and how the second fault of each is brought about. */
+import type { AlertEvent, DrillEvent } from './events.ts';
 import type { ScenarioName, ScenarioNotes } from './facts.ts';
-import { lookAtCluster, novaApi, onController, power, type Rig } from './rig.ts';
+import {
+  asker,
+  lookAtAttributes,
+  lookAtCluster,
+  novaApi,
+  onController,
+  power,
+  type Rig,
+  readProductLog,
+} from './rig.ts';
 import { DrillError, sleep, waitFor } from './run.ts';
 import { evacuateRequests, type Plan } from './timeline.ts';
 import type { Watch } from './watch.ts';
@@ -71,6 +81,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export type Notes = Mutable<ScenarioNotes> & { heldBecause: string[] };
 
 export const noNotes = (): Notes => ({
+  faultAt: null,
   killedController: null,
   evacuatorBefore: null,
   evacuatorAfter: null,
@@ -88,7 +99,7 @@ export interface Play {
 }
 
 const evacuatorNow = async (rig: Rig): Promise<string | null> =>
-  (await lookAtCluster(rig))?.started.get(NOVA_EVACUATE)?.[0] ?? null;
+  (await lookAtCluster(asker(rig)))?.started.get(NOVA_EVACUATE)?.[0] ?? null;
 
 /** Waits for a moment of the drill; a moment that does not come is trouble, not an error: the checks go on. */
 async function moment<T>(
@@ -128,6 +139,7 @@ async function killEvacuatorsController(play: Play): Promise<void> {
   notes.killedController = controller;
   watch.note(`FAULT: ${controller}, which runs nova-evacuate, loses power`);
   await power(rig, 'kill', controller);
+  notes.faultAt = Date.now() / 1000;
 }
 
 async function takeApiAway(play: Play): Promise<void> {
@@ -139,13 +151,27 @@ async function takeApiAway(play: Play): Promise<void> {
   watch.note(`FAULT: nova-api is stopped for ${API_AWAY_MS / 1000} s`);
   try {
     await novaApi(rig, 'stop');
-    notes.away = { from: Date.now() / 1000, to: Number.POSITIVE_INFINITY };
+    notes.faultAt = Date.now() / 1000;
+    notes.away = { from: notes.faultAt, to: Number.POSITIVE_INFINITY };
     await sleep(API_AWAY_MS, signal);
   } finally {
     if (notes.away !== null) notes.away = { from: notes.away.from, to: Date.now() / 1000 };
     const started = await novaApi(rig, 'start');
     watch.note(started.code === 0 ? 'nova-api is back' : 'nova-api could not be started again');
   }
+}
+
+/** The alert about the end of nova-evacuate's stop. */
+function stopOf(events: readonly DrillEvent[], since: number): AlertEvent | null {
+  const found = events.find(
+    (e): e is AlertEvent =>
+      e.kind === 'alert' &&
+      e.alert === 'resource' &&
+      e.resource === NOVA_EVACUATE &&
+      e.task === 'stop' &&
+      e.at >= since,
+  );
+  return found ?? null;
 }
 
 async function stopAndStartElsewhere(play: Play): Promise<void> {
@@ -159,20 +185,23 @@ async function stopAndStartElsewhere(play: Play): Promise<void> {
   notes.evacuatorBefore = before;
   watch.note(`FAULT: an operator stops nova-evacuate on ${before} (target-role=Stopped)`);
   const resource = `crm_resource --resource ${NOVA_EVACUATE}`;
+  notes.faultAt = Date.now() / 1000;
   await onController(
     rig,
     'sh',
     '-c',
     `${resource} --meta --set-parameter target-role --parameter-value Stopped`,
   );
-  const stopped = await waitFor(async () => ((await evacuatorNow(rig)) === null ? true : null), {
+  // The end of the stop operation, by its alert: in crm_mon a resource that is being stopped is not "Started" either.
+  const stopped = await waitFor(() => stopOf(watch.events(), notes.faultAt ?? 0), {
     timeoutMs: STOP_TIMEOUT_MS,
     intervalMs: CLUSTER_INTERVAL_MS,
     signal,
   });
-  const from = Date.now() / 1000;
   if (stopped === null) notes.trouble = `nova-evacuate did not stop within ${STOP_TIMEOUT_MS / 1000} s`;
+  else if (stopped.rc !== '0') notes.trouble = `the stop of nova-evacuate failed: ${stopped.text}`;
   else watch.note('nova-evacuate has stopped');
+  const from = stopped?.at ?? Date.now() / 1000;
   await sleep(STOPPED_FOR_MS, signal);
   notes.away = { from, to: Date.now() / 1000 };
   watch.note(`nova-evacuate is started again, but not on ${before}`);
@@ -196,26 +225,41 @@ async function askWhyHeld(play: Play): Promise<void> {
   if (back === null) return;
   // Pacemaker has looked at its return by then, and the product may have been asked.
   await sleep(2_000, play.signal);
-  const own = watch.view().attributes?.get(victim);
-  const incident = own?.get('instance-ha-incident');
-  if (incident !== undefined)
-    notes.heldBecause.push(`node attribute instance-ha-incident of ${victim}: ${incident}`);
-  const scores = await onController(
-    rig,
-    'sh',
-    '-c',
-    `crm_simulate -sL | grep -E 'nova-compute.* on ${victim}:'`,
+  notes.heldBecause.push(
+    ...(await pacemakersReasons(rig, watch, victim)),
+    ...(await productsReasons(rig, plan)),
   );
-  for (const line of (scores ?? '').split('\n').filter((text) => text.includes('-INFINITY'))) {
-    notes.heldBecause.push(`Pacemaker: ${line.trim()}`);
+  for (const because of notes.heldBecause) watch.note(`nova-compute is held. ${because}`);
+}
+
+/** The location rule, the scores that come of it, and operations of the compute chain that wait or have failed. */
+async function pacemakersReasons(rig: Rig, watch: Watch, victim: string): Promise<string[]> {
+  const reasons: string[] = [];
+  const incident = watch.view().attributes?.get(victim)?.get('instance-ha-incident');
+  if (incident !== undefined) reasons.push(`Pacemaker: node attribute instance-ha-incident=${incident}`);
+  const scores = await onController(rig, 'sh', '-c', 'crm_simulate -sL');
+  for (const line of (scores ?? '').split('\n')) {
+    const match = /(nova-compute\S*-clone) allocation score on (\S+): (-INFINITY)/.exec(line);
+    if (match?.[2] === victim) reasons.push(`Pacemaker: score of ${match[1]} on ${victim} is ${match[3]}`);
   }
-  const answer = own?.get('instance-ha-release');
-  if (answer !== undefined) notes.heldBecause.push(`the evacuator’s answer: ${answer}`);
   const { pending = [], failures = [] } = watch.view().cluster ?? {};
   for (const text of [...pending, ...failures]) {
-    if (text.includes(victim)) notes.heldBecause.push(`crm_mon: ${text}`);
+    if (text.includes('nova-compute') && text.includes(victim)) reasons.push(`Pacemaker: ${text}`);
   }
-  for (const because of notes.heldBecause) watch.note(`nova-compute is held. ${because}`);
+  return reasons;
+}
+
+/** The evacuator's answer to nova-compute-wait, and its latest word on the node. */
+async function productsReasons(rig: Rig, plan: Plan): Promise<string[]> {
+  const reasons: string[] = [];
+  const answer = (await lookAtAttributes(asker(rig)))?.get(plan.victim)?.get('instance-ha-release');
+  if (answer !== undefined) reasons.push(`evacuator’s answer: ${answer}`);
+  const said = readProductLog(rig).filter(
+    (l) => l.node === plan.victim && l.server === null && l.at >= plan.t0,
+  );
+  const last = said.at(-1);
+  if (last) reasons.push(`evacuator: ${last.text}`);
+  return reasons;
 }
 
 /** Before the power loss; the answer takes it back. */

@@ -18,6 +18,7 @@ import {
 import type { OperatorSetting, Snapshot, Subject } from './facts.ts';
 import { clusterTrouble, type Whole } from './observe.ts';
 import {
+  asker,
   DURABLE_ATTRIBUTES,
   isOn,
   lookAtAttributes,
@@ -268,7 +269,7 @@ export async function releaseEvacuator(rig: Rig): Promise<void> {
 }
 
 const whatIsHeld = async (rig: Rig): Promise<string[]> => {
-  const attributes = await lookAtAttributes(rig);
+  const attributes = await lookAtAttributes(asker(rig));
   if (attributes === null) return [];
   return [...attributes]
     .filter(([, values]) => DURABLE_ATTRIBUTES.some((n) => values.has(n)))
@@ -340,7 +341,7 @@ export async function tidyUp(options: TidyOptions): Promise<void> {
   let last: readonly string[] = [];
   const found = await waitFor(
     async () => {
-      last = clusterTrouble(await lookAtCluster(rig), whole);
+      last = clusterTrouble(await lookAtCluster(asker(rig)), whole);
       return last.length === 0 ? true : null;
     },
     { timeoutMs: CLUSTER_TIMEOUT_MS, intervalMs: 1_000, signal },

@@ -153,6 +153,7 @@ export function goodFacts(scenario: ScenarioName = 'power-loss'): Facts {
       victim: VICTIM,
       t0: T0,
       moving: moving.map((s) => ({ id: s.id, name: s.name, expected: s.after?.vmState ?? '' })),
+      offFromStart: false,
       controllers: new Set([CONTROLLER, '10.99.0.12', '10.99.0.13']),
     },
     endedAt: T0 + 40,
@@ -183,6 +184,7 @@ export function goodFacts(scenario: ScenarioName = 'power-loss'): Facts {
       {
         at: T0 + 7,
         controller: 'controller-1',
+        node: VICTIM,
         server: paused?.id ?? '',
         text: 'cannot: Nova does not evacuate it',
       },

@@ -32,6 +32,12 @@ describe('timelineOf', () => {
       schedulable: 29.5,
     });
   });
+  it('takes a host for off from the beginning when its BMC says so', () => {
+    const events = goodFacts().events.filter((e) => e.kind !== 'bmc');
+    const plan = { ...goodFacts().plan, offFromStart: true };
+    expect(timelineOf(events, plan).get('poweredOff')).toBe(0);
+    expect(timelineOf(events, goodFacts().plan).has('poweredOff')).toBe(false);
+  });
   it('says nothing of what was not seen', () => {
     const events = goodFacts().events.filter((e) => e.kind !== 'server' || e.server !== uuid(1));
     expect(lineOf(events).allElsewhere).toBeUndefined();

@@ -15,6 +15,8 @@ export interface Plan {
   /** The servers that have to move. */
   readonly moving: readonly Mover[];
   readonly controllers: ReadonlySet<string>;
+  /** The BMC said "off" from the beginning: nobody has to switch it off, and its log has no line about it. */
+  readonly offFromStart: boolean;
 }
 
 /** In the order in which they are expected. */
@@ -141,6 +143,7 @@ export function timelineOf(events: readonly DrillEvent[], plan: Plan): Timeline 
       continue;
     single(event, victim, add);
   }
+  if (plan.offFromStart) add('poweredOff', t0);
   const requests = evacuateRequests(events, plan);
   const first = requests[0];
   const last = requests.at(-1);

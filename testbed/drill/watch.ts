@@ -21,7 +21,7 @@ import {
   splitLines,
   withoutRepeats,
 } from './parse.ts';
-import { lookAtAttributes, lookAtCluster, type Rig } from './rig.ts';
+import { lookAtAttributes, lookAtCluster, openSession, type Rig } from './rig.ts';
 import { sleep } from './run.ts';
 
 const FILE_INTERVAL_MS = 150;
@@ -129,6 +129,8 @@ export function startWatch(options: WatchOptions): Watch {
     }
   };
 
+  const attributeSession = openSession(rig);
+  const clusterSession = openSession(rig);
   const sources = [
     lineSource(rig.chassisLog, parseChassisLine),
     lineSource(rig.events, parseNodeLine),
@@ -145,13 +147,13 @@ export function startWatch(options: WatchOptions): Watch {
     look = next;
   };
   const pollAttributes = async (): Promise<void> => {
-    const next = await lookAtAttributes(rig);
+    const next = await lookAtAttributes(attributeSession.ask);
     if (next === null) return;
     add(diffAttributes(attributes, next, Date.now() / 1000));
     attributes = next;
   };
   const pollCluster = async (): Promise<void> => {
-    const next = await lookAtCluster(rig);
+    const next = await lookAtCluster(clusterSession.ask);
     if (next === null) return;
     add(diffCluster(cluster, next, Date.now() / 1000));
     cluster = next;
@@ -192,6 +194,8 @@ export function startWatch(options: WatchOptions): Watch {
     stop: async () => {
       stopping.abort();
       await Promise.all(loops);
+      attributeSession.close();
+      clusterSession.close();
       // Twice: a block of the alert log that was still growing is taken by the second round.
       for (let round = 0; round < 2; round += 1) for (const source of sources) add(source());
     },
