@@ -1,8 +1,9 @@
 import { evacuationsLost } from './deaths.ts';
 import type { Decision } from './decision.ts';
 import { type Draft, finish, issue, lookAtServices, newDraft, wakeWithin } from './draft.ts';
-import { type Candidates, decideEvacuating, decideInstances } from './evacuating.ts';
+import { decideEvacuating } from './evacuating.ts';
 import { answerHold } from './hold.ts';
+import { type Candidates, decideInstances } from './ledger.ts';
 import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import type { Policy } from './policy.ts';
 import { markIsFresh } from './proof.ts';
@@ -101,7 +102,7 @@ function letGoByHand(draft: Draft, node: NodeView, incident: string): void {
   issue(draft, {
     kind: 'write-evacuation',
     node: node.name,
-    record: { ...record, phase: 'returning', releasedAt: draft.observation.novaNow },
+    record: { ...record, phase: 'returning', releasedAt: draft.observation.novaNow || draft.observation.now },
   });
   draft.verdicts.push({
     node: node.name,

@@ -16,7 +16,7 @@ export type Command =
       readonly kind: 'force-down';
       readonly host: HostName;
       readonly serviceId: string;
-      readonly forcedDown: boolean;
+      /** Disables it too, with this reason; null: only forces it down. */
       readonly disabledReason: string | null;
     }
   | { readonly kind: 'clear-forced-down'; readonly host: HostName; readonly serviceId: string }

@@ -47,8 +47,6 @@ export interface Policy {
   readonly historySkewMs: number;
   /** A bare mark without an incident is adopted only if the fencing was complete at most this long ago. */
   readonly markProofMs: number;
-  /** How long an enabled host may stay unschedulable before this is said to be odd. */
-  readonly schedulableMs: number;
 }
 
 export const DEFAULT_POLICY: Policy = {
@@ -77,5 +75,4 @@ export const DEFAULT_POLICY: Policy = {
   commandRetryMs: 1_000,
   historySkewMs: 2_000,
   markProofMs: 120_000,
-  schedulableMs: 90_000,
 };

@@ -115,7 +115,7 @@ async function execute(
       return cluster.writeTransient(command.node, RELEASE_ATTRIBUTE, command.answer);
     case 'force-down':
       return changeService(ports, memory, command.serviceId, {
-        ...(command.forcedDown ? { forcedDown: true } : {}),
+        forcedDown: true,
         ...(command.disabledReason === null
           ? {}
           : { status: 'disabled' as const, disabledReason: command.disabledReason }),

@@ -147,6 +147,22 @@ describe('a host that dies', () => {
     }
   });
 
+  it('does not disable a service again that an operator has enabled in the meantime', async () => {
+    const world = new World(4);
+    world.fate = () => ({ spawnMs: 10_000, end: 'done', answer: 'given' });
+    start(world);
+    world.fence();
+    expect(await until(world, 10_000, () => world.service(world.victimHost).status === 'disabled')).toBe(
+      true,
+    );
+    const service = world.service(world.victimHost);
+    world.services.set(world.victimHost, { ...service, status: 'enabled', disabledReason: null });
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    expect(world.service(world.victimHost)).toMatchObject({ status: 'enabled', forcedDown: true });
+    expect(await comeBack(world)).toBe(true);
+    expect(world.service(world.victimHost)).toMatchObject({ status: 'enabled', forcedDown: false });
+  });
+
   it('does not enable a service that an operator took over in the meantime', async () => {
     const world = new World(2);
     start(world);

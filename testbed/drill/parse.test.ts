@@ -120,8 +120,11 @@ describe('what Pacemaker’s tools print', () => {
       <status code="0" message="OK"/></pacemaker-result>`;
     expect([...(parseAttrd(text) ?? [])]).toEqual([['compute-1', 'yes']]);
     expect(
-      parseAttrd('<pacemaker-result><status code="105" message="No such device"/></pacemaker-result>')?.size,
+      parseAttrd('<pacemaker-result><status code="78" message="Invalid configuration"/></pacemaker-result>')
+        ?.size,
     ).toBe(0);
+    const down = '<pacemaker-result><status code="102" message="Not connected"/></pacemaker-result>';
+    expect(parseAttrd(down)).toBeNull();
     expect(parseAttrd('')).toBeNull();
     expect(parseAttrd('<broken')).toBeNull();
   });

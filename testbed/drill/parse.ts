@@ -140,10 +140,17 @@ function rootOf(text: string): XmlElement | null {
   }
 }
 
-/** `attrd_updater -n NAME -A --output-as=xml`: node → value; an attribute that is set to nothing is left out. null: not readable. */
+/** Exit codes with which attrd_updater answers; 78: nobody has ever set this attribute. */
+const ATTRD_ANSWERS: ReadonlySet<string> = new Set(['0', '78']);
+
+/**
+ * `attrd_updater -n NAME -A --output-as=xml`: node → value; an attribute that is set to nothing is left out.
+ * null: no answer, which is not the same as "not set".
+ */
 export function parseAttrd(text: string): Map<string, string> | null {
   const root = rootOf(text);
-  if (!root) return null;
+  const code = root === null ? '' : (descendants(root, 'status')[0]?.attributes.code ?? '');
+  if (root === null || !ATTRD_ANSWERS.has(code)) return null;
   const values = new Map<string, string>();
   for (const element of descendants(root, 'attribute')) {
     const host = element.attributes.host ?? element.attributes.node;
