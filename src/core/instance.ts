@@ -68,12 +68,13 @@ export function whyNotEvacuable(vmState: string): string | null {
 
 const IS_GONE: ReadonlySet<string> = new Set(['deleted', 'soft-delete', 'shelved_offloaded']);
 
-/** Live evacuations that can still do something: not those lost with their destination, nor those long overtaken by a successful one. */
+/** Live evacuations that can still do something: not those lost with their destination, of an instance long deleted, nor those long overtaken by a successful one. */
 export function liveEvacuations(facts: InstanceFacts, policy: Policy): readonly EvacuationView[] {
   const success = facts.evacuations.filter(hasSucceeded).at(-1);
   return facts.evacuations.filter((e) => {
     if (!isLive(e)) return false;
     if (facts.isLost(e)) return false;
+    if (facts.server.deleted && facts.novaNow - e.updatedAt >= policy.deletedSettleMs) return false;
     const overtaken = success !== undefined && success.id > e.id;
     return !(overtaken && facts.novaNow - e.updatedAt >= policy.overtakenMs);
   });

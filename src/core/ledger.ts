@@ -202,12 +202,15 @@ function follow(
   const verifying = left.filter((j) => j.outcome.kind === 'verifying').length;
   const waitsForNova = left.some((j) => j.outcome.kind === 'moving' || j.outcome.kind === 'restoring');
   const batch = Math.max(policy.minInFlight, Math.ceil(judged.length / 2));
-  const changes = verifying > 0 && (verifying >= batch || (!waitsForNova && asked.size === 0));
+  const seenAt = Math.max(view.changedAt, view.listedAt);
+  const isLongAgo = waitsForNova && observation.mono - seenAt >= policy.changesMs;
+  const changes = isLongAgo || (verifying > 0 && (verifying >= batch || (!waitsForNova && asked.size === 0)));
   // When nothing is left to ask for, one look may settle it all, and is worth coming sooner.
   const settle =
     asked.size === 0 && left.every((j) => j.outcome.kind === 'moving' || j.outcome.kind === 'verifying');
   const pauseMs = followPauseMs(view.evacuations, view.novaNow, settle, policy);
-  const dueMs = left.length === 0 ? 0 : view.lookedAt + pauseMs - observation.mono;
+  const isOver = left.length === 0 && judged.every((j) => !j.live);
+  const dueMs = isOver ? 0 : view.lookedAt + pauseMs - observation.mono;
   if (dueMs <= 0) {
     const { incident, since } = record;
     lookAt(draft, view.host, {
@@ -216,14 +219,15 @@ function follow(
       evacuations: true,
       changes,
       settle,
-      listing: left.length === 0,
+      listing: isOver,
     });
   } else {
     wakeWithin(draft, dueMs);
   }
   const moved = judged.filter((j) => j.outcome.kind === 'moved').length;
   const ended = judged.filter((j) => ENDS.has(j.outcome.kind)).length;
-  return left.length === 0 && asked.size === 0
+  if (left.length === 0 && !isOver) return 'waiting for the evacuations of deleted instances to end';
+  return isOver
     ? `all ${judged.length} instances accounted for; listing the host once more`
     : `evacuating: ${moved} of ${judged.length} instances moved, ${judged.length - ended} to go`;
 }

@@ -21,6 +21,8 @@ export interface NodeView {
   readonly online: boolean | null;
   readonly incident: Stored<IncidentRecord>;
   readonly evacuation: Stored<EvacuationRecord>;
+  /** Whether the nova-compute that Pacemaker manages there runs; null: it manages none, or knows nothing yet. */
+  readonly novaCompute: 'running' | 'stopped' | null;
   /** The attribute `evacuate`. */
   readonly mark: string | null;
   /** The token of a boot that asks to be let go. */

@@ -22,6 +22,10 @@ export interface Policy {
   readonly taskSettleMs: number;
   /** A record that a newer, successful evacuation has overtaken is taken for lost after this time without a change. */
   readonly overtakenMs: number;
+  /** An evacuation of a deleted instance whose record stands still this long is over: Nova leaves some of them so. */
+  readonly deletedSettleMs: number;
+  /** The servers under way are looked at at least this often: one may have been deleted meanwhile. */
+  readonly changesMs: number;
   /** Pause between looks at the evacuations of a host, at least and at most. */
   readonly followMs: number;
   readonly maxFollowMs: number;
@@ -61,6 +65,8 @@ export const DEFAULT_POLICY: Policy = {
   takeoverSettleMs: 10_000,
   taskSettleMs: 15_000,
   overtakenMs: 600_000,
+  deletedSettleMs: 60_000,
+  changesMs: 30_000,
   followMs: 2_000,
   maxFollowMs: 8_000,
   settleMs: 1_500,

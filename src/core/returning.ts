@@ -34,10 +34,13 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     say('released; waiting for the node to come back', null);
     return;
   }
-  const asked = node.holdAnswer?.startsWith('released ') ?? false;
-  const sinceReleaseMs = record.releasedAt === null ? 0 : observation.novaNow - record.releasedAt;
-  const pauseMs = Math.min(policy.maxReturnMs, Math.max(policy.returnMs, sinceReleaseMs / 2));
-  lookAtServices(draft, asked ? pauseMs : policy.returnSlowMs);
+  // Where Pacemaker starts nova-compute, it knows when there is something to ask Nova about.
+  if (node.novaCompute === 'stopped') {
+    lookAtServices(draft, policy.idleServicesMs);
+    say('released; waiting for Pacemaker to start nova-compute', null);
+    return;
+  }
+  lookAtServices(draft, returnPauseMs(draft, node, record));
   if (!observation.services.known) {
     say(`Nova can't be asked: ${observation.services.reason}`, null);
     return;
@@ -71,6 +74,16 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   } else {
     say(finishRecord(draft, node, record, 'back; the service stays as the operator set it'), host);
   }
+}
+
+/** The pause between two lists of the services while a node comes back, ms. */
+function returnPauseMs(draft: Draft, node: NodeView, record: EvacuationRecord): number {
+  const { observation, policy } = draft;
+  if (node.novaCompute === 'running') return policy.returnMs;
+  const isLetGo = node.holdAnswer?.startsWith('released ') ?? false;
+  if (!isLetGo || record.releasedAt === null) return policy.returnSlowMs;
+  const sinceReleaseMs = observation.novaNow - record.releasedAt;
+  return Math.min(policy.maxReturnMs, Math.max(policy.returnMs, sinceReleaseMs / 2));
 }
 
 function clearForcedDown(

@@ -147,6 +147,22 @@ describe('a host that dies', () => {
     }
   });
 
+  it('asks Nova about its return only when Pacemaker has started nova-compute', async () => {
+    const world = new World(2);
+    start(world);
+    world.fence();
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    world.rejoin();
+    world.novaCompute = 'stopped';
+    await world.clock.advance(2_000);
+    world.gets = 0;
+    await world.clock.advance(30_000);
+    expect(world.gets).toBeLessThanOrEqual(1);
+    expect(world.startNovaCompute()).toBe(true);
+    world.novaCompute = 'running';
+    expect(await until(world, 10_000, () => isOver(world))).toBe(true);
+  });
+
   it('does not disable a service again that an operator has enabled in the meantime', async () => {
     const world = new World(4);
     world.fate = () => ({ spawnMs: 10_000, end: 'done', answer: 'given' });
@@ -264,6 +280,31 @@ describe('instances', () => {
     expect(world.violations).toEqual([]);
     expect(await comeBack(world)).toBe(true);
     expect([...world.services.values()].every((s) => s.status === 'enabled' && !s.forcedDown)).toBe(true);
+  });
+
+  it('that somebody deletes on their way do not hold up the host, though their records never end', async () => {
+    const world = new World(4);
+    world.fate = (_, server) => ({
+      spawnMs: 3_000,
+      end: server.name === 'vm-000' ? 'never' : 'done',
+      answer: 'given',
+    });
+    start(world);
+    world.fence();
+    expect(await until(world, 10_000, () => world.live().length === 4)).toBe(true);
+    await world.clock.advance(5_000);
+    const deleted = world.servers.find((s) => s.name === 'vm-000');
+    Object.assign(deleted ?? {}, {
+      deleted: true,
+      host: null,
+      vmState: 'deleted',
+      taskState: null,
+      updatedAt: world.nova(),
+    });
+    world.gets = 0;
+    expect(await until(world, 150_000, () => isReleased(world))).toBe(true);
+    expect(world.log.join('\n')).toMatch(/vm-000 \(gone\): it was deleted/);
+    expect(world.gets).toBeLessThanOrEqual(60);
   });
 
   it('wait out an API that is away, without counting it as a refusal', async () => {

@@ -119,6 +119,8 @@ export class World {
   /** The fate of the n-th request, from 0. */
   fate: (n: number, server: FakeServer) => Fate = () => GOOD;
   traits: string[] = [];
+  /** What Pacemaker says of nova-compute on each node. */
+  novaCompute: NodeView['novaCompute'] = null;
   #migration = 100;
   #fenced = true;
   /** How often a host has died; what it began in an earlier life is over. */
@@ -380,6 +382,7 @@ export class World {
         name,
         kind: 'remote',
         online: this.online.has(name),
+        novaCompute: this.novaCompute,
         incident: incident === undefined ? null : (parseIncident(incident) ?? 'unreadable'),
         evacuation: evacuation === undefined ? null : (parseEvacuation(evacuation) ?? 'unreadable'),
         mark: this.transient.get(`${name} ${EVACUATE_ATTRIBUTE}`) ?? null,

@@ -110,3 +110,31 @@ describe('readCluster', () => {
     expect(await readCluster({ run: cluster.run })).toMatchObject({ ok: false, error: { code: 'timeout' } });
   });
 });
+
+describe('nova-compute, as the operation history has it', () => {
+  const history = (...operations: string[]): string =>
+    CIB.replace(
+      '<transient_attributes id="compute-2.example.org">',
+      `<lrm id="compute-2"><lrm_resources>
+        <lrm_resource id="nova-compute-checkevacuate" class="ocf" provider="openstack" type="nova-compute-wait">
+          <lrm_rsc_op operation="start" call-id="1" rc-code="0" op-status="0"/></lrm_resource>
+        <lrm_resource id="nova-compute" class="systemd" type="nova-compute">${operations.join('')}</lrm_resource>
+      </lrm_resources></lrm><transient_attributes id="compute-2.example.org">`,
+    );
+  const op = (name: string, callId: number, rc: number, status = 0): string =>
+    `<lrm_rsc_op operation="${name}" call-id="${callId}" rc-code="${rc}" op-status="${status}"/>`;
+  const seen = (...operations: string[]) =>
+    parsed(history(...operations)).nodes.find((node) => node.name === 'compute-2.example.org')?.novaCompute;
+
+  it.each([
+    ['nothing known', [], null],
+    ['a probe that found it stopped', [op('monitor', 2, 7)], 'stopped'],
+    ['a start under way', [op('monitor', 2, 7), op('start', -1, 193, -1)], 'stopped'],
+    ['started', [op('monitor', 2, 7), op('start', 9, 0)], 'running'],
+    ['started and watched', [op('start', 9, 0), op('monitor', 10, 0)], 'running'],
+    ['failed', [op('start', 9, 0), op('monitor', 10, 7)], 'stopped'],
+    ['stopped after all', [op('start', 9, 0), op('stop', 12, 0)], 'stopped'],
+  ] as const)('%s', (_, operations, expected) => {
+    expect(seen(...operations)).toBe(expected);
+  });
+});

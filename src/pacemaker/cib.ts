@@ -15,6 +15,8 @@ export interface ClusterNode {
   readonly online: boolean | null;
   /** The node attribute `maintenance` is true: Pacemaker keeps its hands off this node. */
   readonly maintenance: boolean;
+  /** What the operation history says of a nova-compute that Pacemaker manages here; null: it manages none, or knows nothing yet. */
+  readonly novaCompute: 'running' | 'stopped' | null;
 }
 
 /** What a fencing level is for, in the three forms that Pacemaker knows. */
@@ -170,7 +172,28 @@ function nodeOf(
     permanent,
     online: state === undefined ? null : kind === 'remote' ? isRemoteOnline(state) : isClusterOnline(state),
     maintenance: parseBoolean(permanent.get('maintenance') ?? null) ?? false,
+    novaCompute: state === undefined ? null : novaComputeOf(state),
   };
+}
+
+/** systemd units such as openstack-nova-compute, and the OCF agent NovaCompute of older clusters; not nova-compute-wait. */
+const NOVA_COMPUTE = /nova[-_]compute(\.service)?$|^NovaCompute$/;
+
+/**
+ * Whether nova-compute runs, by its last operation (the highest call-id; one that is under way has op-status -1,
+ * Pacemaker lib/pengine/unpack.c `unpack_rsc_op`).
+ */
+function novaComputeOf(state: XmlElement): ClusterNode['novaCompute'] {
+  const resource = descendantsOf(state, 'lrm_resource').find((each) =>
+    NOVA_COMPUTE.test(attributeOf(each, 'type') ?? ''),
+  );
+  const operations = resource === undefined ? [] : childrenOf(resource, 'lrm_rsc_op');
+  if (operations.length === 0) return null;
+  if (operations.some((operation) => attributeOf(operation, 'op-status') === '-1')) return 'stopped';
+  const callId = (operation: XmlElement): number => Number(attributeOf(operation, 'call-id') ?? -1);
+  const last = operations.reduce((a, b) => (callId(b) > callId(a) ? b : a));
+  const runs = attributeOf(last, 'operation') !== 'stop' && attributeOf(last, 'rc-code') === '0';
+  return runs ? 'running' : 'stopped';
 }
 
 /** `ocf:pacemaker:remote` resources, and guest nodes by the meta attribute `remote-node`. */

@@ -20,6 +20,7 @@ const cluster = (...fencingLevels: FencingLevel[]): ClusterView => ({
       permanent: new Map([['rack', 'r1']]),
       online: true,
       maintenance: false,
+      novaCompute: null,
     },
   ],
   fencingLevels,

@@ -38,6 +38,7 @@ export function createClusterPort(): ClusterPort {
           name,
           kind: node.kind,
           online: node.online,
+          novaCompute: node.novaCompute,
           incident: stored(node.permanent.get(INCIDENT_ATTRIBUTE), parseIncident),
           evacuation: stored(node.permanent.get(EVACUATION_ATTRIBUTE), parseEvacuation),
           mark: marks.value.get(name) ?? null,
