@@ -282,6 +282,21 @@ describe('instances', () => {
     expect([...world.services.values()].every((s) => s.status === 'enabled' && !s.forcedDown)).toBe(true);
   });
 
+  it('are listed once more before the release, also where there was nothing to move', async () => {
+    const world = new World(0);
+    world.addServer(1, 'paused');
+    start(world);
+    world.fence();
+    // One that turns up between the first list and the release, which here follow each other closely.
+    const late = (): void => {
+      if (world.listings === 0) world.clock.after(10, late);
+      else world.addServer(2, 'active').updatedAt = world.nova() - 3_600_000;
+    };
+    late();
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.map((s) => s.host)).toEqual(['compute-1', 'compute-2']);
+  });
+
   it('that somebody deletes on their way do not hold up the host, though their records never end', async () => {
     const world = new World(4);
     world.fate = (_, server) => ({
