@@ -135,6 +135,24 @@ export function readSeed(file: string): Seed {
   };
 }
 
+function serverOf(server: Json): Server {
+  return {
+    id: asText(server.id),
+    name: asText(server.name),
+    status: asText(server.status),
+    host: orNull(server['OS-EXT-SRV-ATTR:host']),
+    vmState: asText(server['OS-EXT-STS:vm_state']),
+    taskState: orNull(server['OS-EXT-STS:task_state']),
+    locked: server.locked === true,
+    flavor: asText((server.flavor as Json | undefined)?.original_name),
+    fault: orNull((server.fault as Json | undefined)?.message),
+  };
+}
+
+export async function getServer(cloud: Cloud, id: string): Promise<Server> {
+  return serverOf(((await cloud.call('GET', 'compute', `/servers/${id}`)).server ?? {}) as Json);
+}
+
 export async function listServers(cloud: Cloud): Promise<Server[]> {
   const servers: Server[] = [];
   let marker = '';
@@ -142,19 +160,7 @@ export async function listServers(cloud: Cloud): Promise<Server[]> {
     const page = asList(
       (await cloud.call('GET', 'compute', `/servers/detail?all_tenants=1&limit=${PAGE}${marker}`)).servers,
     );
-    for (const server of page) {
-      servers.push({
-        id: asText(server.id),
-        name: asText(server.name),
-        status: asText(server.status),
-        host: orNull(server['OS-EXT-SRV-ATTR:host']),
-        vmState: asText(server['OS-EXT-STS:vm_state']),
-        taskState: orNull(server['OS-EXT-STS:task_state']),
-        locked: server.locked === true,
-        flavor: asText((server.flavor as Json | undefined)?.original_name),
-        fault: orNull((server.fault as Json | undefined)?.message),
-      });
-    }
+    servers.push(...page.map(serverOf));
     const last = page.at(-1);
     if (page.length < PAGE || last === undefined) return servers;
     marker = `&marker=${asText(last.id)}`;

@@ -8,6 +8,7 @@ import {
   createServer,
   deleteFloating,
   deleteServer,
+  getServer,
   listFloating,
   listPorts,
   listServers,
@@ -34,6 +35,9 @@ import { DrillError, waitFor, waitOrThrow } from './run.ts';
 /** Nova asks Placement n × n times for n servers that are made at once. */
 const CREATE_BATCH = 5;
 const CREATE_TIMEOUT_MS = 300_000;
+/** Servers of one drill that may be made again because Nova could not make them. */
+const MAX_REMAKES = 4;
+const FAULT_TIMEOUT_MS = 5_000;
 const ACTION_TIMEOUT_MS = 90_000;
 const DELETE_TIMEOUT_MS = 180_000;
 const CLUSTER_TIMEOUT_MS = 150_000;
@@ -97,40 +101,61 @@ interface Made {
   readonly role: Role | null;
 }
 
-async function create(
-  options: StageOptions,
-  seed: Seed,
-  wanted: readonly { readonly name: string; readonly role: Role | null; readonly host: string }[],
-): Promise<Made[]> {
-  const { cloud, signal } = options;
-  const made: Made[] = [];
+interface Wanted {
+  readonly name: string;
+  readonly role: Role | null;
+  readonly host: string;
+}
+
+async function createOne({ cloud }: StageOptions, seed: Seed, wanted: Wanted): Promise<Made> {
+  const { name, role, host } = wanted;
+  return { id: await createServer(cloud, seed, name, host), name, role };
+}
+
+/** Why a server is in ERROR. Nova writes the state first and the fault after it, so it is asked for until it is there. */
+async function faultOf({ cloud, signal }: StageOptions, id: string): Promise<string> {
+  const fault = await waitFor(async () => (await getServer(cloud, id)).fault, {
+    timeoutMs: FAULT_TIMEOUT_MS,
+    intervalMs: LOOK_INTERVAL_MS,
+    signal,
+  });
+  return fault ?? 'no reason given';
+}
+
+/**
+ * Makes the servers and waits for them. That Nova can make one is not what a drill tests: one in ERROR is
+ * said aloud, deleted and made again, some times at most.
+ */
+async function create(options: StageOptions, seed: Seed, wanted: readonly Wanted[]): Promise<Made[]> {
+  const { cloud, signal, say } = options;
+  const made = new Map<string, Made>();
   for (let begin = 0; begin < wanted.length; begin += CREATE_BATCH) {
     const batch = wanted.slice(begin, begin + CREATE_BATCH);
-    made.push(
-      ...(await Promise.all(
-        batch.map(async ({ name, role, host }) => ({
-          id: await createServer(cloud, seed, name, host),
-          name,
-          role,
-        })),
-      )),
-    );
+    for (const server of await Promise.all(batch.map((one) => createOne(options, seed, one))))
+      made.set(server.name, server);
   }
+  let remakes = 0;
+  const remake = async (id: string, one: Wanted): Promise<void> => {
+    const fault = await faultOf(options, id);
+    if (remakes >= MAX_REMAKES) throw new DrillError(`server ${one.name} could not be made: ${fault}`);
+    remakes++;
+    say(`Nova could not make ${one.name} (${fault}): once more`);
+    await deleteServer(cloud, id);
+    made.set(one.name, await createOne(options, seed, one));
+  };
   await waitOrThrow(
-    `${made.length} servers to become ACTIVE`,
+    `${made.size} servers to become ACTIVE`,
     async () => {
-      const servers = await listServers(cloud);
-      const bad = servers.find((server) => server.status === 'ERROR');
-      if (bad)
-        throw new DrillError(`server ${bad.name} could not be made: ${bad.fault ?? 'no reason given'}`);
-      const active = new Set(
-        servers.filter((server) => server.status === 'ACTIVE').map((server) => server.id),
-      );
-      return made.every((server) => active.has(server.id)) ? true : null;
+      const states = new Map((await listServers(cloud)).map((server) => [server.id, server.status]));
+      for (const one of wanted) {
+        const id = made.get(one.name)?.id ?? '';
+        if (states.get(id) === 'ERROR') await remake(id, one);
+      }
+      return [...made.values()].every(({ id }) => states.get(id) === 'ACTIVE') ? true : null;
     },
     { timeoutMs: CREATE_TIMEOUT_MS, intervalMs: LOOK_INTERVAL_MS, signal },
   );
-  return made;
+  return wanted.flatMap(({ name }) => made.get(name) ?? []);
 }
 
 /** Stops, pauses, locks and spoils what the cast wants. */
