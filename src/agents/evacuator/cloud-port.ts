@@ -55,7 +55,11 @@ export function createCloudPort(nova: Nova, placement: Placement, now: () => num
     },
     async updateService(serviceId, change) {
       const answer = await nova.updateService(serviceId, change);
-      return answer.ok ? { ok: true, value: serviceView(answer.value) } : failed(answer.error);
+      if (!answer.ok) return failed(answer.error);
+      const view = serviceView(answer.value);
+      if (change.forcedDown === true && !view.forcedDown)
+        return { ok: false, reason: STILL_UP, effect: 'none' };
+      return { ok: true, value: view };
     },
     evacuate: async (server) => done(await nova.evacuate(server)),
     stopServer: async (server) => done(await nova.stopServer(server)),
@@ -65,6 +69,9 @@ export function createCloudPort(nova: Nova, placement: Placement, now: () => num
     },
   };
 }
+
+const STILL_UP =
+  'this Nova (API below 2.11) goes by heartbeats alone, and the last one is not old enough yet (service_down_time)';
 
 function listed<T>(items: readonly T[], novaNow: number, partial: boolean): Answer<Listed<T>> {
   return { ok: true, value: { items, novaNow, partial } };
@@ -96,7 +103,8 @@ function serviceView(service: ComputeService): ServiceView {
     state: service.id === null ? 'unknown' : service.state,
     status: service.status === 'disabled' ? 'disabled' : 'enabled',
     disabledReason: service.disabledReason,
-    forcedDown: service.forcedDown,
+    // Below 2.11 nothing can be forced down; what Nova takes for down is what it lets be evacuated.
+    forcedDown: service.forcedDown ?? service.state === 'down',
     updatedAt: service.updatedAt,
   };
 }
