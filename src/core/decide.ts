@@ -17,17 +17,25 @@ import { decideReturning } from './returning.ts';
 export function decide(observation: Observation, policy: Policy): Decision {
   const draft = newDraft(observation, policy);
   if (!observation.cluster.known) {
-    draft.gates.push(`the cluster can't be read, so nothing is done: ${observation.cluster.reason}`);
+    draft.gates.push({
+      id: 'cluster-unreadable',
+      text: `the cluster can't be read, so nothing is done: ${observation.cluster.reason}`,
+      opens: 'the cluster’s tools answer again on this controller',
+      node: null,
+    });
     return finish(draft);
   }
   const cluster = observation.cluster.value;
   if (!cluster.haveQuorum) {
-    draft.gates.push(
-      'this partition has no quorum, so nothing is done; it opens when a majority of the controllers is back',
-    );
+    draft.gates.push({
+      id: 'no-quorum',
+      text: 'this partition has no quorum, so nothing is done',
+      opens: 'a majority of the controllers is back',
+      node: null,
+    });
     return finish(draft);
   }
-  lookAtServices(draft, policy.idleServicesMs);
+  lookAtServices(draft, policy.timing.idleServicesMs);
   const isLost = evacuationsLost(draft, cluster);
   const candidates: Candidates[] = [];
   for (const node of cluster.nodes) {
@@ -123,13 +131,13 @@ function adoptMark(draft: Draft, node: NodeView, cluster: ClusterView): void {
     issue(draft, {
       kind: 'adopt-mark',
       node: node.name,
-      incident: { id, at: observation.now - policy.markProofMs, by: 'mark', on: observation.owner },
+      incident: { id, at: observation.now - policy.timing.markProofMs, by: 'mark', on: observation.owner },
     });
     blocked(draft, node, 'marked evacuate=yes without an incident; fenced just now, so it is taken for one');
     return;
   }
   draft.history.add(node.name);
-  wakeWithin(draft, fresh === 'ask' && !cluster.history.has(node.name) ? 0 : policy.lookRetryMs);
+  wakeWithin(draft, fresh === 'ask' && !cluster.history.has(node.name) ? 0 : policy.timing.lookRetryMs);
   blocked(
     draft,
     node,

@@ -39,15 +39,15 @@ export function decideEvacuating(draft: Draft, { node, incident, isLost }: Evacu
   if (!ownsRecord(draft, { node, incident, record, fencedAt, service, view })) return null;
   if (record === null) return null;
   if (!isForcedDown(draft, node, incident, service, record)) return null;
-  const delayMs = record.fencedAt + draft.policy.evacuateDelayMs - draft.observation.now;
-  if (draft.policy.evacuateDelayMs > 0 && delayMs > 0) {
+  const delayMs = record.fencedAt + draft.policy.delays.evacuateDelayMs - draft.observation.now;
+  if (draft.policy.delays.evacuateDelayMs > 0 && delayMs > 0) {
     wakeWithin(draft, delayMs);
     block(
       draft,
       node,
       incident,
       service.host,
-      `waiting ${draft.policy.evacuateDelayMs / 1000} s after the fencing (evacuate_delay)`,
+      `waiting ${draft.policy.delays.evacuateDelayMs / 1000} s after the fencing (evacuate_delay)`,
     );
     return null;
   }
@@ -71,7 +71,10 @@ function lookAtNova(
   record: EvacuationRecord | null,
 ): Eyes {
   const { observation, policy } = draft;
-  lookAtServices(draft, record?.incident === incident.id ? policy.idleServicesMs : policy.serviceAgeMs);
+  lookAtServices(
+    draft,
+    record?.incident === incident.id ? policy.timing.idleServicesMs : policy.timing.serviceAgeMs,
+  );
   if (!observation.services.known) {
     return { blocked: `Nova can't be asked: ${observation.services.reason}`, host: null };
   }
@@ -164,7 +167,7 @@ function ownsRecord(draft: Draft, facts: Ownership): boolean {
     record.owner === observation.owner &&
     !record.clean;
   if (mine) return true;
-  if (record === null && observation.mono - observation.servicesAt > policy.serviceAgeMs) return false;
+  if (record === null && observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) return false;
   const quiet = quietUntil(draft, record, view);
   if (observation.mono < quiet) {
     wakeWithin(draft, quiet - observation.mono);
@@ -207,7 +210,7 @@ function ownsRecord(draft: Draft, facts: Ownership): boolean {
 function quietUntil(draft: Draft, record: EvacuationRecord | null, view: HostView): number {
   const { owner, ownerSince } = draft.observation;
   if (record === null || record.phase !== 'evacuating' || record.clean || record.owner === owner) return 0;
-  return Math.max(ownerSince, view.firstLookAt) + draft.policy.takeoverSettleMs;
+  return Math.max(ownerSince, view.firstLookAt) + draft.policy.timing.takeoverSettleMs;
 }
 
 function nextRecord(

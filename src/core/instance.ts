@@ -3,10 +3,12 @@ import type { EvacuationView, RequestView, ServerView } from './observation.ts';
 import { hasSucceeded, isLive } from './pace.ts';
 import type { Policy } from './policy.ts';
 
-/** Where an instance stands. `moved`, `cannot`, `failed` and `gone` are ends; the host waits for all others. */
+/** Where an instance stands. `moved`, `cannot`, `excluded`, `failed` and `gone` are ends; the host waits for all others. */
 export type Outcome =
   | { readonly kind: 'moved'; readonly to: HostName }
   | { readonly kind: 'cannot'; readonly reason: string }
+  /** Nova would, but the policy or its owner says that it is not to be evacuated. */
+  | { readonly kind: 'excluded'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'gone'; readonly reason: string }
   /** May be asked for now. */
@@ -74,9 +76,9 @@ export function liveEvacuations(facts: InstanceFacts, policy: Policy): readonly 
   return facts.evacuations.filter((e) => {
     if (!isLive(e)) return false;
     if (facts.isLost(e)) return false;
-    if (facts.server.deleted && facts.novaNow - e.updatedAt >= policy.deletedSettleMs) return false;
+    if (facts.server.deleted && facts.novaNow - e.updatedAt >= policy.timing.deletedSettleMs) return false;
     const overtaken = success !== undefined && success.id > e.id;
-    return !(overtaken && facts.novaNow - e.updatedAt >= policy.overtakenMs);
+    return !(overtaken && facts.novaNow - e.updatedAt >= policy.timing.overtakenMs);
   });
 }
 
@@ -146,7 +148,7 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
 
   const failures = failedAttempts(facts);
   const fault = server.fault ? `: ${server.fault}` : '';
-  if (failures.length >= policy.maxAttempts) {
+  if (failures.length >= policy.retry.maxAttempts) {
     return { kind: 'failed', reason: `${failures.length} evacuations failed${fault}` };
   }
   if (request !== null) {
@@ -158,7 +160,7 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   }
   // What a lost evacuation has left behind as task_state nobody goes on with.
   const isLeftover = last !== undefined && isLive(last) && facts.isLost(last);
-  if (server.taskState !== null && !isLeftover && mono - server.taskSince < policy.taskSettleMs) {
+  if (server.taskState !== null && !isLeftover && mono - server.taskSince < policy.timing.taskSettleMs) {
     return {
       kind: 'waiting',
       reason: `its task_state is ${server.taskState}; waiting whether somebody goes on with it`,
@@ -166,11 +168,11 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   }
   const failed = failures.at(-1);
   if (failed) {
-    const pauseMs = policy.retryDelayMs * 2 ** (failures.length - 1);
+    const pauseMs = policy.retry.retryDelayMs * 2 ** (failures.length - 1);
     if (facts.novaNow - failed.updatedAt < pauseMs) {
       return {
         kind: 'waiting',
-        reason: `attempt ${failures.length} of ${policy.maxAttempts} failed${fault}; again after ${pauseMs / 1000} s`,
+        reason: `attempt ${failures.length} of ${policy.retry.maxAttempts} failed${fault}; again after ${pauseMs / 1000} s`,
       };
     }
   }
@@ -183,20 +185,20 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
     case 'pending':
       return { kind: 'moving', to: null };
     case 'refused':
-      if (request.refusals >= policy.maxRefusals)
+      if (request.refusals >= policy.retry.maxRefusals)
         return { kind: 'failed', reason: `Nova refused it ${request.refusals} times: ${request.message}` };
-      return facts.mono - request.at < policy.retryDelayMs
+      return facts.mono - request.at < policy.retry.retryDelayMs
         ? { kind: 'waiting', reason: `Nova refused it: ${request.message}` }
         : null;
     case 'unsent':
-      return facts.mono - request.at < policy.lookRetryMs
+      return facts.mono - request.at < policy.timing.lookRetryMs
         ? { kind: 'waiting', reason: `Nova could not be reached: ${request.message}` }
         : null;
     case 'accepted':
     case 'unknown': {
       // A request that has got its record is judged by the record; one newer than the last look has none yet.
       if (hasRecord(facts, request)) return null;
-      const settled = facts.followedAt - request.at >= policy.requestSettleMs;
+      const settled = facts.followedAt - request.at >= policy.timing.requestSettleMs;
       if (settled) return null;
       return request.state === 'accepted'
         ? { kind: 'moving', to: null }

@@ -67,7 +67,7 @@ export function judgeAll(
   });
 }
 
-const ENDS: ReadonlySet<Outcome['kind']> = new Set(['moved', 'cannot', 'failed', 'gone']);
+const ENDS: ReadonlySet<Outcome['kind']> = new Set(['moved', 'cannot', 'excluded', 'failed', 'gone']);
 
 /**
  * Asks for instances within the window that all hosts share, follows the ones under way, and releases the hosts
@@ -98,6 +98,7 @@ export function decideInstances(
         server: next.server.id,
         name: next.server.name,
         recordsBefore: next.records,
+        options: {},
       });
       asked.add(next);
       room--;
@@ -201,9 +202,9 @@ function follow(
   const { observation, policy } = draft;
   const verifying = left.filter((j) => j.outcome.kind === 'verifying').length;
   const waitsForNova = left.some((j) => j.outcome.kind === 'moving' || j.outcome.kind === 'restoring');
-  const batch = Math.max(policy.minInFlight, Math.ceil(judged.length / 2));
+  const batch = Math.max(policy.pace.minInFlight, Math.ceil(judged.length / 2));
   const seenAt = Math.max(view.changedAt, view.listedAt);
-  const isLongAgo = waitsForNova && observation.mono - seenAt >= policy.changesMs;
+  const isLongAgo = waitsForNova && observation.mono - seenAt >= policy.timing.changesMs;
   const changes = isLongAgo || (verifying > 0 && (verifying >= batch || (!waitsForNova && asked.size === 0)));
   // When nothing is left to ask for, one look may settle it all, and is worth coming sooner.
   const settle =
@@ -234,7 +235,15 @@ function follow(
 
 function instanceVerdict(judged: Judged, asked: ReadonlySet<Judged>, windowOfAll: number): InstanceVerdict {
   const { server, outcome, attempts } = judged;
-  const common = { id: server.id, name: server.name, outcome: outcome.kind, attempts, to: null };
+  const common = {
+    id: server.id,
+    name: server.name,
+    outcome: outcome.kind,
+    attempts,
+    to: null,
+    disk: 'kept',
+    differences: [],
+  } as const;
   switch (outcome.kind) {
     case 'moved':
       return { ...common, to: outcome.to, text: `runs on ${outcome.to} as before (${server.vmState})` };
@@ -257,6 +266,7 @@ function instanceVerdict(judged: Judged, asked: ReadonlySet<Judged>, windowOfAll
           : `waiting for its turn: ${windowOfAll} at a time`,
       };
     case 'cannot':
+    case 'excluded':
     case 'failed':
     case 'gone':
     case 'waiting':

@@ -25,8 +25,10 @@ export function hasSucceeded(evacuation: EvacuationView): boolean {
  * flight than needed cost more than they bring: each reads the allocations of every guest of its destination.
  */
 export function windowSize(evacuations: readonly EvacuationView[], novaNow: number, policy: Policy): number {
-  const wanted = Math.ceil((policy.targetRatePerSecond * (durations(evacuations, novaNow)[0] ?? 0)) / 1000);
-  return Math.min(policy.maxInFlight, Math.max(policy.minInFlight, wanted));
+  const wanted = Math.ceil(
+    (policy.pace.startRatePerSecond * (durations(evacuations, novaNow)[0] ?? 0)) / 1000,
+  );
+  return Math.min(policy.pace.maxInFlight, Math.max(policy.pace.startInFlight, wanted));
 }
 
 /**
@@ -44,8 +46,8 @@ export function followPauseMs(
   const sorted = durations(evacuations, novaNow);
   const usualMs = sorted[Math.floor(sorted.length / 2)] ?? 0;
   return settling
-    ? Math.min(policy.maxSettleMs, Math.max(policy.settleMs, usualMs / 4))
-    : Math.min(policy.maxFollowMs, Math.max(policy.followMs, 0.6 * usualMs));
+    ? Math.min(policy.timing.maxSettleMs, Math.max(policy.timing.settleMs, usualMs / 4))
+    : Math.min(policy.timing.maxFollowMs, Math.max(policy.timing.followMs, 0.6 * usualMs));
 }
 
 /** How long evacuations took, ms, shortest first; before the first has finished, the age of the oldest under way. */

@@ -5,13 +5,17 @@ import {
   disabledReason,
   type EvacuationRecord,
   formatEvacuation,
+  formatHistory,
   formatHoldAnswer,
   formatIncident,
+  formatPause,
   type IncidentRecord,
   isOurMarker,
   parseEvacuation,
+  parseHistory,
   parseHoldAnswer,
   parseIncident,
+  parsePause,
 } from './records.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
@@ -45,6 +49,21 @@ describe('records', () => {
     fc.assert(
       fc.property(evacuation, (record) => {
         expect(parseEvacuation(formatEvacuation(record))).toEqual(record);
+      }),
+    );
+  });
+
+  it('of a node’s past and of a pause say the same too, in whatever words', () => {
+    const past = fc.record({ incidents: fc.array(fc.record({ id: word, at: time }), { maxLength: 5 }) });
+    fc.assert(
+      fc.property(past, (record) => {
+        expect(parseHistory(formatHistory(record))).toEqual(record);
+      }),
+    );
+    const pause = fc.record({ until: time, by: fc.string(), why: fc.string({ unit: 'grapheme' }) });
+    fc.assert(
+      fc.property(pause, (record) => {
+        expect(parsePause(formatPause(record))).toEqual(record);
       }),
     );
   });

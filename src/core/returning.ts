@@ -30,13 +30,13 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     });
   };
   if (node.online !== true) {
-    lookAtServices(draft, policy.idleServicesMs);
+    lookAtServices(draft, policy.timing.idleServicesMs);
     say('released; waiting for the node to come back', null);
     return;
   }
   // Where Pacemaker starts nova-compute, it knows when there is something to ask Nova about.
   if (node.novaCompute === 'stopped') {
-    lookAtServices(draft, policy.idleServicesMs);
+    lookAtServices(draft, policy.timing.idleServicesMs);
     say('released; waiting for Pacemaker to start nova-compute', null);
     return;
   }
@@ -79,11 +79,11 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
 /** The pause between two lists of the services while a node comes back, ms. */
 function returnPauseMs(draft: Draft, node: NodeView, record: EvacuationRecord): number {
   const { observation, policy } = draft;
-  if (node.novaCompute === 'running') return policy.returnMs;
+  if (node.novaCompute === 'running') return policy.timing.returnMs;
   const isLetGo = node.holdAnswer?.startsWith('released ') ?? false;
-  if (!isLetGo || record.releasedAt === null) return policy.returnSlowMs;
+  if (!isLetGo || record.releasedAt === null) return policy.timing.returnSlowMs;
   const sinceReleaseMs = observation.novaNow - record.releasedAt;
-  return Math.min(policy.maxReturnMs, Math.max(policy.returnMs, sinceReleaseMs / 2));
+  return Math.min(policy.timing.maxReturnMs, Math.max(policy.timing.returnMs, sinceReleaseMs / 2));
 }
 
 function clearForcedDown(
@@ -98,7 +98,7 @@ function clearForcedDown(
   if (!reported) return 'released; waiting for nova-compute to start';
   // A report newer than the last look at the records: they may have changed since.
   if (view === null || view.followedAt < observation.servicesAt) {
-    const dueMs = view === null ? 0 : view.lookedAt + policy.returnMs - observation.mono;
+    const dueMs = view === null ? 0 : view.lookedAt + policy.timing.returnMs - observation.mono;
     if (dueMs <= 0)
       lookAt(draft, service.host, { incident: record.incident, evacuations: true, since: record.since });
     else wakeWithin(draft, dueMs);
@@ -113,7 +113,7 @@ function clearForcedDown(
 
 function enable(draft: Draft, service: ServiceView): string {
   if (service.state !== 'up') {
-    wakeWithin(draft, draft.policy.returnMs);
+    wakeWithin(draft, draft.policy.timing.returnMs);
     return 'waiting for the compute service to be up before it is enabled';
   }
   const why = issue(draft, { kind: 'enable', host: service.host, serviceId: service.id });
@@ -140,7 +140,8 @@ function confirmSchedulable(
     if (!view.traits.value.includes(DISABLED_TRAIT))
       return finishRecord(draft, node, record, 'back, enabled and schedulable');
   }
-  const dueMs = view === null || view.traitsAt < 0 ? 0 : view.traitsAt + policy.returnMs - observation.mono;
+  const dueMs =
+    view === null || view.traitsAt < 0 ? 0 : view.traitsAt + policy.timing.returnMs - observation.mono;
   if (dueMs <= 0)
     lookAt(draft, service.host, { incident: record.incident, traits: true, since: record.since });
   else wakeWithin(draft, dueMs);

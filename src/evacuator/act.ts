@@ -64,10 +64,10 @@ async function request(
   const { server, recordsBefore } = command;
   const refusals = memory.requests.get(server)?.refusals ?? 0;
   const at = ports.clock.mono();
-  memory.requests.set(server, { state: 'pending', at, message: '', recordsBefore, refusals });
+  memory.requests.set(server, { state: 'pending', sentAt: at, at, message: '', recordsBefore, refusals });
   say(ports, command, 'info', `asking Nova to evacuate ${command.name}`);
-  const answer = await ports.cloud.evacuate(server);
-  const ended = { at: ports.clock.mono(), recordsBefore };
+  const answer = await ports.cloud.evacuate(server, command.options);
+  const ended = { sentAt: at, at: ports.clock.mono(), recordsBefore };
   if (answer.ok) {
     memory.requests.set(server, { ...ended, state: 'accepted', message: '', refusals: 0 });
     return;

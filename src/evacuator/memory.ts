@@ -1,10 +1,13 @@
 import type { HostName, NodeName, ServerId } from '../core/names.ts';
 import type {
+  CloudFacts,
   CommandView,
   EvacuationView,
+  Fact,
   FencingEvent,
   HostView,
   Maybe,
+  PortView,
   RequestView,
   ServerView,
   ServiceView,
@@ -23,6 +26,8 @@ export interface Memory {
   servicesAt: number;
   novaNow: number;
   readonly hosts: Map<HostName, HostMemory>;
+  facts: Omit<CloudFacts, 'controlServices'>;
+  controlServices: CloudFacts['controlServices'];
   readonly history: Map<NodeName, Maybe<readonly FencingEvent[]>>;
   readonly requests: Map<ServerId, RequestView>;
   readonly commands: Map<string, CommandView>;
@@ -34,6 +39,8 @@ export interface HostMemory {
   readonly incident: string;
   readonly evacuations: Map<number, EvacuationView>;
   readonly servers: Map<ServerId, ServerView>;
+  readonly before: Map<ServerId, ServerView>;
+  readonly ports: Map<ServerId, Maybe<readonly PortView[]>>;
   trouble: string | null;
   firstLookAt: number;
   lookedAt: number;
@@ -47,6 +54,8 @@ export interface HostMemory {
   traitsAt: number;
 }
 
+const notAsked = <T>(): Fact<T> => ({ value: unknown('not asked yet'), mono: -1 });
+
 export function newMemory(owner: string, mono: number): Memory {
   return {
     owner,
@@ -55,6 +64,14 @@ export function newMemory(owner: string, mono: number): Memory {
     servicesAt: -1,
     novaNow: 0,
     hosts: new Map(),
+    facts: {
+      aggregates: notAsked(),
+      serverGroups: notAsked(),
+      images: notAsked(),
+      flavors: notAsked(),
+      microversion: unknown('not asked yet'),
+    },
+    controlServices: unknown('not asked yet'),
     history: new Map(),
     requests: new Map(),
     commands: new Map(),
@@ -70,6 +87,8 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     incident,
     evacuations: new Map(),
     servers: new Map(),
+    before: new Map(),
+    ports: new Map(),
     trouble: null,
     firstLookAt: -1,
     lookedAt: -1,
@@ -91,6 +110,8 @@ export function hostView(host: HostMemory): HostView {
     incident: host.incident,
     evacuations: [...host.evacuations.values()].sort((a, b) => a.createdAt - b.createdAt || a.id - b.id),
     servers: [...host.servers.values()],
+    before: new Map(host.before),
+    ports: new Map(host.ports),
     trouble: host.trouble,
     firstLookAt: host.firstLookAt,
     lookedAt: host.lookedAt,

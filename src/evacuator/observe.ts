@@ -54,6 +54,7 @@ export async function observe(
     services: memory.services,
     servicesAt: memory.servicesAt,
     novaNow: memory.novaNow,
+    facts: { ...memory.facts, controlServices: memory.controlServices },
     hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
     requests: new Map(memory.requests),
     commands: new Map(memory.commands),
@@ -64,7 +65,7 @@ export async function observe(
 async function observeCluster(ports: Ports, memory: Memory, look: Look): Promise<Maybe<ClusterView>> {
   const read = await ports.cluster.readNodes();
   if (!read.known) return read;
-  const { nodes, haveQuorum } = read.value;
+  const { nodes } = read.value;
   const incidents = new Set<string>();
   const troubled = new Set(nodes.filter((n) => n.incident !== null || n.mark === 'yes').map((n) => n.name));
   for (const node of nodes) {
@@ -77,17 +78,19 @@ async function observeCluster(ports: Ports, memory: Memory, look: Look): Promise
       if (troubled.has(node)) memory.history.set(node, await ports.cluster.readHistory(node));
     }),
   );
-  return known({ haveQuorum, nodes, history: new Map(memory.history) });
+  return known({ ...read.value, history: new Map(memory.history) });
 }
 
 async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
-  const answer = await ports.cloud.listComputeServices();
+  const answer = await ports.cloud.listServices();
   memory.servicesAt = ports.clock.mono();
   if (!answer.ok) {
     memory.services = unknown(answer.reason);
+    memory.controlServices = unknown(answer.reason);
     return;
   }
   memory.services = known(answer.value.items);
+  memory.controlServices = known(answer.value.control);
   memory.novaNow = answer.value.novaNow;
 }
 
@@ -204,7 +207,26 @@ async function readMissing(
 }
 
 function goneServer(id: ServerId): Parameters<typeof rememberServer>[1] {
-  return { id, name: id, host: null, vmState: 'deleted', taskState: null, fault: null, deleted: true };
+  return {
+    id,
+    name: id,
+    host: null,
+    vmState: 'deleted',
+    taskState: null,
+    fault: null,
+    deleted: true,
+    createdAt: 0,
+    projectId: '',
+    flavor: { name: '', id: null, extraSpecs: unknown('it was deleted') },
+    imageId: null,
+    metadata: {},
+    tags: unknown('it was deleted'),
+    addresses: { fixed: [], floating: [] },
+    volumes: [],
+    locked: false,
+    powerState: null,
+    availabilityZone: null,
+  };
 }
 
 async function readTraits(cloud: CloudPort, host: HostMemory, at: number): Promise<null> {

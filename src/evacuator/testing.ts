@@ -3,18 +3,30 @@
  * refusals and delays, and of Pacemaker's attributes, to break every rule that the evacuator has to keep.
  */
 import { type HostName, hostName, type NodeName, nodeName, type ServerId, serverId } from '../core/names.ts';
-import { type FencingEvent, known, type NodeView, type ServiceView } from '../core/observation.ts';
+import {
+  type FencingEvent,
+  known,
+  type NodeView,
+  type ServiceView,
+  type Stored,
+} from '../core/observation.ts';
 
 import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
   formatIncident,
+  HISTORY_ATTRIBUTE,
   HOLD_ATTRIBUTE,
   INCIDENT_ATTRIBUTE,
+  LOCAL_DISK_ATTRIBUTE,
+  type PauseRecord,
   parseEvacuation,
+  parseHistory,
   parseIncident,
   RELEASE_ATTRIBUTE,
 } from '../core/records.ts';
+import type { IncidentReport } from '../core/report.ts';
+import { aServer } from '../core/testing.ts';
 import type { Answer, Listed, Ports, SeenServer, TickReport } from './ports.ts';
 
 export const EPOCH = Date.parse('2026-01-01T00:00:00Z');
@@ -60,16 +72,7 @@ async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-export interface FakeServer {
-  readonly id: ServerId;
-  readonly name: string;
-  host: HostName | null;
-  vmState: string;
-  taskState: string | null;
-  fault: string | null;
-  deleted: boolean;
-  updatedAt: number;
-}
+export type FakeServer = { -readonly [key in keyof SeenServer]: SeenServer[key] } & { updatedAt: number };
 
 export interface FakeEvacuation {
   readonly id: number;
@@ -107,9 +110,11 @@ export class World {
   readonly violations: string[] = [];
   readonly log: string[] = [];
   readonly reports: TickReport[] = [];
+  readonly incidents: IncidentReport[] = [];
   history: FencingEvent[] = [];
   online = new Set<NodeName>();
   quorum = true;
+  pause: Stored<PauseRecord> = null;
   powerFencedFirst = true;
   cloudDown = false;
   posts = 0;
@@ -136,6 +141,7 @@ export class World {
         host,
         state: 'up',
         status: 'enabled',
+        zone: 'nova',
         disabledReason: null,
         forcedDown: false,
         updatedAt: this.nova(),
@@ -145,14 +151,13 @@ export class World {
   }
 
   addServer(i: number, vmState: string): FakeServer {
+    const { taskSince: _, ...common } = aServer();
     const server: FakeServer = {
+      ...common,
       id: serverId(`${i.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`),
       name: `vm-${String(i).padStart(3, '0')}`,
       host: this.victimHost,
       vmState,
-      taskState: null,
-      fault: null,
-      deleted: false,
       updatedAt: this.nova() - 3_600_000,
     };
     this.servers.push(server);
@@ -262,7 +267,7 @@ export class World {
       novaNow: this.nova(),
       partial: false,
     });
-    const seen = ({ updatedAt: _, ...server }: FakeServer): SeenServer => ({ ...server });
+    const seen = ({ updatedAt: _, ...server }: FakeServer): SeenServer => structuredClone(server);
     return {
       kill: () => {
         alive = false;
@@ -290,7 +295,8 @@ export class World {
         },
       },
       cluster: {
-        readNodes: () => call(10, () => known({ haveQuorum: this.quorum, nodes: this.#nodes() })),
+        readNodes: () =>
+          call(10, () => known({ haveQuorum: this.quorum, nodes: this.#nodes(), pause: this.pause })),
         readHistory: () => call(10, () => known(structuredClone(this.history))),
         writePermanent: (node, attribute, value) =>
           call(20, () => {
@@ -312,7 +318,7 @@ export class World {
           }),
       },
       cloud: {
-        listComputeServices: () => cloud(() => listed([...this.services.values()])),
+        listServices: () => cloud(() => ({ ...listed([...this.services.values()]), control: [] })),
         listEvacuations: (source, since) =>
           cloud(() =>
             listed(this.evacuations.filter((e) => e.source === source && e.updatedAt >= (since ?? 0))),
@@ -354,6 +360,14 @@ export class World {
             return { ok: true, value: next };
           }),
         evacuate: (id) => this.#evacuate(id, call),
+        listAggregates: () => cloud(() => []),
+        addHostToAggregate: () => cloud(() => null),
+        removeHostFromAggregate: () => cloud(() => null),
+        listServerGroups: () => cloud(() => []),
+        listFlavors: () => cloud(() => []),
+        findImages: () => cloud(() => []),
+        listPorts: () => cloud(() => new Map()),
+        microversion: () => cloud(() => ({ max: '2.93', used: '2.93' })),
         stopServer: (id) =>
           cloud(() => {
             const server = this.servers.find((s) => s.id === id);
@@ -365,6 +379,9 @@ export class World {
       journal: {
         tick: (report) => {
           this.reports.push(report);
+        },
+        report: (report) => {
+          this.incidents.push(report);
         },
         event: (line) => {
           this.log.push(`${this.clock.time} ${line.level} ${line.node ?? line.host ?? '-'} ${line.msg}`);
@@ -378,6 +395,7 @@ export class World {
       const name = nodeName(text);
       const incident = this.permanent.get(`${name} ${INCIDENT_ATTRIBUTE}`);
       const evacuation = this.permanent.get(`${name} ${EVACUATION_ATTRIBUTE}`);
+      const past = this.permanent.get(`${name} ${HISTORY_ATTRIBUTE}`);
       return {
         name,
         kind: 'remote',
@@ -385,6 +403,8 @@ export class World {
         novaCompute: this.novaCompute,
         incident: incident === undefined ? null : (parseIncident(incident) ?? 'unreadable'),
         evacuation: evacuation === undefined ? null : (parseEvacuation(evacuation) ?? 'unreadable'),
+        past: past === undefined ? null : (parseHistory(past) ?? 'unreadable'),
+        localDiskAnswer: this.permanent.get(`${name} ${LOCAL_DISK_ATTRIBUTE}`) ?? null,
         mark: this.transient.get(`${name} ${EVACUATE_ATTRIBUTE}`) ?? null,
         holdToken: this.transient.get(`${name} ${HOLD_ATTRIBUTE}`) ?? null,
         holdAnswer: this.transient.get(`${name} ${RELEASE_ATTRIBUTE}`) ?? null,

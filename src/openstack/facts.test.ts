@@ -20,43 +20,61 @@ async function connect(options: FakeCloudOptions) {
 }
 
 describe('Glance', () => {
-  const image = {
-    id: 'i1',
-    name: 'cirros',
+  const image = (id: string, more: object) => ({
+    id,
+    name: `image ${id}`,
     status: 'active',
-    visibility: 'public',
     size: 5,
-    tags: ['evacuable'],
-    evacuable: 'true',
-    hw_disk_bus: 'virtio',
-    schema: '/v2/schemas/image',
-  };
+    tags: [],
+    ...more,
+  });
+  const shown = [
+    image('a', { tags: ['evacuable'], schema: '/v2/schemas/image' }),
+    image('b', { evacuable: 'True', hw_disk_bus: 'virtio' }),
+    image('c', {}),
+  ];
+  const hidden = [image('d', { tags: ['evacuable'], os_hidden: true })];
 
-  it('gives name, tags and the properties that somebody gave, and null for an image that is gone', async () => {
-    const { glance } = await connect({
-      handle: ({ path }) => (path === '/image/v2/images/i1' ? { body: image } : null),
-    });
-    expect(await glance.getImage('i1')).toEqual({
+  /** A Glance that refuses `visibility=all` if it is old. */
+  const glance = (isOld: boolean): FakeCloudOptions => ({
+    handle: ({ path, query }) => {
+      if (path !== '/image/v2/images') return null;
+      if (isOld && query.has('visibility')) return { status: 400, body: 'Invalid visibility value: all' };
+      const all = query.get('os_hidden') === 'true' ? (isOld ? [] : hidden) : shown;
+      const start = all.findIndex((each) => each.id === query.get('marker')) + 1;
+      const page = all.slice(start, start + 2);
+      return { body: { images: page, ...(start + 2 < all.length ? { next: '/v2/images?marker=x' } : {}) } };
+    },
+  });
+
+  it('gives the images that fit, hidden ones too, page after page', async () => {
+    const { session } = await connect(glance(false));
+    const listed = await createGlance(session, { pageLimit: 2 }).listImages(({ name }) => name !== 'image c');
+    expect(listed).toEqual({
       ok: true,
-      value: {
-        id: 'i1',
-        name: 'cirros',
-        tags: ['evacuable'],
-        properties: { evacuable: 'true', hw_disk_bus: 'virtio' },
-      },
+      value: [
+        { id: 'a', name: 'image a', tags: ['evacuable'], properties: {} },
+        { id: 'b', name: 'image b', tags: [], properties: { evacuable: 'True', hw_disk_bus: 'virtio' } },
+        { id: 'd', name: 'image d', tags: ['evacuable'], properties: {} },
+      ],
     });
-    expect(await glance.getImage('i2')).toEqual({ ok: true, value: null });
+  });
+
+  it('reads an older Glance too', async () => {
+    const { session } = await connect(glance(true));
+    const listed = await createGlance(session).listImages(() => true);
+    expect(listed).toMatchObject({ ok: true, value: [{ id: 'a' }, { id: 'b' }, { id: 'c' }] });
   });
 
   it('says what is wrong when it is not there, or answers nonsense', async () => {
     const none = await connect({ beside: [] });
-    expect(await none.glance.getImage('i1')).toMatchObject({
+    expect(await none.glance.listImages(() => true)).toMatchObject({
       error: { code: 'no-endpoint', service: 'image' },
     });
     const strange = await connect({
       handle: ({ path }) => (path.startsWith('/image') ? { body: [] } : null),
     });
-    expect(await strange.glance.getImage('i1')).toMatchObject({ error: { code: 'bad-answer' } });
+    expect(await strange.glance.listImages(() => true)).toMatchObject({ error: { code: 'bad-answer' } });
   });
 });
 

@@ -124,9 +124,9 @@ const ServerSchema = v.object({
 
 export type ServerRecord = v.InferOutput<typeof ServerSchema>;
 
-const LinksSchema = v.optional(v.array(v.object({ rel: v.string(), href: v.string() })), []);
+export const LinksSchema = v.optional(v.array(v.object({ rel: v.string(), href: v.string() })), []);
 
-function nextLink(links: v.InferOutput<typeof LinksSchema>): string | null {
+export function nextLink(links: v.InferOutput<typeof LinksSchema>): string | null {
   return links.find((link) => link.rel === 'next')?.href ?? null;
 }
 

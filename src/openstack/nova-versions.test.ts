@@ -113,6 +113,19 @@ function fakeNova(max: string) {
     return { body: { migrations: page, migrations_links: links } };
   }
 
+  function flavors(at: number, query: URLSearchParams): FakeAnswer {
+    const ids = ['f1', 'f2', 'f3', 'f4'];
+    const start = ids.indexOf(query.get('marker') ?? '') + 1;
+    const page = ids.slice(start, start + 2);
+    const list = page.map((id) => ({
+      id,
+      name: `flavor ${id}`,
+      ...(at >= 61 ? { extra_specs: { evacuable: id } } : {}),
+    }));
+    const next = start + 2 < ids.length ? [{ rel: 'next', href: `http://x/?marker=${page.at(-1)}` }] : [];
+    return { body: { flavors: list, flavors_links: next } };
+  }
+
   function evacuate(at: number, body: Record<string, unknown>): FakeAnswer {
     const allowed = [
       'host',
@@ -171,8 +184,12 @@ function fakeNova(max: string) {
         return migrations(at, query);
       case 'POST /servers/s1/action':
         return evacuate(at, body.evacuate ?? {});
+      case 'GET /flavors/detail':
+        return flavors(at, query);
       case 'GET /flavors/f1/os-extra_specs':
-        return { body: { extra_specs: { evacuable: 'true' } } };
+      case 'GET /flavors/f2/os-extra_specs':
+      case 'GET /flavors/f3/os-extra_specs':
+        return { body: { extra_specs: { evacuable: path.split('/').at(-2) } } };
       case 'GET /os-aggregates':
         return { body: { aggregates: [aggregate()] } };
       case 'GET /os-aggregates/3':
@@ -274,8 +291,21 @@ describe.each(MAXIMA)('a Nova up to %s', (max) => {
         ],
       },
     });
-    expect(await nova.flavorExtraSpecs('f1')).toEqual({ ok: true, value: { evacuable: 'true' } });
-    expect(await nova.flavorExtraSpecs('f2')).toEqual({ ok: true, value: null });
+  });
+
+  it('lists all flavors with their extra specs, page after page', async () => {
+    const { nova, cloud } = await connect(max);
+    const listed = await nova.listFlavors();
+    if (!listed.ok) throw new Error(listed.error.code);
+    expect([...listed.value].sort((a, b) => a.id.localeCompare(b.id))).toEqual(
+      // The last one has been deleted since it was listed.
+      ['f1', 'f2', 'f3', ...(m >= 61 ? ['f4'] : [])].map((id) => ({
+        id,
+        name: `flavor ${id}`,
+        extraSpecs: { evacuable: id },
+      })),
+    );
+    expect(cloud.requests('GET', `${ROOT}/flavors/detail`)[0]?.query.get('is_public')).toBe('None');
   });
 
   it('gives the evacuations of one host, newest first', async () => {

@@ -7,7 +7,7 @@ import {
   type EvacuationList,
   type EvacuationQuery,
 } from './nova-evacuations.ts';
-import { type Aggregate, createNovaFacts, type ServerGroup } from './nova-facts.ts';
+import { type Aggregate, createNovaFacts, type Flavor, type ServerGroup } from './nova-facts.ts';
 import type { ComputeService } from './nova-schemas.ts';
 import { createNovaServers, type ServerList, type ServerLookup, type ServerQuery } from './nova-servers.ts';
 import { createNovaServices, type ServiceChange, type ServiceList } from './nova-services.ts';
@@ -75,8 +75,8 @@ export interface Nova {
   removeHostFromAggregate(aggregateId: number, host: string): Promise<Result<Aggregate>>;
   /** The server groups of all projects, with the members that are not deleted, to the last page. */
   listServerGroups(): Promise<Result<readonly ServerGroup[]>>;
-  /** The extra specs of a flavor as it is now; null when there is no such flavor any more. */
-  flavorExtraSpecs(flavorId: string): Promise<Result<Readonly<Record<string, string>> | null>>;
+  /** All flavors, public or not, as they are now. Below 2.61 their extra specs take a request each. */
+  listFlavors(): Promise<Result<readonly Flavor[]>>;
 }
 
 /** Makes the Nova client of a session. */
