@@ -351,7 +351,7 @@ export class World {
           call(20, () => {
             const key = `${node} ${attribute}`;
             if (this.permanent.get(key)?.includes(`=${incident},`)) this.permanent.delete(key);
-            if (attribute === INCIDENT_ATTRIBUTE && this.live().length > 0)
+            if (attribute === INCIDENT_ATTRIBUTE && this.live().some((e) => e.source === hostName(node)))
               this.violations.push('released while an evacuation is live');
             return { ok: true as const, value: null };
           }),
