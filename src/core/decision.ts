@@ -2,12 +2,13 @@ import type { Outcome } from './instance.ts';
 import type { HostName, NodeName, ServerId } from './names.ts';
 import type { CommandView, ImageQuery } from './observation.ts';
 import type { Policy } from './policy.ts';
-import type { EvacuationRecord, IncidentRecord } from './records.ts';
+import type { EvacuationRecord, HistoryRecord, IncidentRecord } from './records.ts';
 
 /** What is to be done. Each is idempotent or guarded by the observation; its key names it while it is under way. */
 export type Command =
   | { readonly kind: 'adopt-mark'; readonly node: NodeName; readonly incident: IncidentRecord }
   | { readonly kind: 'write-evacuation'; readonly node: NodeName; readonly record: EvacuationRecord }
+  | { readonly kind: 'write-history'; readonly node: NodeName; readonly record: HistoryRecord }
   | { readonly kind: 'delete-evacuation'; readonly node: NodeName; readonly incident: string }
   | { readonly kind: 'delete-incident'; readonly node: NodeName; readonly incident: string }
   | { readonly kind: 'clear-mark'; readonly node: NodeName }
@@ -22,6 +23,14 @@ export type Command =
   | { readonly kind: 'clear-forced-down'; readonly host: HostName; readonly serviceId: string }
   | { readonly kind: 'enable'; readonly host: HostName; readonly serviceId: string }
   | {
+      readonly kind: 'disable';
+      readonly host: HostName;
+      readonly serviceId: string;
+      readonly reason: string;
+    }
+  | { readonly kind: 'join-aggregate'; readonly host: HostName; readonly aggregate: number }
+  | { readonly kind: 'leave-aggregate'; readonly host: HostName; readonly aggregate: number }
+  | {
       readonly kind: 'evacuate';
       readonly host: HostName;
       readonly server: ServerId;
@@ -35,7 +44,7 @@ export type Command =
 export interface EvacuateOptions {
   /** The destination; without it the scheduler chooses. */
   readonly host?: HostName;
-  /** Needed below 2.14 only: from there on Nova finds out itself. */
+  /** Whether the instance's disk is on shared storage. Sent below 2.14 only: from there on Nova finds out itself. */
   readonly onSharedStorage?: boolean;
 }
 
@@ -48,9 +57,13 @@ export function commandKey(command: Command): string {
     case 'force-down':
     case 'clear-forced-down':
     case 'enable':
+    case 'disable':
+    case 'join-aggregate':
+    case 'leave-aggregate':
       return `${command.kind}:${command.host}`;
     case 'adopt-mark':
     case 'write-evacuation':
+    case 'write-history':
     case 'delete-evacuation':
     case 'delete-incident':
     case 'clear-mark':
@@ -79,6 +92,8 @@ export interface HostLook {
   /** If no evacuation is live any more, read the changes and list the host in this same look, and the services after it. */
   readonly settle: boolean;
   readonly traits: boolean;
+  /** Ask Neutron for the ports of the servers that have arrived; nothing waits for the answer. */
+  readonly ports: boolean;
   /** Nova's clock at the beginning of the incident; null before the first look. */
   readonly since: number | null;
 }

@@ -110,6 +110,7 @@ export function lookAt(
     changes: false,
     settle: false,
     traits: false,
+    ports: false,
     ...look,
   });
   wakeWithin(draft, 0);

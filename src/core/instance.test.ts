@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { type InstanceFacts, judge, whyNotEvacuable } from './instance.ts';
 import { serverId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
-import { followPauseMs, windowSize } from './pace.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
 import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
 
@@ -46,6 +45,7 @@ const judged = (more: Partial<InstanceFacts> = {}): string => {
     quietUntil: 0,
     followedAt: 60_000,
     isLost: () => false,
+    admission: { kind: 'admitted' },
     ...more,
   };
   return judge(facts, POLICY).kind;
@@ -161,36 +161,13 @@ describe('an instance of a dead host', () => {
     expect(judged({ server: server({ taskState: 'deleting' }) })).toBe('gone');
     expect(judged({ server: server({ host: null, vmState: 'shelved_offloaded' }) })).toBe('gone');
   });
-});
 
-describe('the pause between looks', () => {
-  const done = (ms: number) => evacuation('done', { createdAt: 0, updatedAt: ms });
-  it('is a part of what an evacuation usually takes, shorter at the end', () => {
-    const usual = [5_000, 10_000, 60_000].map(done);
-    expect(followPauseMs(usual, 0, false, POLICY)).toBe(6_000);
-    expect(followPauseMs(usual, 0, true, POLICY)).toBe(2_500);
-    expect(followPauseMs([], 0, false, POLICY)).toBe(POLICY.timing.followMs);
-    expect(followPauseMs([done(600_000)], 0, false, POLICY)).toBe(POLICY.timing.maxFollowMs);
-  });
-});
-
-describe('the window', () => {
-  it('grows with the time that a spawn takes, within its bounds', () => {
-    const done = (ms: number) => evacuation('done', { createdAt: 0, updatedAt: ms });
-    expect(windowSize([], 0, POLICY)).toBe(POLICY.pace.startInFlight);
-    expect(windowSize([done(1_000)], 0, POLICY)).toBe(POLICY.pace.startInFlight);
-    expect(windowSize([done(20_000)], 0, POLICY)).toBe(40);
-    expect(windowSize([done(600_000)], 0, POLICY)).toBe(POLICY.pace.maxInFlight);
-  });
-
-  it('is not widened by queueing: the shortest evacuation counts', () => {
-    const times = [3_000, 30_000, 60_000].map((ms, id) =>
-      evacuation('done', { id, createdAt: 0, updatedAt: ms }),
-    );
-    expect(windowSize(times, 0, POLICY)).toBe(POLICY.pace.startInFlight);
-  });
-
-  it('is widened by age before the first has finished', () => {
-    expect(windowSize([evacuation('pre-migrating', { createdAt: 0 })], 15_000, POLICY)).toBe(30);
+  it('that is not selected is named, but only when nothing of it is under way', () => {
+    const excluded = { admission: { kind: 'excluded', reason: 'opted out' } } as const;
+    expect(judged(excluded)).toBe('excluded');
+    expect(judged({ ...excluded, server: server({ vmState: 'paused' }) })).toBe('cannot');
+    expect(judged({ ...excluded, evacuations: [evacuation('accepted')] })).toBe('moving');
+    expect(judged({ ...excluded, request: request('accepted') })).toBe('moving');
+    expect(judged({ admission: { kind: 'held', reason: 'Glance does not answer' } })).toBe('waiting');
   });
 });

@@ -2,6 +2,7 @@ import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
 import { hasSucceeded, isLive } from './pace.ts';
 import type { Policy } from './policy.ts';
+import type { Admission } from './selection.ts';
 
 /** Where an instance stands. `moved`, `cannot`, `excluded`, `failed` and `gone` are ends; the host waits for all others. */
 export type Outcome =
@@ -43,6 +44,8 @@ export interface InstanceFacts {
   readonly followedAt: number;
   /** Whether the destination of an evacuation died under it, so that it is over though Nova shows it as live. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
+  /** Whether it is selected, and what the policy says of its disk. */
+  readonly admission: Admission;
 }
 
 /**
@@ -158,6 +161,8 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   if (mono < facts.quietUntil) {
     return { kind: 'waiting', reason: 'a request of the evacuator before this one may still be under way' };
   }
+  if (facts.admission.kind === 'excluded') return facts.admission;
+  if (facts.admission.kind === 'held') return { kind: 'waiting', reason: facts.admission.reason };
   // What a lost evacuation has left behind as task_state nobody goes on with.
   const isLeftover = last !== undefined && isLive(last) && facts.isLost(last);
   if (server.taskState !== null && !isLeftover && mono - server.taskSince < policy.timing.taskSettleMs) {
@@ -186,7 +191,7 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
       return { kind: 'moving', to: null };
     case 'refused':
       if (request.refusals >= policy.retry.maxRefusals)
-        return { kind: 'failed', reason: `Nova refused it ${request.refusals} times: ${request.message}` };
+        return { kind: 'failed', reason: sayRefused(request, facts) };
       return facts.mono - request.at < policy.retry.retryDelayMs
         ? { kind: 'waiting', reason: `Nova refused it: ${request.message}` }
         : null;
@@ -210,6 +215,16 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
     default:
       return request.state satisfies never;
   }
+}
+
+/**
+ * Until Zed Nova evacuated no instance that had a task_state (`nova/compute/api.py` evacuate, check_instance_state
+ * without task_state=None); what the dead host was about to do is left standing then.
+ */
+function sayRefused({ refusals, message }: RequestView, { server }: InstanceFacts): string {
+  const text = `Nova refused it ${refusals} times: ${message}`;
+  if (server.taskState === null) return text;
+  return `${text}. Its task_state ${server.taskState} is left over from the dead host; after "openstack server set --state error ${server.id}" this Nova evacuates it`;
 }
 
 /** Whether an evacuation that the request made has been seen: more records than there were when it was sent. */

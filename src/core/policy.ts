@@ -185,7 +185,7 @@ export const DEFAULT_POLICY: Policy = {
   order: { defaultPriority: 500, haEnabledFirst: true, waitForHigherRanks: false, readyMs: 30_000 },
   pace: {
     minInFlight: 2,
-    startInFlight: 10,
+    startInFlight: 8,
     maxInFlight: 64,
     maxInFlightPerHost: 64,
     startRatePerSecond: 2,

@@ -45,6 +45,14 @@ describe('records', () => {
       releasedAt: fc.option(time, { nil: null }),
       stopped: fc.array(fc.stringMatching(/^[0-9a-f]{8}$/), { maxLength: 5 }),
       lost: fc.array(fc.nat(), { maxLength: 5 }),
+      reserves: fc.array(
+        fc.record({
+          host: fc.string({ minLength: 1 }).map(hostName),
+          reason: fc.string({ unit: 'grapheme' }),
+          aggregate: fc.option(fc.nat(), { nil: null }),
+        }),
+        { maxLength: 3 },
+      ),
     });
     fc.assert(
       fc.property(evacuation, (record) => {

@@ -1,3 +1,5 @@
+import { type HostName, hostName } from './names.ts';
+
 /**
  * What the project keeps in the cluster: node attributes and the records inside them.
  *
@@ -71,6 +73,16 @@ export interface EvacuationRecord {
   readonly stopped: readonly string[];
   /** Ids of evacuations whose destination died under them: Nova shows them as live for ever. */
   readonly lost: readonly number[];
+  /** Reserved hosts that were taken for it, and are to be given back if nothing comes to them. */
+  readonly reserves: readonly ReserveClaim[];
+}
+
+export interface ReserveClaim {
+  readonly host: HostName;
+  /** The `disabled_reason` that it had. */
+  readonly reason: string;
+  /** The aggregate into which it was put for it; null: none. */
+  readonly aggregate: number | null;
 }
 
 /** Text of a record: `k=v` pairs with commas, no character that XML, a shell or attrd would change. */
@@ -148,6 +160,9 @@ export function formatEvacuation(record: EvacuationRecord): string {
     released: record.releasedAt === null ? '' : iso(record.releasedAt),
     stopped: record.stopped.join('+'),
     lost: record.lost.join('+'),
+    reserves: record.reserves
+      .map(({ host, aggregate, reason }) => [toWord(host), aggregate ?? '', toWord(reason)].join(':'))
+      .join('+'),
   });
 }
 
@@ -163,6 +178,8 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
   if (!incident || fencedAt === null || since === null) return null;
   if (phase !== 'evacuating' && phase !== 'returning') return null;
   if (status !== 'enabled' && status !== 'disabled') return null;
+  const reserves = parseReserves(pairs.get('reserves') ?? '');
+  if (reserves === null) return null;
   const list = (text: string | undefined): readonly string[] => (text ? text.split('+') : []);
   return {
     incident,
@@ -175,7 +192,20 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
     releasedAt: epoch(pairs.get('released')),
     stopped: list(pairs.get('stopped')),
     lost: list(pairs.get('lost')).map(Number).filter(Number.isSafeInteger),
+    reserves,
   };
+}
+
+function parseReserves(text: string): readonly ReserveClaim[] | null {
+  const reserves: ReserveClaim[] = [];
+  for (const part of text === '' ? [] : text.split('+')) {
+    const [, name, aggregate, words] = /^([^:]+):(\d*):([^:]*)$/.exec(part) ?? [];
+    const host = fromWord(name ?? '');
+    const reason = fromWord(words ?? '');
+    if (!host || reason === null) return null;
+    reserves.push({ host: hostName(host), reason, aggregate: aggregate ? Number(aggregate) : null });
+  }
+  return reserves;
 }
 
 /** The incidents kept in a node's history, at most: the attribute stays short. */

@@ -1,6 +1,13 @@
 /** What the tests of the rules build on: observations with nothing special about them. */
 import { hostName, serverId } from './names.ts';
-import { known, type ServerView, unknown } from './observation.ts';
+import {
+  type CloudFacts,
+  type Fact,
+  known,
+  type ServerView,
+  type ServiceView,
+  unknown,
+} from './observation.ts';
 
 export const SOURCE = hostName('compute-1');
 export const ELSEWHERE = hostName('compute-2');
@@ -27,6 +34,37 @@ export function aServer(more: Partial<ServerView> = {}): ServerView {
     powerState: 1,
     availabilityZone: null,
     taskSince: 0,
+    ...more,
+  };
+}
+
+export function fact<T>(value: T): Fact<T> {
+  return { value: known(value), mono: 0 };
+}
+
+/** A cloud where nobody has tagged or grouped anything. */
+export function someFacts(more: Partial<CloudFacts> = {}): CloudFacts {
+  return {
+    aggregates: fact([]),
+    serverGroups: fact([]),
+    images: fact([]),
+    flavors: fact([]),
+    controlServices: known([]),
+    microversion: known({ max: '2.93', used: '2.93' }),
+    ...more,
+  };
+}
+
+export function aService(name: string, more: Partial<ServiceView> = {}): ServiceView {
+  return {
+    id: `svc-${name}`,
+    host: hostName(name),
+    state: 'up',
+    status: 'enabled',
+    zone: 'nova',
+    disabledReason: null,
+    forcedDown: false,
+    updatedAt: 0,
     ...more,
   };
 }

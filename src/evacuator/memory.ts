@@ -40,6 +40,8 @@ export interface HostMemory {
   readonly evacuations: Map<number, EvacuationView>;
   readonly servers: Map<ServerId, ServerView>;
   readonly before: Map<ServerId, ServerView>;
+  /** Servers of which an evacuation of this incident, or a live one, has been seen. */
+  readonly begun: Set<ServerId>;
   readonly ports: Map<ServerId, Maybe<readonly PortView[]>>;
   trouble: string | null;
   firstLookAt: number;
@@ -88,6 +90,7 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     evacuations: new Map(),
     servers: new Map(),
     before: new Map(),
+    begun: new Set(),
     ports: new Map(),
     trouble: null,
     firstLookAt: -1,
@@ -126,9 +129,13 @@ export function hostView(host: HostMemory): HostView {
 
 /** Takes in a server as just seen; its task_state keeps the time since which it has stood. */
 export function rememberServer(host: HostMemory, seen: SeenServer, mono: number): void {
-  const before = host.servers.get(seen.id);
-  const taskSince = before !== undefined && before.taskState === seen.taskState ? before.taskSince : mono;
-  host.servers.set(seen.id, { ...seen, taskSince });
+  const held = host.servers.get(seen.id);
+  const taskSince = held !== undefined && held.taskState === seen.taskState ? held.taskSince : mono;
+  const server = { ...seen, taskSince };
+  host.servers.set(seen.id, server);
+  if (!host.before.has(seen.id) && seen.host === host.host && !host.begun.has(seen.id)) {
+    host.before.set(seen.id, server);
+  }
 }
 
 /** Takes in a service as Nova's answer to a change shows it. */

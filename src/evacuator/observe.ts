@@ -11,6 +11,7 @@ import {
   type Memory,
   rememberServer,
 } from './memory.ts';
+import { lookAtFacts, lookAtPorts } from './observe-facts.ts';
 import type { Answer, CloudPort, Listed, Ports } from './ports.ts';
 
 /** How far back the first look at a host's evacuations goes, ms: one that somebody began long ago may still be live. */
@@ -40,6 +41,7 @@ export async function observe(
   });
   const settling = [...look.hosts.values()].some((host) => host.settle);
   if (look.services && !settling) workers.push(lookAtServices(ports, memory));
+  workers.push(lookAtFacts(ports, memory, look.facts));
   await Promise.all(workers);
   // That a cell was there while a host was listed shows only in a list of the services made after it.
   const listed = [...look.hosts.keys()].some((name) => (memory.hosts.get(name)?.listedAt ?? -1) >= begunAt);
@@ -92,6 +94,13 @@ async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
   memory.services = known(answer.value.items);
   memory.controlServices = known(answer.value.control);
   memory.novaNow = answer.value.novaNow;
+  if (memory.facts.microversion.known) return;
+  // Negotiated with the first request, so this one costs nothing.
+  const microversion = await ports.cloud.microversion();
+  memory.facts = {
+    ...memory.facts,
+    microversion: microversion.ok ? known(microversion.value) : unknown(microversion.reason),
+  };
 }
 
 async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: HostLook): Promise<void> {
@@ -100,6 +109,7 @@ async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: Ho
   host.trouble = await read(ports.cloud, host, look, at);
   host.lookedAt = ports.clock.mono();
   if (host.trouble === null && host.firstLookAt < 0) host.firstLookAt = host.lookedAt;
+  if (look.ports) void lookAtPorts(ports, host);
 }
 
 /**
@@ -112,7 +122,11 @@ async function read(cloud: CloudPort, host: HostMemory, look: HostLook, at: numb
     const answer = await cloud.listEvacuations(host.host, followSince(host, look));
     const trouble = whatIsWrong(answer);
     if (trouble !== null || !answer.ok) return trouble;
-    for (const evacuation of answer.value.items) host.evacuations.set(evacuation.id, evacuation);
+    for (const evacuation of answer.value.items) {
+      host.evacuations.set(evacuation.id, evacuation);
+      if (isLive(evacuation) || evacuation.createdAt >= (look.since ?? Number.POSITIVE_INFINITY))
+        host.begun.add(evacuation.server);
+    }
     host.novaNow = answer.value.novaNow;
     host.followedAt = at;
   }

@@ -2,11 +2,18 @@
  * A small cloud and cluster in virtual time for the evacuator's tests: enough of Nova's evacuation records,
  * refusals and delays, and of Pacemaker's attributes, to break every rule that the evacuator has to keep.
  */
+
+import type { EvacuateOptions } from '../core/decision.ts';
 import { type HostName, hostName, type NodeName, nodeName, type ServerId, serverId } from '../core/names.ts';
 import {
+  type AggregateView,
+  type ControlServiceView,
   type FencingEvent,
+  type ImageView,
   known,
   type NodeView,
+  type PortView,
+  type ServerGroupView,
   type ServiceView,
   type Stored,
 } from '../core/observation.ts';
@@ -124,6 +131,22 @@ export class World {
   /** The fate of the n-th request, from 0. */
   fate: (n: number, server: FakeServer) => Fate = () => GOOD;
   traits: string[] = [];
+  aggregates: AggregateView[] = [];
+  serverGroups: ServerGroupView[] = [];
+  images: ImageView[] = [];
+  control: ControlServiceView[] = (['nova-scheduler', 'nova-conductor'] as const).map((binary) => ({
+    binary,
+    host: 'controller-1',
+    state: 'up',
+    status: 'enabled',
+    forcedDown: false,
+  }));
+  /** Questions that get no answer, by what they ask for. */
+  readonly silent = new Set<string>();
+  /** Every request to evacuate, in its order. */
+  readonly asked: { readonly at: number; readonly server: FakeServer; readonly options: EvacuateOptions }[] =
+    [];
+  portsOf: (id: ServerId) => PortView[] = () => [];
   /** What Pacemaker says of nova-compute on each node. */
   novaCompute: NodeView['novaCompute'] = null;
   #migration = 100;
@@ -132,8 +155,8 @@ export class World {
   readonly #lives = new Map<HostName, number>();
   readonly #dead = new Set<number>();
 
-  constructor(instances: number) {
-    for (const name of ['compute-1', 'compute-2', 'compute-3']) {
+  constructor(instances: number, hosts = 3) {
+    for (const name of Array.from({ length: hosts }, (_, i) => `compute-${i + 1}`)) {
       const host = hostName(name);
       this.online.add(nodeName(name));
       this.services.set(host, {
@@ -150,7 +173,7 @@ export class World {
     for (let i = 0; i < instances; i++) this.addServer(i, 'active');
   }
 
-  addServer(i: number, vmState: string): FakeServer {
+  addServer(i: number, vmState: string, more: Partial<FakeServer> = {}): FakeServer {
     const { taskSince: _, ...common } = aServer();
     const server: FakeServer = {
       ...common,
@@ -159,6 +182,7 @@ export class World {
       host: this.victimHost,
       vmState,
       updatedAt: this.nova() - 3_600_000,
+      ...more,
     };
     this.servers.push(server);
     return server;
@@ -236,6 +260,20 @@ export class World {
     );
   }
 
+  /** The services as Nova has heard of them: the living have just reported. */
+  #heard(): ServiceView[] {
+    return [...this.services.values()].map((service) =>
+      service.state === 'up' ? { ...service, updatedAt: this.nova() } : service,
+    );
+  }
+
+  #changeAggregate(id: number, change: (hosts: readonly HostName[]) => readonly HostName[]): null {
+    this.aggregates = this.aggregates.map((each) =>
+      each.id === id ? { ...each, hosts: change(each.hosts) } : each,
+    );
+    return null;
+  }
+
   #lifeOf(host: HostName): number {
     return this.#lives.get(host) ?? 0;
   }
@@ -262,6 +300,12 @@ export class World {
           ? { ok: false as const, reason: 'connection refused', effect: 'none' as const }
           : { ok: true as const, value: value() };
       });
+    const silence = { ok: false, reason: 'no answer', effect: 'none' } as const;
+    const fact = <T>(what: string, value: () => T): Promise<Answer<T>> =>
+      this.silent.has(what) ? call(50, () => silence) : cloud(() => structuredClone(value()));
+    // Glance and Neutron: not counted as requests to Nova.
+    const elsewhere = <T>(what: string, value: () => T): Promise<Answer<T>> =>
+      call(50, () => (this.silent.has(what) ? silence : { ok: true, value: value() }));
     const listed = <T>(items: readonly T[]): Listed<T> => ({
       items: structuredClone(items),
       novaNow: this.nova(),
@@ -307,7 +351,7 @@ export class World {
           call(20, () => {
             const key = `${node} ${attribute}`;
             if (this.permanent.get(key)?.includes(`=${incident},`)) this.permanent.delete(key);
-            if (attribute === INCIDENT_ATTRIBUTE && this.live().length > 0)
+            if (attribute === INCIDENT_ATTRIBUTE && this.live().some((e) => e.source === hostName(node)))
               this.violations.push('released while an evacuation is live');
             return { ok: true as const, value: null };
           }),
@@ -318,7 +362,7 @@ export class World {
           }),
       },
       cloud: {
-        listServices: () => cloud(() => ({ ...listed([...this.services.values()]), control: [] })),
+        listServices: () => cloud(() => ({ ...listed(this.#heard()), control: this.control })),
         listEvacuations: (source, since) =>
           cloud(() =>
             listed(this.evacuations.filter((e) => e.source === source && e.updatedAt >= (since ?? 0))),
@@ -359,15 +403,16 @@ export class World {
             this.services.set(service.host, next);
             return { ok: true, value: next };
           }),
-        evacuate: (id) => this.#evacuate(id, call),
-        listAggregates: () => cloud(() => []),
-        addHostToAggregate: () => cloud(() => null),
-        removeHostFromAggregate: () => cloud(() => null),
-        listServerGroups: () => cloud(() => []),
-        listFlavors: () => cloud(() => []),
-        findImages: () => cloud(() => []),
-        listPorts: () => cloud(() => new Map()),
-        microversion: () => cloud(() => ({ max: '2.93', used: '2.93' })),
+        evacuate: (id, options) => this.#evacuate(id, options, call),
+        listAggregates: () => fact('aggregates', () => this.aggregates),
+        addHostToAggregate: (id, host) => cloud(() => this.#changeAggregate(id, (hosts) => [...hosts, host])),
+        removeHostFromAggregate: (id, host) =>
+          cloud(() => this.#changeAggregate(id, (hosts) => hosts.filter((each) => each !== host))),
+        listServerGroups: () => fact('server groups', () => this.serverGroups),
+        listFlavors: () => fact('flavors', () => []),
+        findImages: () => elsewhere('images', () => this.images),
+        listPorts: (ids) => elsewhere('ports', () => new Map(ids.map((id) => [id, this.portsOf(id)]))),
+        microversion: () => call(0, () => ({ ok: true as const, value: { max: '2.93', used: '2.93' } })),
         stopServer: (id) =>
           cloud(() => {
             const server = this.servers.find((s) => s.id === id);
@@ -391,8 +436,8 @@ export class World {
   }
 
   #nodes(): NodeView[] {
-    return ['compute-1', 'compute-2', 'compute-3'].map((text) => {
-      const name = nodeName(text);
+    return [...this.services.keys()].map((host) => {
+      const name = nodeName(host);
       const incident = this.permanent.get(`${name} ${INCIDENT_ATTRIBUTE}`);
       const evacuation = this.permanent.get(`${name} ${EVACUATION_ATTRIBUTE}`);
       const past = this.permanent.get(`${name} ${HISTORY_ATTRIBUTE}`);
@@ -413,10 +458,15 @@ export class World {
     });
   }
 
-  async #evacuate(id: ServerId, call: <T>(ms: number, run: () => T) => Promise<T>): Promise<Answer<null>> {
+  async #evacuate(
+    id: ServerId,
+    options: EvacuateOptions,
+    call: <T>(ms: number, run: () => T) => Promise<T>,
+  ): Promise<Answer<null>> {
     const server = this.servers.find((s) => s.id === id);
     if (server === undefined || server.host === null) return { ok: false, reason: '404', effect: 'refused' };
     const fate = this.fate(this.posts++, server);
+    this.asked.push({ at: this.clock.time, server, options });
     if (this.cloudDown || fate.answer === 'refused-connection')
       return { ok: false, reason: 'connection refused', effect: 'none' };
     if (fate.answer === 'lost-before') {
@@ -427,7 +477,7 @@ export class World {
     const effect = this.clock.delay(fate.queuedMs ?? 100).then((): Answer<null> => {
       const refusal = this.#refuses(server);
       if (refusal !== null) return { ok: false, reason: refusal, effect: 'refused' };
-      this.#begin(server, fate);
+      this.#begin(server, fate, options);
       return { ok: true, value: null };
     });
     const limit = this.clock
@@ -439,10 +489,10 @@ export class World {
 
   /** The first living host but this one, as a scheduler without weights. */
   #schedule(source: HostName): HostName {
-    const host = ['compute-2', 'compute-3']
-      .map(hostName)
-      .find((each) => each !== source && this.service(each).state === 'up');
-    return host ?? hostName('compute-3');
+    const host = [...this.services.values()].find(
+      (each) => each.host !== source && each.state === 'up' && each.status === 'enabled',
+    );
+    return host?.host ?? hostName('compute-3');
   }
 
   #refuses(server: FakeServer): string | null {
@@ -452,7 +502,7 @@ export class World {
     return null;
   }
 
-  #begin(server: FakeServer, fate: Fate): void {
+  #begin(server: FakeServer, fate: Fate, options: EvacuateOptions): void {
     if (this.live().some((e) => e.server === server.id))
       this.violations.push(`two live evacuations of ${server.name}`);
     const source = server.host;
@@ -483,7 +533,7 @@ export class World {
         });
         return;
       }
-      const dest = this.#schedule(source);
+      const dest = options.host ?? this.#schedule(source);
       Object.assign(evacuation, { status: 'pre-migrating', dest, updatedAt: this.nova() });
       life = this.#lifeOf(dest);
     });
