@@ -4,6 +4,8 @@ import { createEvacuator } from '../evacuator/loop.ts';
 import type { CloudPort } from '../evacuator/ports.ts';
 import { credentialsFromParameters } from '../openstack/credentials.ts';
 import { explain } from '../openstack/errors.ts';
+import { createGlance } from '../openstack/glance.ts';
+import { createNeutron } from '../openstack/neutron.ts';
 import { createNova } from '../openstack/nova.ts';
 import { createPlacement } from '../openstack/placement.ts';
 import { createSession, type Session } from '../openstack/session.ts';
@@ -52,7 +54,7 @@ async function serve(settings: Settings, session: Session): Promise<void> {
     { cluster: createClusterPort(), cloud, clock, journal },
     {
       owner,
-      policy: { ...DEFAULT_POLICY, evacuateDelayMs: settings.evacuateDelayMs },
+      policy: { ...DEFAULT_POLICY, delays: { evacuateDelayMs: settings.evacuateDelayMs } },
       domain: settings.domain,
     },
   );
@@ -72,7 +74,13 @@ function cloudOf(session: Session, journal: Journal): CloudPort {
       return answer;
     },
   };
-  return createCloudPort(createNova(watched), createPlacement(watched), () => Date.now());
+  const clients = {
+    nova: createNova(watched),
+    placement: createPlacement(watched),
+    glance: createGlance(watched),
+    neutron: createNeutron(watched),
+  };
+  return createCloudPort(clients, () => Date.now());
 }
 
 main().then(
