@@ -4,6 +4,7 @@
 // Each program is one CommonJS file with a #! line, because a file without an ending is CommonJS to every Node.
 // PROGRAM is the Node that they run with, an absolute path; without it the one on PATH.
 
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -48,6 +49,9 @@ for (const [entry, file] of Object.entries({ ...PROGRAMS, ...drill })) {
   await build({ ...common, entryPoints: [entry], outfile });
   await chmod(outfile, 0o755);
 }
+const reference = join(out, 'reference.cjs');
+await build({ ...common, entryPoints: ['src/agents/reference.main.ts'], outfile: reference });
+execFileSync(process.execPath, [reference, 'man', join(out, 'layer/usr/share/man')]);
 for (const [source, file] of Object.entries(FRONTS)) {
   const outfile = join(out, file);
   await mkdir(dirname(outfile), { recursive: true });

@@ -232,7 +232,7 @@ function longOption(agent: FenceAgent, word: string): GivenOption[] | null {
   const at = word.indexOf('=');
   const name = word.slice(2, at < 0 ? undefined : at).replaceAll('-', '_');
   const parameter =
-    allParameters(agent).find((each) => longoptOf(each).replaceAll('-', '_') === name) ??
+    fenceParameters(agent).find((each) => longoptOf(each).replaceAll('-', '_') === name) ??
     parameterOf(agent, name) ??
     abbreviated(agent, name);
   if (parameter === null) return null;
@@ -241,7 +241,7 @@ function longOption(agent: FenceAgent, word: string): GivenOption[] | null {
 
 /** The one option that begins so, or null. */
 function abbreviated(agent: FenceAgent, start: string): FenceParameter | null {
-  const fitting = allParameters(agent).filter((each) =>
+  const fitting = fenceParameters(agent).filter((each) =>
     longoptOf(each).replaceAll('-', '_').startsWith(start),
   );
   return start !== '' && fitting.length === 1 ? (fitting[0] ?? null) : null;
@@ -251,7 +251,7 @@ function shortOptions(agent: FenceAgent, word: string): GivenOption[] | null {
   if (!/^-[A-Za-z]/.test(word)) return null;
   const options: GivenOption[] = [];
   for (let at = 1; at < word.length; at++) {
-    const parameter = allParameters(agent).find((each) => each.letter === word[at]);
+    const parameter = fenceParameters(agent).find((each) => each.letter === word[at]);
     if (parameter === undefined) return null;
     if (parameter.type !== 'boolean') {
       const value = word.slice(at + 1);
@@ -304,7 +304,7 @@ export function isTrue(text: string | undefined): boolean {
 /** What is wrong with the values by their types alone: one sentence each, without the value of a secret. */
 export function fenceProblems(agent: FenceAgent, request: FenceRequest): string[] {
   const problems: string[] = [];
-  for (const parameter of allParameters(agent)) {
+  for (const parameter of fenceParameters(agent)) {
     const value = request.values.get(parameter.name);
     if (value === undefined || value === '') {
       if (parameter.required) problems.push(`${parameter.name} is missing`);
@@ -333,7 +333,7 @@ export function fenceMetadata(agent: FenceAgent): string {
     `<longdesc>${escapeXml(agent.longdesc)}</longdesc>`,
     '<vendor-url></vendor-url>',
     '<parameters>',
-    ...allParameters(agent).flatMap(parameterXml),
+    ...fenceParameters(agent).flatMap(parameterXml),
     '</parameters>',
     '<actions>',
     ...agent.actions.map(({ name, automatic }) =>
@@ -369,7 +369,7 @@ function parameterElement(parameter: FenceParameter, name: string, relation: str
 
 /** The text of `--help`. */
 export function fenceHelp(agent: FenceAgent): string {
-  const rows = allParameters(agent).map((parameter) => {
+  const rows = fenceParameters(agent).map((parameter) => {
     const option = optionText(parameter);
     const fallback = parameter.default ? ` (default: ${parameter.default})` : '';
     return `   ${option.padEnd(32)} ${parameter.shortdesc}${fallback}`;
@@ -387,21 +387,23 @@ export function fenceHelp(agent: FenceAgent): string {
   ].join('\n');
 }
 
-function allParameters(agent: FenceAgent): readonly FenceParameter[] {
+/** Its own parameters and the general ones. */
+export function fenceParameters(agent: FenceAgent): readonly FenceParameter[] {
   return [...agent.parameters, ...GENERAL_PARAMETERS];
 }
 
 function parameterOf(agent: FenceAgent, name: string): FenceParameter | null {
   const fits = (each: FenceParameter): boolean =>
     each.name === name || (each.obsolete?.some((old) => old.replaceAll('-', '_') === name) ?? false);
-  return allParameters(agent).find(fits) ?? null;
+  return fenceParameters(agent).find(fits) ?? null;
 }
 
 function longoptOf(parameter: FenceParameter): string {
   return parameter.longopt ?? parameter.name.replaceAll('_', '-');
 }
 
-function optionText(parameter: FenceParameter): string {
+/** The option on a command line, as help and metadata show it. */
+export function optionText(parameter: FenceParameter): string {
   const short = parameter.letter === undefined ? '' : `-${parameter.letter}, `;
   const value = parameter.type === 'boolean' ? '' : `=[${parameter.placeholder ?? parameter.type}]`;
   return `${short}--${longoptOf(parameter)}${value}`;
