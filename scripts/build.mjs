@@ -1,17 +1,33 @@
-// Bundles the agents into a tree that mirrors the file system: dist/layer is laid over a node's /.
-// Each is one CommonJS file with a #! line, because a file without an ending is CommonJS to every Node.
+// node scripts/build.mjs [--out DIRECTORY] [--node PROGRAM]
+//
+// Bundles the agents into a tree that mirrors the file system: DIRECTORY/layer (dist/layer) is laid over a node's /.
+// Each program is one CommonJS file with a #! line, because a file without an ending is CommonJS to every Node.
+// PROGRAM is the Node that they run with, an absolute path; without it the one on PATH.
 
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 
-const AGENTS = {
-  'src/agents/fence_compute.main.ts': 'dist/layer/usr/sbin/fence_compute',
-  'src/agents/NovaEvacuate.main.ts': 'dist/layer/usr/lib/ocf/resource.d/openstack/NovaEvacuate',
-  'src/agents/nova-compute-wait.main.ts': 'dist/layer/usr/lib/ocf/resource.d/openstack/nova-compute-wait',
-  'src/agents/evacuator.main.ts': 'dist/layer/usr/lib/instance-ha/evacuator',
+const { values: options } = parseArgs({ options: { out: { type: 'string' }, node: { type: 'string' } } });
+const out = options.out ?? 'dist';
+const OCF = 'layer/usr/lib/ocf/resource.d/openstack';
+const PROGRAMS = {
+  'src/agents/fence_compute.main.ts': 'layer/usr/sbin/fence_compute',
+  'src/agents/fence_evacuate.main.ts': 'layer/usr/sbin/fence_evacuate',
+  'src/agents/NovaCompute.main.ts': `${OCF}/NovaCompute`,
+  'src/agents/NovaEvacuate.main.ts': 'layer/usr/lib/instance-ha/agents/NovaEvacuate',
+  'src/agents/nova-compute-wait.main.ts': 'layer/usr/lib/instance-ha/agents/nova-compute-wait',
+  'src/agents/evacuator.main.ts': 'layer/usr/lib/instance-ha/evacuator',
 };
-const DRILL = { 'testbed/drill/main.ts': 'dist/testbed/drill.cjs' };
+/** A few lines of sh in front of those that Pacemaker calls every ten seconds. */
+const FRONTS = {
+  'src/agents/NovaEvacuate.sh': `${OCF}/NovaEvacuate`,
+  'src/agents/nova-compute-wait.sh': `${OCF}/nova-compute-wait`,
+};
+const DRILL = { 'testbed/drill/main.ts': 'testbed/drill.cjs' };
 
 const common = {
   bundle: true,
@@ -19,16 +35,26 @@ const common = {
   target: 'node20',
   format: 'cjs',
   legalComments: 'none',
-  banner: { js: '#!/usr/bin/env node' },
+  banner: { js: options.node === undefined ? '#!/usr/bin/env node' : `#!${options.node}` },
   logLevel: 'warning',
 };
 
-await rm('dist', { recursive: true, force: true });
-// The package itself is ESM; what is below dist is not.
-await mkdir('dist');
-await writeFile('dist/package.json', '{ "type": "commonjs" }\n');
+await rm(out, { recursive: true, force: true });
+// The package itself is ESM; what is below is not.
+await mkdir(out, { recursive: true });
+await writeFile(join(out, 'package.json'), '{ "type": "commonjs" }\n');
 const drill = existsSync('testbed/drill/main.ts') ? DRILL : {};
-for (const [entry, outfile] of Object.entries({ ...AGENTS, ...drill })) {
+for (const [entry, file] of Object.entries({ ...PROGRAMS, ...drill })) {
+  const outfile = join(out, file);
   await build({ ...common, entryPoints: [entry], outfile });
+  await chmod(outfile, 0o755);
+}
+const reference = join(out, 'reference.cjs');
+await build({ ...common, entryPoints: ['src/agents/reference.main.ts'], outfile: reference });
+execFileSync(process.execPath, [reference, 'man', join(out, 'layer/usr/share/man')]);
+for (const [source, file] of Object.entries(FRONTS)) {
+  const outfile = join(out, file);
+  await mkdir(dirname(outfile), { recursive: true });
+  await copyFile(source, outfile);
   await chmod(outfile, 0o755);
 }

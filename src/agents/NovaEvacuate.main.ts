@@ -1,10 +1,11 @@
+import { dirname, join } from 'node:path';
 import { runOcfAgent } from '../pacemaker/ocf-agent.ts';
 import { novaEvacuate } from './nova-evacuate.ts';
 import { VERSION } from './version.ts';
 
 const agent = novaEvacuate(
   {
-    evacuatorPath: process.env.INSTANCE_HA_EVACUATOR ?? '/usr/lib/instance-ha/evacuator',
+    evacuatorPath: process.env.INSTANCE_HA_EVACUATOR ?? join(dirname(process.argv[1] ?? ''), '../evacuator'),
     logFile: process.env.INSTANCE_HA_LOG ?? '/var/log/instance-ha/evacuator.log',
     // Loaded only where it is needed: monitor runs every ten seconds and asks no cloud.
     checkCloud: async (parameters) => (await import('./check-cloud.ts')).checkCloud(parameters),

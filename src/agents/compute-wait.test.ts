@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { formatHoldAnswer, HOLD_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../core/records.ts';
 import { exits, type FakeCluster, fakeCluster, hangs } from '../pacemaker/fake-tools.ts';
 import { OCF, ocfMetadata, runOcfAgent } from '../pacemaker/ocf-agent.ts';
-import { bootToken, computeWaitAgent } from './compute-wait.ts';
+import { computeWaitAgent } from './compute-wait.ts';
+import { bootToken } from './hold.ts';
 
 const BOOT = '0d9a2a36-6d2c-4c0c-9d7b-7f4e1f3f9d11';
 const STAT = `1 (sys ) temd) S ${Array.from({ length: 18 }, (_, i) => i).join(' ')} 4711 0 0`;

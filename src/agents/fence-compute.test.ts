@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { INCIDENT_ATTRIBUTE, parseIncident } from '../core/records.ts';
 import { exits, type FakeCluster, fakeCluster, hangs } from '../pacemaker/fake-tools.ts';
 import { parseFenceStdin } from '../pacemaker/fence-agent.ts';
-import { FENCE_COMPUTE, type FencePorts, fenceCompute, OFF_LIMIT_MS, ON_LIMIT_MS } from './fence-compute.ts';
+import { fenceOptions } from '../pacemaker/fence-options.ts';
+import { fenceCompute, OFF_LIMIT_MS, ON_LIMIT_MS } from './fence-compute.ts';
+import type { FencePorts } from './fence-ports.ts';
+import { FENCE_COMPUTE } from './fence-tables.ts';
 import { VERSION } from './version.ts';
 
 /** A clock that runs only while somebody sleeps, or a tool hangs. */
@@ -219,6 +222,97 @@ describe('on', () => {
   it('fails for a node that is not there', async () => {
     const { call } = setUp();
     expect(await call('action=on\nplug=compute-9\n')).toBe(1);
+  });
+});
+
+describe('the general options, as fence-agents means them', () => {
+  it('delay comes before off, not before anything else', async () => {
+    const { clock, call } = setUp();
+    await call('action=off\nplug=compute-1\ndelay=15\n');
+    expect(clock.ms).toBe(15_000);
+    await call('action=status\nplug=compute-1\ndelay=15\n');
+    await call('action=monitor\ndelay=15\n');
+    expect(clock.ms).toBe(15_000);
+  });
+
+  it('power_wait comes after off and on', async () => {
+    const { cluster, clock, call } = setUp();
+    await call('action=on\nplug=compute-1\npower_wait=2\n');
+    expect(clock.ms).toBe(2_000);
+    let wroteAt = -1;
+    cluster.fault = (tool, args) => {
+      if (tool === 'attrd_updater' && args.includes('-U')) wroteAt = clock.ms;
+      return null;
+    };
+    await call('action=off\nplug=compute-1\npower_wait=3\n');
+    expect([wroteAt, clock.ms]).toEqual([2_000, 5_000]);
+  });
+
+  it('power_timeout and retry_on bound off and on by hand, and nothing under Pacemaker', async () => {
+    const incident = new Map([[INCIDENT_ATTRIBUTE, 'v=1,id=x,at=2026-11-23T00:00:00.000Z,by=fencer,on=a']]);
+    for (const [parentCommand, more, off, on] of [
+      ['bash', '', 6_000, 12_000],
+      ['bash', 'retry_on=3\n', 6_000, 24_000],
+      ['bash', 'disable_timeout=true\n', OFF_LIMIT_MS, ON_LIMIT_MS],
+      ['pacemaker-fence', '', OFF_LIMIT_MS, ON_LIMIT_MS],
+      ['pacemaker-fence', 'disable_timeout=false\n', 6_000, 12_000],
+    ] as const) {
+      const { cluster, clock, call } = setUp({ parentCommand });
+      cluster.permanent.set('compute-1', incident);
+      expect(await call(`action=on\nplug=compute-1\npower_timeout=6\n${more}`)).toBe(1);
+      expect(clock.ms).toBe(on);
+      cluster.fault = () => exits(102);
+      expect(await call(`action=off\nplug=compute-1\npower_timeout=6\n${more}`)).toBe(1);
+      expect(clock.ms).toBe(on + off);
+    }
+  });
+
+  it('shell_timeout bounds each command, stonith_status_sleep is the pause', async () => {
+    const { cluster, clock, call } = setUp({ parentCommand: 'bash' });
+    const bounds: number[] = [];
+    cluster.fault = (_tool, _args, { timeoutMs }) => {
+      bounds.push(timeoutMs);
+      return bounds.length < 3 ? exits(102) : null;
+    };
+    expect(await call('action=off\nplug=compute-1\nshell_timeout=2\nstonith_status_sleep=3\n')).toBe(0);
+    expect(new Set(bounds)).toEqual(new Set([2_000]));
+    expect(clock.ms).toBe(6_000);
+  });
+
+  it('plug may name several nodes, by plug_separator', async () => {
+    const { cluster, said, printed, call } = setUp({ parentCommand: 'bash' });
+    expect(await call('action=off\nplug=compute-1,compute-2\n')).toBe(0);
+    for (const node of ['compute-1', 'compute-2']) {
+      expect(incidentOf(cluster, node)).not.toBeNull();
+      expect(cluster.transient.get('evacuate')?.get(node)).toBe('yes');
+    }
+    expect(await call('action=status\nplug=compute-1+compute-2\nplug_separator=+\n')).toBe(2);
+    cluster.permanent.delete('compute-2');
+    cluster.transient.get('evacuate')?.delete('compute-2');
+    expect(await call('action=status\nplug=compute-1,compute-2\n')).toBe(0);
+    expect(printed.pop()).toBe('Status: ON\n');
+    expect(await call('action=off\nplug=compute-1,nobody\n')).toBe(1);
+    expect(said.at(-1)).toMatch(/^nobody is no node/);
+    expect(await call('action=off\nplug=compute-1,compute-2\nnodename=controller-1\n')).toBe(1);
+    expect(said.at(-1)).toContain('pcmk_host_map');
+  });
+
+  it('separator parts the columns of list', async () => {
+    const { printed, call } = setUp();
+    await call('action=list-status\nseparator=;\n');
+    expect(printed.pop()).toBe('compute-1;;ON\ncompute-2;;ON\n');
+  });
+
+  it.each([
+    ['', false, []],
+    ['verbose=1\n', true, []],
+    ['verbose_level=2\n', true, []],
+    ['verbose_level=0\n', false, []],
+    ['verbose=1\nverbose_level=0\n', false, ['verbose is ignored: verbose_level is 0']],
+    ['verbose_level=much\n', false, ['verbose_level must be an integer of 0 or more; it is taken for 0']],
+    ['verbose_level=-1\n', false, ['verbose_level must be an integer of 0 or more; it is taken for 0']],
+  ])('verbose and verbose_level: %j', (input, isVerbose, warnings) => {
+    expect(fenceOptions(parseFenceStdin(FENCE_COMPUTE, input), true)).toMatchObject({ isVerbose, warnings });
   });
 });
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
@@ -9,7 +9,8 @@ import {
   type OcfParameter,
   type OcfResult,
 } from '../pacemaker/ocf-agent.ts';
-import { type Health, processStart, readHealth, statusPath } from './evacuator/life.ts';
+import { OCF_CREDENTIALS } from './credential-tables.ts';
+import { clearStatus, type Health, processStart, readHealth } from './evacuator/life.ts';
 import type { Settings } from './evacuator/settings.ts';
 
 /** How long a start waits for the evacuator's first tick, ms; less where the operation's own timeout is shorter. */
@@ -43,28 +44,9 @@ const text = (name: string, shortdesc: string, more: Partial<OcfParameter> = {})
   ...more,
 });
 
-/** The parameters of the stock NovaEvacuate, with their aliases, and ours. Either rc_file or the single ones. */
+/** The parameters of the stock NovaEvacuate, with their aliases, and ours. */
 const PARAMETERS: readonly OcfParameter[] = [
-  text(
-    'rc_file',
-    'File with the cloud credentials as an overcloudrc has them; readable by root only (0600), on the controllers only',
-  ),
-  text('auth_url', "Keystone's URL"),
-  text('username', 'User with the admin role', { aliases: ['login'] }),
-  text('password', 'Password of the user; better in rc_file than in the CIB', {
-    aliases: ['passwd'],
-    secret: true,
-  }),
-  text('password_script', 'Command that prints the password', { aliases: ['passwd_script'] }),
-  text('tenant_name', 'Project (tenant) of the user', { aliases: ['project_name'] }),
-  text('user_domain', "The user's domain, by name"),
-  text('project_domain', "The project's domain, by name"),
-  text('region_name', 'Region whose compute service is meant'),
-  text('endpoint_type', 'Which endpoints to use: publicURL, internalURL or adminURL'),
-  text('ca_file', "CA certificates that Keystone's and Nova's certificates are checked with", {
-    aliases: ['cacert'],
-  }),
-  { name: 'insecure', type: 'boolean', default: 'false', shortdesc: 'Do not check certificates' },
+  ...OCF_CREDENTIALS,
   text('domain', 'DNS domain of the computes, where Nova uses NODE.DOMAIN and the cluster NODE'),
   {
     name: 'evacuate_delay',
@@ -151,7 +133,7 @@ async function start(context: OcfContext, environment: EvacuateEnvironment): Pro
   if (problem !== null) context.log(`${problem.text}; the evacuator starts all the same and keeps asking`);
 
   await mkdir(directory, { recursive: true, mode: 0o755 });
-  await rm(statusPath(directory), { force: true });
+  await clearStatus(directory);
   const pid = await launch(context, environment, directory);
   if (typeof pid !== 'number') return pid;
   const limitMs = Math.min(START_LIMIT_MS, (context.timeoutMs ?? START_LIMIT_MS) - TIMEOUT_MARGIN_MS);
@@ -241,7 +223,7 @@ async function stop(context: OcfContext): Promise<OcfResult> {
       return { code: OCF.ERR_GENERIC, reason: `the evacuator (process ${pid}) can't be ended` };
     }
   }
-  await rm(statusPath(directory), { force: true });
+  await clearStatus(directory);
   return { code: OCF.SUCCESS };
 }
 

@@ -3,6 +3,7 @@ import type { HostName, NodeName, ServerId } from './names.ts';
 import type { CommandView, ImageQuery } from './observation.ts';
 import type { Policy } from './policy.ts';
 import type { EvacuationRecord, HistoryRecord, IncidentRecord } from './records.ts';
+import type { ReportDraft } from './report.ts';
 
 /** What is to be done. Each is idempotent or guarded by the observation; its key names it while it is under way. */
 export type Command =
@@ -166,6 +167,8 @@ export interface Decision {
   readonly verdicts: readonly HostVerdict[];
   /** What holds everything up; empty when nothing does. */
   readonly gates: readonly Gate[];
+  /** Reports of incidents that come to their release, or to their end, with this decision. */
+  readonly reports: readonly ReportDraft[];
   readonly look: Look;
   /** The next tick is due after this time at the latest, ms; 0: at once. */
   readonly wakeMs: number;

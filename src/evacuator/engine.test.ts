@@ -322,6 +322,94 @@ describe('an instance that has arrived', () => {
   });
 });
 
+describe('the report of an incident', () => {
+  it('tells at the release what became of each instance, and is completed when the host is back', async () => {
+    const world = new World(2);
+    world.addServer(3, 'paused');
+    const failing = world.addServer(4, 'active');
+    world.fate = (_, server) => ({
+      spawnMs: 2_000,
+      end: server === failing ? 'failed' : 'done',
+      answer: 'given',
+    });
+    world.portsOf = () => [{ id: 'p1', boundHost: hostName('compute-1'), status: 'ACTIVE', fixed: [] }];
+    world.pause = { until: world.nova() + 8_000, by: 'ada', why: 'works' };
+    start(world);
+    world.fence('first');
+    expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+    const released = world.incidents.at(-1);
+    expect(released).toMatchObject({
+      incident: 'first',
+      node: 'compute-1',
+      state: 'released',
+      host: 'compute-1',
+    });
+    expect(released?.text).toBe('evacuation complete: 2 moved, 2 not (each with its reason)');
+    expect(released?.gates).toMatchObject([{ gate: { id: 'paused' }, until: expect.any(Number) }]);
+    expect(released?.instances.map(({ name, outcome, attempts }) => [name, outcome, attempts])).toEqual([
+      ['vm-000', 'moved', 1],
+      ['vm-001', 'moved', 1],
+      ['vm-003', 'cannot', 0],
+      ['vm-004', 'failed', 3],
+    ]);
+    expect(released?.instances[0]).toMatchObject({
+      to: 'compute-2',
+      durationMs: 2_000,
+      disk: 'kept',
+      differences: [],
+    });
+    const timeline = released?.timeline.map(({ text }) => text) ?? [];
+    expect(timeline[0]).toBe('the incident was recorded');
+    expect(timeline.at(-1)).toBe('the host was released');
+    expect(timeline.filter((text) => /ended in failed/.test(text))).toHaveLength(3);
+    expect(await comeBack(world)).toBe(true);
+    const closed = world.incidents.at(-1);
+    expect(closed).toMatchObject({ state: 'closed', text: 'back, enabled and schedulable' });
+    expect(closed?.instances[0]).toMatchObject({
+      reason: released?.instances[0]?.reason,
+      differences: ['port p1 is bound to compute-1'],
+    });
+    expect(closed?.timeline.at(-1)?.text).toBe('back, enabled and schedulable');
+  });
+
+  it('comes out after a failover in the middle, with what Nova’s records tell', async () => {
+    const world = new World(3);
+    const first = start(world);
+    world.fence('first');
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    first.kill();
+    start(world);
+    expect(await comeBack(world)).toBe(true);
+    const closed = world.incidents.at(-1);
+    expect(closed?.state).toBe('closed');
+    expect(closed?.instances).toHaveLength(3);
+    expect(closed?.instances[0]).toMatchObject({
+      outcome: 'moved',
+      to: 'compute-2',
+      durationMs: null,
+    });
+  });
+});
+
+describe('a record left behind by a doubled evacuation', () => {
+  it('is recognised when nova-compute has started, and the way out is named', async () => {
+    const world = new World(1);
+    start(world);
+    world.fence('first');
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    world.rejoin();
+    expect(await until(world, 30_000, () => world.startNovaCompute())).toBe(true);
+    for (const evacuation of world.evacuations) evacuation.status = 'done';
+    await world.clock.advance(120_000);
+    expect(told(world)).toMatch(
+      /1 evacuation records are still done .*Restart nova-compute on compute-1 once/,
+    );
+    expect(world.service(world.victimHost).forcedDown).toBe(true);
+    expect(world.startNovaCompute()).toBe(true);
+    expect(await until(world, 30_000, () => !world.service(world.victimHost).forcedDown)).toBe(true);
+  });
+});
+
 describe('many at once', () => {
   it('200 instances of one host', { timeout: 60_000 }, async () => {
     const world = new World(200);

@@ -7,7 +7,8 @@ import { type Acts, act, newActs } from './act.ts';
 import { type Memory, newMemory } from './memory.ts';
 import { observe } from './observe.ts';
 import type { Ports } from './ports.ts';
-import { record, type Said } from './record.ts';
+import { record, type Written } from './record.ts';
+import { newReports } from './reports.ts';
 
 /** How long a clean stop waits for requests that are under way, ms; no request of ours lives longer than 20 s. */
 export const DRAIN_LIMIT_MS = 25_000;
@@ -30,7 +31,7 @@ export interface Evacuator {
 export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacuator {
   const memory = newMemory(options.owner, ports.clock.mono());
   const acts = newActs();
-  const said: Said = new Map();
+  const written: Written = { said: new Map(), reports: newReports() };
   let stopping = false;
 
   async function run(): Promise<void> {
@@ -42,7 +43,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
       if (stopping) break;
       const decision = decide(observation, options.policy);
       act(ports, memory, acts, decision.commands);
-      record(ports.journal, said, observation, decision);
+      record(ports.journal, written, observation, decision);
       look = decision.look;
       if (decision.wakeMs > 0) await ports.clock.sleep(decision.wakeMs);
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { parseCloudsFile } from './clouds-file.ts';
 import { credentialsFromParameters, type ReadSecretFile } from './credentials.ts';
 import { explain } from './errors.ts';
 import { parseRcFile } from './rcfile.ts';
@@ -200,5 +201,135 @@ describe('parameters', () => {
       ok: true,
       value: { kind: 'application-credential', identifier: { id: 'abc' } },
     });
+  });
+
+  it('says what is the matter with a value that cibsecret keeps and nobody filled in', async () => {
+    expect(await problemsOf({ ...PARAMETERS, passwd: 'lrm://' })).toContain(
+      'password is kept by cibsecret and was not filled in',
+    );
+  });
+
+  it('wants a certificate for a key', async () => {
+    const files = { cert_file: '/etc/c.pem', key_file: '/etc/k.pem' };
+    expect(await credentialsFromParameters({ ...PARAMETERS, ...files })).toMatchObject({
+      value: { clientCertificate: { certFile: '/etc/c.pem', keyFile: '/etc/k.pem' } },
+    });
+    expect(await credentialsFromParameters({ ...PARAMETERS, cert: '/etc/both.pem' })).toMatchObject({
+      value: { clientCertificate: { certFile: '/etc/both.pem', keyFile: '/etc/both.pem' } },
+    });
+    expect(await problemsOf({ ...PARAMETERS, key: '/etc/k.pem' })).toContain('without cert_file');
+  });
+});
+
+describe('clouds.yaml', () => {
+  const CLOUDS = `
+clouds:
+  prod:
+    auth:
+      auth_url: https://keystone.example:5000
+      username: admin
+      password: 0815
+      project_name: admin
+      user_domain_name: Default
+      project_domain_id: default
+    region_name: RegionOne
+    interface: public
+    verify: false
+    cert: /etc/client.pem
+    identity_api_version: 3
+  app:
+    auth_type: v3applicationcredential
+    auth: { auth_url: "https://k:5000/v3", application_credential_id: abc, application_credential_secret: s3cret }
+    cacert: /etc/ca.pem
+  vendor:
+    profile: rackspace
+`;
+  const files =
+    (texts: Record<string, string>, mode = 0o100600): ReadSecretFile =>
+    async (path) => {
+      const text = texts[path];
+      if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+      return { text, mode, uid: 0 };
+    };
+  const disk = files({ '/etc/openstack/clouds.yaml': CLOUDS });
+
+  it('gives one of its clouds, from the usual place', async () => {
+    const result = await credentialsFromParameters({ os_cloud: 'prod' }, disk);
+    if (!result.ok || result.value.kind !== 'password') throw new Error('expected credentials');
+    expect(result.value).toMatchObject({
+      authUrl: 'https://keystone.example:5000/v3',
+      username: 'admin',
+      projectName: 'admin',
+      userDomain: { name: 'Default' },
+      projectDomain: { id: 'default' },
+      regionName: 'RegionOne',
+      endpointInterface: 'public',
+      insecure: true,
+      clientCertificate: { certFile: '/etc/client.pem' },
+    });
+    // A password of digits is a number to YAML; leading zeros are lost unless it is quoted, as in openstacksdk.
+    expect(result.value.password.reveal()).toBe('815');
+  });
+
+  it('gives an application credential, and lets parameters override', async () => {
+    expect(
+      await credentialsFromParameters(
+        { os_cloud: 'app', clouds_file: '/x/clouds.yaml', region_name: 'two' },
+        files({ '/x/clouds.yaml': CLOUDS }),
+      ),
+    ).toMatchObject({
+      value: {
+        kind: 'application-credential',
+        identifier: { id: 'abc' },
+        caFile: '/etc/ca.pem',
+        regionName: 'two',
+      },
+    });
+  });
+
+  it('takes the password from secure.yaml, and the cloud from an rc file that names it', async () => {
+    const readFile = files({
+      '/rc': 'export OS_CLOUD=prod\nexport OS_REGION_NAME=other\n',
+      '/etc/openstack/clouds.yaml': CLOUDS.replace('      password: 0815\n', ''),
+      '/etc/openstack/secure.yaml': 'clouds: { prod: { auth: { password: "from secure" } } }',
+    });
+    const result = await credentialsFromParameters({ rc_file: '/rc' }, readFile);
+    if (!result.ok || result.value.kind !== 'password') throw new Error('expected credentials');
+    expect(result.value.password.reveal()).toBe('from secure');
+    expect(result.value.regionName).toBe('other');
+  });
+
+  it.each([
+    [{ os_cloud: 'none' }, disk, 'it has app, prod, vendor'],
+    [{ os_cloud: 'vendor' }, disk, 'vendor profile'],
+    [{ os_cloud: 'prod', clouds_file: '/no' }, disk, 'clouds_file /no cannot be read (ENOENT)'],
+    [
+      { os_cloud: 'prod' },
+      files({ '/etc/openstack/clouds.yaml': CLOUDS }, 0o100644),
+      'can be read by others',
+    ],
+    [{ os_cloud: 'x' }, files({ '/etc/openstack/clouds.yaml': 'a: hunter2\n  b: [' }), 'is no YAML (line '],
+    [{ os_cloud: 'x' }, files({ '/etc/openstack/clouds.yaml': 'clouds: [hunter2]' }), 'is no clouds.yaml'],
+    [{ os_cloud: 'x' }, files({ '/etc/openstack/clouds.yaml': 'hunter2' }), 'is no clouds.yaml'],
+    [{ os_cloud: '__proto__' }, disk, 'no cloud of that name'],
+  ])('says what is wrong: %j', async (parameters, readFile, words) => {
+    const line = await problemsOf(parameters, readFile);
+    expect(line).toContain(words);
+    expect(line).not.toContain('hunter2');
+  });
+
+  it('is not kept long by a file that grows when it is read, and never throws', async () => {
+    const bomb = `a: &a [x,x,x,x,x,x,x,x,x]
+b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]
+c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]
+d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]
+clouds: { x: { auth: { username: *d } } }`;
+    expect(await problemsOf({ os_cloud: 'x' }, files({ '/etc/openstack/clouds.yaml': bomb }))).toContain(
+      'YAML',
+    );
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parseCloudsFile(text)));
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => void parseCloudsFile(JSON.stringify({ clouds: { x: value } }))),
+    );
   });
 });

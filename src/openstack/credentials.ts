@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { CREDENTIAL_PARAMETERS, type CredentialParameter } from './credential-parameters.ts';
 import { configError } from './errors.ts';
-import { parseRcFile, type RcFile } from './rcfile.ts';
+import { parseRcFile } from './rcfile.ts';
 import { failure, type Result, success } from './result.ts';
 import { Secret } from './secret.ts';
 
@@ -17,6 +19,8 @@ interface CloudTarget {
   readonly endpointInterface: EndpointInterface;
   /** PEM bundle that replaces the built-in CAs, as `OS_CACERT` does. */
   readonly caFile?: string;
+  /** Shown to the services (TLS client authentication); both may be the same file. */
+  readonly clientCertificate?: { readonly certFile: string; readonly keyFile: string };
   readonly insecure: boolean;
 }
 
@@ -83,42 +87,25 @@ export function runPasswordScript(path: string): Promise<string> {
   });
 }
 
-/** A parameter under all its names, and the rc variables that stand in for it; the first that is set counts. */
-interface Setting {
-  readonly parameters: readonly string[];
-  readonly variables: readonly string[];
+type SettingName = keyof typeof CREDENTIAL_PARAMETERS;
+
+/** What stands in for parameters that are not given: an rc file, or a cloud of a clouds.yaml read as one. */
+interface Source {
+  readonly name: string;
+  readonly values: Readonly<Record<string, string>>;
+  readonly computed: readonly string[];
 }
 
-const SETTINGS = {
-  authUrl: { parameters: ['auth_url'], variables: ['OS_AUTH_URL'] },
-  username: { parameters: ['username', 'login'], variables: ['OS_USERNAME'] },
-  password: { parameters: ['password', 'passwd'], variables: ['OS_PASSWORD'] },
-  projectName: {
-    parameters: ['project_name', 'tenant_name'],
-    variables: ['OS_PROJECT_NAME', 'OS_TENANT_NAME'],
-  },
-  userDomain: { parameters: ['user_domain'], variables: ['OS_USER_DOMAIN_NAME'] },
-  projectDomain: { parameters: ['project_domain'], variables: ['OS_PROJECT_DOMAIN_NAME'] },
-  regionName: { parameters: ['region_name'], variables: ['OS_REGION_NAME'] },
-  endpointType: { parameters: ['endpoint_type'], variables: ['OS_INTERFACE', 'OS_ENDPOINT_TYPE'] },
-  insecure: { parameters: ['insecure'], variables: ['OS_INSECURE'] },
-  caFile: { parameters: ['ca_file', 'cacert'], variables: ['OS_CACERT'] },
-  appId: { parameters: ['application_credential_id'], variables: ['OS_APPLICATION_CREDENTIAL_ID'] },
-  appName: { parameters: ['application_credential_name'], variables: ['OS_APPLICATION_CREDENTIAL_NAME'] },
-  appSecret: {
-    parameters: ['application_credential_secret'],
-    variables: ['OS_APPLICATION_CREDENTIAL_SECRET'],
-  },
-} as const satisfies Record<string, Setting>;
-
-type SettingName = keyof typeof SETTINGS;
+/** What Pacemaker puts into the CIB in the place of a value that cibsecret keeps (lib/common/cib_secrets.c). */
+const CIBSECRET = 'lrm://';
 
 /**
  * Builds credentials from the parameters of an agent (stock names and their aliases). `rc_file` names an rc
- * file whose variables fill what the parameters leave open; it must be readable by its owner (root, or who
- * runs this) alone. `password_script` (`passwd_script`) names a program that prints the password, which then
- * overrides `password`. Without `endpoint_type` the internal endpoints are used. The error is `config` and
- * lists every problem found, not only the first; no value of a secret is in it.
+ * file whose variables fill what the parameters leave open, and `os_cloud` a cloud of a clouds.yaml that fills
+ * what is open after that; each must be readable by its owner (root, or who runs this) alone.
+ * `password_script` (`passwd_script`) names a program that prints the password, which then overrides
+ * `password`. Without `endpoint_type` the internal endpoints are used. The error is `config` and lists every
+ * problem found, not only the first; no value of a secret is in it.
  */
 export async function credentialsFromParameters(
   parameters: Readonly<Record<string, string | undefined>>,
@@ -126,24 +113,36 @@ export async function credentialsFromParameters(
   runScript: RunPasswordScript = runPasswordScript,
 ): Promise<Result<CloudCredentials>> {
   const problems: string[] = [];
-  const rc = await loadRcFile(given(parameters, ['rc_file']), readFile, problems);
-  const script = given(parameters, ['password_script', 'passwd_script']);
+  const sources: Source[] = [];
+  const read = (name: SettingName): string | undefined =>
+    lookUp(CREDENTIAL_PARAMETERS[name], parameters, sources, problems);
+  const rcFile = read('rcFile');
+  if (rcFile !== undefined) sources.push(...(await loadRcFile(rcFile, readFile, problems)));
+  const cloud = read('cloud');
+  if (cloud !== undefined) {
+    const file = read('cloudsFile') ?? CREDENTIAL_PARAMETERS.cloudsFile.default;
+    sources.push(...(await loadCloud(cloud, file, readFile, problems)));
+  }
+  const script = read('passwordScript');
   const scriptPassword = script === undefined ? undefined : await passwordFrom(script, runScript, problems);
-  const read = (name: SettingName): string | undefined => lookUp(SETTINGS[name], parameters, rc, problems);
 
   const caFile = read('caFile');
+  const certFile = read('certFile');
+  const keyFile = read('keyFile');
+  if (keyFile !== undefined && certFile === undefined) problems.push('key_file is given without cert_file');
   const regionName = read('regionName');
   const target: CloudTarget = {
     authUrl: normaliseAuthUrl(read('authUrl'), problems),
     endpointInterface: parseInterface(read('endpointType'), problems),
     insecure: parseBoolean('insecure', read('insecure'), problems),
     ...(caFile === undefined ? {} : { caFile }),
+    ...(certFile === undefined ? {} : { clientCertificate: { certFile, keyFile: keyFile ?? certFile } }),
     ...(regionName === undefined ? {} : { regionName }),
   };
   const byApplication = read('appId') !== undefined || read('appName') !== undefined;
   const credentials = byApplication
-    ? applicationCredentials(target, read, rc, problems)
-    : passwordCredentials(target, read, rc, scriptPassword, script !== undefined, problems);
+    ? applicationCredentials(target, read, sources, problems)
+    : passwordCredentials(target, read, sources, scriptPassword, script !== undefined, problems);
   return problems.length > 0 ? failure(configError(...new Set(problems))) : success(credentials);
 }
 
@@ -152,7 +151,7 @@ type Read = (name: SettingName) => string | undefined;
 function passwordCredentials(
   target: CloudTarget,
   read: Read,
-  rc: RcFile | null,
+  sources: readonly Source[],
   scriptPassword: string | undefined,
   hasScript: boolean,
   problems: string[],
@@ -164,15 +163,15 @@ function passwordCredentials(
     username: required(read('username'), 'username', problems),
     password: new Secret(password),
     projectName: required(read('projectName'), 'project_name', problems),
-    userDomain: domain(read('userDomain'), rc?.values.OS_USER_DOMAIN_ID),
-    projectDomain: domain(read('projectDomain'), rc?.values.OS_PROJECT_DOMAIN_ID),
+    userDomain: domain(read('userDomain'), variable(sources, 'OS_USER_DOMAIN_ID')),
+    projectDomain: domain(read('projectDomain'), variable(sources, 'OS_PROJECT_DOMAIN_ID')),
   };
 }
 
 function applicationCredentials(
   target: CloudTarget,
   read: Read,
-  rc: RcFile | null,
+  sources: readonly Source[],
   problems: string[],
 ): ApplicationCredentials {
   const id = read('appId');
@@ -186,7 +185,7 @@ function applicationCredentials(
         : {
             name: read('appName') ?? '',
             username: required(read('username'), 'username', problems),
-            userDomain: domain(read('userDomain'), rc?.values.OS_USER_DOMAIN_ID),
+            userDomain: domain(read('userDomain'), variable(sources, 'OS_USER_DOMAIN_ID')),
           },
     secret: new Secret(secret),
   };
@@ -199,8 +198,12 @@ function required(value: string | undefined, parameter: string, problems: string
 
 /** Without a domain it is the one with the id `default`, which v2 users and projects live in. */
 function domain(name: string | undefined, id: string | undefined): DomainRef {
-  if (name !== undefined) return { name };
-  return { id: id === undefined || id === '' ? 'default' : id };
+  return name !== undefined ? { name } : { id: id ?? 'default' };
+}
+
+/** A variable that is no parameter of its own, from the first source that sets it. */
+function variable(sources: readonly Source[], name: string): string | undefined {
+  return sources.map((source) => given(source.values, [name])).find((value) => value !== undefined);
 }
 
 /** Empty counts as not set: Pacemaker hands over empty parameters, rc files empty variables. */
@@ -216,44 +219,87 @@ function given(
 }
 
 function lookUp(
-  setting: Setting,
+  parameter: CredentialParameter,
   parameters: Readonly<Record<string, string | undefined>>,
-  rc: RcFile | null,
+  sources: readonly Source[],
   problems: string[],
 ): string | undefined {
-  const parameter = given(parameters, setting.parameters);
-  if (parameter !== undefined || rc === null) return parameter;
-  const variable = given(rc.values, setting.variables);
-  if (variable !== undefined) return variable;
-  const computed = setting.variables.find((name) => rc.computed.includes(name));
-  if (computed !== undefined) {
+  const value = given(parameters, [parameter.name, ...parameter.aliases]);
+  if (value === CIBSECRET) {
     problems.push(
-      `rc_file: ${computed} is computed by a shell, which is not run here; write its value plainly`,
+      `${parameter.name} is kept by cibsecret and was not filled in: only Pacemaker does that, where the secret is on this node too (cibsecret sync)`,
     );
+    return undefined;
+  }
+  if (value !== undefined) return value;
+  for (const source of sources) {
+    const found = given(source.values, parameter.variables);
+    if (found !== undefined) return found;
+    const computed = parameter.variables.find((name) => source.computed.includes(name));
+    if (computed !== undefined) {
+      problems.push(
+        `${source.name}: ${computed} is computed by a shell, which is not run here; write its value plainly`,
+      );
+    }
   }
   return undefined;
 }
 
-async function loadRcFile(
-  path: string | undefined,
+/** The file as a source; none when it can't be read, which is a problem then. */
+async function loadRcFile(path: string, readFile: ReadSecretFile, problems: string[]): Promise<Source[]> {
+  const text = await readPrivately('rc_file', path, readFile, problems);
+  return text === null ? [] : [{ name: 'rc_file', ...parseRcFile(text) }];
+}
+
+/** One cloud of a clouds.yaml, with the secure.yaml beside it, as a source. The YAML parser is loaded for it alone. */
+async function loadCloud(
+  cloud: string,
+  path: string,
   readFile: ReadSecretFile,
   problems: string[],
-): Promise<RcFile | null> {
-  if (path === undefined) return null;
+): Promise<Source[]> {
+  const text = await readPrivately('clouds_file', path, readFile, problems);
+  if (text === null) return [];
+  const securePath = join(dirname(path), 'secure.yaml');
+  const secureText = await readFile(securePath).then(
+    () => readPrivately('clouds_file', securePath, readFile, problems),
+    () => null,
+  );
+  const { parseCloudsFile, cloudVariables } = await import('./clouds-file.ts');
+  const clouds = parseCloudsFile(text);
+  const secure = secureText === null ? null : parseCloudsFile(secureText);
+  if (!clouds.ok) problems.push(`clouds_file ${path} ${clouds.problem}`);
+  if (secure?.ok === false) problems.push(`clouds_file ${securePath} ${secure.problem}`);
+  if (!clouds.ok || secure?.ok === false) return [];
+  const found = cloudVariables(cloud, clouds.value, secure?.value ?? null);
+  if (!found.ok) {
+    problems.push(`os_cloud ${cloud}: ${path} ${found.problem}`);
+    return [];
+  }
+  return [{ name: `os_cloud ${cloud}`, values: found.values, computed: [] }];
+}
+
+/** The text of a file with secrets in it; that others can read it is a problem. */
+async function readPrivately(
+  parameter: string,
+  path: string,
+  readFile: ReadSecretFile,
+  problems: string[],
+): Promise<string | null> {
   let file: SecretFile;
   try {
     file = await readFile(path);
   } catch (cause) {
-    problems.push(`rc_file ${path} cannot be read (${systemCode(cause)})`);
+    problems.push(`${parameter} ${path} cannot be read (${systemCode(cause)})`);
     return null;
   }
   if ((file.mode & 0o077) !== 0) {
-    problems.push(`rc_file ${path} can be read by others: chmod 600 ${path}`);
+    problems.push(`${parameter} ${path} can be read by others: chmod 600 ${path}`);
   }
   if (file.uid !== 0 && file.uid !== process.getuid?.()) {
-    problems.push(`rc_file ${path} belongs to uid ${file.uid}: chown root ${path}`);
+    problems.push(`${parameter} ${path} belongs to uid ${file.uid}: chown root ${path}`);
   }
-  return parseRcFile(file.text);
+  return file.text;
 }
 
 async function passwordFrom(

@@ -265,6 +265,28 @@ describe('connections', () => {
     expect(errorOf(await sessionOf(cloud, { caFile: other.certFile }).identity()).code).toBe('tls-untrusted');
   });
 
+  it('shows a client certificate where one is configured', async () => {
+    const tls = makeCertificate();
+    const client = makeCertificate();
+    cleanups.push(
+      () => tls.remove(),
+      () => client.remove(),
+    );
+    const cloud = await cloudWith({ tls: { ...tls, ca: client.cert, requestCert: true } });
+    const caFile = tls.certFile;
+    expect((await sessionOf(cloud, { caFile }).identity()).ok).toBe(false);
+    const clientCertificate = { certFile: client.certFile, keyFile: client.keyFile };
+    expect((await sessionOf(cloud, { caFile, clientCertificate }).identity()).ok).toBe(true);
+    const mixed = { certFile: client.certFile, keyFile: tls.keyFile };
+    expect(
+      explain(errorOf(await sessionOf(cloud, { caFile, clientCertificate: mixed }).identity())),
+    ).toContain('does not belong to cert_file');
+    const swapped = { certFile: client.keyFile, keyFile: client.certFile };
+    expect(
+      explain(errorOf(await sessionOf(cloud, { caFile, clientCertificate: swapped }).identity())),
+    ).toContain('holds no PEM certificate');
+  });
+
   it('names a ca_file that cannot be used', async () => {
     const error = errorOf(
       await sessionOf({ url: 'https://127.0.0.1:1' }, { caFile: '/no/such/ca.pem' }).identity(),

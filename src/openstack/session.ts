@@ -14,7 +14,7 @@ import { Secret, scrub } from './secret.ts';
 import {
   createTransport,
   type HttpAnswer,
-  loadCa,
+  loadTlsFiles,
   type Transport,
   type TransportFailure,
 } from './transport.ts';
@@ -115,12 +115,12 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
   let closed = false;
 
   async function openTransport(): Promise<Result<Transport>> {
-    const ca = await loadCa(credentials.insecure ? undefined : credentials.caFile);
-    if (!ca.ok) return ca;
-    return success(createTransport({ ca: ca.value, insecure: credentials.insecure, limits }));
+    const tls = await loadTlsFiles(credentials);
+    if (!tls.ok) return tls;
+    return success(createTransport({ tls: tls.value, insecure: credentials.insecure, limits }));
   }
 
-  /** One transport a session; a CA file that could not be read is tried again by the next request. */
+  /** One transport a session; a PEM file that could not be read is tried again by the next request. */
   async function getTransport(): Promise<Result<Transport>> {
     transport ??= openTransport();
     const opening = transport;

@@ -31,7 +31,13 @@ export type FakeHandler = (
 export interface FakeCloudOptions {
   /** Asked first; `null` passes the request on to the fake itself. */
   readonly handle?: (...args: Parameters<FakeHandler>) => ReturnType<FakeHandler> | null;
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** With `requestCert` the service wants a client certificate that `ca` signed. */
+  readonly tls?: {
+    readonly key: string;
+    readonly cert: string;
+    readonly ca?: string;
+    readonly requestCert?: true;
+  };
   readonly password?: string;
   readonly tokenLifeMs?: number;
   readonly regions?: readonly string[];
@@ -169,7 +175,13 @@ export function testCredentials(
 }
 
 /** A self-signed certificate for 127.0.0.1, made by openssl in a directory of its own. */
-export function makeCertificate(): { key: string; cert: string; certFile: string; remove(): void } {
+export function makeCertificate(): {
+  key: string;
+  cert: string;
+  certFile: string;
+  keyFile: string;
+  remove(): void;
+} {
   const directory = mkdtempSync(join(tmpdir(), 'openstack-tls-'));
   const [keyFile, certFile] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
   execFileSync(
@@ -186,6 +198,7 @@ export function makeCertificate(): { key: string; cert: string; certFile: string
     key: readFileSync(keyFile, 'utf8'),
     cert: readFileSync(certFile, 'utf8'),
     certFile,
+    keyFile,
     remove: () => rmSync(directory, { recursive: true }),
   };
 }

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import { Agent } from 'undici';
+import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from 'undici';
+import type { CloudCredentials } from './credentials.ts';
 import type { CloudError, UnreachableReason } from './errors.ts';
 import { configError } from './errors.ts';
+import { proxyFor } from './proxy.ts';
 import { failure, type Result, success } from './result.ts';
 
 export interface TransportLimits {
@@ -38,18 +40,56 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** Reads the CA bundle, if one is configured. A file that is unreadable or no PEM is a `config` error. */
-export async function loadCa(caFile: string | undefined): Promise<Result<string | undefined, CloudError>> {
-  if (caFile === undefined) return success(undefined);
+/** What TLS needs beside the address, as PEM texts. */
+export interface TlsFiles {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** Reads the CA bundle and the client certificate, where they are configured. A file that is unreadable or no PEM is a `config` error. */
+export async function loadTlsFiles(
+  credentials: Pick<CloudCredentials, 'caFile' | 'clientCertificate' | 'insecure'>,
+): Promise<Result<TlsFiles, CloudError>> {
+  const caFile = credentials.insecure ? undefined : credentials.caFile;
+  const ca = caFile === undefined ? success(undefined) : await loadPem('ca_file', caFile, CERTIFICATE);
+  if (!ca.ok) return ca;
+  const trust = ca.value === undefined ? {} : { ca: ca.value };
+  if (credentials.clientCertificate === undefined) return success(trust);
+  const { certFile, keyFile } = credentials.clientCertificate;
+  const cert = await loadPem('cert_file', certFile, CERTIFICATE);
+  if (!cert.ok) return cert;
+  const key = await loadPem('key_file', keyFile, PRIVATE_KEY);
+  if (!key.ok) return key;
   try {
-    const pem = await readFile(caFile, 'utf8');
-    if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-      return failure(configError(`ca_file ${caFile} holds no PEM certificate`));
-    }
-    createSecureContext({ ca: pem });
+    createSecureContext({ cert: cert.value, key: key.value });
+  } catch (cause) {
+    return failure(
+      configError(`key_file ${keyFile} does not belong to cert_file ${certFile} (${codeOf(cause)})`),
+    );
+  }
+  return success({ ...trust, cert: cert.value, key: key.value });
+}
+
+const CERTIFICATE = { mark: /-----BEGIN CERTIFICATE-----/, what: 'certificate', option: 'ca' } as const;
+const PRIVATE_KEY = {
+  mark: /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+  what: 'private key',
+  option: 'key',
+} as const;
+
+async function loadPem(
+  parameter: string,
+  path: string,
+  kind: typeof CERTIFICATE | typeof PRIVATE_KEY,
+): Promise<Result<string, CloudError>> {
+  try {
+    const pem = await readFile(path, 'utf8');
+    if (!kind.mark.test(pem)) return failure(configError(`${parameter} ${path} holds no PEM ${kind.what}`));
+    createSecureContext({ [kind.option]: pem });
     return success(pem);
   } catch (cause) {
-    return failure(configError(`ca_file ${caFile} cannot be used (${codeOf(cause)})`));
+    return failure(configError(`${parameter} ${path} cannot be used (${codeOf(cause)})`));
   }
 }
 
@@ -61,19 +101,21 @@ export async function loadCa(caFile: string | undefined): Promise<Result<string 
  * sent twice.
  */
 export function createTransport(options: {
-  readonly ca: string | undefined;
+  readonly tls: TlsFiles;
   readonly insecure: boolean;
   readonly limits: TransportLimits;
+  /** Where the names of proxies stand; the process's environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }): Transport {
-  const { limits } = options;
+  const { limits, environment = process.env } = options;
   const connect = {
     timeout: limits.connectTimeoutMs,
     rejectUnauthorized: !options.insecure,
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...options.tls,
   };
   const shared = { connect, connections: limits.maxConnectionsPerOrigin };
-  const reused = new Agent({ ...shared, pipelining: 1 });
-  const fresh = new Agent({ ...shared, pipelining: 0 });
+  const reused = dispatcherOf({ ...shared, pipelining: 1 }, environment);
+  const fresh = dispatcherOf({ ...shared, pipelining: 0 }, environment);
 
   async function send(request: HttpRequest): Promise<Result<HttpAnswer, TransportFailure>> {
     if (request.method !== 'GET') return exchange(fresh, request, limits.maxBodyBytes);
@@ -93,8 +135,30 @@ export function createTransport(options: {
   };
 }
 
+/** Straight connections, and one pool for each proxy that the environment names for some address. */
+function dispatcherOf(
+  options: Omit<Agent.Options, 'connect'> & { readonly connect: buildConnector.BuildOptions },
+  environment: Readonly<Record<string, string | undefined>>,
+): { to(url: URL): Dispatcher; destroy(): Promise<unknown> } {
+  const direct = new Agent(options);
+  const proxies = new Map<string, ProxyAgent>();
+  return {
+    to(url) {
+      const proxy = proxyFor(url, environment);
+      if (proxy === null) return direct;
+      let agent = proxies.get(proxy);
+      if (agent === undefined) {
+        agent = new ProxyAgent({ ...options, uri: proxy, requestTls: options.connect });
+        proxies.set(proxy, agent);
+      }
+      return agent;
+    },
+    destroy: () => Promise.all([direct, ...proxies.values()].map((agent) => agent.destroy())),
+  };
+}
+
 async function exchange(
-  agent: Agent,
+  agents: { to(url: URL): Dispatcher },
   request: HttpRequest,
   maxBodyBytes: number,
 ): Promise<Result<HttpAnswer, TransportFailure>> {
@@ -102,7 +166,7 @@ async function exchange(
   const timer = setTimeout(() => abort.abort(), request.timeoutMs);
   try {
     const url = new URL(request.url);
-    const answer = await agent.request({
+    const answer = await agents.to(url).request({
       origin: url.origin,
       path: url.pathname + url.search,
       method: request.method as 'GET',

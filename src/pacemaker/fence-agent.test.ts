@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FENCE_COMPUTE } from '../agents/fence-compute.ts';
+import { FENCE_COMPUTE, FENCE_EVACUATE } from '../agents/fence-tables.ts';
 import {
   fenceHelp,
   fenceMetadata,
   fenceProblems,
+  GENERAL_PARAMETERS,
   parseFenceArguments,
   parseFenceStdin,
 } from './fence-agent.ts';
@@ -84,6 +85,30 @@ describe('command line', () => {
     expect(argv('-o', word)).toMatchObject({ ok: true, value: { action } });
   });
 
+  it('takes one pair of quotes away on standard input, as fence-agents does', () => {
+    expect(stdin('password="a b"\nplug=""c""').values.get('password')).toBe('a b');
+    expect(stdin('plug=""c""').values.get('plug')).toBe('"c"');
+  });
+
+  it('knows abbreviations that are unambiguous, and ignores what is no option', () => {
+    expect(argv('--act', 'status', '--plug=c1', 'stray', '--', '-x')).toMatchObject({
+      ok: true,
+      value: { action: 'status', warnings: ['2 argument(s) that are no option ignored'] },
+    });
+    expect(argv('--plu', 'x')).toMatchObject({ ok: false });
+    expect(argv('--tenant-name', 't', '--user-domain=d', '--port', 'p')).toMatchObject({ ok: true });
+  });
+
+  it.each([
+    [['-v'], undefined],
+    [['-vv'], '2'],
+    [['-v', '--verbose', '-v'], '3'],
+    [['-vv', '--verbose-level=5'], '5'],
+  ])('counts %j', (words, level) => {
+    const parsed = argv(...words);
+    expect(parsed.ok && parsed.value.values.get('verbose_level')).toBe(level);
+  });
+
   it('names the option that is wrong', () => {
     expect(argv('--nonsense=1')).toEqual({ ok: false, problem: 'unknown option --nonsense' });
     expect(argv('-n')).toEqual({ ok: false, problem: 'option --plug needs a value' });
@@ -119,11 +144,21 @@ describe('what is made of the table', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it.skipIf(!existsSync(SCHEMA))('is valid by the schema of fence-agents', () => {
-    execFileSync('xmllint', ['--noout', '--relaxng', SCHEMA, '-'], {
-      input: fenceMetadata(FENCE_COMPUTE),
-      stdio: 'pipe',
-    });
+  it.skipIf(!existsSync(SCHEMA)).each([FENCE_COMPUTE, FENCE_EVACUATE])(
+    'is valid by the schema of fence-agents: $name',
+    (agent) => {
+      execFileSync('xmllint', ['--noout', '--relaxng', SCHEMA, '-'], {
+        input: fenceMetadata(agent),
+        stdio: 'pipe',
+      });
+    },
+  );
+
+  it('has every option letter once', () => {
+    for (const agent of [FENCE_COMPUTE, FENCE_EVACUATE]) {
+      const letters = [...agent.parameters, ...GENERAL_PARAMETERS].flatMap((each) => each.letter ?? []);
+      expect(new Set(letters).size).toBe(letters.length);
+    }
   });
 
   it('is help with every option', () => {

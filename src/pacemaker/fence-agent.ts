@@ -57,20 +57,25 @@ const MAX_NAME_CHARS = 60;
 /** What Pacemaker and fence-agents add by themselves: no parameters of any device, no reason to warn. */
 const SILENT = /^(nodename|nodeid|crm_feature_set|(pcmk|CRM_meta|stonith)_.*|option|agent)$/;
 
-/** Options that every agent of fence-agents has (its lib/fencing.py.py `DEPENDENCY_OPT`), so that no configuration is refused. */
+/** Options that every agent of fence-agents has (its lib/fencing.py.py `DEPENDENCY_OPT`); see fence-options.ts for what they do. */
 export const GENERAL_PARAMETERS: readonly FenceParameter[] = [
   {
     name: 'quiet',
     letter: 'q',
     type: 'boolean',
-    shortdesc: 'Do not log to standard error, except an error that ends the action',
+    shortdesc: 'Nothing on standard error; errors go to syslog, and all of it to debug_file',
   },
-  { name: 'verbose', letter: 'v', type: 'boolean', shortdesc: 'Say more on standard error' },
+  {
+    name: 'verbose',
+    letter: 'v',
+    type: 'boolean',
+    shortdesc: 'Say more on standard error; -vv and so on for a higher level',
+  },
   {
     name: 'verbose_level',
     placeholder: 'level',
     type: 'integer',
-    shortdesc: '0 switches verbose off, more switches it on',
+    shortdesc: '0 switches verbose off, more switches it on. Default: how often verbose is given',
   },
   {
     name: 'debug_file',
@@ -87,7 +92,7 @@ export const GENERAL_PARAMETERS: readonly FenceParameter[] = [
     placeholder: 'char',
     type: 'string',
     default: ',',
-    shortdesc: 'Accepted for compatibility: one node at a time',
+    shortdesc: 'Separator for plug when it names more than one node',
   },
   {
     name: 'separator',
@@ -97,18 +102,60 @@ export const GENERAL_PARAMETERS: readonly FenceParameter[] = [
     default: ',',
     shortdesc: "Separator in the output of 'list'",
   },
-  ...(
-    [
-      ['delay', 'second'],
-      ['disable_timeout', 'string'],
-      ['login_timeout', 'second'],
-      ['power_timeout', 'second'],
-      ['power_wait', 'second'],
-      ['shell_timeout', 'second'],
-      ['stonith_status_sleep', 'second'],
-      ['retry_on', 'integer'],
-    ] as const
-  ).map(([name, type]) => ({ name, type, shortdesc: 'Accepted for compatibility, without effect' })),
+  {
+    name: 'delay',
+    placeholder: 'seconds',
+    type: 'second',
+    default: '0',
+    shortdesc: 'Wait this long before off and reboot',
+  },
+  {
+    name: 'power_wait',
+    placeholder: 'seconds',
+    type: 'second',
+    default: '0',
+    shortdesc: 'Wait this long after on and off',
+  },
+  {
+    name: 'power_timeout',
+    placeholder: 'seconds',
+    type: 'second',
+    shortdesc: 'How long on and off may take. Default: 55 and 40; without effect where timeouts are disabled',
+  },
+  {
+    name: 'shell_timeout',
+    placeholder: 'seconds',
+    type: 'second',
+    shortdesc:
+      'How long one command of the cluster may take. Default: 10; without effect where timeouts are disabled',
+  },
+  {
+    name: 'login_timeout',
+    placeholder: 'seconds',
+    type: 'second',
+    shortdesc:
+      'How long the cloud may take to answer monitor and validate-all. Default: 5 and 20; without effect where timeouts are disabled',
+  },
+  {
+    name: 'disable_timeout',
+    placeholder: 'true/false',
+    type: 'string',
+    shortdesc: 'Whether the three timeouts above are disabled. Default: true when Pacemaker calls',
+  },
+  {
+    name: 'stonith_status_sleep',
+    placeholder: 'seconds',
+    type: 'second',
+    default: '1',
+    shortdesc: 'Pause between two looks at the cluster',
+  },
+  {
+    name: 'retry_on',
+    placeholder: 'attempts',
+    type: 'integer',
+    default: '1',
+    shortdesc: 'How many more times on waits for power_timeout',
+  },
 ];
 
 /** Reads the lines that a fencer writes to standard input: `key=value`, comments, blank lines. Never fails. */
@@ -119,14 +166,23 @@ export function parseFenceStdin(agent: FenceAgent, text: string): FenceRequest {
     if (line === '' || line.startsWith('#')) continue;
     const at = line.indexOf('=');
     if (at < 1) garbage++;
-    else raw.set(line.slice(0, at).trim(), line.slice(at + 1).trim());
+    else raw.set(line.slice(0, at).trim(), withoutQuotes(line.slice(at + 1).trim()));
   }
   // The line itself may be half a password: it is counted, not shown.
   const warnings = garbage === 0 ? [] : [`${garbage} line(s) of standard input ignored: not key=value`];
   return requestOf(agent, raw, warnings);
 }
 
-/** Reads a command line in the style of fence-agents (getopt): `-n x`, `-nx`, `-vv`, `--plug=x`, `--plug x`. */
+/** fencing.py takes one pair of double quotes around a value away. */
+function withoutQuotes(value: string): string {
+  return /^"(.*)"$/.exec(value)?.[1] ?? value;
+}
+
+/**
+ * Reads a command line in the style of fence-agents (getopt.gnu_getopt): `-n x`, `-nx`, `-vv`, `--plug=x`,
+ * `--plug x`, `--act x` where that is unambiguous, `--` before what is no option. What is no option is
+ * ignored with a warning.
+ */
 export function parseFenceArguments(
   agent: FenceAgent,
   argv: readonly string[],
@@ -134,7 +190,17 @@ export function parseFenceArguments(
   const raw = new Map<string, string>();
   const warnings: string[] = [];
   const rest = [...argv];
+  let verbose = 0;
+  let unused = 0;
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (word === '--') {
+      unused += rest.length;
+      break;
+    }
+    if (!word.startsWith('-') || word === '-') {
+      unused++;
+      continue;
+    }
     const options = word.startsWith('--') ? longOption(agent, word) : shortOptions(agent, word);
     if (options === null) return { ok: false, problem: `unknown option ${shown(word.split('=')[0] ?? '')}` };
     for (const { parameter, value } of options) {
@@ -146,9 +212,13 @@ export function parseFenceArguments(
           `--${longoptOf(parameter)} on a command line can be read by every user of this machine`,
         );
       }
+      if (parameter.name === 'verbose' && isTrue(given)) verbose++;
       raw.set(parameter.name, given);
     }
   }
+  if (verbose > 1 && !raw.has('verbose_level')) raw.set('verbose_level', String(verbose));
+  // Not shown: somebody may have put a password behind an option that takes none.
+  if (unused > 0) warnings.push(`${unused} argument(s) that are no option ignored`);
   return { ok: true, value: requestOf(agent, raw, warnings) };
 }
 
@@ -162,17 +232,26 @@ function longOption(agent: FenceAgent, word: string): GivenOption[] | null {
   const at = word.indexOf('=');
   const name = word.slice(2, at < 0 ? undefined : at).replaceAll('-', '_');
   const parameter =
-    allParameters(agent).find((each) => longoptOf(each).replaceAll('-', '_') === name) ??
-    parameterOf(agent, name);
+    fenceParameters(agent).find((each) => longoptOf(each).replaceAll('-', '_') === name) ??
+    parameterOf(agent, name) ??
+    abbreviated(agent, name);
   if (parameter === null) return null;
   return [{ parameter, value: at < 0 ? null : word.slice(at + 1) }];
+}
+
+/** The one option that begins so, or null. */
+function abbreviated(agent: FenceAgent, start: string): FenceParameter | null {
+  const fitting = fenceParameters(agent).filter((each) =>
+    longoptOf(each).replaceAll('-', '_').startsWith(start),
+  );
+  return start !== '' && fitting.length === 1 ? (fitting[0] ?? null) : null;
 }
 
 function shortOptions(agent: FenceAgent, word: string): GivenOption[] | null {
   if (!/^-[A-Za-z]/.test(word)) return null;
   const options: GivenOption[] = [];
   for (let at = 1; at < word.length; at++) {
-    const parameter = allParameters(agent).find((each) => each.letter === word[at]);
+    const parameter = fenceParameters(agent).find((each) => each.letter === word[at]);
     if (parameter === undefined) return null;
     if (parameter.type !== 'boolean') {
       const value = word.slice(at + 1);
@@ -225,7 +304,7 @@ export function isTrue(text: string | undefined): boolean {
 /** What is wrong with the values by their types alone: one sentence each, without the value of a secret. */
 export function fenceProblems(agent: FenceAgent, request: FenceRequest): string[] {
   const problems: string[] = [];
-  for (const parameter of allParameters(agent)) {
+  for (const parameter of fenceParameters(agent)) {
     const value = request.values.get(parameter.name);
     if (value === undefined || value === '') {
       if (parameter.required) problems.push(`${parameter.name} is missing`);
@@ -254,7 +333,7 @@ export function fenceMetadata(agent: FenceAgent): string {
     `<longdesc>${escapeXml(agent.longdesc)}</longdesc>`,
     '<vendor-url></vendor-url>',
     '<parameters>',
-    ...allParameters(agent).flatMap(parameterXml),
+    ...fenceParameters(agent).flatMap(parameterXml),
     '</parameters>',
     '<actions>',
     ...agent.actions.map(({ name, automatic }) =>
@@ -290,7 +369,7 @@ function parameterElement(parameter: FenceParameter, name: string, relation: str
 
 /** The text of `--help`. */
 export function fenceHelp(agent: FenceAgent): string {
-  const rows = allParameters(agent).map((parameter) => {
+  const rows = fenceParameters(agent).map((parameter) => {
     const option = optionText(parameter);
     const fallback = parameter.default ? ` (default: ${parameter.default})` : '';
     return `   ${option.padEnd(32)} ${parameter.shortdesc}${fallback}`;
@@ -308,21 +387,23 @@ export function fenceHelp(agent: FenceAgent): string {
   ].join('\n');
 }
 
-function allParameters(agent: FenceAgent): readonly FenceParameter[] {
+/** Its own parameters and the general ones. */
+export function fenceParameters(agent: FenceAgent): readonly FenceParameter[] {
   return [...agent.parameters, ...GENERAL_PARAMETERS];
 }
 
 function parameterOf(agent: FenceAgent, name: string): FenceParameter | null {
   const fits = (each: FenceParameter): boolean =>
     each.name === name || (each.obsolete?.some((old) => old.replaceAll('-', '_') === name) ?? false);
-  return allParameters(agent).find(fits) ?? null;
+  return fenceParameters(agent).find(fits) ?? null;
 }
 
 function longoptOf(parameter: FenceParameter): string {
   return parameter.longopt ?? parameter.name.replaceAll('_', '-');
 }
 
-function optionText(parameter: FenceParameter): string {
+/** The option on a command line, as help and metadata show it. */
+export function optionText(parameter: FenceParameter): string {
   const short = parameter.letter === undefined ? '' : `-${parameter.letter}, `;
   const value = parameter.type === 'boolean' ? '' : `=[${parameter.placeholder ?? parameter.type}]`;
   return `${short}--${longoptOf(parameter)}${value}`;

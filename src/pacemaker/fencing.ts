@@ -43,6 +43,29 @@ export async function readFencingHistory(
   return events.ok ? success(events.value.filter((event) => event.target === node)) : events;
 }
 
+/** What the cluster does with a node's power: leaves it off, or switches it on again. */
+export type FencingAction = 'off' | 'reboot';
+
+/**
+ * Has the cluster fence a node, through its topology, and waits for the end (daemons/fenced/fenced_remote.c).
+ * `tag` is what the history says who asked.
+ */
+export async function requestFencing(
+  node: NodeName,
+  action: FencingAction,
+  tag: string,
+  options: CallOptions & { readonly timeoutMs: number },
+): Promise<Result<void>> {
+  if (!isNodeName(node)) throw new Error('not a node name');
+  const run = options.run ?? runTool;
+  const seconds = Math.max(1, Math.floor(options.timeoutMs / 1000));
+  const what = action === 'off' ? '--fence' : '--reboot';
+  const args = [what, node, '--timeout', String(seconds), '--tag', tag, '--output-as=xml'];
+  const output = await run(TOOL, args, { timeoutMs: options.timeoutMs + TOOL_TIMEOUT_MS });
+  if (!output.ok) return output;
+  return output.value.exitCode === 0 ? success(undefined) : failure(exitError(TOOL, output.value));
+}
+
 /** Reads `stonith_admin --history ... --output-as=xml`. One event that can't be read makes the whole answer an error. */
 export function parseHistory(xml: string): Result<FencingEvent[]> {
   const root = parsePacemakerResult(TOOL, xml, MAX_ANSWER_CHARS);

@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import * as v from 'valibot';
 
 /** No tick and no answer for this long and the evacuator counts as hung or wedged, ms. Nothing it waits for takes longer than 20 s. */
@@ -28,13 +29,33 @@ export function statusPath(directory: string): string {
   return `${directory}/status.json`;
 }
 
-/** Writes the status in one step: a reader sees the old one or the new one. */
+/** The sign of life alone, for NovaEvacuate.sh, which reads no JSON: `PID START UPTIME`, in whole seconds. */
+function lifePath(path: string): string {
+  return `${dirname(path)}/life`;
+}
+
+/** Takes the state of one that has ended away. */
+export async function clearStatus(directory: string): Promise<void> {
+  const path = statusPath(directory);
+  await rm(lifePath(path), { force: true });
+  await rm(path, { force: true });
+}
+
+/**
+ * Writes the status, and then the sign of life, each in one step: a reader sees the old one or the new one. A
+ * status that can't be written is no sign of life.
+ */
 export async function writeStatus(
   path: string,
   status: Life & Readonly<Record<string, unknown>>,
 ): Promise<void> {
+  await replaceFile(path, `${JSON.stringify(status)}\n`);
+  await replaceFile(lifePath(path), `${status.pid} ${status.start} ${Math.floor(status.tickUptimeS)}\n`);
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
   const next = `${path}.next`;
-  await writeFile(next, `${JSON.stringify(status)}\n`, { mode: 0o644 });
+  await writeFile(next, text, { mode: 0o644 });
   await rename(next, path);
 }
 

@@ -1,0 +1,95 @@
+import * as v from 'valibot';
+import { parseDocument } from 'yaml';
+
+/** A value as YAML gives it: a number or a truth value is written as it would stand in an rc file. */
+const ScalarSchema = v.pipe(v.union([v.string(), v.number(), v.boolean()]), v.transform(String));
+const AuthSchema = v.record(v.string(), v.nullish(ScalarSchema));
+const CloudSchema = v.looseObject({
+  auth: v.optional(AuthSchema, {}),
+  auth_type: v.optional(v.string()),
+  profile: v.optional(v.string()),
+  cloud: v.optional(v.string()),
+  region_name: v.nullish(ScalarSchema),
+  interface: v.nullish(v.string()),
+  endpoint_type: v.nullish(v.string()),
+  cacert: v.nullish(v.string()),
+  cert: v.nullish(v.string()),
+  key: v.nullish(v.string()),
+  verify: v.nullish(v.union([v.boolean(), v.string()])),
+  insecure: v.nullish(v.union([v.boolean(), v.string()])),
+});
+const CloudsFileSchema = v.object({ clouds: v.record(v.string(), CloudSchema) });
+
+export type CloudsFile = v.InferOutput<typeof CloudsFileSchema>;
+
+/** Anchors a file may use; more is no configuration but an attempt to fill the memory. */
+const MAX_ALIASES = 50;
+
+/** Reads a clouds.yaml or secure.yaml; the problem names the line but quotes nothing of the file, since secrets stand in it. */
+export function parseCloudsFile(
+  text: string,
+): { readonly ok: true; readonly value: CloudsFile } | { readonly ok: false; readonly problem: string } {
+  try {
+    const document = parseDocument(text, { prettyErrors: true, schema: 'core' });
+    const [error] = document.errors;
+    if (error !== undefined) {
+      const line = error.linePos?.[0].line;
+      return { ok: false, problem: `is no YAML${line === undefined ? '' : ` (line ${line})`}` };
+    }
+    const parsed = v.safeParse(CloudsFileSchema, document.toJS({ maxAliasCount: MAX_ALIASES }));
+    if (parsed.success) return { ok: true, value: parsed.output };
+    const path = parsed.issues[0] === undefined ? null : v.getDotPath(parsed.issues[0]);
+    return {
+      ok: false,
+      problem: `is no clouds.yaml: ${path ?? 'clouds'} is not what openstacksdk expects there`,
+    };
+  } catch {
+    return { ok: false, problem: 'is no YAML that can be read' };
+  }
+}
+
+/**
+ * One cloud as the variables of an rc file, so that there is one way to read credentials. What stands in
+ * secure.yaml comes on top, key by key (openstack/config/loader.py `_load_secure_file`).
+ */
+export function cloudVariables(
+  name: string,
+  clouds: CloudsFile,
+  secure: CloudsFile | null,
+):
+  | { readonly ok: true; readonly values: Readonly<Record<string, string>> }
+  | { readonly ok: false; readonly problem: string } {
+  const plain = Object.hasOwn(clouds.clouds, name) ? clouds.clouds[name] : undefined;
+  if (plain === undefined) {
+    const known = Object.keys(clouds.clouds).sort().join(', ');
+    return { ok: false, problem: `has no cloud of that name; it has ${known === '' ? 'none' : known}` };
+  }
+  const hidden = secure !== null && Object.hasOwn(secure.clouds, name) ? secure.clouds[name] : undefined;
+  const cloud = { ...plain, ...hidden, auth: { ...plain.auth, ...hidden?.auth } };
+  if (cloud.profile !== undefined || cloud.cloud !== undefined) {
+    return {
+      ok: false,
+      problem: 'takes its values from a vendor profile (profile), which is not read here; write them out',
+    };
+  }
+  const values = new Map<string, string>();
+  const set = (variable: string, value: unknown): void => {
+    if (value !== undefined && value !== null && value !== '') values.set(variable, String(value));
+  };
+  for (const [key, value] of Object.entries(cloud.auth)) set(`OS_${key.toUpperCase()}`, value);
+  for (const key of [
+    'region_name',
+    'interface',
+    'endpoint_type',
+    'cacert',
+    'cert',
+    'key',
+    'insecure',
+  ] as const) {
+    set(`OS_${key.toUpperCase()}`, cloud[key]);
+  }
+  // `verify: false` says the same as `insecure: true`; a path there is a CA bundle, as in python-requests.
+  if (cloud.verify === false) set('OS_INSECURE', 'true');
+  else if (typeof cloud.verify === 'string') set('OS_CACERT', cloud.verify);
+  return { ok: true, values: Object.fromEntries(values) };
+}
