@@ -52,7 +52,7 @@ async function serve(settings: Settings, session: Session): Promise<void> {
     { cluster: createClusterPort(), cloud, clock, journal },
     {
       owner,
-      policy: { ...DEFAULT_POLICY, evacuateDelayMs: settings.evacuateDelayMs },
+      policy: { ...DEFAULT_POLICY, delays: { evacuateDelayMs: settings.evacuateDelayMs } },
       domain: settings.domain,
     },
   );

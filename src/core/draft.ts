@@ -3,8 +3,11 @@ import {
   commandKey,
   commandPauseMs,
   type Decision,
+  type FactsLook,
+  type Gate,
   type HostLook,
   type HostVerdict,
+  NO_FACTS,
 } from './decision.ts';
 import type { HostName, NodeName } from './names.ts';
 import type { Observation } from './observation.ts';
@@ -16,7 +19,8 @@ export interface Draft {
   readonly policy: Policy;
   readonly commands: Command[];
   readonly verdicts: HostVerdict[];
-  readonly gates: string[];
+  readonly gates: Gate[];
+  readonly facts: { -readonly [key in keyof FactsLook]: FactsLook[key] };
   readonly looks: Map<HostName, HostLook>;
   readonly history: Set<NodeName>;
   services: boolean;
@@ -33,6 +37,7 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     commands: [],
     verdicts: [],
     gates: [],
+    facts: { ...NO_FACTS },
     looks: new Map(),
     history: new Set(),
     services: false,
@@ -45,7 +50,7 @@ export function finish(draft: Draft): Decision {
     commands: draft.commands,
     verdicts: draft.verdicts,
     gates: draft.gates,
-    look: { services: draft.services, history: [...draft.history], hosts: draft.looks },
+    look: { services: draft.services, facts: draft.facts, history: [...draft.history], hosts: draft.looks },
     wakeMs: draft.wakeMs,
   };
 }
@@ -93,7 +98,7 @@ export function lookAt(
   const view = draft.observation.hosts.get(host);
   // After a look that failed the next one waits: an API that is down is not helped by questions.
   if (view?.trouble && view.incident === look.incident) {
-    const waitMs = view.lookedAt + draft.policy.lookRetryMs - draft.observation.mono;
+    const waitMs = view.lookedAt + draft.policy.timing.lookRetryMs - draft.observation.mono;
     if (waitMs > 0) {
       wakeWithin(draft, waitMs);
       return;
@@ -105,6 +110,7 @@ export function lookAt(
     changes: false,
     settle: false,
     traits: false,
+    ports: false,
     ...look,
   });
   wakeWithin(draft, 0);
@@ -115,7 +121,7 @@ export function lookAtServices(draft: Draft, maxAgeMs: number): void {
   const { observation, policy } = draft;
   const ageMs =
     observation.servicesAt < 0 ? Number.POSITIVE_INFINITY : observation.mono - observation.servicesAt;
-  const limitMs = observation.services.known ? maxAgeMs : policy.lookRetryMs;
+  const limitMs = observation.services.known ? maxAgeMs : policy.timing.lookRetryMs;
   if (ageMs >= limitMs) {
     draft.services = true;
     wakeWithin(draft, 0);

@@ -1,10 +1,21 @@
+import { decideReserve, NO_RESERVE } from './destinations.ts';
 import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
+import { lookAtFacts } from './facts.ts';
+import type { Gates } from './gates.ts';
 import { shortId } from './instance.ts';
-import { type Candidates, judgeAll } from './ledger.ts';
+import { type Candidates, judgeAll } from './judged.ts';
 import { type HostName, hostOfNode } from './names.ts';
-import type { EvacuationView, HostView, NodeView, ServiceView } from './observation.ts';
+import type {
+  ClusterView,
+  EvacuationView,
+  HostView,
+  NodeView,
+  ServerView,
+  ServiceView,
+} from './observation.ts';
 import { isLive } from './pace.ts';
 import { fencingProof } from './proof.ts';
+import { rememberIncident } from './quarantine.ts';
 import {
   disabledReason,
   type EvacuationRecord,
@@ -12,20 +23,31 @@ import {
   isOurMarker,
   type ServiceBefore,
 } from './records.ts';
+import type { Admission } from './selection.ts';
+import { admitByStorage } from './storage.ts';
 
 /** What is going on with a node that has an incident. */
 export interface Evacuating {
   readonly node: NodeView;
   readonly incident: IncidentRecord;
+  readonly cluster: ClusterView;
+  readonly gates: Gates;
+  /** Reserved hosts claimed in this very decision. */
+  readonly claimed: Set<HostName>;
   /** Whether an evacuation died with its destination. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
+  /** Whether an instance of this host is selected. */
+  readonly select: (server: ServerView, host: HostName) => Admission;
 }
 
 /**
  * One step of a node's evacuation: proof → Nova's view → our record → forced down → its instances (ledger.ts).
  * Adds commands and the verdict to the draft; gives the instances that are ready to be asked for, if it is so far.
  */
-export function decideEvacuating(draft: Draft, { node, incident, isLost }: Evacuating): Candidates | null {
+export function decideEvacuating(
+  draft: Draft,
+  { node, incident, cluster, gates, isLost, select, claimed }: Evacuating,
+): Candidates | null {
   const record = node.evacuation === 'unreadable' ? null : node.evacuation;
   // Looking does no harm, so Nova is asked while the proof is still awaited.
   const eyes = lookAtNova(draft, node, incident, record);
@@ -36,24 +58,45 @@ export function decideEvacuating(draft: Draft, { node, incident, isLost }: Evacu
     return null;
   }
   const { service, view } = eyes;
+  // A successor finds in the record that it was let in: what is under way is never stopped.
+  const isLetIn = record?.incident === incident.id || record?.phase === 'evacuating';
+  const gate = isLetIn ? null : gates.admit(node.name, service.host);
+  if (gate !== null) {
+    block(draft, node, incident, service.host, `${gate.text}; this begins when ${gate.opens}`);
+    return null;
+  }
   if (!ownsRecord(draft, { node, incident, record, fencedAt, service, view })) return null;
   if (record === null) return null;
+  rememberIncident(draft, node, incident);
   if (!isForcedDown(draft, node, incident, service, record)) return null;
-  const delayMs = record.fencedAt + draft.policy.evacuateDelayMs - draft.observation.now;
-  if (draft.policy.evacuateDelayMs > 0 && delayMs > 0) {
+  const delayMs = record.fencedAt + draft.policy.delays.evacuateDelayMs - draft.observation.now;
+  if (draft.policy.delays.evacuateDelayMs > 0 && delayMs > 0) {
     wakeWithin(draft, delayMs);
     block(
       draft,
       node,
       incident,
       service.host,
-      `waiting ${draft.policy.evacuateDelayMs / 1000} s after the fencing (evacuate_delay)`,
+      `waiting ${draft.policy.delays.evacuateDelayMs / 1000} s after the fencing (evacuate_delay)`,
     );
     return null;
   }
   if (!rememberLost(draft, { node, record, view, isLost })) return null;
-  const judged = judgeAll(draft, record, view, quietUntil(draft, record, view));
-  return { node, service, view, judged };
+  const { storage } = draft.policy;
+  const asking = { node: node.name, incident: incident.id, answer: node.localDiskAnswer };
+  const judged = judgeAll(draft, {
+    record,
+    view,
+    quietUntil: quietUntil(draft, record, view),
+    admit: (server) => {
+      const selected = select(server, view.host);
+      return selected.kind === 'admitted' ? admitByStorage(server, storage, asking) : selected;
+    },
+  });
+  const reserve = judged.some(({ outcome }) => outcome.kind === 'ready')
+    ? decideReserve(draft, { node, service, record, cluster, claimed })
+    : NO_RESERVE;
+  return { node, service, view, record, judged, reserve };
 }
 
 type Eyes =
@@ -71,7 +114,10 @@ function lookAtNova(
   record: EvacuationRecord | null,
 ): Eyes {
   const { observation, policy } = draft;
-  lookAtServices(draft, record?.incident === incident.id ? policy.idleServicesMs : policy.serviceAgeMs);
+  lookAtServices(
+    draft,
+    record?.incident === incident.id ? policy.timing.idleServicesMs : policy.timing.serviceAgeMs,
+  );
   if (!observation.services.known) {
     return { blocked: `Nova can't be asked: ${observation.services.reason}`, host: null };
   }
@@ -87,7 +133,9 @@ function lookAtNova(
   }
   if (service.state === 'unknown') return { blocked: CELL_IS_DOWN, host };
   const view = observation.hosts.get(host);
-  if (view === undefined || view.incident !== incident.id || view.listedAt < 0) {
+  const isSeen = view !== undefined && view.incident === incident.id && view.listedAt >= 0;
+  lookAtFacts(draft, isSeen ? Number.POSITIVE_INFINITY : policy.timing.factAgeMs);
+  if (!isSeen) {
     lookAt(draft, host, {
       incident: incident.id,
       evacuations: true,
@@ -164,7 +212,7 @@ function ownsRecord(draft: Draft, facts: Ownership): boolean {
     record.owner === observation.owner &&
     !record.clean;
   if (mine) return true;
-  if (record === null && observation.mono - observation.servicesAt > policy.serviceAgeMs) return false;
+  if (record === null && observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) return false;
   const quiet = quietUntil(draft, record, view);
   if (observation.mono < quiet) {
     wakeWithin(draft, quiet - observation.mono);
@@ -207,7 +255,7 @@ function ownsRecord(draft: Draft, facts: Ownership): boolean {
 function quietUntil(draft: Draft, record: EvacuationRecord | null, view: HostView): number {
   const { owner, ownerSince } = draft.observation;
   if (record === null || record.phase !== 'evacuating' || record.clean || record.owner === owner) return 0;
-  return Math.max(ownerSince, view.firstLookAt) + draft.policy.takeoverSettleMs;
+  return Math.max(ownerSince, view.firstLookAt) + draft.policy.timing.takeoverSettleMs;
 }
 
 function nextRecord(
@@ -228,6 +276,7 @@ function nextRecord(
     clean: false,
     releasedAt: null,
     lost: goesOn ? record.lost : [],
+    reserves: record?.reserves ?? [],
     stopped: goesOn
       ? [...new Set([...record.stopped, ...(record.incident === incident.id ? [] : stopped)])]
       : stopped,

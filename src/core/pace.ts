@@ -1,5 +1,5 @@
-import type { EvacuationView } from './observation.ts';
-import type { Policy } from './policy.ts';
+import type { EvacuationView, RequestView } from './observation.ts';
+import type { PacePolicy, Policy } from './policy.ts';
 
 /** Statuses of an evacuation record after which it does not change any more (`completed` follows `done` when the source is back). */
 const TERMINAL: ReadonlySet<string> = new Set(['done', 'completed', 'error', 'failed', 'cancelled']);
@@ -17,16 +17,76 @@ export function hasSucceeded(evacuation: EvacuationView): boolean {
   return SUCCEEDED.has(evacuation.status);
 }
 
+/** Time of an evacuation that is the control plane's work and not the destination's, ms; what is longer is waiting, which costs it nothing. */
+const CONTROL_PLANE_MS = 1_500;
+/** Evacuations in a row that show a rate, at least: fewer say more about the clock's whole seconds. */
+const MIN_SHOWN = 4;
+
+/** What the window is made from: all of it observed, so that a successor comes to the same. */
+export interface PaceFacts {
+  /** Evacuations of the incidents that are under way, of all hosts. */
+  readonly evacuations: readonly EvacuationView[];
+  readonly novaNow: number;
+  readonly requests: readonly RequestView[];
+  readonly mono: number;
+}
+
 /**
- * How many evacuations may be unfinished at a time: the rate that the control plane is trusted with times the
- * time that one takes (Little's law), within the policy's bounds.
+ * How many evacuations may be unfinished at a time: a base that keeps the control plane busy, plus the rate that
+ * it has shown times the time that an evacuation spends on its destination (Little's law), within the policy's
+ * bounds. With instant spawns that is the base; with long ones it grows as their time shows, from the age of the
+ * oldest under way even before the first has finished.
  *
- * That time is the shortest seen: queueing in front of a full window must not widen the window. More claims in
- * flight than needed cost more than they bring: each reads the allocations of every guest of its destination.
+ * The time is the shortest seen: queueing in front of a full window must not widen the window. While nothing
+ * queues, a little more than the shown rate is tried; while evacuations take much longer than the shortest, no
+ * more. More claims in flight than needed cost more than they bring: each reads the allocations of every guest
+ * of its destination. Failures and slow answers take their share off.
  */
-export function windowSize(evacuations: readonly EvacuationView[], novaNow: number, policy: Policy): number {
-  const wanted = Math.ceil((policy.targetRatePerSecond * (durations(evacuations, novaNow)[0] ?? 0)) / 1000);
-  return Math.min(policy.maxInFlight, Math.max(policy.minInFlight, wanted));
+export function windowSize(facts: PaceFacts, pace: PacePolicy): number {
+  const times = durations(facts.evacuations, facts.novaNow);
+  const shortestMs = times[0] ?? 0;
+  const usualMs = times[Math.floor(times.length / 2)] ?? 0;
+  const queues = usualMs - CONTROL_PLANE_MS > pace.growthFactor * shortestMs;
+  const shown = shownRatePerSecond(facts.evacuations, Math.max(shortestMs, CONTROL_PLANE_MS));
+  const rate = Math.max(pace.startRatePerSecond, shown * (queues ? 1 : pace.growthFactor));
+  const wanted = pace.startInFlight + (rate * Math.max(0, shortestMs - CONTROL_PLANE_MS)) / 1000;
+  const healthy = Math.min(pace.maxInFlight, wanted) * (1 - troubleShare(facts, pace));
+  return Math.max(pace.minInFlight, Math.ceil(healthy));
+}
+
+/** Evacuations per second that were finished in the busiest stretch of `spanMs`; 0 when there are too few to tell. */
+function shownRatePerSecond(evacuations: readonly EvacuationView[], spanMs: number): number {
+  const ends = evacuations
+    .filter((e) => e.status === 'done')
+    .map((e) => e.updatedAt)
+    .sort((a, b) => a - b);
+  let most = 0;
+  let first = 0;
+  for (const [index, end] of ends.entries()) {
+    while (end - (ends[first] ?? end) >= spanMs) first++;
+    most = Math.max(most, index - first + 1);
+  }
+  return most < MIN_SHOWN ? 0 : (most * 1000) / spanMs;
+}
+
+/**
+ * Which share of what ended lately ended badly: evacuations that failed, requests that Nova answered late or not
+ * at all; the greater of both, 0 to 1.
+ */
+function troubleShare({ evacuations, novaNow, requests, mono }: PaceFacts, pace: PacePolicy): number {
+  const ended = evacuations.filter((e) => !isLive(e) && novaNow - e.updatedAt <= pace.troubleMemoryMs);
+  const answered = requests.filter((r) => r.state !== 'pending' && mono - r.at <= pace.troubleMemoryMs);
+  return Math.max(
+    share(ended, (e) => !hasSucceeded(e)),
+    share(
+      answered,
+      (r) => r.state === 'unknown' || r.state === 'unsent' || r.at - r.sentAt > pace.slowAnswerMs,
+    ),
+  );
+}
+
+function share<T>(items: readonly T[], isBad: (item: T) => boolean): number {
+  return items.length === 0 ? 0 : items.filter(isBad).length / items.length;
 }
 
 /**
@@ -44,8 +104,8 @@ export function followPauseMs(
   const sorted = durations(evacuations, novaNow);
   const usualMs = sorted[Math.floor(sorted.length / 2)] ?? 0;
   return settling
-    ? Math.min(policy.maxSettleMs, Math.max(policy.settleMs, usualMs / 4))
-    : Math.min(policy.maxFollowMs, Math.max(policy.followMs, 0.6 * usualMs));
+    ? Math.min(policy.timing.maxSettleMs, Math.max(policy.timing.settleMs, usualMs / 4))
+    : Math.min(policy.timing.maxFollowMs, Math.max(policy.timing.followMs, 0.6 * usualMs));
 }
 
 /** How long evacuations took, ms, shortest first; before the first has finished, the age of the oldest under way. */

@@ -1,5 +1,5 @@
 import { decide } from '../core/decide.ts';
-import type { Look } from '../core/decision.ts';
+import { type Look, NO_FACTS } from '../core/decision.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Policy } from '../core/policy.ts';
 import { EVACUATION_ATTRIBUTE, formatEvacuation } from '../core/records.ts';
@@ -34,7 +34,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
   let stopping = false;
 
   async function run(): Promise<void> {
-    let look: Look = { services: false, history: [], hosts: new Map() };
+    let look: Look = { services: false, facts: NO_FACTS, history: [], hosts: new Map() };
     let last: Observation | null = null;
     while (!stopping) {
       const observation = await observe(ports, memory, look, options.domain);

@@ -12,7 +12,14 @@ export function record(journal: JournalPort, said: Said, observation: Observatio
     now.set(key, text);
     if (said.get(key) !== text) journal.event(line);
   };
-  for (const gate of decision.gates) tell(`gate ${gate}`, gate, { level: 'warn', msg: gate });
+  for (const gate of decision.gates) {
+    const msg = `${gate.text}; it opens when ${gate.opens}`;
+    tell(`gate ${gate.id} ${gate.node ?? ''}`, msg, {
+      level: 'warn',
+      msg,
+      ...(gate.node === null ? {} : { node: gate.node }),
+    });
+  }
   const cloudTrouble =
     observation.services.known || observation.servicesAt < 0 ? null : observation.services.reason;
   if (cloudTrouble !== null)
