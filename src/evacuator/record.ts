@@ -50,5 +50,6 @@ export function record(journal: JournalPort, said: Said, observation: Observatio
     gates: decision.gates,
     verdicts: decision.verdicts,
     cloudTrouble,
+    observation,
   });
 }

@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { hostname } from 'node:os';
-import { type Access, isLoopback } from './settings.ts';
+import type { Access } from './access.ts';
+import { isLoopback } from './settings.ts';
 
 /**
  * Sent with every answer. The page is one script and one style sheet of its own: nothing inline, nothing from
@@ -47,7 +48,10 @@ export function createGuard(access: Access): Guard {
       const name = hostOf(headers.host);
       if (name === null) return { status: 400, text: 'no Host header' };
       if (!isOurs(name))
-        return { status: 421, text: 'this name is not one of this server; use 127.0.0.1 or a name of its certificate' };
+        return {
+          status: 421,
+          text: 'this name is not one of this server; use 127.0.0.1 or a name of its certificate',
+        };
       const site = headers['sec-fetch-site'];
       if (site === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate')
         return { status: 403, text: 'requests from other sites are not answered' };

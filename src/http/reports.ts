@@ -24,7 +24,9 @@ export function reportsIn(directory: string): Reports {
   return {
     async list() {
       const names = await readdir(directory).catch(() => []);
-      const ids = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
+      const ids = names
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => name.slice(0, -'.json'.length));
       const entries: ReportEntry[] = [];
       for (const id of ids.filter((each) => REPORT_ID.test(each))) {
         const found = await stat(join(directory, `${id}.json`)).catch(() => null);

@@ -1,10 +1,9 @@
-import type { HostVerdict, InstanceVerdict } from '../core/decision.ts';
+import type { Gate, HostVerdict, InstanceVerdict } from '../core/decision.ts';
 import { type HostName, hostOfNode } from '../core/names.ts';
 import type { ClusterView, Maybe, NodeView, Observation, ServiceView } from '../core/observation.ts';
 import {
   type EvacuatorIdentity,
   type FencingRow,
-  type GateRow,
   HOST_STATES,
   type HostRow,
   type HostState,
@@ -21,9 +20,9 @@ import {
 
 /** What a tick of the evacuator left. */
 export interface Seen {
-  readonly observation: Observation;
+  readonly observation: Pick<Observation, 'now' | 'owner' | 'cluster' | 'services' | 'domain'>;
   readonly verdicts: readonly HostVerdict[];
-  readonly gates: readonly GateRow[];
+  readonly gates: readonly Gate[];
   readonly cloudTrouble: string | null;
 }
 
@@ -92,8 +91,8 @@ function whereIs({ outcome, to }: InstanceVerdict, from: HostName | null): HostN
 }
 
 function moveOf(instance: InstanceVerdict, verdict: HostVerdict): Move {
-  const { outcome, attempts, text, to } = instance;
-  return { incident: verdict.incident, from: verdict.host, to, outcome, attempts, text };
+  const { outcome, attempts, disk, differences, text, to } = instance;
+  return { incident: verdict.incident, from: verdict.host, to, outcome, attempts, disk, differences, text };
 }
 
 /** How many instances of a verdict are where; null when it names none. */

@@ -1,3 +1,4 @@
+import type { DiskFate, Gate } from '../core/decision.ts';
 import type { Outcome } from '../core/instance.ts';
 import type { HostName, NodeName, ServerId } from '../core/names.ts';
 
@@ -33,22 +34,13 @@ export interface Overview {
   readonly quorum: boolean | null;
   readonly clusterTrouble: string | null;
   readonly cloudTrouble: string | null;
-  readonly gates: readonly GateRow[];
+  readonly gates: readonly Gate[];
   readonly controllers: readonly { readonly name: NodeName; readonly online: boolean | null }[];
   /** When all instances were last listed for those who look; null: not yet. */
   readonly inventoryAt: number | null;
   /** Why that list, or the fencing history, could not be read; null when it was. */
   readonly inventoryTrouble: string | null;
   readonly fencingTrouble: string | null;
-}
-
-/** Something that holds work up, and what would open it. */
-export interface GateRow {
-  readonly id: string;
-  readonly text: string;
-  readonly opens: string | null;
-  /** The node that it holds up; null: all. */
-  readonly node: NodeName | null;
 }
 
 /**
@@ -117,6 +109,9 @@ export interface Move {
   readonly to: HostName | null;
   readonly outcome: OutcomeKind;
   readonly attempts: number;
+  readonly disk: DiskFate;
+  /** What is not as it was before. */
+  readonly differences: readonly string[];
   readonly text: string;
 }
 
@@ -170,6 +165,7 @@ export const OUTCOME_GROUP: Readonly<Record<OutcomeKind, 'moved' | 'moving' | 'w
   verifying: 'moving',
   ready: 'waiting',
   waiting: 'waiting',
+  excluded: 'left',
   cannot: 'left',
   failed: 'left',
   gone: 'left',
