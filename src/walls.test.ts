@@ -12,10 +12,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   evacuator: ['core', 'evacuator'],
   openstack: ['core', 'openstack'],
   pacemaker: ['core', 'pacemaker'],
-  agents: ['core', 'evacuator', 'openstack', 'pacemaker', 'agents'],
+  view: ['core', 'view'],
+  http: ['core', 'view', 'http'],
+  dashboard: ['core', 'view', 'dashboard'],
+  agents: ['core', 'evacuator', 'openstack', 'pacemaker', 'view', 'http', 'agents'],
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */
-const PURE = ['core', 'world'];
+const PURE = ['core', 'view', 'world'];
 
 interface Import {
   readonly file: string;
@@ -27,7 +30,7 @@ function sources(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) return sources(path);
-    return entry.name.endsWith('.ts') && !/\.test\.ts$|(^|\/)testing\.ts$/.test(path) ? [path] : [];
+    return /\.tsx?$/.test(entry.name) && !/\.test\.ts$|(^|\/)testing\.ts$/.test(path) ? [path] : [];
   });
 }
 

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { DEFAULT_POLICY } from '../core/policy.ts';
 import { createEvacuator } from '../evacuator/loop.ts';
@@ -12,9 +13,14 @@ import { createSession, type Session } from '../openstack/session.ts';
 import { createClock } from './evacuator/clock.ts';
 import { createCloudPort } from './evacuator/cloud-port.ts';
 import { createClusterPort } from './evacuator/cluster-port.ts';
+import { openHttpFace } from './evacuator/http-face.ts';
 import { createJournal, type Journal } from './evacuator/journal.ts';
 import { processStart, statusPath } from './evacuator/life.ts';
 import { parseSettings, type Settings } from './evacuator/settings.ts';
+import { VERSION } from './version.ts';
+
+/** Where the reports of incidents are kept. */
+const REPORT_DIRECTORY = '/var/lib/instance-ha/incidents';
 
 /** The evacuator as a process; NovaEvacuate starts it with its settings on standard input, SIGTERM ends it cleanly. */
 async function main(): Promise<number> {
@@ -43,12 +49,23 @@ async function serve(settings: Settings, session: Session): Promise<void> {
   const start = (await processStart(process.pid)) ?? '0';
   const owner = `${settings.node}:${process.pid}.${start}`;
   const clock = createClock();
-  const journal = createJournal({
+  const file = createJournal({
     logFile: settings.logFile,
     statusFile: statusPath(settings.stateDirectory),
     life: { pid: process.pid, start },
     owner,
   });
+  const nova = createNova(session);
+  const face = openHttpFace({
+    settings: settings.http,
+    identity: { epoch: owner, node: settings.node, version: VERSION, since: clock.now() },
+    clock,
+    nova,
+    pageDirectory: join(dirname(process.argv[1] ?? ''), 'dashboard'),
+    reportDirectory: REPORT_DIRECTORY,
+    journal: file,
+  });
+  const { journal } = face;
   const cloud = cloudOf(session, journal);
   const evacuator = createEvacuator(
     { cluster: createClusterPort(), cloud, clock, journal },
@@ -62,6 +79,7 @@ async function serve(settings: Settings, session: Session): Promise<void> {
   journal.event({ level: 'info', msg: 'the evacuator begins' });
   await evacuator.run();
   journal.event({ level: 'info', msg: 'the evacuator has ended cleanly' });
+  await face.close();
 }
 
 /** The cloud, with a sign of life for every answer: a tick that reads many pages is long, not hung. */

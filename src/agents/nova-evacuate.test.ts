@@ -115,6 +115,23 @@ const statusFile = (): string => join(dir, 'state', 'instance-ha-nova-evacuate',
 const status = (): { pid: number; tickUptimeS: number } => JSON.parse(readFileSync(statusFile(), 'utf8'));
 
 describe('NovaEvacuate', () => {
+  it('shows itself on loopback, and refuses to do so to others without certificate and token', async () => {
+    const rc = { rc_file: join(dir, 'rc') };
+    expect(await agent('start', { ...rc, http_listen: '127.0.0.1:17475' })).toMatchObject({ code: 0 });
+    let answer: { status: string } | null = null;
+    for (let tries = 0; answer === null && tries < 50; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      answer = await fetch('http://127.0.0.1:17475/healthz').then(
+        (response) => response.json() as Promise<{ status: string }>,
+        () => null,
+      );
+    }
+    expect(answer?.status).toBe('ok');
+    const refused = await agent('validate-all', { ...rc, http_listen: '0.0.0.0:17475' });
+    expect(refused.code).toBe(6);
+    expect(refused.stderr).toContain('http_tls_cert');
+  });
+
   it('starts the evacuator, returns when it is healthy, watches it and stops it', async () => {
     expect((await agent('monitor')).code).toBe(7);
     expect(await agent('start')).toMatchObject({ code: 0 });

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { DEFAULT_LISTEN, type ListenSettings } from '../http/settings.ts';
 import {
   OCF,
   type OcfAgent,
@@ -56,6 +57,14 @@ const PARAMETERS: readonly OcfParameter[] = [
     max: 3600,
     shortdesc: 'Time between fencing and the first request, for storage that drops locks late',
   },
+  text('http_listen', 'Where the dashboard and the state as JSON are served: ADDRESS:PORT, or off', {
+    default: DEFAULT_LISTEN,
+    longdesc:
+      'Where the evacuator serves its dashboard, its state as JSON and its events: ADDRESS:PORT, or off. It can be read, not written. An address that other machines reach needs http_tls_cert, http_tls_key and http_token_file.',
+  }),
+  text('http_tls_cert', 'Certificate (PEM, with its chain) that the dashboard is served with'),
+  text('http_tls_key', 'Key of http_tls_cert; readable by root only'),
+  text('http_token_file', 'File with the token that the dashboard asks for; readable by root only'),
   {
     name: 'no_shared_storage',
     type: 'boolean',
@@ -112,7 +121,27 @@ function resultOf(health: Health): OcfResult {
   }
 }
 
+function listenSettings(context: OcfContext): ListenSettings {
+  return {
+    listen: context.text('http_listen') ?? DEFAULT_LISTEN,
+    tlsCert: context.text('http_tls_cert'),
+    tlsKey: context.text('http_tls_key'),
+    tokenFile: context.text('http_token_file'),
+  };
+}
+
+/** Loaded only where it is needed: monitor opens no certificate. */
+async function whatIsWrongWithHttp(context: OcfContext): Promise<string | null> {
+  const settings = listenSettings(context);
+  if (settings.listen === 'off') return null;
+  const { readAccess } = await import('../http/access.ts');
+  const access = await readAccess(settings);
+  return access.ok ? null : access.error;
+}
+
 async function validate(context: OcfContext, environment: EvacuateEnvironment): Promise<OcfResult> {
+  const wrong = await whatIsWrongWithHttp(context);
+  if (wrong !== null) return { code: OCF.ERR_CONFIGURED, reason: wrong };
   const problem = await environment.checkCloud(context.raw());
   if (problem === null) return { code: OCF.SUCCESS };
   return {
@@ -126,6 +155,8 @@ async function start(context: OcfContext, environment: EvacuateEnvironment): Pro
   const before = await readHealth(directory);
   if (before.state === 'healthy') return { code: OCF.SUCCESS };
   if (before.state === 'wedged') await end(before.life.pid, before.life.start, STOP_LIMIT_MS);
+  const wrong = await whatIsWrongWithHttp(context);
+  if (wrong !== null) return { code: OCF.ERR_CONFIGURED, reason: wrong };
   const problem = await environment.checkCloud(context.raw());
   if (problem?.certainty === 'definite') return { code: OCF.ERR_CONFIGURED, reason: problem.text };
   // A cloud that does not answer is no reason to fail: it may be the very thing that is down, and hosts
@@ -178,6 +209,7 @@ async function launch(
       evacuateDelayMs: context.milliseconds('evacuate_delay') ?? 0,
       stateDirectory: directory,
       logFile,
+      http: listenSettings(context),
     };
     const child = spawn(process.execPath, [environment.evacuatorPath], {
       detached: true,

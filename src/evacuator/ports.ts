@@ -11,6 +11,7 @@ import type {
   ImageView,
   Maybe,
   Microversion,
+  Observation,
   PortView,
   ServerGroupView,
   ServerView,
@@ -102,6 +103,8 @@ export interface TickReport {
   readonly verdicts: readonly HostVerdict[];
   /** Why Nova could not be asked last; null when it answered. */
   readonly cloudTrouble: string | null;
+  /** What the verdicts rest on, for those who show it. */
+  readonly observation: Observation;
 }
 
 export interface JournalPort {

@@ -64,5 +64,6 @@ export function record(
     gates: decision.gates,
     verdicts: decision.verdicts,
     cloudTrouble,
+    observation,
   });
 }

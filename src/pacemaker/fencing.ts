@@ -34,13 +34,22 @@ export async function readFencingHistory(
   options: CallOptions = {},
 ): Promise<Result<FencingEvent[]>> {
   if (!isNodeName(node)) throw new Error('not a node name');
+  const events = await readHistoryOf(node, options);
+  return events.ok ? success(events.value.filter((event) => event.target === node)) : events;
+}
+
+/** The fencing history of all nodes, as {@link readFencingHistory} has it of one. */
+export async function readAllFencing(options: CallOptions = {}): Promise<Result<FencingEvent[]>> {
+  return readHistoryOf('*', options);
+}
+
+async function readHistoryOf(target: string, options: CallOptions): Promise<Result<FencingEvent[]>> {
   const run = options.run ?? runTool;
   const timeoutMs = options.timeoutMs ?? TOOL_TIMEOUT_MS;
-  const output = await run(TOOL, ['--history', node, '--verbose', '--output-as=xml'], { timeoutMs });
+  const output = await run(TOOL, ['--history', target, '--verbose', '--output-as=xml'], { timeoutMs });
   if (!output.ok) return output;
   if (output.value.exitCode !== 0) return failure(exitError(TOOL, output.value));
-  const events = parseHistory(output.value.stdout);
-  return events.ok ? success(events.value.filter((event) => event.target === node)) : events;
+  return parseHistory(output.value.stdout);
 }
 
 /** What the cluster does with a node's power: leaves it off, or switches it on again. */

@@ -11,6 +11,13 @@ const SettingsSchema = v.object({
   evacuateDelayMs: v.pipe(v.number(), v.minValue(0)),
   stateDirectory: v.string(),
   logFile: v.string(),
+  /** Where the evacuator shows itself. */
+  http: v.object({
+    listen: v.string(),
+    tlsCert: v.nullable(v.string()),
+    tlsKey: v.nullable(v.string()),
+    tokenFile: v.nullable(v.string()),
+  }),
 });
 export type Settings = v.InferOutput<typeof SettingsSchema>;
 

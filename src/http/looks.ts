@@ -1,0 +1,60 @@
+import { type Maybe, unknown } from '../core/observation.ts';
+import type { Extras } from '../view/build.ts';
+import type { FencingRow, InventoryRow } from '../view/model.ts';
+
+/** Pause between two readings of the fencing history while somebody looks, ms. */
+const FENCING_PAUSE_MS = 5_000;
+/** Pause between two listings of all instances, ms: with 20,000 of them it is 20 requests. */
+const INVENTORY_PAUSE_MS = 60_000;
+
+/** What only a page needs, so that it is asked for only while one looks. */
+export interface ViewerPort {
+  readFencing(): Promise<Maybe<readonly FencingRow[]>>;
+  readInventory(): Promise<Maybe<readonly InventoryRow[]>>;
+}
+
+export interface Looks {
+  readonly extras: () => Extras;
+  /** Looks if it is due; `isBusy`: hosts are being evacuated, so the cloud is spared. */
+  readonly lookIfDue: (isBusy: boolean) => void;
+}
+
+export function createLooks(
+  port: ViewerPort,
+  clock: { now(): number; mono(): number },
+  changed: () => void,
+): Looks {
+  let inventory: Extras['inventory'] = unknown('not listed yet');
+  let fencing: Extras['fencing'] = unknown('not read yet');
+  let inventoryAt: number | null = null;
+  const due = { inventory: 0, fencing: 0 };
+  const running = { inventory: false, fencing: false };
+
+  async function read(what: keyof typeof due, pauseMs: number, look: () => Promise<void>): Promise<void> {
+    if (running[what] || clock.mono() < due[what]) return;
+    running[what] = true;
+    try {
+      await look();
+    } finally {
+      running[what] = false;
+      due[what] = clock.mono() + pauseMs;
+    }
+    changed();
+  }
+
+  return {
+    extras: () => ({ inventory, inventoryAt, fencing }),
+    lookIfDue(isBusy) {
+      void read('fencing', FENCING_PAUSE_MS, async () => {
+        fencing = await port.readFencing();
+      });
+      if (isBusy) return;
+      void read('inventory', INVENTORY_PAUSE_MS, async () => {
+        const answer = await port.readInventory();
+        // An older list is better than none, as long as its age is shown.
+        if (answer.known || !inventory.known) inventory = answer;
+        if (answer.known) inventoryAt = clock.now();
+      });
+    },
+  };
+}
