@@ -48,6 +48,7 @@ export function someFacts(more: Partial<CloudFacts> = {}): CloudFacts {
     aggregates: fact([]),
     serverGroups: fact([]),
     images: fact([]),
+    imageQuery: null,
     flavors: fact([]),
     controlServices: known([]),
     microversion: known({ max: '2.93', used: '2.93' }),
