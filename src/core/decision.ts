@@ -138,6 +138,7 @@ export interface Gate {
   readonly id:
     | 'cluster-unreadable'
     | 'no-quorum'
+    | 'no-proof'
     | 'paused'
     | 'blind'
     | 'no-scheduler'
@@ -162,6 +163,11 @@ export interface HostVerdict {
   readonly instances: readonly InstanceVerdict[];
 }
 
+export interface PaceView {
+  readonly window: number;
+  readonly inFlight: number;
+}
+
 export interface Decision {
   readonly commands: readonly Command[];
   readonly verdicts: readonly HostVerdict[];
@@ -169,6 +175,8 @@ export interface Decision {
   readonly gates: readonly Gate[];
   /** Reports of incidents that come to their release, or to their end, with this decision. */
   readonly reports: readonly ReportDraft[];
+  /** What is in flight, and how much may be; null while nothing is evacuated. */
+  readonly pace: PaceView | null;
   readonly look: Look;
   /** The next tick is due after this time at the latest, ms; 0: at once. */
   readonly wakeMs: number;

@@ -8,6 +8,7 @@ import {
   type HostLook,
   type HostVerdict,
   NO_FACTS,
+  type PaceView,
 } from './decision.ts';
 import type { HostName, NodeName } from './names.ts';
 import type { HostView, Observation } from './observation.ts';
@@ -26,6 +27,7 @@ export interface Draft {
   readonly looks: Map<HostName, HostLook>;
   readonly history: Set<NodeName>;
   services: boolean;
+  pace: PaceView | null;
   wakeMs: number;
 }
 
@@ -44,6 +46,7 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     looks: new Map(),
     history: new Set(),
     services: false,
+    pace: null,
     wakeMs: IDLE_TICK_MS,
   };
 }
@@ -54,6 +57,7 @@ export function finish(draft: Draft): Decision {
     verdicts: draft.verdicts,
     gates: draft.gates,
     reports: draft.reports,
+    pace: draft.pace,
     look: { services: draft.services, facts: draft.facts, history: [...draft.history], hosts: draft.looks },
     wakeMs: draft.wakeMs,
   };

@@ -32,6 +32,10 @@ export function ask(draft: Draft, hosts: readonly Candidates[], closed: string |
     },
     policy.pace,
   );
+  if (hosts.length > 0) {
+    const inFlight = hosts.flatMap(({ judged }) => judged.filter(isUnderWay)).length;
+    draft.pace = { window: size, inFlight };
+  }
   const ranks = planOf(draft, hosts);
   const preparing = preparingOf(hosts);
   const asked = closed === null ? send(draft, hosts, ranks, size) : new Set<ServerId>();

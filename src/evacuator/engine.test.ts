@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hostName, type NodeName, nodeName, serverId } from '../core/names.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
-import { HISTORY_ATTRIBUTE, LOCAL_DISK_ATTRIBUTE } from '../core/records.ts';
+import { EVACUATION_ATTRIBUTE, HISTORY_ATTRIBUTE, LOCAL_DISK_ATTRIBUTE } from '../core/records.ts';
 import { type FakeServer, World } from './testing.ts';
 import { comeBack, isReleased, start, until } from './testing-runs.ts';
 
@@ -18,6 +18,13 @@ const names = (world: World): string[] => world.asked.map(({ server }) => server
 const askedAt = (world: World, server: FakeServer): number =>
   world.asked.find((each) => each.server === server)?.at ?? -1;
 const told = (world: World): string => world.log.join('\n');
+
+/** The most evacuations that were unfinished at one time. */
+function mostAtOnce({ evacuations }: World): number {
+  const running = (at: number): number =>
+    evacuations.filter((e) => e.createdAt <= at && e.updatedAt > at).length;
+  return Math.max(...evacuations.map(({ createdAt }) => running(createdAt)));
+}
 
 function reserve(world: World, name: string, more: object = {}): void {
   const host = hostName(name);
@@ -161,6 +168,35 @@ describe('a reserved host', () => {
     expect(await comeBack(world)).toBe(true);
   });
 
+  it('that dies in the middle is followed by the next', async () => {
+    const world = new World(4, 5);
+    for (const name of ['compute-4', 'compute-5']) reserve(world, name);
+    world.fate = () => ({ spawnMs: 15_000, end: 'done', answer: 'given' });
+    start(world, POLICY);
+    world.fence('first');
+    const claimed = (): boolean => world.live().filter(({ dest }) => dest === 'compute-4').length === 4;
+    expect(await until(world, 10_000, claimed)).toBe(true);
+    world.fence('second', nodeName('compute-4'));
+    expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.map(({ host }) => host)).toEqual(Array(4).fill('compute-5'));
+    expect(world.violations).toEqual([]);
+  });
+
+  it('stays claimed when the evacuator dies between the claim and the act', async () => {
+    const world = new World(2, 4);
+    reserve(world, 'compute-4');
+    const first = start(world, POLICY);
+    world.fence();
+    const record = (): string => world.attribute(EVACUATION_ATTRIBUTE) ?? '';
+    for (let ms = 0; ms < 5_000 && !record().includes('compute-4'); ms += 5) await world.clock.advance(5);
+    first.kill();
+    expect(record()).toContain('compute-4');
+    start(world, POLICY);
+    expect(await until(world, 90_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.map(({ host }) => host)).toEqual(Array(2).fill('compute-4'));
+    expect(world.violations).toEqual([]);
+  });
+
   it('is not claimed twice, and one that is down is passed over', async () => {
     const world = new World(2, 6);
     for (const server of [30, 31]) world.addServer(server, 'active', { host: hostName('compute-2') });
@@ -177,6 +213,32 @@ describe('a reserved host', () => {
     expect(targets.get('vm-000')).toBe('compute-5');
     expect(targets.get('vm-030')).toBe('compute-6');
     expect(world.service(hostName('compute-4')).status).toBe('disabled');
+  });
+});
+
+describe('the pace', () => {
+  it('keeps the pause between two requests, and the number from one host', async () => {
+    const world = new World(6);
+    start(world, policy({ pace: { staggerMs: 1_500 } }));
+    world.fence();
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    for (const [i, next] of world.asked.slice(1).entries())
+      expect(next.at - (world.asked[i]?.at ?? 0)).toBeGreaterThanOrEqual(1_500);
+    const crowded = new World(8);
+    start(crowded, policy({ pace: { maxInFlightPerHost: 2 } }));
+    crowded.fence();
+    expect(await until(crowded, 60_000, () => isReleased(crowded))).toBe(true);
+    expect(mostAtOnce(crowded)).toBe(2);
+  });
+
+  it('has never more in flight than the policy allows, whatever is presumed to have ended', async () => {
+    const world = new World(60);
+    // They become slower all the time, so that more is presumed than has ended.
+    world.fate = (n) => ({ spawnMs: 3_000 + 300 * n, end: 'done', answer: 'given' });
+    start(world, policy({ pace: { maxInFlight: 10 } }));
+    world.fence();
+    expect(await until(world, 600_000, () => isReleased(world))).toBe(true);
+    expect(mostAtOnce(world)).toBe(10);
   });
 });
 

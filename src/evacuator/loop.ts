@@ -16,7 +16,8 @@ export const DRAIN_LIMIT_MS = 25_000;
 export interface EvacuatorOptions {
   /** NODE:START of this process; an identity that no other process has. */
   readonly owner: string;
-  readonly policy: Policy;
+  /** The policy in force, asked for in each step: it may be read anew while the evacuator runs. */
+  readonly policy: () => Policy;
   readonly domain: string | null;
 }
 
@@ -41,7 +42,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
       const observation = await observe(ports, memory, look, options.domain);
       last = observation;
       if (stopping) break;
-      const decision = decide(observation, options.policy);
+      const decision = decide(observation, options.policy());
       act(ports, memory, acts, decision.commands);
       record(ports.journal, written, observation, decision);
       look = decision.look;

@@ -63,6 +63,7 @@ export function record(
     mono: observation.mono,
     gates: decision.gates,
     verdicts: decision.verdicts,
+    pace: decision.pace,
     cloudTrouble,
   });
 }
