@@ -51,7 +51,7 @@ for (const [entry, file] of Object.entries({ ...PROGRAMS, ...drill })) {
 }
 const reference = join(out, 'reference.cjs');
 await build({ ...common, entryPoints: ['src/agents/reference.main.ts'], outfile: reference });
-execFileSync(process.execPath, [reference, 'man', join(out, 'layer/usr/share/man')]);
+execFileSync(process.execPath, [reference, 'share', join(out, 'layer/usr/share')]);
 for (const [source, file] of Object.entries(FRONTS)) {
   const outfile = join(out, file);
   await mkdir(dirname(outfile), { recursive: true });

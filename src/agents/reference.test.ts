@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { FENCE_AGENTS, OCF_AGENTS } from './all-agents.ts';
-import { agentsMarkdown, manualPages } from './reference.ts';
+import { agentsMarkdown, bashCompletion, manualPages } from './reference.ts';
 
 describe('the documents of the agents', () => {
   it('docs/agents.md is what `npm run docs` makes', () => {
@@ -32,6 +32,16 @@ describe('the documents of the agents', () => {
       if (linted.error !== undefined) return;
       expect(linted.stderr, name).toBe('');
       expect(linted.stdout).toContain('DESCRIPTION');
+    }
+  });
+
+  it('are completions that bash completes by', () => {
+    for (const agent of FENCE_AGENTS) {
+      const script = `${bashCompletion(agent)}
+        COMP_WORDS=(${agent.name} -o val) COMP_CWORD=2; _${agent.name}; echo "\${COMPREPLY[*]}"
+        COMP_WORDS=(${agent.name} --plug) COMP_CWORD=1; _${agent.name}; echo "\${COMPREPLY[*]}"`;
+      const { stdout } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+      expect(stdout).toBe('validate-all\n--plug --plug-separator\n');
     }
   });
 });

@@ -213,6 +213,29 @@ function parameterRoff(row: Row): string[] {
   ];
 }
 
+/** Bash completion of a fence agent's options, and of its actions behind -o. */
+export function bashCompletion(agent: FenceAgent): string {
+  const options = fenceParameters(agent).flatMap((parameter) =>
+    optionText(parameter)
+      .replace(/=\[.*$/, '')
+      .split(', '),
+  );
+  const actions = agent.actions.map(({ name }) => name);
+  const name = `_${agent.name}`;
+  return [
+    `${name}() {`,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is shell
+    '  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}',
+    '  case $before in',
+    `    -o | --action) mapfile -t COMPREPLY < <(compgen -W '${actions.join(' ')}' -- "$word") ;;`,
+    `    *) mapfile -t COMPREPLY < <(compgen -W '${options.join(' ')}' -- "$word") ;;`,
+    '  esac',
+    '}',
+    `complete -o default -F ${name} ${agent.name}`,
+    '',
+  ].join('\n');
+}
+
 /** Text as roff takes it: no line begins a request, no dash is a hyphen, no backslash an escape. */
 function roff(text: string): string {
   const safe = text.replaceAll('\\', '\\e').replaceAll('-', '\\-');

@@ -38,6 +38,16 @@ export interface ReportedInstance {
   readonly differences: readonly string[];
 }
 
+/** The moments that durations are measured between: the controllers' clock, epoch ms; null: not known, or not yet. */
+export interface IncidentMoments {
+  readonly recordedAt: number | null;
+  readonly fencedAt: number | null;
+  readonly firstAcceptedAt: number | null;
+  readonly lastArrivedAt: number | null;
+  readonly releasedAt: number | null;
+  readonly closedAt: number | null;
+}
+
 /** All that is known of one incident: for the files that people keep of it. */
 export interface IncidentReport {
   readonly incident: string;
@@ -46,6 +56,7 @@ export interface IncidentReport {
   /** `released`: its instances are accounted for, the host is on its way back. `closed`: it is back. */
   readonly state: 'released' | 'closed';
   readonly text: string;
+  readonly moments: IncidentMoments;
   /** Oldest first. */
   readonly timeline: readonly ReportedEvent[];
   /** The gates that this process saw closed before the incident; a predecessor may have met others. */
@@ -75,13 +86,15 @@ export interface Reporting {
 export function reportIncident(facts: Reporting): ReportDraft {
   const { node, record, view, state, text } = facts;
   const its = view === null ? [] : view.evacuations.filter((e) => e.createdAt >= record.since);
+  const moments = momentsOf(facts, its);
   return {
     incident: record.incident,
     node: node.name,
     host: view?.host ?? null,
     state,
     text,
-    timeline: timelineOf(facts, its),
+    moments,
+    timeline: timelineOf(facts, moments, its),
     instances:
       facts.instances.length > 0
         ? facts.instances.map((verdict) => reportInstance(verdict, evacuationsOf(its, verdict.id)))
@@ -128,34 +141,52 @@ function fromRecords(facts: Reporting, its: readonly EvacuationView[]): readonly
   });
 }
 
+/** When things happened, by the controllers' clock. */
+function momentsOf(
+  { observation, node, record, state }: Reporting,
+  its: readonly EvacuationView[],
+): IncidentMoments {
+  const skewMs = novaAheadMs(observation);
+  const byNova = (at: number | null | undefined): number | null =>
+    at === null || at === undefined ? null : at - skewMs;
+  const arrivals = its.filter(hasSucceeded);
+  return {
+    recordedAt: incidentAt(node, record) ?? null,
+    fencedAt: record.fencedAt,
+    firstAcceptedAt: byNova(its[0]?.createdAt),
+    // The record turns from `done` to `completed` on the way back, and its time with it.
+    lastArrivedAt:
+      state === 'released' && arrivals.length > 0
+        ? byNova(Math.max(...arrivals.map((e) => e.updatedAt)))
+        : null,
+    releasedAt: byNova(record.releasedAt),
+    closedAt: state === 'closed' ? observation.now : null,
+  };
+}
+
 function timelineOf(
-  { observation, node, record, state, text }: Reporting,
+  { observation, text }: Reporting,
+  moments: IncidentMoments,
   its: readonly EvacuationView[],
 ): readonly ReportedEvent[] {
   const skewMs = novaAheadMs(observation);
   const events: ReportedEvent[] = [];
-  const add = (at: number | null | undefined, what: string): void => {
-    if (at !== null && at !== undefined) events.push({ at, text: what });
+  const add = (at: number | null, what: string): void => {
+    if (at !== null) events.push({ at, text: what });
   };
-  const byNova = (at: number | null | undefined): number | null | undefined =>
-    at === null || at === undefined ? at : at - skewMs;
-  add(incidentAt(node, record), 'the incident was recorded');
-  add(record.fencedAt, 'the power was confirmed off');
-  add(byNova(its[0]?.createdAt), 'the first evacuation was accepted by Nova');
+  add(moments.recordedAt, 'the incident was recorded');
+  add(moments.fencedAt, 'the power was confirmed off');
+  add(moments.firstAcceptedAt, 'the first evacuation was accepted by Nova');
   for (const e of its) {
     if (isLive(e) || hasSucceeded(e)) continue;
     add(
-      byNova(e.updatedAt),
+      e.updatedAt - skewMs,
       `an evacuation of ${e.server}${e.dest === null ? '' : ` to ${e.dest}`} ended in ${e.status}`,
     );
   }
-  const arrivals = its.filter(hasSucceeded);
-  // The record turns from `done` to `completed` on the way back, and its time with it.
-  if (state === 'released' && arrivals.length > 0) {
-    add(byNova(Math.max(...arrivals.map((e) => e.updatedAt))), 'the last instance arrived');
-  }
-  add(byNova(record.releasedAt), 'the host was released');
-  if (state === 'closed') add(observation.now, text);
+  add(moments.lastArrivedAt, 'the last instance arrived');
+  add(moments.releasedAt, 'the host was released');
+  add(moments.closedAt, text);
   return events.sort((a, b) => a.at - b.at);
 }
 

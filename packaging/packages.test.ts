@@ -1,0 +1,193 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+/** The packages, installed into a directory: with a runtime of one line, since the real one takes a minute to pack. */
+const directory = mkdtempSync(join(tmpdir(), 'instance-ha-packages-'));
+const runtime = join(directory, 'node');
+const root = join(directory, 'root');
+const version: string = JSON.parse(readFileSync('package.json', 'utf8')).version;
+const isRoot = process.getuid?.() === 0;
+const has = (program: string): boolean => spawnSync('which', [program]).status === 0;
+const canDeb = isRoot && has('dpkg-deb') && has('dpkg-divert');
+const canRpm = isRoot && has('rpmbuild');
+/** What stands on a machine before: stock agents, and one that is not there. */
+const STOCK = [
+  'usr/sbin/fence_compute',
+  'usr/sbin/fence_evacuate',
+  'usr/lib/ocf/resource.d/openstack/NovaEvacuate',
+];
+
+function pack(name: string, only: string): string {
+  const out = join(directory, name);
+  execFileSync(
+    process.execPath,
+    ['packaging/build.mjs', '--out', out, '--runtime', runtime, '--only', only],
+    {
+      stdio: 'pipe',
+      env: { ...process.env, SOURCE_DATE_EPOCH: '1790000000' },
+    },
+  );
+  const file = readdirSync(out).find((each) => each.endsWith(`.${only}`));
+  return join(out, file ?? '');
+}
+
+function filesBelow(where: string): string[] {
+  return readdirSync(where, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(where, entry.name);
+    return entry.isDirectory() ? filesBelow(path) : [path];
+  });
+}
+
+/** Runs a program of the package with /usr as the package has it. */
+function inRoot(line: string): string {
+  const script = `mount -t overlay agents -o "lowerdir=${root}/usr:/usr" /usr && ${line}`;
+  return execFileSync('unshare', ['-m', '--propagation', 'private', 'bash', '-c', script], {
+    encoding: 'utf8',
+  });
+}
+
+beforeAll(() => {
+  writeFileSync(runtime, `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+beforeEach(() => {
+  rmSync(root, { recursive: true, force: true });
+  for (const path of [...STOCK, 'var/lib/dpkg/status']) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), path.startsWith('usr') ? `stock ${path}` : '');
+  }
+  for (const path of ['var/lib/dpkg/info', 'var/lib/dpkg/updates']) mkdirSync(join(root, path));
+});
+
+const isStock = (path: string): boolean => readFileSync(join(root, path), 'latin1') === `stock ${path}`;
+
+describe.skipIf(!canDeb)('the .deb', () => {
+  let deb: string;
+  beforeAll(() => {
+    deb = pack('one', 'deb');
+  }, 120_000);
+
+  const dpkg = (...args: string[]) =>
+    spawnSync(
+      'dpkg',
+      [
+        `--root=${root}`,
+        '--force-not-root',
+        '--force-script-chrootless',
+        '--force-depends',
+        '--log=/dev/null',
+        ...args,
+      ],
+      { encoding: 'utf8' },
+    );
+
+  it('is the same when it is built again', () => {
+    expect(readFileSync(pack('two', 'deb')).equals(readFileSync(deb))).toBe(true);
+  }, 120_000);
+
+  it('installs, runs with its own runtime, and brings the stock agents back when it goes', () => {
+    expect(dpkg('-i', deb)).toMatchObject({ status: 0 });
+    for (const path of STOCK) expect(isStock(path), path).toBe(false);
+    expect(inRoot('/usr/sbin/fence_compute -o metadata')).toContain('<resource-agent name="fence_compute"');
+    expect(inRoot('/usr/sbin/fence_evacuate -V').trim()).toBe(version);
+    for (const name of ['NovaEvacuate', 'nova-compute-wait', 'NovaCompute']) {
+      expect(inRoot(`/usr/lib/ocf/resource.d/openstack/${name} meta-data`)).toContain(`name="${name}"`);
+    }
+    expect(inRoot('head -n 1 /usr/sbin/fence_compute').trim()).toBe('#!/usr/lib/instance-ha/bin/node');
+    expect(dpkg('-r', 'instance-ha')).toMatchObject({ status: 0 });
+    for (const path of STOCK) expect(isStock(path), path).toBe(true);
+    expect(filesBelow(join(root, 'usr')).sort()).toEqual(STOCK.map((path) => join(root, path)).sort());
+    expect(existsSync(join(root, 'usr/lib/instance-ha'))).toBe(false);
+  });
+
+  it('is upgraded in place; the purge leaves what is the operator’s', () => {
+    expect(dpkg('-i', deb)).toMatchObject({ status: 0 });
+    mkdirSync(join(root, 'run/resource-agents/instance-ha-nova'), { recursive: true });
+    writeFileSync(join(root, 'run/resource-agents/instance-ha-nova/status.json'), '{}');
+    const again = dpkg('-i', deb);
+    expect(again.status).toBe(0);
+    expect(again.stdout).toContain('keeps the old version until it is restarted');
+    for (const path of STOCK) expect(isStock(path), path).toBe(false);
+    // Not while the evacuator runs.
+    expect(dpkg('-r', 'instance-ha').status).not.toBe(0);
+    expect(inRoot('/usr/sbin/fence_compute -V').trim()).toBe(version);
+    rmSync(join(root, 'run/resource-agents'), { recursive: true });
+    writeFileSync(join(root, 'etc/instance-ha/overcloudrc'), 'x');
+    mkdirSync(join(root, 'var/log/instance-ha'), { recursive: true });
+    expect(dpkg('-P', 'instance-ha').status).toBe(0);
+    for (const path of STOCK) expect(isStock(path), path).toBe(true);
+    expect(existsSync(join(root, 'var/log/instance-ha'))).toBe(false);
+    expect(filesBelow(join(root, 'etc'))).toEqual([join(root, 'etc/instance-ha/overcloudrc')]);
+  });
+
+  it('holds nothing that others may write, credentials’ directory for root alone, and its SBOM', () => {
+    expect(dpkg('-i', deb)).toMatchObject({ status: 0 });
+    for (const file of filesBelow(join(root, 'usr'))) expect(statSync(file).mode & 0o022, file).toBe(0);
+    expect(statSync(join(root, 'etc/instance-ha')).mode & 0o777).toBe(0o700);
+    const sbom = JSON.parse(readFileSync(join(root, 'usr/share/doc/instance-ha/sbom.cdx.json'), 'utf8'));
+    const names = sbom.components.map((each: { name: string }) => each.name);
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+    for (const name of [...Object.keys(dependencies), 'node']) expect(names).toContain(name);
+    expect(names).not.toContain('vitest');
+  });
+});
+
+describe.skipIf(!canRpm)('the .rpm', () => {
+  let rpm: string;
+  beforeAll(() => {
+    rpm = pack('rpm-one', 'rpm');
+  }, 120_000);
+  const divert = (action: string): void =>
+    void execFileSync('sh', [join(root, 'usr/lib/instance-ha/divert'), action, root]);
+
+  it('is the same when it is built again', () => {
+    expect(readFileSync(pack('rpm-two', 'rpm')).equals(readFileSync(rpm))).toBe(true);
+  }, 120_000);
+
+  it('lays its agents over the stock ones, again after these were updated, and takes them away', () => {
+    execFileSync('rpm', [
+      '--root',
+      root,
+      '--nodeps',
+      '--noscripts',
+      '--notriggers',
+      '--nosignature',
+      '-i',
+      rpm,
+    ]);
+    for (const path of STOCK) expect(isStock(path), path).toBe(true);
+    divert('add');
+    divert('add');
+    expect(lstatSync(join(root, 'usr/lib/ocf/resource.d/openstack/NovaCompute')).isSymbolicLink()).toBe(true);
+    expect(inRoot('/usr/sbin/fence_compute -o metadata')).toContain('<resource-agent name="fence_compute"');
+    expect(inRoot('/usr/lib/ocf/resource.d/openstack/NovaEvacuate meta-data')).toContain('NovaEvacuate');
+    // An update of the stock package puts its file over our link; the trigger calls divert again.
+    rmSync(join(root, 'usr/sbin/fence_compute'));
+    writeFileSync(join(root, 'usr/sbin/fence_compute'), 'stock usr/sbin/fence_compute');
+    divert('add');
+    expect(inRoot('/usr/sbin/fence_compute -V').trim()).toBe(version);
+    divert('remove');
+    execFileSync('rpm', ['--root', root, '--noscripts', '--notriggers', '-e', 'instance-ha']);
+    for (const path of STOCK) expect(isStock(path), path).toBe(true);
+    expect(filesBelow(join(root, 'usr')).sort()).toEqual(STOCK.map((path) => join(root, path)).sort());
+  });
+
+  it('has scriptlets and triggers that call divert', () => {
+    const scripts = execFileSync('rpm', ['-qp', '--scripts', '--triggers', rpm], { encoding: 'utf8' });
+    expect(scripts.match(/divert add/g)?.length).toBeGreaterThanOrEqual(3);
+    expect(scripts).toContain('divert remove');
+  });
+});
