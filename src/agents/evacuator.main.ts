@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { DEFAULT_POLICY } from '../core/policy.ts';
+import { DEFAULT_POLICY, type OperatorPolicy } from '../core/policy.ts';
 import { createEvacuator } from '../evacuator/loop.ts';
 import type { CloudPort } from '../evacuator/ports.ts';
 import { credentialsFromParameters } from '../openstack/credentials.ts';
@@ -9,9 +9,11 @@ import { createNeutron } from '../openstack/neutron.ts';
 import { createNova } from '../openstack/nova.ts';
 import { createPlacement } from '../openstack/placement.ts';
 import { createSession, type Session } from '../openstack/session.ts';
+import { loadPolicy } from '../policy/file.ts';
 import { createClock } from './evacuator/clock.ts';
 import { createCloudPort } from './evacuator/cloud-port.ts';
 import { createClusterPort } from './evacuator/cluster-port.ts';
+import { keepIncident } from './evacuator/incident-files.ts';
 import { createJournal, type Journal } from './evacuator/journal.ts';
 import { processStart, statusPath } from './evacuator/life.ts';
 import { parseSettings, type Settings } from './evacuator/settings.ts';
@@ -30,16 +32,21 @@ async function main(): Promise<number> {
     process.stderr.write(`evacuator: ${explain(credentials.error)}\n`);
     return 1;
   }
+  const policy = await loadPolicy(settings.policyFile, settings.overrides);
+  if (!policy.ok) {
+    process.stderr.write(`evacuator: ${policy.error}\n`);
+    return 1;
+  }
   const session = createSession(credentials.value);
   try {
-    await serve(settings, session);
+    await serve(settings, session, policy.value);
   } finally {
     await session.close();
   }
   return 0;
 }
 
-async function serve(settings: Settings, session: Session): Promise<void> {
+async function serve(settings: Settings, session: Session, policy: OperatorPolicy): Promise<void> {
   const start = (await processStart(process.pid)) ?? '0';
   const owner = `${settings.node}:${process.pid}.${start}`;
   const clock = createClock();
@@ -48,16 +55,37 @@ async function serve(settings: Settings, session: Session): Promise<void> {
     statusFile: statusPath(settings.stateDirectory),
     life: { pid: process.pid, start },
     owner,
+    keepReport: (report) => keepIncident(settings.incidentDirectory, report),
   });
   const cloud = cloudOf(session, journal);
+  let current = policy;
+  let readAt = clock.now();
+  journal.policy({ file: settings.policyFile, readAt, trouble: null });
   const evacuator = createEvacuator(
-    { cluster: createClusterPort(), cloud, clock, journal },
+    { cluster: createClusterPort(settings.nodeAttribute), cloud, clock, journal },
     {
       owner,
-      policy: { ...DEFAULT_POLICY, delays: { evacuateDelayMs: settings.evacuateDelayMs } },
+      get policy() {
+        return { timing: DEFAULT_POLICY.timing, ...current };
+      },
       domain: settings.domain,
     },
   );
+  process.on('SIGHUP', async () => {
+    const next = await loadPolicy(settings.policyFile, settings.overrides);
+    if (next.ok) {
+      current = next.value;
+      readAt = clock.now();
+      journal.event({
+        level: 'info',
+        msg: `the policy ${settings.policyFile} was read again and is in force`,
+      });
+    } else {
+      journal.event({ level: 'error', msg: `${next.error}; the policy read before stays in force` });
+    }
+    journal.policy({ file: settings.policyFile, readAt, trouble: next.ok ? null : next.error });
+    clock.wake();
+  });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => evacuator.stop());
   journal.event({ level: 'info', msg: 'the evacuator begins' });
   await evacuator.run();

@@ -15,6 +15,7 @@ export const DRAIN_LIMIT_MS = 25_000;
 export interface EvacuatorOptions {
   /** NODE:START of this process; an identity that no other process has. */
   readonly owner: string;
+  /** Read at every tick: a new one is in force from the next decision on. */
   readonly policy: Policy;
   readonly domain: string | null;
 }
