@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { DEFAULT_POLICY, type OperatorPolicy } from '../core/policy.ts';
+import type { OperatorPolicy } from '../core/policy.ts';
 import { createEvacuator } from '../evacuator/loop.ts';
 import type { CloudPort } from '../evacuator/ports.ts';
 import { credentialsFromParameters } from '../openstack/credentials.ts';
@@ -16,6 +16,7 @@ import { createClusterPort } from './evacuator/cluster-port.ts';
 import { keepIncident } from './evacuator/incident-files.ts';
 import { createJournal, type Journal } from './evacuator/journal.ts';
 import { processStart, statusPath } from './evacuator/life.ts';
+import { policyInForce } from './evacuator/policy-in-force.ts';
 import { parseSettings, type Settings } from './evacuator/settings.ts';
 
 /** The evacuator as a process; NovaEvacuate starts it with its settings on standard input, SIGTERM ends it cleanly. */
@@ -58,34 +59,16 @@ async function serve(settings: Settings, session: Session, policy: OperatorPolic
     keepReport: (report) => keepIncident(settings.incidentDirectory, report),
   });
   const cloud = cloudOf(session, journal);
-  let current = policy;
-  let readAt = clock.now();
-  journal.policy({ file: settings.policyFile, readAt, trouble: null });
+  const inForce = policyInForce(policy, settings, journal, clock);
   const evacuator = createEvacuator(
     { cluster: createClusterPort(settings.nodeAttribute), cloud, clock, journal },
     {
       owner,
-      get policy() {
-        return { timing: DEFAULT_POLICY.timing, ...current };
-      },
+      policy: inForce.current,
       domain: settings.domain,
     },
   );
-  process.on('SIGHUP', async () => {
-    const next = await loadPolicy(settings.policyFile, settings.overrides);
-    if (next.ok) {
-      current = next.value;
-      readAt = clock.now();
-      journal.event({
-        level: 'info',
-        msg: `the policy ${settings.policyFile} was read again and is in force`,
-      });
-    } else {
-      journal.event({ level: 'error', msg: `${next.error}; the policy read before stays in force` });
-    }
-    journal.policy({ file: settings.policyFile, readAt, trouble: next.ok ? null : next.error });
-    clock.wake();
-  });
+  process.on('SIGHUP', inForce.readAgain);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => evacuator.stop());
   journal.event({ level: 'info', msg: 'the evacuator begins' });
   await evacuator.run();

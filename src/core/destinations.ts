@@ -127,10 +127,7 @@ function claimsOf(cluster: ClusterView): readonly HostName[] {
 }
 
 /** The claims to which nothing came: they are given back. A host that took instances is no reserve any more. */
-export function unusedReserves(
-  record: EvacuationRecord,
-  view: HostView | undefined,
-): readonly ReserveClaim[] {
+export function unusedReserves(record: EvacuationRecord, view: HostView | null): readonly ReserveClaim[] {
   return record.reserves.filter(
     ({ host }) =>
       !view?.evacuations.some(({ dest, createdAt }) => dest === host && createdAt >= record.since),

@@ -2,8 +2,9 @@ import type { EvacuateOptions } from './decision.ts';
 import { type Draft, issue, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import type { ServerId } from './names.ts';
+import type { EvacuationView, HostView } from './observation.ts';
 import { type Member, type Plan, plan } from './order.ts';
-import { windowSize } from './pace.ts';
+import { presumedEnded, usualDurationMs, windowSize } from './pace.ts';
 
 /** What came of asking: who is asked for in this step, and what the others wait for. */
 export interface Round {
@@ -21,17 +22,20 @@ export interface Round {
  */
 export function ask(draft: Draft, hosts: readonly Candidates[], closed: string | null): Round {
   const { observation, policy } = draft;
+  const { mono } = observation;
   const size = windowSize(
     {
-      evacuations: hosts.flatMap(({ view, record }) =>
-        view.evacuations.filter((e) => e.createdAt >= record.since),
-      ),
-      novaNow: Math.max(0, ...hosts.map((host) => host.view.novaNow)),
+      evacuations: hosts.flatMap(evacuationsOf),
+      novaNow: Math.max(0, ...hosts.map(({ view }) => novaNowBy(view, mono))),
       requests: [...observation.requests.values()],
-      mono: observation.mono,
+      mono,
     },
     policy.pace,
   );
+  if (hosts.length > 0) {
+    const inFlight = hosts.flatMap(({ judged }) => judged.filter(isUnderWay)).length;
+    draft.pace = { window: size, inFlight };
+  }
   const ranks = planOf(draft, hosts);
   const preparing = preparingOf(hosts);
   const asked = closed === null ? send(draft, hosts, ranks, size) : new Set<ServerId>();
@@ -51,7 +55,8 @@ function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size:
     hosts.flatMap((host) => host.judged.map((judged) => [judged.server.id, { host, judged }])),
   );
   const underWay = new Map(hosts.map((host) => [host.view.host, host.judged.filter(isUnderWay).length]));
-  let room = Math.min(size - sum(underWay.values()), requestsNow(draft));
+  const total = sum(underWay.values());
+  let room = Math.min(size - total + presumed(draft, hosts), pace.maxInFlight - total, requestsNow(draft));
   for (const { server, host: name } of order) {
     const found = ready.get(server.id);
     const here = underWay.get(name) ?? 0;
@@ -71,6 +76,38 @@ function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size:
     room--;
   }
   return asked;
+}
+
+function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] {
+  return view.evacuations.filter((e) => e.createdAt >= record.since);
+}
+
+/** Nova's clock now, by the last look at this host's evacuations. */
+function novaNowBy(view: HostView, mono: number): number {
+  return view.novaNow + (mono - view.followedAt);
+}
+
+/** How much of what is in flight will have ended since the last looks. */
+function presumed({ observation }: Draft, hosts: readonly Candidates[]): number {
+  const { mono, requests } = observation;
+  const usualMs = usualDurationMs(hosts.flatMap(evacuationsOf));
+  return sum(
+    hosts.map((host) => {
+      const unseen = host.judged.flatMap(({ server, records }) => {
+        const request = requests.get(server.id);
+        return request?.state === 'accepted' && records <= request.recordsBefore ? [mono - request.at] : [];
+      });
+      return presumedEnded(
+        {
+          evacuations: evacuationsOf(host),
+          lookedAtNova: host.view.novaNow,
+          novaNow: novaNowBy(host.view, mono),
+          unseenAgesMs: unseen,
+        },
+        usualMs,
+      );
+    }),
+  );
 }
 
 function optionsOf({ policy }: Draft, { reserve }: Candidates): EvacuateOptions {
@@ -119,7 +156,7 @@ function planOf(draft: Draft, hosts: readonly Candidates[]): Plan {
         host: view.host,
         state: stateOf(each),
         arrivedAt: each.arrivedAt,
-        novaNow: view.novaNow + (mono - view.lookedAt),
+        novaNow: novaNowBy(view, mono),
       }),
     ),
   );

@@ -59,6 +59,7 @@ export function createJournal(options: JournalOptions): Journal {
           at: new Date(report.at).toISOString(),
           gates: report.gates,
           cloudTrouble: report.cloudTrouble,
+          pace: report.pace,
           policy: policy && { ...policy, readAt: new Date(policy.readAt).toISOString() },
           verdicts: report.verdicts,
         });
