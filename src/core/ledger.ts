@@ -174,8 +174,10 @@ const LOOK_SHARE_MS = 250;
 
 function pauseMs(draft: Draft, { view }: Candidates, round: Round, left: readonly Judged[]): number {
   const { policy } = draft;
-  // What waits for other instances is told by those; Nova has nothing new to say about it.
-  const isIdle = left.every(({ server, outcome }) => outcome.kind === 'ready' && round.isHeld(server.id));
+  // What waits for other instances, or for a person, Nova has nothing new to say about.
+  const isIdle = left.every(
+    ({ server, outcome, isHeld }) => isHeld || (outcome.kind === 'ready' && round.isHeld(server.id)),
+  );
   if (isIdle && left.length > 0) return policy.timing.slowMs;
   const pauseMs = followPauseMs(view.evacuations, view.novaNow, isSettling(round, left), policy);
   return Math.max(pauseMs, round.hosts * LOOK_SHARE_MS);

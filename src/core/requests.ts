@@ -44,8 +44,7 @@ export function ask(draft: Draft, hosts: readonly Candidates[], closed: string |
   return {
     asked,
     hosts: hosts.length,
-    turn: (id) =>
-      closed ?? preparing.get(id) ?? ranks.held.get(id) ?? `waiting for its turn: ${size} at a time`,
+    turn: (id) => closed ?? preparing.get(id) ?? ranks.held.get(id) ?? 'waiting for its turn',
     note: (id) => ranks.notes.get(id) ?? null,
     isHeld: (id) => closed !== null || preparing.has(id) || ranks.held.has(id),
   };
