@@ -107,13 +107,16 @@ interface Wanted {
   readonly host: string;
 }
 
-async function createOne({ cloud }: StageOptions, seed: Seed, wanted: Wanted): Promise<Made> {
+async function createOne({ cloud }: Pick<StageOptions, 'cloud'>, seed: Seed, wanted: Wanted): Promise<Made> {
   const { name, role, host } = wanted;
   return { id: await createServer(cloud, seed, name, host), name, role };
 }
 
 /** Why a server is in ERROR. Nova writes the state first and the fault after it, so it is asked for until it is there. */
-async function faultOf({ cloud, signal }: StageOptions, id: string): Promise<string> {
+async function faultOf(
+  { cloud, signal }: Pick<StageOptions, 'cloud' | 'signal'>,
+  id: string,
+): Promise<string> {
   const fault = await waitFor(async () => (await getServer(cloud, id)).fault, {
     timeoutMs: FAULT_TIMEOUT_MS,
     intervalMs: LOOK_INTERVAL_MS,
@@ -126,7 +129,11 @@ async function faultOf({ cloud, signal }: StageOptions, id: string): Promise<str
  * Makes the servers and waits for them. That Nova can make one is not what a drill tests: one in ERROR is
  * said aloud, deleted and made again, some times at most.
  */
-async function create(options: StageOptions, seed: Seed, wanted: readonly Wanted[]): Promise<Made[]> {
+export async function makeServers(
+  options: Pick<StageOptions, 'cloud' | 'signal' | 'say'>,
+  seed: Seed,
+  wanted: readonly Wanted[],
+): Promise<Made[]> {
   const { cloud, signal, say } = options;
   const made = new Map<string, Made>();
   for (let begin = 0; begin < wanted.length; begin += CREATE_BATCH) {
@@ -216,7 +223,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   say(
     `making ${members.length} servers on ${victim}, and one on each of ${others.join(' and ')} as a control`,
   );
-  const made = await create(options, seed, [
+  const made = await makeServers(options, seed, [
     ...members.map(({ name, role }) => ({ name, role, host: victim })),
     ...others.map((host) => ({ name: `drill-control-${host}`, role: null, host })),
   ]);
