@@ -1,6 +1,7 @@
 // Bundles the agents into a tree that mirrors the file system: dist/layer is laid over a node's /.
 // Each is one CommonJS file with a #! line, because a file without an ending is CommonJS to every Node.
 
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
@@ -10,6 +11,8 @@ const AGENTS = {
   'src/agents/NovaEvacuate.main.ts': 'dist/layer/usr/lib/ocf/resource.d/openstack/NovaEvacuate',
   'src/agents/nova-compute-wait.main.ts': 'dist/layer/usr/lib/ocf/resource.d/openstack/nova-compute-wait',
   'src/agents/evacuator.main.ts': 'dist/layer/usr/lib/instance-ha/evacuator',
+  'src/cli/instance-ha.main.ts': 'dist/layer/usr/bin/instance-ha',
+  'src/cli/manual.main.ts': 'dist/tools/manual.cjs',
 };
 const DRILL = { 'testbed/drill/main.ts': 'dist/testbed/drill.cjs' };
 
@@ -32,3 +35,5 @@ for (const [entry, outfile] of Object.entries({ ...AGENTS, ...drill })) {
   await build({ ...common, entryPoints: [entry], outfile });
   await chmod(outfile, 0o755);
 }
+// The manual and the shell's completion, from the tables of the commands.
+execFileSync(process.execPath, ['dist/tools/manual.cjs', 'dist/layer'], { stdio: 'inherit' });

@@ -12,6 +12,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   evacuator: ['core', 'evacuator'],
   openstack: ['core', 'openstack'],
   pacemaker: ['core', 'pacemaker'],
+  configure: ['core', 'openstack', 'pacemaker', 'configure'],
+  doctor: ['core', 'openstack', 'pacemaker', 'configure', 'doctor'],
+  cli: 'all',
   agents: ['core', 'evacuator', 'openstack', 'pacemaker', 'agents'],
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */

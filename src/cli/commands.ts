@@ -1,0 +1,5 @@
+import type { CommandSpec } from './command.ts';
+import { configureCommands } from './commands/configure.ts';
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly CommandSpec[] = [...configureCommands];
