@@ -1,15 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { withTables } from '../configure/docs.ts';
+import { CHECKS } from '../doctor/checks.ts';
 import { COMMANDS } from './commands.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 
 const file = new URL('../../docs/cli.md', import.meta.url);
 
-it('the exit codes in the docs are those of the code (UPDATE_DOCS=1 writes them)', () => {
+it('the checks and exit codes in the docs are those of the code (UPDATE_DOCS=1 writes them)', () => {
   const rows = Object.values(EXIT_CODES).map(({ code, says }) => `| ${code} | ${says} |`);
   const text = readFileSync(file, 'utf8');
-  const wanted = withTables(text, { 'exit codes': ['| code | |', '| --- | --- |', ...rows].join('\n') });
+  const checks = CHECKS.map(({ id, title, looksAt }) => `| ${id} | ${title} | ${looksAt} |`);
+  const wanted = withTables(text, {
+    checks: ['| check | right is | looks at |', '| --- | --- | --- |', ...checks].join('\n'),
+    'exit codes': ['| code | |', '| --- | --- |', ...rows].join('\n'),
+  });
   if (process.env.UPDATE_DOCS === '1') writeFileSync(file, wanted);
   else expect(text).toBe(wanted);
 });
