@@ -21,6 +21,7 @@ const PROGRAMS = {
   'src/agents/NovaEvacuate.main.ts': 'layer/usr/lib/instance-ha/agents/NovaEvacuate',
   'src/agents/nova-compute-wait.main.ts': 'layer/usr/lib/instance-ha/agents/nova-compute-wait',
   'src/agents/evacuator.main.ts': 'layer/usr/lib/instance-ha/evacuator',
+  'src/cli/instance-ha.main.ts': 'layer/usr/bin/instance-ha',
 };
 /** A few lines of sh in front of those that Pacemaker calls every ten seconds. */
 const FRONTS = {
@@ -58,3 +59,7 @@ for (const [source, file] of Object.entries(FRONTS)) {
   await copyFile(source, outfile);
   await chmod(outfile, 0o755);
 }
+// The command's manual and the shell's completion, from the tables of the commands.
+const manual = join(out, 'manual.cjs');
+await build({ ...common, entryPoints: ['src/cli/manual.main.ts'], outfile: manual });
+execFileSync(process.execPath, [manual, join(out, 'layer')]);

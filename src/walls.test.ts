@@ -17,6 +17,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   dashboard: ['core', 'view', 'dashboard'],
   agents: ['core', 'evacuator', 'openstack', 'pacemaker', 'policy', 'view', 'http', 'agents'],
   policy: ['core', 'policy'],
+  configure: ['core', 'openstack', 'pacemaker', 'configure'],
+  doctor: ['core', 'openstack', 'pacemaker', 'configure', 'doctor'],
+  cli: 'all',
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */
 const PURE = ['core', 'view', 'world'];

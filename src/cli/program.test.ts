@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { COMMANDS } from './commands.ts';
+import { bashCompletion } from './completion.ts';
+import { manualPages, pageName } from './manual.ts';
+import { exitsOf, optionsOf } from './program.ts';
+import { runCli } from './testing.ts';
+
+describe('every command', () => {
+  for (const spec of COMMANDS) {
+    const name = spec.path.join(' ');
+    it(`${name}: help and manual are complete`, async () => {
+      const help = await runCli(COMMANDS, [...spec.path, '--help']);
+      expect(help.code).toBe(0);
+      const page = manualPages(COMMANDS).find(({ path }) => path === `man8/${pageName(spec)}.8`)?.text ?? '';
+      const plain = page.replaceAll('\\-', '-');
+      for (const option of optionsOf(spec)) {
+        expect(help.out).toContain(`--${option.name}`);
+        expect(plain).toContain(`--${option.name}`);
+      }
+      for (const argument of spec.arguments ?? []) expect(plain).toContain(argument.says);
+      expect(plain).toContain(spec.summary);
+      expect(spec.examples.length).toBeGreaterThan(0);
+      expect(exitsOf(spec).length).toBe(new Set(exitsOf(spec)).size);
+    });
+    it(`${name}: an unknown option is a mistake of the caller`, async () => {
+      expect((await runCli(COMMANDS, [...spec.path, '--no-such-thing'])).code).toBe(64);
+    });
+  }
+
+  it('has a name of its own, is in the list of all, and no other page is there', async () => {
+    const names = COMMANDS.map(({ path }) => path.join(' '));
+    expect(new Set(names).size).toBe(names.length);
+    expect(manualPages(COMMANDS)).toHaveLength(names.length + 1);
+    const overview = manualPages(COMMANDS)[0]?.text ?? '';
+    for (const name of names) expect(overview).toContain(`.B ${name.replaceAll('-', '\\-')}`);
+  });
+});
+
+describe('the completion for bash', () => {
+  const complete = (...words: string[]): string[] => {
+    const directory = mkdtempSync(join(tmpdir(), 'instance-ha-completion-'));
+    try {
+      const file = join(directory, 'completion');
+      writeFileSync(file, bashCompletion(COMMANDS));
+      const script = `. ${file}; COMP_WORDS=(instance-ha ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _instance_ha; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim().split('\n');
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  };
+  it('offers commands, their commands, options and choices', () => {
+    expect(complete('conf')).toEqual(['configure']);
+    expect(complete('configure', 'a')).toEqual(['apply', 'adopt']);
+    expect(complete('configure', 'show', '--as', 'p')).toEqual(['pcs']);
+    expect(complete('configure', 'plan', '--ad')).toEqual(['--adopt']);
+  });
+});

@@ -1,0 +1,47 @@
+import { failure } from '../core/result.ts';
+import type { RunTool } from '../pacemaker/tool.ts';
+import type { CommandSpec, Io } from './command.ts';
+import { runProgram } from './program.ts';
+
+export interface TestRun {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a command line with an own world; tools that are not given are not there, questions are answered as told. */
+export async function runCli(
+  specs: readonly CommandSpec[],
+  argv: readonly string[],
+  { run = noTools, answer = null }: { readonly run?: RunTool; readonly answer?: string | null } = {},
+): Promise<TestRun> {
+  let [out, err] = ['', ''];
+  const io = (output: Io['output']): Io => ({
+    run,
+    progress: (line) => {
+      err += `${line}\n`;
+    },
+    print: (text) => {
+      out += `${text}\n`;
+    },
+    ask: async () => answer,
+    isTerminal: false,
+    output,
+    signal: new AbortController().signal,
+    now: () => Date.parse('2026-11-25T04:00:00Z'),
+    sleep: async () => {},
+  });
+  const streams = {
+    io,
+    out: (text: string) => {
+      out += text;
+    },
+    err: (text: string) => {
+      err += text;
+    },
+  };
+  const code = await runProgram(specs, argv, streams);
+  return { code, out, err };
+}
+
+const noTools: RunTool = async (tool) => failure({ code: 'tool-missing', tool });

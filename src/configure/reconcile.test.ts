@@ -1,0 +1,222 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseTree, serializeTree, type TreeElement } from '../pacemaker/cib-tree.ts';
+import { runTool } from '../pacemaker/tool.ts';
+import type { ClusterInput } from './input.ts';
+import { changeCib, isLackOfFencing } from './live.ts';
+import { reconcile, reconcileUndo } from './reconcile.ts';
+import { EMPTY_CIB, hasPacemakerTools, testInput } from './testing.ts';
+
+function tree(xml: string): TreeElement {
+  const parsed = parseTree('test', xml);
+  if (!parsed.ok) throw new Error('the test has no XML');
+  return parsed.value;
+}
+
+const apply = (cib: TreeElement, input: ClusterInput) => reconcile(cib, input, { mode: 'apply' });
+
+describe('the golden configurations', () => {
+  for (const shape of ['managed', 'minimal', 'unfence'] as const) {
+    it(`of the shape ${shape}`, async () => {
+      const { cib, conflicts } = apply(tree(EMPTY_CIB), await testInput(shape));
+      expect(conflicts).toEqual([]);
+      await expect(serializeTree(cib)).toMatchFileSnapshot(`golden/${shape}.xml`);
+    });
+  }
+});
+
+describe.skipIf(!hasPacemakerTools)('with Pacemaker on a file', () => {
+  const directories: string[] = [];
+  afterEach(() => {
+    delete process.env.CIB_file;
+    for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
+  });
+  const cibFile = (xml: string): string => {
+    const directory = mkdtempSync(join(tmpdir(), 'instance-ha-test-'));
+    directories.push(directory);
+    const path = join(directory, 'cib.xml');
+    writeFileSync(path, xml);
+    process.env.CIB_file = path;
+    return path;
+  };
+  const configurationOf = (xml: string): string => {
+    const configuration = tree(xml).children.find(
+      (each) => each.kind === 'element' && each.name === 'configuration',
+    );
+    return serializeTree(configuration as TreeElement);
+  };
+
+  for (const shape of ['managed', 'minimal', 'unfence'] as const) {
+    it(`${shape}: verifies, is brought in, is there the second time, and leaves nothing behind`, async () => {
+      const path = cibFile(EMPTY_CIB);
+      const input = await testInput(shape);
+      const before = configurationOf(EMPTY_CIB);
+      const work = (cib: TreeElement): TreeElement | null => {
+        const next = apply(cib, input);
+        return next.changes.length === 0 ? null : next.cib;
+      };
+      const first = await changeCib(runTool, work);
+      expect(first.ok ? null : first.error).toBeNull();
+      const after = readFileSync(path, 'utf8');
+      expect(configurationOf(after)).toContain('nova-evacuate');
+      expect(await changeCib(runTool, work)).toMatchObject({ ok: true, value: { after: null } });
+      expect(readFileSync(path, 'utf8')).toBe(after);
+      const undone = await changeCib(runTool, (cib) => reconcileUndo(cib).cib, { tolerate: isLackOfFencing });
+      expect(undone.ok ? null : undone.error).toBeNull();
+      expect(configurationOf(readFileSync(path, 'utf8'))).toBe(before);
+    });
+  }
+
+  it('changes nothing where the result does not verify', async () => {
+    const path = cibFile(EMPTY_CIB);
+    const input = await testInput('minimal');
+    const broken = await changeCib(runTool, (cib) => {
+      const next = apply(cib, input).cib;
+      return tree(serializeTree(next).replace('first="nova-compute-checkevacuate-clone"', 'first="nowhere"'));
+    });
+    expect(broken).toMatchObject({ ok: false, error: { code: 'does-not-verify' } });
+    expect(readFileSync(path, 'utf8')).toBe(EMPTY_CIB);
+  });
+});
+
+/** CIBs as operators have them: properties, attributes, resources, constraints, sections that are there or not. */
+const foreignCib: fc.Arbitrary<string> = fc
+  .record({
+    hasSet: fc.boolean(),
+    recheck: fc.option(fc.constantFrom('60s', '1min', '15min')),
+    nodeAttribute: fc.option(fc.constantFrom('rack=7', 'osprole=controller')),
+    hasRemoteEntry: fc.boolean(),
+    remoteAttribute: fc.boolean(),
+    emptySections: fc.subarray(['tags', 'fencing-topology', 'alerts', 'acls']),
+    resource: fc.boolean(),
+    foreignTag: fc.boolean(),
+  })
+  .map((is) => {
+    const recheck =
+      is.recheck === null ? '' : `<nvpair id="r" name="cluster-recheck-interval" value="${is.recheck}"/>`;
+    const [name, value] = is.nodeAttribute?.split('=') ?? [];
+    const attributes =
+      name === undefined
+        ? ''
+        : `<instance_attributes id="nodes-1"><nvpair id="nodes-1-${name}" name="${name}" value="${value}"/></instance_attributes>`;
+    const remote = is.remoteAttribute
+      ? '<instance_attributes id="nodes-compute-0"><nvpair id="x" name="zone" value="a"/></instance_attributes>'
+      : '';
+    const sections = is.emptySections
+      .filter((each) => each !== 'tags' || !is.foreignTag)
+      .map((each) => `<${each}/>`);
+    const dummy = is.resource ? '<primitive id="ip" class="ocf" provider="pacemaker" type="Dummy"/>' : '';
+    return `<cib validate-with="pacemaker-3.9" admin_epoch="0" epoch="1" num_updates="0"><configuration>
+      <crm_config>${is.hasSet ? `<cluster_property_set id="options">${recheck}</cluster_property_set>` : ''}</crm_config>
+      <nodes><node id="1" uname="controller-0">${attributes}</node><node id="2" uname="controller-1"/>${is.hasRemoteEntry ? `<node id="compute-0" uname="compute-0" type="remote">${remote}</node>` : ''}</nodes>
+      <resources>${dummy}</resources><constraints/>
+      ${is.foreignTag && is.resource ? '<tags><tag id="mine"><obj_ref id="ip"/></tag></tags>' : ''}${sections.join('')}
+    </configuration><status/></cib>`;
+  });
+const shapes = fc.constantFrom('managed' as const, 'minimal' as const, 'unfence' as const);
+
+describe('whatever an operator has', () => {
+  it('apply is idempotent, and undo leaves the CIB as it was', async () => {
+    const inputs = {
+      managed: await testInput('managed'),
+      minimal: await testInput('minimal'),
+      unfence: await testInput('unfence'),
+    };
+    fc.assert(
+      fc.property(foreignCib, shapes, (xml, shape) => {
+        const before = tree(xml);
+        const once = apply(before, inputs[shape]);
+        expect(once.conflicts).toEqual([]);
+        const twice = apply(once.cib, inputs[shape]);
+        expect(twice.changes).toEqual([]);
+        expect(serializeTree(twice.cib)).toBe(serializeTree(once.cib));
+        expect(serializeTree(reconcileUndo(once.cib).cib)).toBe(serializeTree(before));
+      }),
+    );
+  });
+
+  it('another input leads to the same as from nothing, in whatever steps', async () => {
+    const inputs = {
+      managed: await testInput('managed'),
+      minimal: await testInput('minimal'),
+      unfence: await testInput('unfence'),
+    };
+    const sorted = (cib: TreeElement): string[] =>
+      serializeTree(cib)
+        .split('\n')
+        .map((line) => line.trim())
+        .sort();
+    fc.assert(
+      fc.property(foreignCib, shapes, shapes, fc.boolean(), (xml, from, to, fewer) => {
+        const target = fewer ? { ...inputs[to], computes: inputs[to].computes.slice(0, 1) } : inputs[to];
+        const direct = apply(tree(xml), target);
+        const stepwise = apply(apply(tree(xml), inputs[from]).cib, target);
+        expect(sorted(stepwise.cib)).toEqual(sorted(direct.cib));
+      }),
+    );
+  });
+});
+
+describe('what is not ours', () => {
+  const foreign = (resources: string, rest = ''): TreeElement =>
+    tree(
+      EMPTY_CIB.replace('<resources/>', `<resources>${resources}</resources>`).replace(
+        '</configuration>',
+        `${rest}</configuration>`,
+      ),
+    );
+
+  it('is kept inside of what is ours: what pcs resource disable sets stays', async () => {
+    const input = await testInput();
+    const disabled = tree(
+      serializeTree(apply(tree(EMPTY_CIB), input).cib).replace(
+        '<nvpair id="nova-evacuate-meta-migration-threshold"',
+        '<nvpair id="nova-evacuate-meta_attributes-target-role" name="target-role" value="Stopped"/><nvpair id="nova-evacuate-meta-migration-threshold"',
+      ),
+    );
+    expect(apply(disabled, input).changes).toEqual([]);
+    const slower = apply(disabled, { ...input, timing: { ...input.timing, evacuationDelayS: 300 } });
+    expect(slower.changes.map(({ what }) => what)).toEqual([
+      'resource nova-compute-checkevacuate (ocf:openstack:nova-compute-wait), cloned',
+    ]);
+    expect(serializeTree(slower.cib)).toContain('target-role');
+  });
+
+  it('stands in the way where an id is taken or a level marks nothing', async () => {
+    const cib = foreign(
+      '<primitive id="fence-nova" class="stonith" type="fence_xvm"/>',
+      '<fencing-topology><fencing-level id="fl-1" target="compute-0" index="1" devices="other"/></fencing-topology>',
+    );
+    const { conflicts } = apply(cib, await testInput());
+    expect(conflicts).toHaveLength(2);
+    expect(conflicts[0]).toContain('fence_xvm');
+    expect(conflicts[1]).toContain('configure adopt');
+  });
+
+  it('a stock set-up keeps its own under apply; adopt changes it, and nothing that would restart a compute', async () => {
+    const stock = tree(readFileSync(new URL('./golden/stock.xml', import.meta.url), 'utf8'));
+    const input = await testInput('minimal');
+    const applied = apply(stock, input);
+    expect(applied.conflicts).toEqual([]);
+    expect(serializeTree(applied.cib)).toContain('name="password" value="stock password"');
+    const adopted = reconcile(stock, input, { mode: 'adopt' });
+    expect(adopted.conflicts).toEqual([]);
+    const xml = serializeTree(adopted.cib);
+    const evacuate = xml.slice(
+      xml.indexOf('<primitive id="nova-evacuate"'),
+      xml.indexOf('</primitive>', xml.indexOf('<primitive id="nova-evacuate"')),
+    );
+    expect(evacuate).toContain('name="rc_file"');
+    expect(evacuate).not.toContain('password');
+    const wait = (text: string): string =>
+      /<primitive id="nova-compute-checkevacuate"[\s\S]*?<\/instance_attributes>/.exec(text)?.[0] ?? '';
+    expect(wait(xml)).toBe(wait(serializeTree(stock)));
+    const scrubbed = reconcile(stock, input, { mode: 'adopt', restartComputes: true });
+    expect(serializeTree(scrubbed.cib)).not.toContain('stock password');
+    expect(JSON.stringify([adopted.changes, scrubbed.changes])).not.toContain('stock password');
+    expect(reconcile(adopted.cib, input, { mode: 'adopt' }).changes).toEqual([]);
+  });
+});

@@ -1,0 +1,72 @@
+import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
+import { elementsOf, removeChild, type TreeElement, walkTree } from '../pacemaker/cib-tree.ts';
+import type { Change, Draft } from './draft.ts';
+
+/** What the agents write at run time: it goes with what is ours. */
+const RUNTIME_ATTRIBUTES = [INCIDENT_ATTRIBUTE, EVACUATION_ATTRIBUTE];
+
+/** Sets of attributes: they go only when nothing of anybody is left in them. */
+const CONTAINERS = ['instance_attributes', 'cluster_property_set'];
+
+/** Takes away whatever is ours and not wanted any more; with nothing wanted that is an undo. */
+export function removeUnwanted(draft: Draft): void {
+  const doomed = new Set(
+    draft.owned.ids().filter((id) => !id.startsWith('instance-ha.') && !draft.wanted.has(id)),
+  );
+  for (const { node, parent } of [...walkTree(draft.configuration)]) {
+    const id = node.attributes.id;
+    if (id === undefined || !doomed.has(id) || isOnlyNamed(node) || CONTAINERS.includes(node.name)) continue;
+    if (removeChild(parent, node)) draft.changes.push(removal(node, parent));
+  }
+  for (const id of doomed) draft.owned.drop(id);
+  removeNodes(draft);
+  removeEmptySets(draft, doomed);
+}
+
+/** Elements that carry the same id as a resource, or only name one. */
+function isOnlyNamed(node: TreeElement): boolean {
+  return node.name === 'node' || node.name === 'obj_ref';
+}
+
+function removal(node: TreeElement, parent: TreeElement): Change {
+  const { attributes } = node;
+  const words: Readonly<Record<string, string>> = {
+    primitive: `resource ${attributes.id}`,
+    clone: `resource ${attributes.id}`,
+    nvpair: `${parent.name === 'cluster_property_set' ? 'property' : `attribute (${parent.attributes.id})`} ${attributes.name}=${attributes.value}`,
+    'fencing-level': `fencing level ${attributes.index} of ${attributes.target}: ${attributes.devices}`,
+  };
+  return { action: 'remove', what: words[node.name] ?? `constraint ${attributes.id}`, details: [] };
+}
+
+/** The entries of remote nodes that we made: with the role gone nothing but what the agents wrote may be left in them. */
+function removeNodes(draft: Draft): void {
+  for (const section of elementsOf(draft.configuration, 'nodes')) {
+    for (const node of elementsOf(section, 'node')) {
+      const name = node.attributes.uname ?? '';
+      if (!draft.owned.hasNode(name) || hasOwned(draft, node)) continue;
+      for (const { node: pair, parent } of [...walkTree(node)]) {
+        if (RUNTIME_ATTRIBUTES.includes(pair.attributes.name ?? '')) removeChild(parent, pair);
+      }
+      const isEmpty = elementsOf(node).every((set) => set.children.length === 0);
+      if (!isEmpty) continue;
+      for (const set of elementsOf(node)) draft.owned.drop(set.attributes.id ?? '');
+      removeChild(section, node);
+      draft.owned.dropNode(name);
+    }
+  }
+}
+
+function hasOwned(draft: Draft, node: TreeElement): boolean {
+  return [...walkTree(node)].some(
+    ({ node: inner }) => inner.name === 'nvpair' && draft.owned.has(inner.attributes.id ?? ''),
+  );
+}
+
+function removeEmptySets(draft: Draft, doomed: ReadonlySet<string>): void {
+  for (const { node, parent } of [...walkTree(draft.configuration)]) {
+    const id = node.attributes.id ?? '';
+    if (!CONTAINERS.includes(node.name) || !doomed.has(id)) continue;
+    if (node.children.length === 0) removeChild(parent, node);
+  }
+}

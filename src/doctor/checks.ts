@@ -1,0 +1,65 @@
+import { capacity } from './checks/capacity.ts';
+import { clocks } from './checks/clocks.ts';
+import { connectivity } from './checks/connectivity.ts';
+import { credentials } from './checks/credentials.ts';
+import { errors } from './checks/errors.ts';
+import { hold } from './checks/hold.ts';
+import { incidents } from './checks/incidents.ts';
+import { installation } from './checks/installation.ts';
+import { names } from './checks/names.ts';
+import { novaConf } from './checks/nova-conf.ts';
+import { placement } from './checks/placement.ts';
+import { protection } from './checks/protection.ts';
+import { quorum } from './checks/quorum.ts';
+import { reading } from './checks/reading.ts';
+import { resources } from './checks/resources.ts';
+import { services } from './checks/services.ts';
+import { timeouts } from './checks/timeouts.ts';
+import type { Facts } from './facts.ts';
+import type { Check, Problem, Severity } from './finding.ts';
+
+/** Every check, in the order in which operators look. */
+export const CHECKS: readonly Check[] = [
+  credentials,
+  connectivity,
+  errors,
+  protection,
+  names,
+  quorum,
+  resources,
+  hold,
+  incidents,
+  services,
+  timeouts,
+  installation,
+  clocks,
+  novaConf,
+  capacity,
+  placement,
+  reading,
+];
+
+export interface CheckResult {
+  readonly check: Check;
+  readonly verdict: Severity;
+  readonly problems: readonly Problem[];
+}
+
+const ORDER: readonly Severity[] = ['ok', 'warning', 'unknown', 'fault'];
+
+/** All checks over the same facts; with a node only what is about it, or about the whole. */
+export function runChecks(facts: Facts, node: string | null = null): readonly CheckResult[] {
+  return CHECKS.map((check) => {
+    const problems = check
+      .run(facts)
+      .filter((problem) => node === null || problem.node === null || problem.node === node);
+    return { check, verdict: worstOf(problems.map(({ severity }) => severity)), problems };
+  });
+}
+
+export function worstOf(severities: readonly Severity[]): Severity {
+  return severities.reduce<Severity>(
+    (worst, each) => (ORDER.indexOf(each) > ORDER.indexOf(worst) ? each : worst),
+    'ok',
+  );
+}

@@ -1,0 +1,149 @@
+import { isPowerFencedFirst } from '../../pacemaker/topology.ts';
+import { parseBoolean } from '../../pacemaker/xml.ts';
+import { type ConfigurationFacts, computesOf, type Facts, recordersOf } from '../facts.ts';
+import { type Check, fault, type Problem, unsure, warning } from '../finding.ts';
+
+/** The second: can the cluster fence, and does it see its computes? */
+export const connectivity: Check = {
+  id: 'connectivity',
+  title: 'the cluster can fence every compute, and reaches it',
+  looksAt:
+    'every power device, asked for the power state with its own parameters; the fencing levels; stonith-enabled; the state of the remote nodes',
+  run: (facts) => {
+    const { configuration } = facts;
+    if (!configuration.known)
+      return [
+        unsure(
+          `the cluster can't be read: ${configuration.reason}`,
+          'systemctl status pacemaker; run this on a controller',
+        ),
+      ];
+    return [
+      ...enabled(configuration.value),
+      ...levels(configuration.value),
+      ...devices(facts),
+      ...remotes(facts, configuration.value),
+    ];
+  },
+};
+
+function enabled({ cluster }: ConfigurationFacts): Problem[] {
+  if (cluster.stonithEnabled) return [];
+  return [
+    fault(
+      'stonith-enabled is false: nothing is fenced, so nothing is ever evacuated',
+      'pcs property set stonith-enabled=true, once the power devices work',
+    ),
+  ];
+}
+
+function levels(configuration: ConfigurationFacts): Problem[] {
+  const { cluster } = configuration;
+  const recorders = recordersOf(configuration).map(({ id }) => id);
+  if (recorders.length === 0)
+    return [
+      fault(
+        'there is no device with the agent fence_compute: no fencing is recorded',
+        'instance-ha configure apply',
+      ),
+    ];
+  return computesOf(configuration).flatMap((node): Problem[] => {
+    const own = cluster.fencingLevels.filter(({ target }) => target.kind !== 'node' || target.node === node);
+    if (isPowerFencedFirst(cluster, node)) return [];
+    const marking = own.filter(({ devices }) => devices.some((id) => recorders.includes(id)));
+    if (marking.length === 0)
+      return [
+        fault(
+          `no fencing level of ${node} has ${recorders.join(' or ')}: its death is not recorded, its instances stay`,
+          `pcs stonith level add 1 ${node} POWERDEVICE,${recorders[0]}`,
+          node,
+        ),
+      ];
+    return [
+      fault(
+        `no power device stands before ${recorders.join(' or ')} in the level of ${node}: its power is never confirmed off`,
+        `make the level POWERDEVICE,${recorders[0]}`,
+        node,
+      ),
+    ];
+  });
+}
+
+function devices({ power }: Facts): Problem[] {
+  return power.flatMap((answer): Problem[] => {
+    switch (answer.state) {
+      case 'on':
+      case 'off':
+        return [];
+      case 'not-asked':
+        return [
+          unsure(
+            `${answer.device} was not asked for the power of ${answer.node}: ${answer.detail}`,
+            `stonith_admin --query ${answer.device}`,
+            answer.node,
+          ),
+        ];
+      case 'failed':
+        return [
+          fault(
+            `${answer.device} (${answer.agent}) can't tell the power of ${answer.node}: ${answer.detail}`,
+            'is the BMC reachable from here, and are address, user and password of the device right? (pcs stonith config)',
+            answer.node,
+          ),
+        ];
+      default:
+        return answer.state satisfies never;
+    }
+  });
+}
+
+function remotes({ status }: Facts, configuration: ConfigurationFacts): Problem[] {
+  if (!status.known) return [unsure(`the cluster's status can't be read: ${status.reason}`, 'crm_mon -1')];
+  const computes = computesOf(configuration);
+  const offline = status.value.nodes.filter(({ name, online }) => computes.includes(name) && !online);
+  const missing = computes.filter((name) => !status.value.nodes.some((node) => node.name === name));
+  const isInIncident = (name: string): boolean =>
+    configuration.cluster.nodes.some(
+      (node) => node.name === name && node.permanent.has('instance-ha-incident'),
+    );
+  const stopped = status.value.resources.filter(
+    ({ agent, role }) => agent.startsWith('stonith:') && role !== 'Started',
+  );
+  return [
+    ...offline
+      .filter(({ name }) => !isInIncident(name))
+      .map(({ name }) =>
+        warning(
+          `${name} is offline without an incident: it was taken out, or has never joined`,
+          `systemctl status pacemaker_remote on ${name}; pcs resource enable ${name}`,
+          name,
+        ),
+      ),
+    ...missing.map((name) =>
+      fault(
+        `the cluster has no node ${name}, though fence_compute is for it`,
+        'instance-ha configure apply, or take it out of pcmk_host_list',
+        name,
+      ),
+    ),
+    ...stopped.map(({ id, managed }) =>
+      fault(
+        `the fencing device ${id} is not started${managed ? '' : ' (and not managed)'}: its monitor fails`,
+        `crm_mon -1 shows why; stonith_admin --query ${id}; then pcs stonith refresh ${id}`,
+      ),
+    ),
+    ...watchdogOnly(configuration),
+  ];
+}
+
+/** `concurrent-fencing=false` makes a compute wait for the fencing of another one. */
+function watchdogOnly({ cluster }: ConfigurationFacts): Problem[] {
+  const value = cluster.properties.get('concurrent-fencing') ?? null;
+  if (parseBoolean(value) !== false) return [];
+  return [
+    warning(
+      'concurrent-fencing is false: when several computes die, each waits for the fencing of the one before',
+      'pcs property set concurrent-fencing=true',
+    ),
+  ];
+}

@@ -1,0 +1,31 @@
+import { type Check, warning } from '../finding.ts';
+
+export const placement: Check = {
+  id: 'placement',
+  title: 'Placement has no leftovers of evacuated instances',
+  looksAt: "every allocation in Placement against Nova's instances and their hosts",
+  run: ({ usage, cloud }) => {
+    if (!usage.known || !cloud.known) return [];
+    const hosts = new Map(
+      cloud.value.servers.map((server) => [server.id, server.hypervisorHostname ?? server.host]),
+    );
+    const open = new Set(
+      cloud.value.evacuations
+        .filter(({ status }) => ['accepted', 'pre-migrating', 'done'].includes(status))
+        .map(({ instanceId }) => instanceId),
+    );
+    return usage.value.flatMap(({ name, allocations }) => {
+      const left = [...allocations.keys()].filter(
+        (consumer) => hosts.has(consumer) && hosts.get(consumer) !== name && !open.has(consumer),
+      );
+      if (left.length === 0) return [];
+      return [
+        warning(
+          `${name} still holds the allocations of ${left.length} instances that run elsewhere: its room is counted twice`,
+          `is its nova-compute running? then nova-manage placement heal_allocations, or openstack resource provider allocation delete (${left.slice(0, 3).join(', ')}${left.length > 3 ? ', ...' : ''})`,
+          name,
+        ),
+      ];
+    });
+  },
+};

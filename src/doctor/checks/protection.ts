@@ -1,0 +1,71 @@
+import { hostName, hostOfNode, nodeName } from '../../core/names.ts';
+import { isPowerFencedFirst } from '../../pacemaker/topology.ts';
+import { computesOf, evacuatorOf, type Facts } from '../facts.ts';
+import { type Check, fault, type Problem, unsure } from '../finding.ts';
+
+/** The one answer that matters: if this compute died now, would its instances come back? */
+export const protection: Check = {
+  id: 'protection',
+  title: 'every compute is protected',
+  looksAt:
+    'for each compute: fencing enabled, its level, its power device, its name in Nova, maintenance, and a running nova-evacuate',
+  run: (facts) => {
+    if (!facts.configuration.known) return [];
+    const nodes = computesOf(facts.configuration.value);
+    if (nodes.length === 0)
+      return [fault('the cluster knows no compute: nothing is protected', 'instance-ha configure apply')];
+    return nodes.flatMap((node): Problem[] => {
+      const { lacks, unknowns } = protectionOf(facts, node);
+      if (lacks.length > 0)
+        return [
+          fault(`${node} is NOT PROTECTED: ${lacks.join('; ')}`, 'see the checks that name these', node),
+        ];
+      if (unknowns.length > 0)
+        return [
+          unsure(
+            `whether ${node} is protected can't be told: ${unknowns.join('; ')}`,
+            'see the checks that name these',
+            node,
+          ),
+        ];
+      return [];
+    });
+  },
+};
+
+export interface Protection {
+  readonly lacks: readonly string[];
+  readonly unknowns: readonly string[];
+}
+
+/** Why a compute would not be recovered, and what could not be found out. */
+export function protectionOf(facts: Facts, node: string): Protection {
+  const lacks: string[] = [];
+  const unknowns: string[] = [];
+  const { configuration, status, cloud, power } = facts;
+  if (!configuration.known) return { lacks, unknowns: [configuration.reason] };
+  const { cluster } = configuration.value;
+  if (!cluster.haveQuorum) lacks.push('this partition has no quorum');
+  if (!cluster.stonithEnabled) lacks.push('fencing is disabled');
+  if (cluster.maintenanceMode) lacks.push('the cluster is in maintenance mode');
+  const own = cluster.nodes.find(({ name }) => name === node);
+  if (own?.maintenance) lacks.push('the node is in maintenance');
+  if (!isPowerFencedFirst(cluster, node)) lacks.push('no level of a power device, then fence_compute');
+  for (const answer of power.filter((each) => each.node === node)) {
+    if (answer.state === 'failed') lacks.push(`${answer.device} does not answer`);
+  }
+  const evacuator = evacuatorOf(configuration.value);
+  if (evacuator === null) lacks.push('no nova-evacuate');
+  else if (!status.known) unknowns.push("the cluster's status can't be read");
+  else if (!status.value.resources.some(({ id, role }) => id === evacuator.id && role === 'Started'))
+    lacks.push(`${evacuator.id} does not run`);
+  if (!cloud.known) unknowns.push('Nova could not be asked');
+  else {
+    const hosts = cloud.value.services
+      .filter(({ binary }) => binary === 'nova-compute')
+      .map(({ host }) => hostName(host));
+    if (hostOfNode(nodeName(node), hosts, evacuator?.parameters.get('domain') ?? null) === null)
+      lacks.push('Nova has no host of its name');
+  }
+  return { lacks, unknowns };
+}

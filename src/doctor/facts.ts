@@ -1,0 +1,100 @@
+import type { Maybe } from '../core/observation.ts';
+import type { CloudError } from '../openstack/errors.ts';
+import type { ComputeService, Evacuation, Server } from '../openstack/nova-schemas.ts';
+import type { PreflightReport } from '../openstack/preflight.ts';
+import type { HostUsage } from '../openstack/usage.ts';
+import type { ClusterView } from '../pacemaker/cib.ts';
+import type { ConfiguredResource, RuleLocation } from '../pacemaker/resources.ts';
+import type { ClusterStatus } from '../pacemaker/status.ts';
+
+/** What the cluster's configuration says. */
+export interface ConfigurationFacts {
+  readonly cluster: ClusterView;
+  readonly resources: readonly ConfiguredResource[];
+  readonly rules: readonly RuleLocation[];
+}
+
+/** What trying the credentials came to; never a secret. */
+export type CloudLogin =
+  | { readonly state: 'not-configured' }
+  | { readonly state: 'refused'; readonly error: CloudError }
+  | { readonly state: 'works'; readonly report: PreflightReport };
+
+export interface CloudFacts {
+  readonly services: readonly ComputeService[];
+  readonly servers: readonly Server[];
+  readonly evacuations: readonly Evacuation[];
+  /** Nova's clock less this machine's, ms; null: Nova sent no time. */
+  readonly clockSkewMs: number | null;
+}
+
+/** What a power device said when it was asked for the power of a node. */
+export interface PowerAnswer {
+  readonly device: string;
+  readonly agent: string;
+  readonly node: string;
+  readonly state: 'on' | 'off' | 'failed' | 'not-asked';
+  /** Its own words, where it failed; why it was not asked. */
+  readonly detail: string;
+}
+
+export interface LogTail {
+  readonly path: string;
+  /** The newest lines. */
+  readonly lines: readonly string[];
+}
+
+/** What is known of this machine. */
+export interface LocalFacts {
+  readonly node: string;
+  /** Agents and tools that should be on every controller → whether they are there. */
+  readonly files: ReadonlyMap<string, boolean>;
+  readonly logs: readonly LogTail[];
+  /** nova.conf, where there is one here. */
+  readonly novaConf: LogTail | null;
+  /** Whether the clock is synchronised; null: nobody here knows. */
+  readonly clockSynchronised: boolean | null;
+}
+
+/** Everything that the checks look at. What could not be read is unknown, and no check takes it for right or wrong. */
+export interface Facts {
+  readonly now: number;
+  readonly configuration: Maybe<ConfigurationFacts>;
+  readonly status: Maybe<ClusterStatus>;
+  /** node → value of `evacuate`. */
+  readonly marks: Maybe<ReadonlyMap<string, string>>;
+  readonly login: Maybe<CloudLogin>;
+  readonly cloud: Maybe<CloudFacts>;
+  readonly usage: Maybe<readonly HostUsage[]>;
+  readonly power: readonly PowerAnswer[];
+  readonly local: LocalFacts;
+}
+
+const RECORDER_AGENT = 'stonith:fence_compute';
+
+/** The compute nodes: what fence_compute is for, and what carries the role. */
+export function computesOf({ cluster, resources }: ConfigurationFacts): readonly string[] {
+  const byRole = cluster.nodes
+    .filter((node) => node.permanent.get('osprole') === 'compute')
+    .map(({ name }) => name as string);
+  const listed = resources
+    .filter(({ agent }) => agent === RECORDER_AGENT)
+    .flatMap(({ parameters }) =>
+      (parameters.get('pcmk_host_list') ?? '').split(/[\s,;]+/).filter((name) => name !== ''),
+    );
+  return [...new Set([...byRole, ...listed])].sort();
+}
+
+/** The resource that runs the evacuator; null: there is none. */
+export function evacuatorOf({ resources }: ConfigurationFacts): ConfiguredResource | null {
+  return resources.find(({ agent }) => agent === 'ocf:openstack:NovaEvacuate') ?? null;
+}
+
+/** The ones that hold a compute back. */
+export function waitsOf({ resources }: ConfigurationFacts): readonly ConfiguredResource[] {
+  return resources.filter(({ agent }) => agent === 'ocf:openstack:nova-compute-wait');
+}
+
+export function recordersOf({ resources }: ConfigurationFacts): readonly ConfiguredResource[] {
+  return resources.filter(({ agent }) => agent === RECORDER_AGENT);
+}

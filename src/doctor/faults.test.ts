@@ -1,0 +1,503 @@
+import { describe, expect, it } from 'vitest';
+import { known, unknown } from '../core/observation.ts';
+import { disabledReason, formatIncident } from '../core/records.ts';
+import type { CloudError } from '../openstack/errors.ts';
+import type { Evacuation } from '../openstack/nova-schemas.ts';
+import { CHECKS, runChecks, worstOf } from './checks.ts';
+import type { CloudFacts, Facts } from './facts.ts';
+import type { Severity } from './finding.ts';
+import { configurationOf, healthyFacts, NOW, serverOf, serviceOf, usageOf } from './testing.ts';
+
+const AT = { certainty: 'definite', effect: 'none' } as const;
+const WHERE = { service: 'identity', method: 'POST', url: 'http://k:5000/v3/auth/tokens' };
+const refused = (error: CloudError): Partial<Facts> => ({
+  login: known({ state: 'refused', error }),
+  cloud: unknown('the credentials do not work'),
+  usage: unknown('the credentials do not work'),
+});
+const cib = (from: string | RegExp, to: string): Partial<Facts> => ({
+  configuration: known(
+    configurationOf((xml) => {
+      const next = xml.replace(from, to);
+      if (next === xml) throw new Error(`not in the CIB: ${from}`);
+      return next;
+    }),
+  ),
+});
+const cloudIs = (changes: Partial<CloudFacts>): Partial<Facts> => {
+  const { cloud } = healthyFacts();
+  if (!cloud.known) throw new Error('no cloud');
+  return { cloud: known({ ...cloud.value, ...changes }) };
+};
+const statusIs = (
+  change: (status: Extract<Facts['status'], { known: true }>['value']) => object,
+): Partial<Facts> => {
+  const { status } = healthyFacts();
+  if (!status.known) throw new Error('no status');
+  return { status: known({ ...status.value, ...change(status.value) }) };
+};
+const logs = (line: string): Partial<Facts> => ({
+  local: {
+    ...healthyFacts().local,
+    logs: [{ path: '/var/log/pacemaker/pacemaker.log', lines: ['quiet', line] }],
+  },
+});
+const localIs = (changes: Partial<Facts['local']>): Partial<Facts> => ({
+  local: { ...healthyFacts().local, ...changes },
+});
+const onNode = (name: string, value: string): Partial<Facts> =>
+  cib('<nvpair id="nodes-compute-0-osprole"', `<nvpair id="x" name="${name}" value="${value}"/>$&`);
+const power = (detail: string): Partial<Facts> => ({
+  power: [
+    { device: 'ipmilan-compute-0', agent: 'fence_ipmilan', node: 'compute-0', state: 'failed', detail },
+  ],
+});
+const failure = (code: number, words: string): Partial<Facts> =>
+  statusIs(() => ({
+    failures: [
+      { resource: 'nova-compute-checkevacuate:1', task: 'start', node: 'compute-1', code, words, reason: '' },
+    ],
+  }));
+const record = (status: string): Evacuation => ({
+  id: 1,
+  instanceId: 'vm-9',
+  sourceHost: 'compute-0',
+  destHost: 'compute-1',
+  status,
+  createdAt: NOW,
+  updatedAt: NOW,
+});
+
+/** A fault, the check that has to find it, how bad it is, and what has to be said. */
+const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegExp])[] = [
+  [
+    'wrong password',
+    refused({ ...AT, code: 'auth-refused', url: WHERE.url, login: 'admin', message: '' }),
+    'credentials',
+    'fault',
+    /refused the login of admin.*password/,
+  ],
+  [
+    'no role',
+    refused({ ...AT, ...WHERE, code: 'auth-forbidden', login: 'admin', message: '' }),
+    'credentials',
+    'fault',
+    /admin role/,
+  ],
+  [
+    'wrong region',
+    refused({
+      ...AT,
+      code: 'no-endpoint',
+      service: 'compute',
+      region: 'two',
+      endpointInterface: 'internal',
+      available: ['one/internal'],
+    }),
+    'credentials',
+    'fault',
+    /region two.*one\/internal/,
+  ],
+  [
+    'unknown CA',
+    refused({ ...AT, ...WHERE, code: 'tls-untrusted', caFile: null, message: 'SELF_SIGNED' }),
+    'credentials',
+    'fault',
+    /certificate/,
+  ],
+  [
+    'wrong URL',
+    refused({ ...AT, code: 'not-keystone', url: WHERE.url, message: '404' }),
+    'credentials',
+    'fault',
+    /not as Keystone v3/,
+  ],
+  [
+    'rc file open to all',
+    refused({ ...AT, code: 'config', problems: ['rc_file /x can be read by others: chmod 600 /x'] }),
+    'credentials',
+    'fault',
+    /chmod 600/,
+  ],
+  [
+    'cloud away',
+    refused({
+      ...WHERE,
+      code: 'unreachable',
+      certainty: 'passing',
+      effect: 'none',
+      reason: 'refused',
+      message: '',
+    }),
+    'credentials',
+    'unknown',
+    /cannot be reached/,
+  ],
+  [
+    'no nova-evacuate',
+    { login: known({ state: 'not-configured' }) },
+    'credentials',
+    'fault',
+    /no nova-evacuate/,
+  ],
+  [
+    'password in the CIB',
+    cib('<nvpair id="nova-evacuate-ia-rc_file"', '<nvpair id="p" name="password" value="x"/>$&'),
+    'credentials',
+    'warning',
+    /stands in the CIB/,
+  ],
+  [
+    'credentials on computes',
+    cib(
+      '<nvpair id="nova-compute-checkevacuate-ia-evacuation_delay"',
+      '<nvpair id="p" name="auth_url" value="x"/>$&',
+    ),
+    'credentials',
+    'warning',
+    /a compute needs none/,
+  ],
+  [
+    'dead BMC',
+    power('Unable to establish IPMI v2 / RMCP+ session'),
+    'connectivity',
+    'fault',
+    /can't tell the power of compute-0.*RMCP/,
+  ],
+  [
+    'missing level',
+    cib(/<fencing-level id="level-compute-0"[^>]*>/, ''),
+    'connectivity',
+    'fault',
+    /no fencing level of compute-0/,
+  ],
+  [
+    'level without power',
+    cib('devices="ipmilan-compute-0,fence-nova"', 'devices="fence-nova"'),
+    'connectivity',
+    'fault',
+    /no power device stands before/,
+  ],
+  [
+    'level without record',
+    cib('devices="ipmilan-compute-0,fence-nova"', 'devices="ipmilan-compute-0"'),
+    'connectivity',
+    'fault',
+    /not recorded/,
+  ],
+  [
+    'fencing off',
+    cib('name="cluster-name" value="overcloud"', 'name="stonith-enabled" value="false"'),
+    'connectivity',
+    'fault',
+    /stonith-enabled is false/,
+  ],
+  [
+    'remote offline',
+    statusIs(({ nodes }) => ({
+      nodes: nodes.map((node) => (node.name === 'compute-1' ? { ...node, online: false } : node)),
+    })),
+    'connectivity',
+    'warning',
+    /compute-1 is offline/,
+  ],
+  [
+    'device stopped',
+    statusIs(({ resources }) => ({
+      resources: resources.map((each) =>
+        each.id === 'ipmilan-compute-1' ? { ...each, role: 'Stopped' } : each,
+      ),
+    })),
+    'connectivity',
+    'fault',
+    /ipmilan-compute-1 is not started/,
+  ],
+  [
+    'compute unknown to the cluster',
+    cib('value="compute-0 compute-1"', 'value="compute-0 compute-1 compute-7"'),
+    'connectivity',
+    'fault',
+    /no node compute-7/,
+  ],
+  [
+    'failed fencing in the log',
+    logs("error: Operation 'off' targeting compute-0 by controller-1 failed"),
+    'errors',
+    'warning',
+    /a fencing failed/,
+  ],
+  [
+    'given up in the log',
+    logs('warning: Too many failures (10) to fence compute-0, giving up'),
+    'errors',
+    'warning',
+    /given a fencing up/,
+  ],
+  [
+    '401 in the log',
+    logs(
+      'keystoneauth1.exceptions.http.Unauthorized: (HTTP 401)'.replace(
+        'Unauthorized: (HTTP 401)',
+        '401 Unauthorized',
+      ),
+    ),
+    'errors',
+    'warning',
+    /Keystone refuses/,
+  ],
+  [
+    'FQDN in Nova',
+    cloudIs({ services: [serviceOf('compute-0.example.org'), serviceOf('compute-1')] }),
+    'names',
+    'fault',
+    /node is compute-0, Nova's host is compute-0\.example\.org/,
+  ],
+  [
+    'host outside of the cluster',
+    cloudIs({ services: [serviceOf('compute-0'), serviceOf('compute-1'), serviceOf('other')] }),
+    'names',
+    'warning',
+    /other is no node/,
+  ],
+  [
+    'evacuator stopped',
+    statusIs(({ resources }) => ({ resources: resources.filter(({ id }) => id !== 'nova-evacuate') })),
+    'protection',
+    'fault',
+    /compute-0 is NOT PROTECTED: nova-evacuate does not run/,
+  ],
+  [
+    'node in maintenance',
+    onNode('maintenance', 'true'),
+    'protection',
+    'fault',
+    /compute-0 is NOT PROTECTED: the node is in maintenance/,
+  ],
+  ['no quorum', cib('have-quorum="1"', 'have-quorum="0"'), 'quorum', 'fault', /no quorum/],
+  [
+    'quorum ignored',
+    cib('name="cluster-name" value="overcloud"', 'name="no-quorum-policy" value="ignore"'),
+    'quorum',
+    'fault',
+    /no-quorum-policy is ignore/,
+  ],
+  ['two controllers', cib('<node id="3" uname="controller-2"/>', ''), 'quorum', 'warning', /2 controllers/],
+  [
+    'agent missing on one node',
+    failure(5, 'not installed'),
+    'resources',
+    'fault',
+    /start of .* failed on compute-1: not installed/,
+  ],
+  ['failed start', failure(1, 'error'), 'resources', 'warning', /failed on compute-1: error/],
+  [
+    'chain not running',
+    statusIs(({ resources }) => ({
+      resources: resources.filter(({ id, nodes }) => id !== 'nova-compute' || nodes[0] !== 'compute-1'),
+    })),
+    'resources',
+    'fault',
+    /nova-compute does not run on compute-1/,
+  ],
+  [
+    'rule of the hold missing',
+    cib(/<rsc_location id="nova-compute-clone-no-incident"[\s\S]*?<\/rsc_location>/, ''),
+    'hold',
+    'warning',
+    /nova-compute-clone has no rule/,
+  ],
+  [
+    'nothing holds',
+    cib(/<clone id="nova-compute-checkevacuate-clone">[\s\S]*?<\/clone>/, ''),
+    'hold',
+    'fault',
+    /nothing holds/,
+  ],
+  [
+    'unreadable incident',
+    onNode('instance-ha-incident', 'garbage'),
+    'incidents',
+    'fault',
+    /incident of compute-0 can't be read/,
+  ],
+  [
+    'stale incident',
+    onNode(
+      'instance-ha-incident',
+      formatIncident({ id: 'abc', at: NOW - 7_200_000, by: 'fencer', on: 'controller-0' }),
+    ),
+    'incidents',
+    'warning',
+    /stands for 2\.0 h/,
+  ],
+  [
+    'mark without incident',
+    { marks: known(new Map([['compute-1', 'yes']])) },
+    'incidents',
+    'warning',
+    /compute-1 is marked/,
+  ],
+  [
+    'our marker left over',
+    cloudIs({
+      services: [
+        serviceOf('compute-0', { status: 'disabled', disabledReason: disabledReason('abc') }),
+        serviceOf('compute-1'),
+      ],
+    }),
+    'incidents',
+    'fault',
+    /nobody will enable it/,
+  ],
+  [
+    '`done` blocks a return',
+    cloudIs({
+      services: [serviceOf('compute-0', { forcedDown: true, state: 'down' }), serviceOf('compute-1')],
+      evacuations: [record('done')],
+    }),
+    'services',
+    'fault',
+    /1 evacuation records of it are still `done`/,
+  ],
+  [
+    'forced down by hand',
+    cloudIs({
+      services: [serviceOf('compute-0', { forcedDown: true, state: 'down' }), serviceOf('compute-1')],
+    }),
+    'services',
+    'warning',
+    /forced down by an operator/,
+  ],
+  [
+    'disabled by hand',
+    cloudIs({
+      services: [
+        serviceOf('compute-0', { status: 'disabled', disabledReason: 'repair' }),
+        serviceOf('compute-1'),
+      ],
+    }),
+    'services',
+    'warning',
+    /disabled by an operator \(repair\)/,
+  ],
+  [
+    'cell down',
+    cloudIs({ services: [serviceOf('compute-0', { state: 'unknown' }), serviceOf('compute-1')] }),
+    'services',
+    'fault',
+    /cell of compute-0/,
+  ],
+  [
+    'start cut off',
+    cib(
+      'id="nova-compute-checkevacuate-op-start-0s" name="start" interval="0s" timeout="150s"',
+      'id="s" name="start" interval="0s" timeout="90s"',
+    ),
+    'timeouts',
+    'warning',
+    /cut off before it can say why/,
+  ],
+  [
+    'stonith-timeout too short',
+    cib('name="stonith-timeout" value="60s"', 'name="stonith-timeout" value="20s"'),
+    'timeouts',
+    'warning',
+    /stonith-timeout is 20 s/,
+  ],
+  [
+    'recheck too long',
+    cib('name="cluster-recheck-interval" value="60s"', 'name="cluster-recheck-interval" value="15min"'),
+    'timeouts',
+    'warning',
+    /cluster-recheck-interval is 900 s/,
+  ],
+  [
+    'never tried again',
+    cib(/<nvpair id="nova-compute-checkevacuate-meta-failure-timeout"[^>]*>/, ''),
+    'timeouts',
+    'warning',
+    /never tried again/,
+  ],
+  [
+    'agent missing here',
+    localIs({ files: new Map([['/usr/sbin/fence_compute', false]]) }),
+    'installation',
+    'fault',
+    /fence_compute is missing/,
+  ],
+  ['clock off', cloudIs({ clockSkewMs: 9_000 }), 'clocks', 'warning', /9\.0 s/],
+  ['clock not synchronised', localIs({ clockSynchronised: false }), 'clocks', 'warning', /not synchronised/],
+  [
+    'guests resumed at boot',
+    localIs({ novaConf: { path: '/n', lines: ['resume_guests_state_on_host_boot=True'] } }),
+    'nova-conf',
+    'fault',
+    /resume_guests_state_on_host_boot=True/,
+  ],
+  [
+    'no room',
+    { usage: known([usageOf('compute-0', ['vm-1'], 20_000), usageOf('compute-1', [])]) },
+    'capacity',
+    'warning',
+    /1 of its 1 instances would find no room/,
+  ],
+  [
+    'leftover in Placement',
+    { ...cloudIs({ servers: [serverOf('vm-1', 'compute-1')] }) },
+    'placement',
+    'warning',
+    /compute-0 still holds/,
+  ],
+  ['Nova unreadable', { cloud: unknown('503') }, 'reading', 'unknown', /Nova can't be read: 503/],
+  [
+    'cluster unreadable',
+    { configuration: unknown('down'), status: unknown('down') },
+    'connectivity',
+    'unknown',
+    /cluster can't be read/,
+  ],
+];
+
+describe('doctor', () => {
+  it('is silent on a healthy cluster', () => {
+    expect(runChecks(healthyFacts()).flatMap(({ problems }) => problems)).toEqual([]);
+  });
+
+  for (const [name, changes, check, severity, says] of FAULTS) {
+    it(`finds: ${name}`, () => {
+      const result = runChecks(healthyFacts(changes)).find((each) => each.check.id === check);
+      expect(result?.problems.map((problem) => problem.says).join('\n')).toMatch(says);
+      expect(result?.verdict).toBe(severity);
+      expect(result?.problems.every(({ fix }) => fix !== '')).toBe(true);
+    });
+  }
+
+  it('has a seeded fault for every check', () => {
+    const tried = new Set(FAULTS.map(([, , check]) => check));
+    expect(CHECKS.map(({ id }) => id).filter((id) => !tried.has(id))).toEqual([]);
+  });
+
+  it('with a node shows what is about it or about the whole', () => {
+    const facts = healthyFacts({
+      ...power('x'),
+      ...cloudIs({ services: [serviceOf('compute-0'), serviceOf('compute-1', { status: 'disabled' })] }),
+    });
+    const nodes = (node: string | null) =>
+      new Set(runChecks(facts, node).flatMap(({ problems }) => problems.map((problem) => problem.node)));
+    expect(nodes('compute-1')).toEqual(new Set(['compute-1', null]));
+    expect(nodes(null)).toEqual(new Set(['compute-0', 'compute-1', null]));
+  });
+
+  it('takes nothing that is unknown for wrong', () => {
+    const blind = healthyFacts({
+      configuration: unknown('x'),
+      status: unknown('x'),
+      marks: unknown('x'),
+      login: unknown('x'),
+      cloud: unknown('x'),
+      usage: unknown('x'),
+      power: [],
+    });
+    expect(worstOf(runChecks(blind).map(({ verdict }) => verdict))).toBe('unknown');
+  });
+});

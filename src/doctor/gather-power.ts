@@ -1,0 +1,101 @@
+import { Secret, scrub } from '../openstack/secret.ts';
+import { explain } from '../pacemaker/errors.ts';
+import type { ConfiguredResource } from '../pacemaker/resources.ts';
+import { lastWords, type RunTool } from '../pacemaker/tool.ts';
+import { type ConfigurationFacts, type PowerAnswer, recordersOf } from './facts.ts';
+
+/** The longest that a device may take to tell the power, ms. */
+const POWER_LIMIT_MS = 40_000;
+/** Devices asked at a time. */
+const MAX_AT_ONCE = 8;
+/** fence-agents' exit codes of `status`: on, and off (fencing.py.py, fence_action). */
+const EXIT_ON = 0;
+const EXIT_OFF = 2;
+const SECRET_NAME = /(passwd|password|secret|token|community)$/i;
+
+/** Asks every power device of the computes' levels for the power, with the parameters that the cluster has: as it would itself. */
+export async function gatherPower(
+  run: RunTool,
+  configuration: ConfigurationFacts,
+  nodes: readonly string[],
+): Promise<readonly PowerAnswer[]> {
+  const recorders = recordersOf(configuration).map(({ id }) => id);
+  const open = nodes.flatMap((node) =>
+    devicesOf(configuration, node)
+      .filter((id) => !recorders.includes(id))
+      .map((id) => ({ node, id })),
+  );
+  const answers: PowerAnswer[] = [];
+  while (open.length > 0) {
+    const batch = open.splice(0, MAX_AT_ONCE);
+    answers.push(...(await Promise.all(batch.map(({ node, id }) => askPower(run, configuration, node, id)))));
+  }
+  return answers;
+}
+
+function devicesOf({ cluster }: ConfigurationFacts, node: string): string[] {
+  const own = cluster.fencingLevels.filter(({ target }) => target.kind === 'node' && target.node === node);
+  return [...new Set(own.flatMap(({ devices }) => devices))];
+}
+
+async function askPower(
+  run: RunTool,
+  configuration: ConfigurationFacts,
+  node: string,
+  id: string,
+): Promise<PowerAnswer> {
+  const device = configuration.resources.find((resource) => resource.id === id);
+  if (device === undefined)
+    return {
+      device: id,
+      agent: '?',
+      node,
+      state: 'failed',
+      detail: 'there is no such device in the cluster',
+    };
+  const agent = device.agent.replace(/^stonith:/, '');
+  const answer = (state: PowerAnswer['state'], detail: string): PowerAnswer => ({
+    device: id,
+    agent,
+    node,
+    state,
+    detail,
+  });
+  if (!/^fence_[a-z0-9_]+$/.test(agent)) return answer('not-asked', 'it is no agent of fence-agents');
+  if ([...device.parameters.values()].some((value) => value.startsWith('lrm://')))
+    return answer('not-asked', 'its secrets are kept by cibsecret');
+  const output = await run(agent, [], { timeoutMs: POWER_LIMIT_MS, input: inputOf(device, node) });
+  if (!output.ok) return answer('failed', explain(output.error));
+  if (output.value.exitCode === EXIT_ON) return answer('on', '');
+  if (output.value.exitCode === EXIT_OFF) return answer('off', '');
+  return answer(
+    'failed',
+    withoutSecrets(device, lastWords(output.value)) || `exit status ${output.value.exitCode}`,
+  );
+}
+
+/** As Pacemaker hands it over: on standard input, so that no password stands in a command line. */
+function inputOf(device: ConfiguredResource, node: string): string {
+  const parameters = [...device.parameters].filter(([name]) => !name.startsWith('pcmk_'));
+  const port = parameters.some(([name]) => name === 'port' || name === 'plug')
+    ? []
+    : [['port', plugOf(device, node)]];
+  return [['action', 'status'], ['nodename', node], ...parameters, ...port]
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+/** `pcmk_host_map` is NODE:PORT;NODE:PORT (lib/fencing, `build_port_aliases`). */
+function plugOf(device: ConfiguredResource, node: string): string {
+  const entries = (device.parameters.get('pcmk_host_map') ?? '')
+    .split(/[;\s]+/)
+    .map((entry) => entry.split(':'));
+  return entries.find(([name]) => name === node)?.[1] ?? node;
+}
+
+function withoutSecrets(device: ConfiguredResource, text: string): string {
+  const secrets = [...device.parameters]
+    .filter(([name]) => SECRET_NAME.test(name))
+    .map(([, value]) => new Secret(value));
+  return scrub(text, secrets);
+}
