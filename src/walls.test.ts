@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   openstack: ['core', 'openstack'],
   pacemaker: ['core', 'pacemaker'],
   agents: ['core', 'evacuator', 'openstack', 'pacemaker', 'agents'],
+  simulator: ['core', 'evacuator', 'openstack', 'pacemaker', 'agents', 'world', 'simulator'],
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */
 const PURE = ['core', 'world'];

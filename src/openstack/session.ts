@@ -36,6 +36,8 @@ const RENEW_MARGIN_SHARE = 0.2;
 export interface SessionOptions extends Partial<typeof DEFAULTS> {
   /** Epoch milliseconds; for tests. */
   readonly now?: () => number;
+  /** Instead of HTTP: for the simulator, whose cloud is in the same process. */
+  readonly transport?: Transport;
 }
 
 export interface ServiceRequest {
@@ -114,6 +116,7 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
   let closed = false;
 
   async function openTransport(): Promise<Result<Transport>> {
+    if (options.transport !== undefined) return success(options.transport);
     const ca = await loadCa(credentials.insecure ? undefined : credentials.caFile);
     if (!ca.ok) return ca;
     return success(createTransport({ ca: ca.value, insecure: credentials.insecure, limits }));
