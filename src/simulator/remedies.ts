@@ -4,6 +4,7 @@ import { setTransient } from '../world/attributes.ts';
 import { changeMigration } from '../world/database.ts';
 import { fenceAllUnclean, fenceByHand } from '../world/fencing.ts';
 import { powerOn } from '../world/machines.ts';
+import { isQuorate } from '../world/membership.ts';
 import { nodeOfHost, type World } from '../world/model.ts';
 import { heal } from './faults.ts';
 
@@ -27,7 +28,9 @@ export function repair(world: World): void {
 export function switchOn(world: World): void {
   for (const machine of world.machines.values()) {
     const target = world.cluster.remotes.get(machine.name) ?? world.cluster.members.get(machine.name);
-    if (target?.fencing !== null || target.unclean) continue;
+    // Without quorum nobody is fenced: controllers are switched on all the same.
+    const isLeft = machine.role === 'controller' && !isQuorate(world);
+    if (!isLeft && (target === undefined || target.fencing !== null || target.unclean)) continue;
     if (!machine.power) powerOn(world, machine.name, 'an operator');
     else if (machine.os === 'down') fenceLikeAPerson(world, machine.name);
   }
@@ -55,6 +58,8 @@ export function helpOut(world: World, report: TickReport | null): string[] {
     const text = report?.verdicts.find((verdict) => verdict.node === node)?.text ?? '';
     if (!world.cluster.powerFirst && text.includes('no power device')) {
       world.cluster.powerFirst = true;
+      // What fence_compute alone "fenced" before is no proof, and stands in the history as a success.
+      world.cluster.history.clear();
       done.push('an operator puts the power device before fence_compute, as the verdict says');
     }
     if (permanent?.has(INCIDENT_ATTRIBUTE) && text.includes('proof that its power is off')) {

@@ -72,6 +72,7 @@ export function stopCompute(world: World, host: string): void {
 
 /** nova-compute alone dies; Pacemaker finds that out. */
 export function crashCompute(world: World, host: string): void {
+  if (computeOf(world, host).state === 'stopped') return;
   stopCompute(world, host);
   novaComputeDied(world, nodeOfHost(world, host));
 }

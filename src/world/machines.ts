@@ -60,7 +60,11 @@ function boot(world: World, machine: Machine): void {
     machine.os = 'up';
     world.emit({ kind: 'os', machine: machine.name, state: 'up', why: 'booted' });
     const member = world.cluster.members.get(machine.name);
-    if (member !== undefined) member.pacemaker = true;
+    if (member !== undefined) {
+      member.pacemaker = true;
+      // Freshly booted it has nothing that could be running; a fencing that is under way goes on.
+      if (member.fencing === null) member.unclean = false;
+    }
     changed(world, machine);
   });
 }

@@ -1,5 +1,6 @@
 import { after } from './agenda.ts';
 import { beginCompute, stopCompute } from './compute.ts';
+import { isReachable } from './machines.ts';
 import { isQuorate } from './membership.ts';
 import { between, hostOfNode, machineOf, type Remote, type World } from './model.ts';
 
@@ -22,6 +23,9 @@ export function manageAllChains(world: World): void {
 export function manageChain(world: World, remote: Remote): void {
   const { cluster } = world.spec;
   if (!isQuorate(world) || !remote.online) return;
+  const machine = machineOf(world, remote.node);
+  // Nothing can be done on a node that is gone and not missed yet; its loss comes soon.
+  if (machine.life !== remote.life || !isReachable(machine)) return;
   const isKeptOff =
     cluster.holdRule !== null && world.cluster.permanent.get(remote.node)?.has(cluster.holdRule) === true;
   if (isKeptOff) {
