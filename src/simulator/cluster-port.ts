@@ -3,10 +3,15 @@ import { known, type NodeView, type Stored, unknown } from '../core/observation.
 import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
+  HISTORY_ATTRIBUTE,
   HOLD_ATTRIBUTE,
   INCIDENT_ATTRIBUTE,
+  LOCAL_DISK_ATTRIBUTE,
+  PAUSE_PROPERTY,
   parseEvacuation,
+  parseHistory,
   parseIncident,
+  parsePause,
   RELEASE_ATTRIBUTE,
 } from '../core/records.ts';
 import type { Answer, ClusterPort } from '../evacuator/ports.ts';
@@ -96,7 +101,8 @@ export function createSimulatedCluster(
           const seen = seenFrom(world, on);
           if (seen === null) return unknown('the cluster is not running here');
           watch.sawQuorum(process, seen.haveQuorum);
-          return known({ haveQuorum: seen.haveQuorum, nodes: nodesOf(world, seen) });
+          const pause = stored(world.cluster.properties.get(PAUSE_PROPERTY), parsePause);
+          return known({ haveQuorum: seen.haveQuorum, nodes: nodesOf(world, seen), pause });
         },
         unknown('cibadmin gave no answer within 10000 ms'),
       ),
@@ -151,6 +157,8 @@ function nodesOf(world: World, seen: NonNullable<ReturnType<typeof seenFrom>>): 
         remote === null || !remote.online ? null : remote.novaCompute === 'started' ? 'running' : 'stopped',
       incident: stored(permanent?.get(INCIDENT_ATTRIBUTE), parseIncident),
       evacuation: stored(permanent?.get(EVACUATION_ATTRIBUTE), parseEvacuation),
+      past: stored(permanent?.get(HISTORY_ATTRIBUTE), parseHistory),
+      localDiskAnswer: permanent?.get(LOCAL_DISK_ATTRIBUTE) ?? null,
       mark: transient(EVACUATE_ATTRIBUTE, node),
       holdToken: transient(HOLD_ATTRIBUTE, node),
       holdAnswer: transient(RELEASE_ATTRIBUTE, node),

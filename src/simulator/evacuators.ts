@@ -1,7 +1,9 @@
 import { createCloudPort } from '../agents/evacuator/cloud-port.ts';
-import { DEFAULT_POLICY } from '../core/policy.ts';
+import type { Policy } from '../core/policy.ts';
 import { createEvacuator, type Evacuator } from '../evacuator/loop.ts';
 import type { Clock, JournalPort, Ports } from '../evacuator/ports.ts';
+import { createGlance } from '../openstack/glance.ts';
+import { createNeutron } from '../openstack/neutron.ts';
 import { createNova } from '../openstack/nova.ts';
 import { createPlacement } from '../openstack/placement.ts';
 import { Secret } from '../openstack/secret.ts';
@@ -41,6 +43,7 @@ export interface EvacuatorMeans {
   readonly trouble: ClusterTrouble;
   readonly watch: EvacuatorWatch;
   readonly domain: string | null;
+  readonly policy: Policy;
   readonly wrap: WrapPorts;
 }
 
@@ -65,8 +68,13 @@ export function startEvacuator(means: EvacuatorMeans, id: number, on: string): R
       transport: createWire(world, turn, process, means.losses, watch.wire),
     },
   );
-  const nova = createNova(session);
-  const cloud = createCloudPort(nova, createPlacement(session), () => machineNow(world, on));
+  const clients = {
+    nova: createNova(session),
+    placement: createPlacement(session),
+    glance: createGlance(session),
+    neutron: createNeutron(session),
+  };
+  const cloud = createCloudPort(clients, () => machineNow(world, on));
   const cluster = createSimulatedCluster(world, turn, process, means.trouble, watch.cluster);
   const journal = watch.journal(process);
   const running = { process, signAt: world.agenda.now, ended: false } as {
@@ -78,6 +86,7 @@ export function startEvacuator(means: EvacuatorMeans, id: number, on: string): R
     clock: clockOf(world, turn, process),
     journal: {
       event: (line) => journal.event(line),
+      report: (report) => journal.report(report),
       tick(report) {
         running.signAt = world.agenda.now;
         journal.tick(report);
@@ -86,7 +95,7 @@ export function startEvacuator(means: EvacuatorMeans, id: number, on: string): R
   });
   running.evacuator = createEvacuator(ports, {
     owner: `${on}:${id}`,
-    policy: DEFAULT_POLICY,
+    policy: () => means.policy,
     domain: means.domain,
   });
   turn.dirty = true;

@@ -22,6 +22,7 @@ export function planOf(seed: number): Plan {
   return {
     seed,
     domain,
+    policy: {},
     world: {
       epoch: EPOCH,
       controllers,
@@ -142,7 +143,11 @@ function novaOf(row: Row, groups: readonly GroupSpec[]): NovaSpec {
     skewMs: row.pick([0, 0, 0, 400, -700]),
     groups,
     aggregates: [],
-    flavors: [],
+    flavors: [
+      { id: 'f1', name: 'm1.small', extraSpecs: {} },
+      { id: 'f2', name: 'm1.large', extraSpecs: {} },
+    ],
+    imageTags: [],
   };
 }
 

@@ -1,3 +1,4 @@
+import { DEFAULT_POLICY, type OperatorPolicy, type Policy } from '../core/policy.ts';
 import type { WorldSpec } from '../world/model.ts';
 
 /** Something that goes wrong, or that somebody does, at a time of the world, ms. */
@@ -66,6 +67,21 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** The parameter `domain` of the evacuator. */
   readonly domain: string | null;
+  /** What the operator's policy has otherwise than the default, section by section. */
+  readonly policy: PolicyChange;
+}
+
+export type PolicyChange = {
+  readonly [Section in keyof OperatorPolicy]?: Partial<OperatorPolicy[Section]>;
+};
+
+export function policyOf(change: PolicyChange): Policy {
+  const { timing, ...sections } = DEFAULT_POLICY;
+  const merged = Object.entries(sections).map(([name, section]) => [
+    name,
+    { ...section, ...change[name as keyof OperatorPolicy] },
+  ]);
+  return { ...(Object.fromEntries(merged) as OperatorPolicy), timing };
 }
 
 /** When a fault is over; those that last say so. */

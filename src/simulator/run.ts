@@ -17,7 +17,7 @@ import {
 } from './evacuators.ts';
 import { happen, type Stage } from './faults.ts';
 import { whatIsLeft } from './liveness.ts';
-import { endOf, type Plan } from './plan.ts';
+import { endOf, type Plan, policyOf } from './plan.ts';
 import { type Process, thaw } from './process.ts';
 import { helpOut, repair, switchOn } from './remedies.ts';
 
@@ -136,6 +136,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
     world,
     turn,
     domain: plan.domain,
+    policy: policyOf(plan.policy),
     losses: { list: [] },
     trouble: { writes: null },
     wrap: options.wrap ?? ((ports) => ports),
@@ -167,6 +168,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
           audience.line?.(now(), process, line);
           for (const checker of checkers) checker.line?.(process, line);
         },
+        report: () => {},
         tick(next) {
           report = next;
           for (const checker of checkers) checker.report?.(process, next);

@@ -74,8 +74,9 @@ export function createWire(
       const takesMs =
         20 + Math.round(world.dice('latency', key) * (method === 'GET' ? 80 : 200)) + health.slowMs;
       after(world.agenda, takesMs, () => {
-        const query = new Map(url.searchParams);
-        const answer = serve(world, { method, path, query, headers: request.headers, body, by });
+        const pairs = [...url.searchParams];
+        const query = new Map(pairs);
+        const answer = serve(world, { method, path, query, pairs, headers: request.headers, body, by });
         // The whole time of a request counts against the client's patience; what was asked for is done.
         const lateMs = answer.extraMs + 5;
         if (fate === 'answer') {
@@ -97,6 +98,7 @@ export function createWire(
 export function callOf(method: string, path: string): string {
   if (path.startsWith('/identity')) return `${method} token`;
   if (path.startsWith('/placement')) return `${method} placement`;
+  if (!path.startsWith('/compute')) return `${method} facts`;
   const [, what = '', , action] = path.replace(/^\/compute\/v2\.1/, '').split('/');
   return `${method} ${action ?? what}`;
 }

@@ -1,6 +1,8 @@
 import type { Actor } from './facts.ts';
+import { glanceApi } from './glance-api.ts';
 import { keystoneApi } from './keystone-api.ts';
 import { type ApiHealth, novaNow, type World } from './model.ts';
+import { neutronApi } from './neutron-api.ts';
 import { novaApi } from './nova-api.ts';
 import { placementApi } from './placement-api.ts';
 
@@ -9,6 +11,8 @@ export interface HttpRequest {
   readonly method: string;
   readonly path: string;
   readonly query: ReadonlyMap<string, string>;
+  /** All of the query, where a name stands more than once. */
+  readonly pairs: readonly (readonly [string, string])[];
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: unknown;
@@ -86,5 +90,7 @@ function route(world: World, request: HttpRequest): HttpAnswer {
   }
   if (path.startsWith('/compute')) return novaApi(world, request);
   if (path.startsWith('/placement')) return placementApi(world, request);
+  if (path.startsWith('/image')) return glanceApi(world, request);
+  if (path.startsWith('/network')) return neutronApi(world, request);
   return fault(404, `no ${path}`);
 }

@@ -50,6 +50,8 @@ function tokenBody(world: World): unknown {
       catalog: [
         { type: 'compute', name: 'nova', endpoints: endpoints('/compute/v2.1') },
         { type: 'placement', name: 'placement', endpoints: endpoints('/placement') },
+        { type: 'image', name: 'glance', endpoints: endpoints('/image') },
+        { type: 'network', name: 'neutron', endpoints: endpoints('/network') },
       ],
     },
   };

@@ -72,6 +72,8 @@ export interface NovaSpec {
   readonly groups: readonly GroupSpec[];
   readonly aggregates: readonly AggregateSpec[];
   readonly flavors: readonly FlavorSpec[];
+  /** Tags of the image that the instances are made of. */
+  readonly imageTags: readonly string[];
 }
 
 export interface ClusterSpec {
@@ -269,6 +271,8 @@ export interface Cluster {
   readonly remotes: Map<string, Remote>;
   /** Permanent node attributes: node → name → value. */
   readonly permanent: Map<string, Map<string, string>>;
+  /** Cluster properties that somebody has set. */
+  readonly properties: Map<string, string>;
   /** attrd's: name → node → value. */
   readonly transient: Map<string, Map<string, string>>;
   readonly history: Map<string, FenceRecord[]>;
@@ -434,6 +438,7 @@ function newCluster(spec: WorldSpec): Cluster {
       ]),
     ),
     permanent: new Map(),
+    properties: new Map(),
     transient: new Map(),
     history: new Map(),
     evacuator: null,

@@ -1,6 +1,16 @@
+import { IMAGE_ID } from './glance-api.ts';
 import { answer, fault, type HttpAnswer, type HttpRequest } from './http.ts';
-import type { Instance, Migration, Service, World } from './model.ts';
+import {
+  type Instance,
+  type Migration,
+  machineOf,
+  novaNow,
+  type Service,
+  uuidOf,
+  type World,
+} from './model.ts';
 import { evacuate, isUp, type ServiceUpdate, stopServer, updateService } from './nova.ts';
+import { novaFactsApi } from './nova-facts-api.ts';
 
 const PREFIX = '/compute/v2.1';
 
@@ -19,6 +29,8 @@ export function novaApi(world: World, request: HttpRequest): HttpAnswer {
   if (path === '/servers/detail') return listServers(world, request, version);
   if (path === '/os-migrations') return listMigrations(world, request, version);
   if (path === '/os-services') return listServices(world, request, version);
+  const facts = novaFactsApi(world, request, path, Number(version.split('.')[1]));
+  if (facts !== null) return facts;
   const service = /^\/os-services\/([^/]+)$/.exec(path)?.[1];
   if (service !== undefined && request.method === 'PUT') return putService(world, request, service);
   const [, server, action] = /^\/servers\/([^/]+)(\/action)?$/.exec(path) ?? [];
@@ -68,11 +80,35 @@ function serviceRecord(world: World, service: Service): unknown {
   };
 }
 
+/** Conductor and scheduler of a controller: they live as their machine does, and stay `up` for a while after it. */
+function controlRecords(world: World, host: string, index: number): unknown[] {
+  const machine = machineOf(world, host);
+  const isSeen = machine.os === 'up' && !machine.isolated && world.nova.conductorUp;
+  return ['nova-conductor', 'nova-scheduler'].map((binary, kind) => ({
+    id: uuidOf(0xb0 + kind, index),
+    binary,
+    host,
+    status: 'enabled',
+    state: isSeen ? 'up' : 'down',
+    zone: 'internal',
+    updated_at: naive(novaNow(world)),
+    disabled_reason: null,
+    forced_down: false,
+  }));
+}
+
 function listServices(world: World, request: HttpRequest, version: string): HttpAnswer {
   const binary = request.query.get('binary');
-  if (binary !== undefined && binary !== 'nova-compute') return answer(200, { services: [] });
   if (world.nova.cellDown && !atLeast(version, '2.69')) return fault(500, 'Unexpected API Error.');
-  const services = [...world.nova.services.values()].map((service) => serviceRecord(world, service));
+  const host = request.query.get('host');
+  const compute = [...world.nova.services.values()].map((service) => serviceRecord(world, service));
+  const all = [
+    ...world.spec.controllers.flatMap((name, index) => controlRecords(world, name, index)),
+    ...compute,
+  ];
+  const services = (all as { binary: string; host: string }[]).filter(
+    (each) => (binary === undefined || each.binary === binary) && (host === undefined || each.host === host),
+  );
   return answer(200, { services });
 }
 
@@ -142,7 +178,7 @@ function listServers(world: World, request: HttpRequest, version: string): HttpA
   }
   const one = page(request, found.sort(byAge), world.spec.nova.maxLimit, (instance) => instance.id);
   if (one === null) return fault(400, `marker [${query.get('marker')}] not found`);
-  const servers = one.items.map((instance) => serverRecord(instance, version));
+  const servers = one.items.map((instance) => serverRecord(world, instance, version));
   const links =
     one.next === null ? {} : { servers_links: [{ rel: 'next', href: nextLink(request, one.next) }] };
   return answer(200, { servers, ...links });
@@ -181,9 +217,14 @@ function powerStateOf(vmState: string): number {
         : 0;
 }
 
-function serverRecord(instance: Instance, version: string): unknown {
+/** The fixed address of a server: made of its id, so it stays. */
+export function addressOf(id: string): string {
+  const index = Number.parseInt(id.slice(0, 8), 16);
+  return `10.0.${(index >> 8) & 255}.${index & 255}`;
+}
+
+function serverRecord(world: World, instance: Instance, version: string): unknown {
   const { spec } = instance;
-  const index = Number.parseInt(instance.id.slice(0, 8), 16);
   return {
     id: instance.id,
     name: instance.name,
@@ -195,11 +236,17 @@ function serverRecord(instance: Instance, version: string): unknown {
     'OS-EXT-STS:power_state': powerStateOf(instance.vmState),
     'OS-EXT-AZ:availability_zone': 'nova',
     locked: instance.locked,
-    flavor: { original_name: spec.flavor, vcpus: 1, ram: 512, disk: 1, extra_specs: {} },
-    image: spec.storage === 'volume' ? '' : { id: '1a000000-0000-4000-8000-000000000001' },
+    flavor: {
+      original_name: spec.flavor,
+      vcpus: 1,
+      ram: 512,
+      disk: 1,
+      extra_specs: world.spec.nova.flavors.find((each) => each.name === spec.flavor)?.extraSpecs ?? {},
+    },
+    image: spec.storage === 'volume' ? '' : { id: IMAGE_ID },
     tenant_id: spec.projectId,
     addresses: {
-      net: [{ addr: `10.0.${(index >> 8) & 255}.${index & 255}`, version: 4, 'OS-EXT-IPS:type': 'fixed' }],
+      net: [{ addr: addressOf(instance.id), version: 4, 'OS-EXT-IPS:type': 'fixed' }],
     },
     'os-extended-volumes:volumes_attached':
       spec.storage === 'volume' ? [{ id: instance.id.replace(/^.{8}/, '70000000') }] : [],
@@ -224,7 +271,7 @@ function getServer(world: World, id: string, version: string): HttpAnswer {
   const groups = instance.spec.group === null ? [] : [instance.spec.group];
   return answer(200, {
     server: {
-      ...(serverRecord(instance, version) as object),
+      ...(serverRecord(world, instance, version) as object),
       ...(atLeast(version, '2.71') ? { server_groups: groups } : {}),
     },
   });
