@@ -1,11 +1,11 @@
 import { EVACUATE_ATTRIBUTE, EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
 import type { TickReport } from '../evacuator/ports.ts';
-import { setTransient } from '../world/attributes.ts';
+import { setPermanent, setTransient } from '../world/attributes.ts';
 import { changeMigration } from '../world/database.ts';
-import { fenceAllUnclean, fenceByHand } from '../world/fencing.ts';
+import { fenceAllUnclean, fenceByHand, pickMember } from '../world/fencing.ts';
 import { powerOn } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
-import { nodeOfHost, type World } from '../world/model.ts';
+import { hostOfNode, nodeOfHost, type World } from '../world/model.ts';
 import { heal } from './faults.ts';
 
 /**
@@ -46,25 +46,44 @@ function fenceLikeAPerson(world: World, name: string): void {
   fenceAllUnclean(world);
 }
 
+/** What the verdict about a node with an incident tells an operator to do; null: nothing yet. */
+function helpWithIncident(world: World, node: string, text: string): string | null {
+  const takeAway = (): void => {
+    setPermanent(world, pickMember(world, 'operator'), node, INCIDENT_ATTRIBUTE, null, 'operator');
+  };
+  if (text.includes('no power device')) {
+    // What fence_compute alone "fenced" proves nothing, and stands in the history as a success: all of it goes.
+    world.cluster.powerFirst = true;
+    world.cluster.history.clear();
+    takeAway();
+    return `an operator corrects the topology, and takes the incident of ${node} away, whose power was never off`;
+  }
+  if (text.includes('proof that its power is off')) {
+    fenceByHand(world, node);
+    return `an operator has ${node} fenced, as the verdict says`;
+  }
+  if (/nowhere to go|compute services are down|too many failures at once/.test(text)) {
+    // All hosts are dead and held, and none can come back to take the others' instances: a person lets one go.
+    takeAway();
+    return `an operator takes the incident of ${node} away: there is no host to evacuate it to`;
+  }
+  return null;
+}
+
 /**
  * What an operator has to do because nothing in the world can know better, each after what the verdict says:
  * fence what could not be proven off, take a bare mark away, and close a record behind which nobody works
  * any more though its destination lives (a nova-compute that died under a spawn).
  */
-export function helpOut(world: World, report: TickReport | null): string[] {
+export function helpOut(world: World, report: TickReport | null, touched: Set<string>): string[] {
   const done: string[] = [];
   for (const node of world.cluster.remotes.keys()) {
     const permanent = world.cluster.permanent.get(node);
     const text = report?.verdicts.find((verdict) => verdict.node === node)?.text ?? '';
-    if (!world.cluster.powerFirst && text.includes('no power device')) {
-      world.cluster.powerFirst = true;
-      // What fence_compute alone "fenced" before is no proof, and stands in the history as a success.
-      world.cluster.history.clear();
-      done.push('an operator puts the power device before fence_compute, as the verdict says');
-    }
-    if (permanent?.has(INCIDENT_ATTRIBUTE) && text.includes('proof that its power is off')) {
-      fenceByHand(world, node);
-      done.push(`an operator has ${node} fenced, as the verdict says`);
+    if (permanent?.has(INCIDENT_ATTRIBUTE)) {
+      const what = helpWithIncident(world, node, text);
+      if (what !== null) done.push(what);
+      if (what?.includes('takes the incident')) touched.add(node).add(hostOfNode(world, node));
     }
     const mark = world.cluster.transient.get(EVACUATE_ATTRIBUTE)?.get(node);
     if (mark === 'yes' && !permanent?.has(INCIDENT_ATTRIBUTE) && !permanent?.has(EVACUATION_ATTRIBUTE)) {

@@ -213,7 +213,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
   });
   const visit = (): void => {
     switchOn(world);
-    const done = helpOut(world, report);
+    const done = helpOut(world, report, touched);
     remedies.push(...done);
     for (const what of done) world.emit({ kind: 'operator', what });
     after(world.agenda, OPERATOR_MS, visit);

@@ -281,6 +281,7 @@ export interface Cluster {
     readonly on: string;
     state: 'starting' | 'started' | 'stopping' | 'stopped';
     readonly run: number;
+    readonly life: number;
   } | null;
   evacuatorRuns: number;
   evacuatorFailedUntil: number;

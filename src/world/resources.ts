@@ -112,7 +112,8 @@ export function manageEvacuator(world: World): void {
     const member = cluster.members.get(current.on);
     // What was lost is started elsewhere only when its node is fenced, so there is one at any time.
     if (member === undefined || member.unclean) return;
-    if (cluster.agreed.has(current.on) && current.state !== 'stopped') return;
+    const isSameBoot = machineOf(world, current.on).life === current.life;
+    if (cluster.agreed.has(current.on) && current.state !== 'stopped' && isSameBoot) return;
     cluster.evacuator = null;
   }
   const waitMs = cluster.evacuatorFailedUntil - world.agenda.now;
@@ -132,8 +133,8 @@ export function manageEvacuator(world: World): void {
 
 function startEvacuator(world: World, on: string, run: number): void {
   const { cluster } = world;
-  cluster.evacuator = { on, state: 'starting', run };
   const { life } = machineOf(world, on);
+  cluster.evacuator = { on, state: 'starting', run, life };
   const isCurrent = (): boolean => cluster.evacuator?.run === run && machineOf(world, on).life === life;
   after(world.agenda, between(world, EVACUATOR_START_MS, 'evacuator-start', run), () => {
     if (!isCurrent()) return;
@@ -146,7 +147,7 @@ function startEvacuator(world: World, on: string, run: number): void {
         manageEvacuator(world);
         return;
       }
-      cluster.evacuator = { on, state: 'started', run };
+      cluster.evacuator = { on, state: 'started', run, life };
       monitorEvacuator(world, run);
     });
   });
@@ -177,9 +178,9 @@ export function moveEvacuator(world: World): void {
 }
 
 function stopEvacuator(world: World, on: string, run: number): void {
-  world.cluster.evacuator = { on, state: 'stopping', run };
   world.emit({ kind: 'resource', resource: 'nova-evacuate', node: on, state: 'stopping' });
   const { life } = machineOf(world, on);
+  world.cluster.evacuator = { on, state: 'stopping', run, life };
   let isOver = false;
   const ended = (): void => {
     if (isOver || machineOf(world, on).life !== life) return;
@@ -187,7 +188,7 @@ function stopEvacuator(world: World, on: string, run: number): void {
     if (world.cluster.evacuator?.run !== run) return;
     world.emit({ kind: 'resource', resource: 'nova-evacuate', node: on, state: 'stopped' });
     // Nobody outside a lost partition knows that it has ended there.
-    world.cluster.evacuator = { on, state: 'stopped', run };
+    world.cluster.evacuator = { on, state: 'stopped', run, life };
     manageEvacuator(world);
   };
   world.agents.stopEvacuator(on, ended);
