@@ -28,6 +28,11 @@ export function pickMember(world: World, ...keys: readonly (string | number)[]):
   return members[Math.floor(world.dice('member', ...keys, world.counter++) * members.length)] ?? '';
 }
 
+function pickFencer(world: World, node: string): string {
+  const members = [...world.cluster.agreed].filter((name) => name !== node).sort();
+  return members[Math.floor(world.dice('fencer', node, world.counter++) * members.length)] ?? '';
+}
+
 /** Fences whoever has been lost and is not being fenced: those whose fencer has gone are begun anew. */
 export function fenceAllUnclean(world: World): void {
   if (!isQuorate(world)) return;
@@ -37,6 +42,9 @@ export function fenceAllUnclean(world: World): void {
       // An operation is lost with the fencer that ran it; what it had asked a BMC for may have happened.
       target.fencing = null;
     }
+    const name = nameOf(target);
+    // Nobody fences itself: the only controller of a cluster that was cut off simply goes on.
+    if (world.cluster.agreed.size === 1 && world.cluster.agreed.has(name)) target.unclean = false;
     if (target.unclean && target.fencing === null) begin(world, target);
   }
 }
@@ -64,7 +72,7 @@ const nameOf = (target: Target): string => ('node' in target ? target.node : tar
 
 function begin(world: World, target: Target): void {
   const node = nameOf(target);
-  const by = pickMember(world, 'fencer', node);
+  const by = pickFencer(world, node);
   const fencing: Fencing = { node, by, record: addRecord(world, node, by), attempts: 1 };
   target.fencing = fencing;
   world.emit({ kind: 'fencing', node, step: 'begun', ok: null });

@@ -4,7 +4,7 @@ import { type CheckerKind, isOurs } from './checker.ts';
 
 /** An instance that comes to a host in the moment of its release can't have been in the last list, ms. */
 const RACE_MS = 6_000;
-const ENDS: ReadonlySet<string> = new Set(['moved', 'cannot', 'failed', 'gone']);
+const ENDS: ReadonlySet<string> = new Set(['moved', 'cannot', 'excluded', 'failed', 'gone']);
 
 /** At the release each instance that is still on the host has been named with the reason why. */
 export const nobodyForgotten: CheckerKind = {
