@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   configure: ['core', 'openstack', 'pacemaker', 'configure'],
   doctor: ['core', 'openstack', 'pacemaker', 'configure', 'doctor'],
   cli: 'all',
+  simulator: ['core', 'evacuator', 'openstack', 'pacemaker', 'agents', 'world', 'simulator'],
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */
 const PURE = ['core', 'view', 'world'];

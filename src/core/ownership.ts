@@ -25,19 +25,23 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
     record.owner === observation.owner &&
     !record.clean;
   if (mine) return true;
-  if (record === null && observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) return false;
-  const quiet = quietUntil(draft, record, view);
-  if (observation.mono < quiet) {
-    wakeWithin(draft, quiet - observation.mono);
+  const say = (text: string): false => {
     draft.verdicts.push({
       node: node.name,
       host: service.host,
       incident: incident.id,
       phase: 'evacuating',
-      text: `taking over from ${record?.owner}; waiting until its last requests have taken effect`,
+      text,
       instances: [],
     });
     return false;
+  };
+  if (record === null && observation.mono - observation.servicesAt > policy.timing.serviceAgeMs)
+    return say('looking at its compute service once more before anything is changed');
+  const quiet = quietUntil(draft, record, view);
+  if (observation.mono < quiet) {
+    wakeWithin(draft, quiet - observation.mono);
+    return say(`taking over from ${record?.owner}; waiting until its last requests have taken effect`);
   }
   // What was seen before the quiet time ended may have changed in it.
   if (view.followedAt < quiet) {
@@ -48,20 +52,14 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
       changes: true,
       since: record?.since ?? null,
     });
-    return false;
+    return say(`taking over from ${record?.owner}; looking at what its last requests have become`);
   }
   const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: nextRecord(draft, facts) });
-  draft.verdicts.push({
-    node: node.name,
-    host: service.host,
-    incident: incident.id,
-    phase: 'evacuating',
-    text: why
+  return say(
+    why
       ? `the record can't be written to the cluster: ${why}`
       : 'writing down the intent before Nova is told anything',
-    instances: [],
-  });
-  return false;
+  );
 }
 
 /** `mono` before which no request is sent: a predecessor that did not end cleanly may still have some under way. */

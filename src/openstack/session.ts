@@ -36,6 +36,8 @@ const RENEW_MARGIN_SHARE = 0.2;
 export interface SessionOptions extends Partial<typeof DEFAULTS> {
   /** Epoch milliseconds; for tests. */
   readonly now?: () => number;
+  /** Instead of HTTP: for the simulator, whose cloud is in the same process. */
+  readonly transport?: Transport;
 }
 
 export interface ServiceRequest {
@@ -115,6 +117,7 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
   let closed = false;
 
   async function openTransport(): Promise<Result<Transport>> {
+    if (options.transport !== undefined) return success(options.transport);
     const tls = await loadTlsFiles(credentials);
     if (!tls.ok) return tls;
     return success(createTransport({ tls: tls.value, insecure: credentials.insecure, limits }));
