@@ -58,9 +58,7 @@ What the evacuator does, and how, is decided by one file on the controllers, \`/
 - The parameters \`evacuate_delay\`, \`instance_filtering\` and \`no_shared_storage\` of NovaEvacuate, where they are set, hold
   whatever the file says.
 
-An instance has a word of its own, in its metadata: \`instance-ha:evacuate=false\` (leave it alone),
-\`instance-ha:priority\` (1 to 1000), \`instance-ha:group\` and \`instance-ha:after=GROUP\`; Masakari's \`HA_Enabled\` and
-\`instanceha:restart_priority\`, \`instanceha:restart_group\` are understood as well.
+What an instance may say for itself, in its metadata, is in [operate.md](operate.md#what-instances-say-for-themselves).
 `;
 
 /** docs/policy.example.yaml: every key with its default. */
