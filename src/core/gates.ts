@@ -114,7 +114,8 @@ function blindGate({ observation, policy }: Draft, services: readonly ServiceVie
       opens: 'one of them is up again (see RabbitMQ, the database, and the controllers’ clocks)',
     };
   }
-  const newest = Math.max(...services.map((service) => service.updatedAt ?? Number.NEGATIVE_INFINITY));
+  // What we have forced down has been changed by that, and not by a report.
+  const newest = Math.max(...judged.map((service) => service.updatedAt ?? Number.NEGATIVE_INFINITY));
   const { staleReportsMs } = policy.gates;
   if (staleReportsMs === 0 || !Number.isFinite(newest) || observation.novaNow - newest <= staleReportsMs)
     return null;
