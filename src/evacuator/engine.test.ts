@@ -4,6 +4,7 @@ import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
 import {
   EVACUATION_ATTRIBUTE,
   HISTORY_ATTRIBUTE,
+  INCIDENT_ATTRIBUTE,
   LOCAL_DISK_ATTRIBUTE,
   RELEASE_ATTRIBUTE,
 } from '../core/records.ts';
@@ -200,6 +201,22 @@ describe('a reserved host', () => {
     expect(await until(world, 90_000, () => isReleased(world))).toBe(true);
     expect(world.servers.map(({ host }) => host)).toEqual(Array(2).fill('compute-4'));
     expect(world.violations).toEqual([]);
+  });
+
+  it('is given back when somebody lets the node go by hand before anything came to it', async () => {
+    const world = new World(2, 4);
+    reserve(world, 'compute-4');
+    start(world, policy({ destinations: { reservedHosts: true } }));
+    world.fate = () => ({ spawnMs: 60_000, end: 'done', answer: 'given' });
+    world.fence();
+    const spare = (): string => world.service(hostName('compute-4')).status;
+    expect(await until(world, 10_000, () => spare() === 'enabled' && world.posts > 0)).toBe(true);
+    world.permanent.delete(`${world.victim} ${INCIDENT_ATTRIBUTE}`);
+    expect(await until(world, 20_000, () => spare() === 'disabled')).toBe(true);
+    expect(world.incidents.at(-1)).toMatchObject({
+      state: 'released',
+      text: expect.stringContaining('let go'),
+    });
   });
 
   it('is not claimed twice, and one that is down is passed over', async () => {
