@@ -11,8 +11,10 @@ import { createClock } from './evacuator/clock.ts';
 import { createCloudPort } from './evacuator/cloud-port.ts';
 import { createClusterPort } from './evacuator/cluster-port.ts';
 import { createJournal, type Journal } from './evacuator/journal.ts';
-import { processStart, statusPath } from './evacuator/life.ts';
+import { metricsPath, processStart, statusPath } from './evacuator/life.ts';
+import { createMetrics, type Metrics } from './evacuator/metrics.ts';
 import { parseSettings, type Settings } from './evacuator/settings.ts';
+import { VERSION } from './version.ts';
 
 /** The evacuator as a process; NovaEvacuate starts it with its settings on standard input, SIGTERM ends it cleanly. */
 async function main(): Promise<number> {
@@ -41,13 +43,22 @@ async function serve(settings: Settings, session: Session): Promise<void> {
   const start = (await processStart(process.pid)) ?? '0';
   const owner = `${settings.node}:${process.pid}.${start}`;
   const clock = createClock();
-  const journal = createJournal({
-    logFile: settings.logFile,
-    statusFile: statusPath(settings.stateDirectory),
-    life: { pid: process.pid, start },
+  const metrics = createMetrics({
+    version: VERSION,
     owner,
+    file: metricsPath(settings.stateDirectory),
+    requests: session.counts,
+    now: Date.now,
   });
-  const cloud = cloudOf(session, journal);
+  const journal = metrics.watch(
+    createJournal({
+      logFile: settings.logFile,
+      statusFile: statusPath(settings.stateDirectory),
+      life: { pid: process.pid, start },
+      owner,
+    }),
+  );
+  const cloud = cloudOf(session, journal, metrics);
   const policy = { ...DEFAULT_POLICY, delays: { evacuateDelayMs: settings.evacuateDelayMs } };
   const evacuator = createEvacuator(
     { cluster: createClusterPort(), cloud, clock, journal },
@@ -64,12 +75,13 @@ async function serve(settings: Settings, session: Session): Promise<void> {
 }
 
 /** The cloud, with a sign of life for every answer: a tick that reads many pages is long, not hung. */
-function cloudOf(session: Session, journal: Journal): CloudPort {
+function cloudOf(session: Session, journal: Journal, metrics: Metrics): CloudPort {
   const watched: Session = {
     ...session,
     request: async (...what) => {
       const answer = await session.request(...what);
       journal.alive();
+      if (!answer.ok) metrics.apiError(answer.error);
       return answer;
     },
   };

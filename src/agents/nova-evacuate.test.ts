@@ -120,10 +120,14 @@ describe('NovaEvacuate', () => {
     expect(await agent('start')).toMatchObject({ code: 0 });
     const { pid } = status();
     expect((await agent('monitor')).code).toBe(0);
+    const metrics = join(dir, 'state', 'instance-ha-nova-evacuate', 'instance-ha.prom');
+    await expect.poll(() => existsSync(metrics)).toBe(true);
+    expect(readFileSync(metrics, 'utf8')).toContain('\ninstance_ha_cloud_up 1\n');
     expect(await agent('start')).toMatchObject({ code: 0 });
     expect(status().pid).toBe(pid);
     expect(await agent('stop')).toMatchObject({ code: 0 });
     expect(runs(pid)).toBe(false);
+    expect(existsSync(metrics)).toBe(false);
     expect((await agent('monitor')).code).toBe(7);
     expect((await agent('stop')).code).toBe(0);
   });
