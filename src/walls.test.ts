@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   openstack: ['core', 'openstack'],
   pacemaker: ['core', 'pacemaker'],
   metrics: ['core', 'evacuator', 'metrics'],
-  agents: ['core', 'evacuator', 'metrics', 'openstack', 'pacemaker', 'agents'],
+  notify: ['core', 'evacuator', 'openstack', 'pacemaker', 'notify'],
+  agents: ['core', 'evacuator', 'metrics', 'notify', 'openstack', 'pacemaker', 'agents'],
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */
 const PURE = ['core', 'world'];

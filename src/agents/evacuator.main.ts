@@ -13,6 +13,7 @@ import { createClusterPort } from './evacuator/cluster-port.ts';
 import { createJournal, type Journal } from './evacuator/journal.ts';
 import { metricsPath, processStart, statusPath } from './evacuator/life.ts';
 import { createMetrics, type Metrics } from './evacuator/metrics.ts';
+import { notifierOf } from './evacuator/notify.ts';
 import { parseSettings, type Settings } from './evacuator/settings.ts';
 import { VERSION } from './version.ts';
 
@@ -50,13 +51,16 @@ async function serve(settings: Settings, session: Session): Promise<void> {
     requests: session.counts,
     now: Date.now,
   });
-  const journal = metrics.watch(
-    createJournal({
-      logFile: settings.logFile,
-      statusFile: statusPath(settings.stateDirectory),
-      life: { pid: process.pid, start },
-      owner,
-    }),
+  const notifier = await notifierOf(settings.parameters);
+  const journal = notifier.watch(
+    metrics.watch(
+      createJournal({
+        logFile: settings.logFile,
+        statusFile: statusPath(settings.stateDirectory),
+        life: { pid: process.pid, start },
+        owner,
+      }),
+    ),
   );
   const cloud = cloudOf(session, journal, metrics);
   const policy = { ...DEFAULT_POLICY, delays: { evacuateDelayMs: settings.evacuateDelayMs } };
@@ -71,6 +75,7 @@ async function serve(settings: Settings, session: Session): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => evacuator.stop());
   journal.event({ level: 'info', msg: 'the evacuator begins' });
   await evacuator.run();
+  await notifier.end();
   journal.event({ level: 'info', msg: 'the evacuator has ended cleanly' });
 }
 

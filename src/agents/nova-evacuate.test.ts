@@ -257,6 +257,17 @@ describe('bad input gets one clear line, the right code, no secret and no stack 
     expectLine(await agent('validate-all', { auth_url: cloud.url }), 6, /username/);
     expectLine(await agent('start', { auth_url: cloud.url }), 6, /username/);
     expectLine(await agent('start', { ...parameters(), evacuate_delay: 'soon' }), 6, /evacuate_delay/);
+    expectLine(
+      await agent('start', { ...parameters(), notify_webhook: 's3cret' }),
+      6,
+      /notify_webhook must be/,
+    );
+    expectLine(
+      await agent('start', { ...parameters(), notify_command: 'mail' }),
+      6,
+      /notify_command must be/,
+    );
+    expectLine(await agent('start', { os_cloud: 'none', clouds_file: '/no' }), 6, /clouds_file \/no/);
   });
 
   it('a credentials file that others can read', async () => {

@@ -12,6 +12,7 @@ import {
 import { OCF_CREDENTIALS } from './credential-tables.ts';
 import { clearStatus, type Health, processStart, readHealth } from './evacuator/life.ts';
 import type { Settings } from './evacuator/settings.ts';
+import { NOTIFY_PARAMETERS } from './notify-parameters.ts';
 
 /** How long a start waits for the evacuator's first tick, ms; less where the operation's own timeout is shorter. */
 const START_LIMIT_MS = 40_000;
@@ -47,6 +48,7 @@ const text = (name: string, shortdesc: string, more: Partial<OcfParameter> = {})
 /** The parameters of the stock NovaEvacuate, with their aliases, and ours. */
 const PARAMETERS: readonly OcfParameter[] = [
   ...OCF_CREDENTIALS,
+  ...NOTIFY_PARAMETERS,
   text('domain', 'DNS domain of the computes, where Nova uses NODE.DOMAIN and the cluster NODE'),
   {
     name: 'evacuate_delay',
