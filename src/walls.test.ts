@@ -14,7 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   pacemaker: ['core', 'pacemaker'],
   metrics: ['core', 'evacuator', 'metrics'],
   notify: ['core', 'evacuator', 'openstack', 'pacemaker', 'notify'],
-  agents: ['core', 'evacuator', 'metrics', 'notify', 'openstack', 'pacemaker', 'agents'],
+  policy: ['core', 'policy'],
+  agents: ['core', 'evacuator', 'metrics', 'notify', 'openstack', 'pacemaker', 'policy', 'agents'],
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */
 const PURE = ['core', 'world'];

@@ -353,6 +353,9 @@ describe('local disks', () => {
     world.fence('first');
     await world.clock.advance(30_000);
     expect(names(world)).toEqual(['vm-005']);
+    const asked = world.gets;
+    await world.clock.advance(60_000);
+    expect(world.gets - asked).toBeLessThanOrEqual(6);
     expect(told(world)).toMatch(/vm-000 \(waiting\): .*crm_attribute --node compute-1 .*'evacuate first'/);
     world.permanent.set(`${world.victim} ${LOCAL_DISK_ATTRIBUTE}`, 'evacuate another');
     await world.clock.advance(10_000);
@@ -483,6 +486,8 @@ describe('many at once', () => {
     expect(await until(world, 600_000, () => isReleased(world))).toBe(true);
     expect(world.posts).toBe(200);
     expect((world.gets + world.posts) / 200).toBeLessThanOrEqual(1.15);
+    // A line for each change of an instance's verdict, and not for each change of its number in a queue.
+    expect(world.log.length).toBeLessThanOrEqual(200 * 7);
   });
 
   it('a rack of 40 hosts', { timeout: 60_000 }, async () => {

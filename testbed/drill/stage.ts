@@ -97,8 +97,9 @@ interface Made {
   readonly role: Role | null;
 }
 
-async function create(
-  options: StageOptions,
+/** Makes servers where they are wanted, and waits until all are ACTIVE. */
+export async function makeServers(
+  options: Pick<StageOptions, 'cloud' | 'signal'>,
   seed: Seed,
   wanted: readonly { readonly name: string; readonly role: Role | null; readonly host: string }[],
 ): Promise<Made[]> {
@@ -191,7 +192,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   say(
     `making ${members.length} servers on ${victim}, and one on each of ${others.join(' and ')} as a control`,
   );
-  const made = await create(options, seed, [
+  const made = await makeServers(options, seed, [
     ...members.map(({ name, role }) => ({ name, role, host: victim })),
     ...others.map((host) => ({ name: `drill-control-${host}`, role: null, host })),
   ]);
