@@ -15,12 +15,25 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   view: ['core', 'view'],
   http: ['core', 'view', 'http'],
   dashboard: ['core', 'view', 'dashboard'],
-  agents: ['core', 'evacuator', 'openstack', 'pacemaker', 'policy', 'view', 'http', 'agents'],
+  agents: [
+    'core',
+    'evacuator',
+    'metrics',
+    'notify',
+    'openstack',
+    'pacemaker',
+    'policy',
+    'view',
+    'http',
+    'agents',
+  ],
   policy: ['core', 'policy'],
   configure: ['core', 'openstack', 'pacemaker', 'configure'],
   doctor: ['core', 'openstack', 'pacemaker', 'configure', 'doctor'],
   cli: 'all',
   simulator: ['core', 'evacuator', 'openstack', 'pacemaker', 'agents', 'world', 'simulator'],
+  metrics: ['core', 'evacuator', 'metrics'],
+  notify: ['core', 'evacuator', 'openstack', 'pacemaker', 'notify'],
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */
 const PURE = ['core', 'view', 'world'];

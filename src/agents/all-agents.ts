@@ -18,7 +18,7 @@ export const FENCE_AGENTS: readonly FenceAgent[] = [FENCE_COMPUTE, FENCE_EVACUAT
 /** The resource agents, for who reads their tables. */
 export const OCF_AGENTS: readonly OcfAgent[] = [
   novaEvacuate(
-    { evacuatorPath: '', logFile: '', checkCloud: never, checkPolicy: never, incidentDirectory: '' },
+    { evacuatorPath: '', logFile: '', incidentDirectory: '', checkCloud: never, checkPolicy: never },
     VERSION,
   ),
   computeWaitAgent({ run: never, clock, files, random: never }),

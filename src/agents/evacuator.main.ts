@@ -17,7 +17,9 @@ import { createClusterPort } from './evacuator/cluster-port.ts';
 import { openHttpFace } from './evacuator/http-face.ts';
 import { keepIncident } from './evacuator/incident-files.ts';
 import { createJournal, type Journal } from './evacuator/journal.ts';
-import { processStart, statusPath } from './evacuator/life.ts';
+import { metricsPath, processStart, statusPath } from './evacuator/life.ts';
+import { createMetrics, type Metrics } from './evacuator/metrics.ts';
+import { notifierOf } from './evacuator/notify.ts';
 import { policyInForce } from './evacuator/policy-in-force.ts';
 import { parseSettings, type Settings } from './evacuator/settings.ts';
 import { VERSION } from './version.ts';
@@ -54,25 +56,36 @@ async function serve(settings: Settings, session: Session, policy: OperatorPolic
   const start = (await processStart(process.pid)) ?? '0';
   const owner = `${settings.node}:${process.pid}.${start}`;
   const clock = createClock();
-  const file = createJournal({
-    logFile: settings.logFile,
-    statusFile: statusPath(settings.stateDirectory),
-    life: { pid: process.pid, start },
+  const metrics = createMetrics({
+    version: VERSION,
     owner,
-    keepReport: (report) => keepIncident(settings.incidentDirectory, report),
+    file: metricsPath(settings.stateDirectory),
+    requests: session.counts,
+    now: Date.now,
   });
-  const nova = createNova(session);
+  const notifier = await notifierOf(settings.parameters);
   const face = openHttpFace({
     settings: settings.http,
     identity: { epoch: owner, node: settings.node, version: VERSION, since: clock.now() },
     clock,
-    nova,
+    nova: createNova(session),
     pageDirectory: join(dirname(process.argv[1] ?? ''), 'dashboard'),
     reportDirectory: settings.incidentDirectory,
-    journal: file,
+    metrics: metrics.text,
+    journal: notifier.watch(
+      metrics.watch(
+        createJournal({
+          logFile: settings.logFile,
+          statusFile: statusPath(settings.stateDirectory),
+          life: { pid: process.pid, start },
+          owner,
+          keepReport: (report) => keepIncident(settings.incidentDirectory, report),
+        }),
+      ),
+    ),
   });
   const { journal } = face;
-  const cloud = cloudOf(session, journal);
+  const cloud = cloudOf(session, journal, metrics);
   const inForce = policyInForce(policy, settings, journal, clock);
   const evacuator = createEvacuator(
     { cluster: createClusterPort(settings.nodeAttribute), cloud, clock, journal },
@@ -86,17 +99,19 @@ async function serve(settings: Settings, session: Session, policy: OperatorPolic
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => evacuator.stop());
   journal.event({ level: 'info', msg: 'the evacuator begins' });
   await evacuator.run();
+  await notifier.end();
   journal.event({ level: 'info', msg: 'the evacuator has ended cleanly' });
   await face.close();
 }
 
 /** The cloud, with a sign of life for every answer: a tick that reads many pages is long, not hung. */
-function cloudOf(session: Session, journal: Journal): CloudPort {
+function cloudOf(session: Session, journal: Journal, metrics: Metrics): CloudPort {
   const watched: Session = {
     ...session,
     request: async (...what) => {
       const answer = await session.request(...what);
       journal.alive();
+      if (!answer.ok) metrics.apiError(answer.error);
       return answer;
     },
   };

@@ -91,8 +91,8 @@ describe('the front of NovaEvacuate', () => {
   });
 
   it('does not take a zombie for a process', async () => {
-    // A shell that starts a child and then becomes a program which never asks for its children.
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 30'], {
+    // A shell that starts a child and has become a program which never asks for its children when that ends.
+    const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 30'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     try {

@@ -138,10 +138,14 @@ describe('NovaEvacuate', () => {
     expect(await agent('start')).toMatchObject({ code: 0 });
     const { pid } = status();
     expect((await agent('monitor')).code).toBe(0);
+    const metrics = join(dir, 'state', 'instance-ha-nova-evacuate', 'instance-ha.prom');
+    await expect.poll(() => existsSync(metrics)).toBe(true);
+    expect(readFileSync(metrics, 'utf8')).toContain('\ninstance_ha_cloud_up 1\n');
     expect(await agent('start')).toMatchObject({ code: 0 });
     expect(status().pid).toBe(pid);
     expect(await agent('stop')).toMatchObject({ code: 0 });
     expect(runs(pid)).toBe(false);
+    expect(existsSync(metrics)).toBe(false);
     expect((await agent('monitor')).code).toBe(7);
     expect((await agent('stop')).code).toBe(0);
   });
@@ -340,6 +344,17 @@ describe('bad input gets one clear line, the right code, no secret and no stack 
     expectLine(await agent('validate-all', { auth_url: cloud.url }), 6, /username/);
     expectLine(await agent('start', { auth_url: cloud.url }), 6, /username/);
     expectLine(await agent('start', { ...parameters(), evacuate_delay: 'soon' }), 6, /evacuate_delay/);
+    expectLine(
+      await agent('start', { ...parameters(), notify_webhook: 's3cret' }),
+      6,
+      /notify_webhook must be/,
+    );
+    expectLine(
+      await agent('start', { ...parameters(), notify_command: 'mail' }),
+      6,
+      /notify_command must be/,
+    );
+    expectLine(await agent('start', { os_cloud: 'none', clouds_file: '/no' }), 6, /clouds_file \/no/);
   });
 
   it('a credentials file that others can read', async () => {

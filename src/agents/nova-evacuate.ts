@@ -15,6 +15,7 @@ import { OCF_CREDENTIALS } from './credential-tables.ts';
 import { clearStatus, type Health, processStart, readHealth } from './evacuator/life.ts';
 import type { Settings } from './evacuator/settings.ts';
 import { parseNodeAttribute } from './node-attribute.ts';
+import { NOTIFY_PARAMETERS } from './notify-parameters.ts';
 
 /** How long a start waits for the evacuator's first tick, ms; less where the operation's own timeout is shorter. */
 const START_LIMIT_MS = 40_000;
@@ -53,6 +54,7 @@ const text = (name: string, shortdesc: string, more: Partial<OcfParameter> = {})
 /** The parameters of the stock NovaEvacuate, with their aliases, and ours. */
 const PARAMETERS: readonly OcfParameter[] = [
   ...OCF_CREDENTIALS,
+  ...NOTIFY_PARAMETERS,
   text('domain', 'DNS domain of the computes, where Nova uses NODE.DOMAIN and the cluster NODE'),
   text(
     'node_attribute',

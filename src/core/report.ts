@@ -48,6 +48,16 @@ export interface IncidentMoments {
   readonly closedAt: number | null;
 }
 
+/** Nothing is known of when. */
+export const NO_MOMENTS: IncidentMoments = {
+  recordedAt: null,
+  fencedAt: null,
+  firstAcceptedAt: null,
+  lastArrivedAt: null,
+  releasedAt: null,
+  closedAt: null,
+};
+
 /** All that is known of one incident: for the files that people keep of it. */
 export interface IncidentReport {
   readonly incident: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Gate } from '../core/decision.ts';
 import { nodeName, serverId } from '../core/names.ts';
-import type { ReportDraft, ReportedInstance } from '../core/report.ts';
+import { NO_MOMENTS, type ReportDraft, type ReportedInstance } from '../core/report.ts';
 import { completeReport, newReports, noteGates } from './reports.ts';
 
 const NODE = nodeName('compute-1');
@@ -17,6 +17,7 @@ const draft = (more: Partial<ReportDraft> = {}): ReportDraft => ({
   host: null,
   state: 'released',
   text: '',
+  moments: NO_MOMENTS,
   timeline: [{ at: 1_000, text: 'the incident was recorded' }],
   instances: [],
   ...more,

@@ -27,6 +27,8 @@ export interface HttpOptions {
   /** The page's files, and the incident reports. */
   readonly pageDirectory: string;
   readonly reportDirectory: string;
+  /** Prometheus' text format. */
+  readonly metrics: () => string;
   readonly journal: Journal;
 }
 
@@ -48,7 +50,7 @@ export function openHttpFace(options: HttpOptions): HttpFace {
     clock: options.clock,
     viewer: viewerOf(options.nova),
     reports: reportsIn(options.reportDirectory),
-    metrics: null,
+    metrics: options.metrics,
   });
   const ended = new AbortController();
   const server = openWhenPossible(options, face, ended.signal);

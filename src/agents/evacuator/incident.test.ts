@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hostName, nodeName, serverId } from '../../core/names.ts';
-import type { IncidentReport, ReportedInstance } from '../../core/report.ts';
+import { type IncidentReport, NO_MOMENTS, type ReportedInstance } from '../../core/report.ts';
 import { keepIncident } from './incident-files.ts';
 import { incidentMarkdown } from './incident-markdown.ts';
 
@@ -39,14 +39,7 @@ const REPORT: IncidentReport = {
   host: hostName('compute-1'),
   state: 'released',
   text: 'all instances are accounted for',
-  moments: {
-    recordedAt: BEGUN,
-    fencedAt: BEGUN + 500,
-    firstAcceptedAt: BEGUN + 2000,
-    lastArrivedAt: BEGUN + 9400,
-    releasedAt: BEGUN + 62_000,
-    closedAt: null,
-  },
+  moments: { ...NO_MOMENTS, recordedAt: BEGUN },
   timeline: [
     { at: BEGUN, text: 'waiting for the proof that its power is off' },
     { at: BEGUN + 1500, text: 'telling Nova that the host is down' },

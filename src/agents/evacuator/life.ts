@@ -34,9 +34,16 @@ function lifePath(path: string): string {
   return `${dirname(path)}/life`;
 }
 
+/** The metrics of a resource instance, for node_exporter's textfile collector. */
+export function metricsPath(directory: string): string {
+  return `${directory}/instance-ha.prom`;
+}
+
 /** Takes the state of one that has ended away. */
 export async function clearStatus(directory: string): Promise<void> {
   const path = statusPath(directory);
+  // Metrics that stay would be read as if an evacuator ran here still.
+  await rm(metricsPath(directory), { force: true });
   await rm(lifePath(path), { force: true });
   await rm(path, { force: true });
 }
