@@ -2,8 +2,9 @@
 // Each is one CommonJS file with a #! line, because a file without an ending is CommonJS to every Node.
 
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
+import { PAGE_FILES, pageBuild } from './page.mjs';
 
 const AGENTS = {
   'src/agents/fence_compute.main.ts': 'dist/layer/usr/sbin/fence_compute',
@@ -32,3 +33,8 @@ for (const [entry, outfile] of Object.entries({ ...AGENTS, ...drill })) {
   await build({ ...common, entryPoints: [entry], outfile });
   await chmod(outfile, 0o755);
 }
+
+// The page lies beside the evacuator that serves it.
+const PAGE = 'dist/layer/usr/lib/instance-ha/dashboard';
+await build(pageBuild(PAGE));
+for (const name of PAGE_FILES) await copyFile(`src/dashboard/${name}`, `${PAGE}/${name}`);

@@ -88,6 +88,8 @@ export interface ServiceRow {
 export interface Progress {
   readonly total: number;
   readonly moved: number;
+  /** Over by Nova's word, but not seen on their new host yet. */
+  readonly arrived: number;
   readonly moving: number;
   readonly waiting: number;
   /** Those that end without having moved: `cannot`, `failed`, `gone` and whatever else is an end. */
@@ -157,12 +159,12 @@ export interface InventoryRow {
   readonly host: HostName | null;
 }
 
-export const OUTCOME_GROUP: Readonly<Record<OutcomeKind, 'moved' | 'moving' | 'waiting' | 'left'>> = {
+export const OUTCOME_GROUP: Readonly<Record<OutcomeKind, keyof Omit<Progress, 'total'>>> = {
   moved: 'moved',
-  restoring: 'moving',
+  restoring: 'arrived',
   moving: 'moving',
   unanswered: 'moving',
-  verifying: 'moving',
+  verifying: 'arrived',
   ready: 'waiting',
   waiting: 'waiting',
   excluded: 'left',
