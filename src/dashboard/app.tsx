@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Overview } from '../view/model.ts';
 import { type Connection, connect, type Heard } from './connection.ts';
 import { type Filter, Found, Hosts, StateChips } from './hosts.tsx';
 import { Incidents } from './incidents.tsx';
@@ -92,12 +93,19 @@ export function App(): JSX.Element {
 
   // A host is opened by the name that its tile has: that of its node, or of its compute host.
   const open = (name: string): void => select(nodeOf(view, name));
+  const isCalm = link.state === 'live' && view !== null && !isHeldUp(view.overview);
   const hosts = useMemo(
     () =>
       view === null ? null : (
-        <Hosts hosts={view.hosts} filter={filter} selected={selected} onOpen={(name) => select(name)} />
+        <Hosts
+          hosts={view.hosts}
+          filter={filter}
+          selected={selected}
+          isCalm={isCalm}
+          onOpen={(name) => select(name)}
+        />
       ),
-    [view?.hosts, filter, selected],
+    [view?.hosts, filter, selected, isCalm],
   );
   const isStale = link.state === 'lost' || link.state === 'stalled';
   return (
@@ -162,6 +170,10 @@ export function App(): JSX.Element {
       )}
     </>
   );
+}
+
+function isHeldUp({ gates, cloudTrouble, clusterTrouble }: Overview): boolean {
+  return gates.length > 0 || cloudTrouble !== null || clusterTrouble !== null;
 }
 
 function nodeOf(view: Heard['view'], name: string): string {

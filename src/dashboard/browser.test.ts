@@ -19,6 +19,10 @@ import {
 } from './testing.ts';
 
 const STORY_LIMIT_MS = 60_000;
+const FRAMES = 250;
+const MAX_CPU_PER_FRAME_MS = 14;
+/** Drawn without a graphics card, on a machine that may be busy. */
+const MAX_MEDIAN_FRAME_MS = 100;
 
 /** In a real browser, where there is one (on Debian: scripts/install-browser). */
 describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
@@ -153,6 +157,7 @@ describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
     const { tab } = await open(stage.url);
     await tab.locator('.gates li', { hasText: 'quorum' }).waitFor();
     expect(await tab.locator('.gates .opens').first().textContent()).toMatch(/^It goes on when .+\.$/);
+    expect(await tab.locator('.calm').count()).toBe(0);
     await tab.screenshot({ path: `${ARTEFACTS}/6-gate.png` });
   });
 
@@ -241,7 +246,15 @@ describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
       await tab.screenshot({ path: `${ARTEFACTS}/9-large.png` });
       const drawn = (await tab.evaluate("document.querySelectorAll('.cell').length")) as number;
       // Down and up again through all of it, frame by frame, while changes arrive.
+      const cdp = await tab.context().newCDPSession(tab);
+      await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
+      const cpu = async (): Promise<number> => {
+        const { metrics } = await cdp.send('Performance.getMetrics');
+        return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? 0);
+      };
+      const cpuBefore = await cpu();
       const frames = (await tab.evaluate(SCROLL_AND_MEASURE)) as number[];
+      const cpuMs = (await cpu()) - cpuBefore;
       frames.sort((a, b) => a - b);
       const at = (share: number): number => Math.round(frames[Math.floor((frames.length - 1) * share)] ?? 0);
       const figures = {
@@ -253,6 +266,7 @@ describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
         p95Ms: at(0.95),
         p99Ms: at(0.99),
         maxMs: at(1),
+        cpuPerFrameMs: Math.round((10 * cpuMs) / frames.length) / 10,
         drawnCells: drawn,
         listedAfterMs: Math.round(interactiveMs),
         heapMiB: Math.round(((await tab.evaluate('performance.memory.usedJSHeapSize')) as number) / 2 ** 20),
@@ -260,10 +274,9 @@ describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
       writeFileSync(`${ARTEFACTS}/figures.json`, `${JSON.stringify(figures, null, 2)}\n`);
       console.log('1,000 hosts:', JSON.stringify(figures));
       expect(drawn).toBeLessThan(600);
-      expect(frames.length).toBeGreaterThan(100);
-      // Drawn without a graphics card on a machine that does other things too: a bound, not a target.
-      expect(figures.medianMs).toBeLessThanOrEqual(34);
-      expect(figures.p95Ms).toBeLessThanOrEqual(100);
+      // The page's own work for a frame, whatever else the machine does meanwhile; it has 16.7 ms.
+      expect(figures.cpuPerFrameMs).toBeLessThan(MAX_CPU_PER_FRAME_MS);
+      expect(figures.medianMs).toBeLessThan(MAX_MEDIAN_FRAME_MS);
       expect(await tab.locator('.live.is-live').count()).toBe(1);
       expect(errors).toEqual([]);
     },
@@ -271,17 +284,16 @@ describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
   );
 });
 
-/** Scrolls through the page for six seconds; gives how long each frame took, ms. */
+/** Scrolls through the page, down and up, in as many frames; gives how long each took, ms. */
 const SCROLL_AND_MEASURE = `new Promise((resolve) => {
   const frames = [];
-  const begun = performance.now();
-  let last = begun;
+  let last = performance.now();
   const most = document.documentElement.scrollHeight - innerHeight;
   const step = (now) => {
     frames.push(now - last);
     last = now;
-    const share = (now - begun) / 6000;
-    if (share >= 1) return resolve(frames.slice(1));
+    const share = frames.length / ${FRAMES};
+    if (share > 1) return resolve(frames.slice(1));
     scrollTo(0, most * (1 - Math.abs(1 - 2 * share)));
     requestAnimationFrame(step);
   };

@@ -83,9 +83,11 @@ export function Hosts(props: {
   readonly hosts: ReadonlyMap<string, HostRow>;
   readonly filter: Filter;
   readonly selected: string | null;
+  /** Nothing holds anything up, so that "nothing goes on" may be said. */
+  readonly isCalm: boolean;
   readonly onOpen: (host: string) => void;
 }): JSX.Element {
-  const { hosts, filter, selected, onOpen } = props;
+  const { hosts, filter, selected, isCalm, onOpen } = props;
   const text = filter.text.trim().toLowerCase();
   const rows: HostRow[] = [];
   for (const name of inOrder(hosts)) {
@@ -113,7 +115,7 @@ export function Hosts(props: {
             item={(index) => <HostCard row={large[index]} selected={selected} onOpen={onOpen} />}
           />
         </Section>
-      ) : all > 0 && filter.state === null && text === '' ? (
+      ) : isCalm && all > 0 && filter.state === null && text === '' ? (
         <p class="calm">
           <span aria-hidden="true">✓</span> Nothing goes on.{' '}
           {small.every(({ state }) => state === 'up')

@@ -65,7 +65,7 @@ export function HostPanel(props: {
       {row === undefined ? (
         <p class="dim">There is no host of this name any more.</p>
       ) : (
-        <HostFacts row={row} />
+        <HostFacts row={row} cloudTrouble={view.overview.cloudTrouble} />
       )}
       {controls}
       {standing.map(([id, incident]) => (
@@ -85,7 +85,8 @@ export function HostPanel(props: {
   );
 }
 
-function HostFacts({ row }: { readonly row: HostRow }): JSX.Element {
+function HostFacts(props: { readonly row: HostRow; readonly cloudTrouble: string | null }): JSX.Element {
+  const { row, cloudTrouble } = props;
   const { service } = row;
   return (
     <>
@@ -104,7 +105,11 @@ function HostFacts({ row }: { readonly row: HostRow }): JSX.Element {
         </dd>
         <dt>nova-compute</dt>
         <dd>
-          {service === null ? 'Nova names no such host' : `${service.state}, ${service.status}`}
+          {service === null
+            ? cloudTrouble === null
+              ? 'not named by Nova'
+              : "Nova can't be asked"
+            : `${service.state}, ${service.status}`}
           {service?.forcedDown ? ', forced down' : ''}
         </dd>
         {service?.reason ? (

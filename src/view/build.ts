@@ -131,8 +131,8 @@ function hostsOf(
       name: node.name,
       node: node.name,
       host,
-      state: stateOf(node, service, verdict),
-      text: verdict?.text ?? null,
+      state: stateOf(node, service, verdict, observation.services.known),
+      text: verdict?.text ?? (service === null && observation.services.known ? NO_SUCH_HOST : null),
       incident: verdict?.incident ?? null,
       online: node.online,
       service: service === null ? null : serviceRow(service),
@@ -147,6 +147,9 @@ function hostsOf(
   }
   return rows;
 }
+
+const NO_SUCH_HOST =
+  "Nova has no compute host of this node's name: if it dies, nothing is evacuated (see the parameter domain)";
 
 /** An exact name is looked up, not searched for: with a thousand hosts a search for each is a million comparisons. */
 function hostFor(
@@ -175,11 +178,16 @@ function unprotected(service: ServiceView, instances: number | null): HostRow {
   };
 }
 
-function stateOf(node: NodeView, service: ServiceView | null, verdict: HostVerdict | undefined): HostState {
+function stateOf(
+  node: NodeView,
+  service: ServiceView | null,
+  verdict: HostVerdict | undefined,
+  areServicesKnown: boolean,
+): HostState {
   if (verdict !== undefined) return verdict.phase === 'returning' && isHeld(node) ? 'held' : verdict.phase;
   if (node.online === false) return 'down';
   if (isHeld(node)) return 'held';
-  if (service === null) return node.online === true ? 'up' : 'unknown';
+  if (service === null) return areServicesKnown ? 'unprotected' : 'unknown';
   if (service.state === 'down') return 'down';
   if (service.state === 'unknown' || node.online === null) return 'unknown';
   return service.status === 'disabled' ? 'disabled' : 'up';

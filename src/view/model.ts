@@ -44,7 +44,7 @@ export interface Overview {
 }
 
 /**
- * What a host is like, worst last. `unprotected`: Nova has the host, Pacemaker has no node for it. `held`: it has
+ * What a host is like, worst last. `unprotected`: Nova and Pacemaker do not both have it under one name. `held`: it has
  * booted and waits for its release.
  */
 export const HOST_STATES = [
