@@ -15,7 +15,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   view: ['core', 'view'],
   http: ['core', 'view', 'http'],
   dashboard: ['core', 'view', 'dashboard'],
-  agents: ['core', 'evacuator', 'openstack', 'pacemaker', 'view', 'http', 'agents'],
+  policy: ['core', 'policy'],
+  agents: ['core', 'evacuator', 'openstack', 'pacemaker', 'policy', 'view', 'http', 'agents'],
+  lab: 'all',
+  simulator: ['core', 'evacuator', 'openstack', 'pacemaker', 'agents', 'world', 'simulator'],
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */
 const PURE = ['core', 'view', 'world'];

@@ -1,16 +1,26 @@
 import { evacuationsLost } from './deaths.ts';
 import type { Decision } from './decision.ts';
 import { unusedReserves } from './destinations.ts';
-import { type Draft, finish, issue, lookAtServices, newDraft, wakeWithin } from './draft.ts';
+import {
+  type Draft,
+  finish,
+  issue,
+  issueWithReport,
+  lookAtServices,
+  newDraft,
+  viewOfIncident,
+  wakeWithin,
+} from './draft.ts';
 import { decideEvacuating, type Evacuating } from './evacuating.ts';
 import { gates } from './gates.ts';
 import { answerHold } from './hold.ts';
 import type { Candidates } from './judged.ts';
 import { decideInstances } from './ledger.ts';
-import type { ClusterView, HostView, NodeView, Observation } from './observation.ts';
+import type { ClusterView, NodeView, Observation } from './observation.ts';
 import type { Policy } from './policy.ts';
 import { markIsFresh } from './proof.ts';
-import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
+import { EVACUATION_ATTRIBUTE, type EvacuationRecord, INCIDENT_ATTRIBUTE } from './records.ts';
+import { reportIncident } from './report.ts';
 import { decideReturning } from './returning.ts';
 import { selector } from './selection.ts';
 
@@ -115,28 +125,28 @@ function blocked(draft: Draft, node: NodeView, text: string): void {
 function letGoByHand(draft: Draft, node: NodeView, incident: string): void {
   const record = node.evacuation;
   if (record === null || record === 'unreadable') return;
-  issue(draft, {
-    kind: 'write-evacuation',
-    node: node.name,
-    record: {
-      ...record,
-      phase: 'returning',
-      releasedAt: draft.observation.novaNow || draft.observation.now,
-      reserves: unusedReserves(record, viewOfIncident(draft, incident)),
-    },
-  });
-  draft.verdicts.push({
-    node: node.name,
-    host: null,
-    incident,
-    phase: 'releasing',
-    text: `somebody removed its ${INCIDENT_ATTRIBUTE}: no more is evacuated, the node is let go`,
-    instances: [],
-  });
-}
-
-function viewOfIncident(draft: Draft, incident: string): HostView | undefined {
-  return [...draft.observation.hosts.values()].find((view) => view.incident === incident);
+  const { observation, policy } = draft;
+  const view = viewOfIncident(draft, incident);
+  const text = `somebody removed its ${INCIDENT_ATTRIBUTE}: no more is evacuated, the node is let go`;
+  const released: EvacuationRecord = {
+    ...record,
+    phase: 'returning',
+    releasedAt: observation.novaNow || observation.now,
+    reserves: unusedReserves(record, view),
+  };
+  issueWithReport(draft, { kind: 'write-evacuation', node: node.name, record: released }, () =>
+    reportIncident({
+      observation,
+      node,
+      record: released,
+      view,
+      state: 'released',
+      text,
+      storage: policy.storage,
+      instances: [],
+    }),
+  );
+  draft.verdicts.push({ node: node.name, host: null, incident, phase: 'releasing', text, instances: [] });
 }
 
 /** A mark without an incident: a stock fence_compute, or somebody's hand. It counts only with a fencing. */

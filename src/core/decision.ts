@@ -3,6 +3,7 @@ import type { HostName, NodeName, ServerId } from './names.ts';
 import type { CommandView, ImageQuery } from './observation.ts';
 import type { Policy } from './policy.ts';
 import type { EvacuationRecord, HistoryRecord, IncidentRecord } from './records.ts';
+import type { ReportDraft } from './report.ts';
 
 /** What is to be done. Each is idempotent or guarded by the observation; its key names it while it is under way. */
 export type Command =
@@ -137,6 +138,7 @@ export interface Gate {
   readonly id:
     | 'cluster-unreadable'
     | 'no-quorum'
+    | 'no-proof'
     | 'paused'
     | 'blind'
     | 'no-scheduler'
@@ -161,11 +163,20 @@ export interface HostVerdict {
   readonly instances: readonly InstanceVerdict[];
 }
 
+export interface PaceView {
+  readonly window: number;
+  readonly inFlight: number;
+}
+
 export interface Decision {
   readonly commands: readonly Command[];
   readonly verdicts: readonly HostVerdict[];
   /** What holds everything up; empty when nothing does. */
   readonly gates: readonly Gate[];
+  /** Reports of incidents that come to their release, or to their end, with this decision. */
+  readonly reports: readonly ReportDraft[];
+  /** What is in flight, and how much may be; null while nothing is evacuated. */
+  readonly pace: PaceView | null;
   readonly look: Look;
   /** The next tick is due after this time at the latest, ms; 0: at once. */
   readonly wakeMs: number;

@@ -8,10 +8,12 @@ import {
   type HostLook,
   type HostVerdict,
   NO_FACTS,
+  type PaceView,
 } from './decision.ts';
 import type { HostName, NodeName } from './names.ts';
-import type { Observation } from './observation.ts';
+import type { HostView, Observation } from './observation.ts';
 import type { Policy } from './policy.ts';
+import type { ReportDraft } from './report.ts';
 
 /** A decision while it is being made: the rules add to it, nothing is taken back. */
 export interface Draft {
@@ -21,9 +23,11 @@ export interface Draft {
   readonly verdicts: HostVerdict[];
   readonly gates: Gate[];
   readonly facts: { -readonly [key in keyof FactsLook]: FactsLook[key] };
+  readonly reports: ReportDraft[];
   readonly looks: Map<HostName, HostLook>;
   readonly history: Set<NodeName>;
   services: boolean;
+  pace: PaceView | null;
   wakeMs: number;
 }
 
@@ -38,9 +42,11 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     verdicts: [],
     gates: [],
     facts: { ...NO_FACTS },
+    reports: [],
     looks: new Map(),
     history: new Set(),
     services: false,
+    pace: null,
     wakeMs: IDLE_TICK_MS,
   };
 }
@@ -50,6 +56,8 @@ export function finish(draft: Draft): Decision {
     commands: draft.commands,
     verdicts: draft.verdicts,
     gates: draft.gates,
+    reports: draft.reports,
+    pace: draft.pace,
     look: { services: draft.services, facts: draft.facts, history: [...draft.history], hosts: draft.looks },
     wakeMs: draft.wakeMs,
   };
@@ -81,6 +89,14 @@ export function issue(draft: Draft, command: Command): string | null {
   }
   draft.commands.push(command);
   return before?.state === 'failed' ? before.message : null;
+}
+
+/** Issues a command that ends a part of an incident; the report of it goes with it, as often as it is tried. */
+export function issueWithReport(draft: Draft, command: Command, report: () => ReportDraft): string | null {
+  const before = draft.commands.length;
+  const why = issue(draft, command);
+  if (draft.commands.length > before) draft.reports.push(report());
+  return why;
 }
 
 /** The last failure of a command, or null. */
@@ -128,4 +144,9 @@ export function lookAtServices(draft: Draft, maxAgeMs: number): void {
   } else {
     wakeWithin(draft, limitMs - ageMs);
   }
+}
+
+/** What is seen of the host of an incident, whatever it is called; null: nothing yet. */
+export function viewOfIncident(draft: Draft, incident: string): HostView | null {
+  return [...draft.observation.hosts.values()].find((view) => view.incident === incident) ?? null;
 }

@@ -37,7 +37,9 @@ export function lookAtFacts(draft: Draft, maxAgeMs: number): void {
   draft.facts.serverGroups ||= isDue(draft, facts.serverGroups, maxAgeMs);
   if (needsFlavors(policy)) draft.facts.flavors ||= isDue(draft, facts.flavors, maxAgeMs);
   const images = imagesToFind(policy);
-  if (images !== null && isDue(draft, facts.images, maxAgeMs)) draft.facts.images = images;
+  if (images === null) return;
+  const isSame = JSON.stringify(images) === JSON.stringify(facts.imageQuery);
+  if (isDue(draft, facts.images, isSame ? maxAgeMs : 0)) draft.facts.images = images;
 }
 
 function isDue(draft: Draft, fact: Fact<unknown>, maxAgeMs: number): boolean {

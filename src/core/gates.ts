@@ -114,13 +114,14 @@ function blindGate({ observation, policy }: Draft, services: readonly ServiceVie
       opens: 'one of them is up again (see RabbitMQ, the database, and the controllers’ clocks)',
     };
   }
-  const newest = Math.max(...services.map((service) => service.updatedAt ?? Number.NEGATIVE_INFINITY));
+  // What we have forced down has been changed by that, and not by a report.
+  const newest = Math.max(...judged.map((service) => service.updatedAt ?? Number.NEGATIVE_INFINITY));
   const { staleReportsMs } = policy.gates;
   if (staleReportsMs === 0 || !Number.isFinite(newest) || observation.novaNow - newest <= staleReportsMs)
     return null;
   return {
     ...common,
-    text: `no compute service has reported to Nova for ${Math.round((observation.novaNow - newest) / 1000)} s: what it says of them is old`,
+    text: `no compute service has reported to Nova for ${Math.floor((observation.novaNow - newest) / 60_000)} min: what it says of them is old`,
     opens: 'one of them reports again (see RabbitMQ, the conductor, and the controllers’ clocks)',
   };
 }

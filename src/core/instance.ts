@@ -224,7 +224,7 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
 function sayRefused({ refusals, message }: RequestView, { server }: InstanceFacts): string {
   const text = `Nova refused it ${refusals} times: ${message}`;
   if (server.taskState === null) return text;
-  return `${text}. Its task_state ${server.taskState} is left over from the dead host; after "openstack server set --state error ${server.id}" this Nova evacuates it`;
+  return `${text}. Its task_state ${server.taskState} is left over from the dead host, and this Nova evacuates nothing that has one: reset it (openstack server set --state error ${server.id}), then evacuate it by hand or let it come back with its host`;
 }
 
 /** Whether an evacuation that the request made has been seen: more records than there were when it was sent. */

@@ -1,9 +1,12 @@
 import { compareArrival } from './arrival.ts';
+import type { InstanceVerdict } from './decision.ts';
 import { unusedReserves } from './destinations.ts';
-import { type Draft, issue, lookAt, wakeWithin } from './draft.ts';
+import { type Draft, issue, issueWithReport, lookAt, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import type { NodeName } from './names.ts';
 import { followPauseMs } from './pace.ts';
+import type { EvacuationRecord } from './records.ts';
+import { reportIncident } from './report.ts';
 import { ask, type Round } from './requests.ts';
 import { instanceVerdict } from './verdicts.ts';
 
@@ -65,7 +68,7 @@ function concludeHost(draft: Draft, host: Candidates, round: Round, unseen: read
     over && unseen.length > 0
       ? `evacuation complete; before the release, looking at what ${unseen.join(', ')} had under way to it`
       : over && isListedAfterAll(draft, host)
-        ? release(draft, host)
+        ? release(draft, host, instances)
         : follow(draft, host, round, left);
   draft.verdicts.push({
     node: node.name,
@@ -90,20 +93,34 @@ function isListedAfterAll(draft: Draft, { view, judged }: Candidates): boolean {
   );
 }
 
-function release(draft: Draft, { node, view, judged, record }: Candidates): string {
-  const why = issue(draft, {
-    kind: 'write-evacuation',
-    node: node.name,
-    record: {
-      ...record,
-      phase: 'returning',
-      releasedAt: view.novaNow,
-      stopped: [],
-      lost: [],
-      reserves: unusedReserves(record, view),
-    },
-  });
+function release(
+  draft: Draft,
+  { node, view, judged, record }: Candidates,
+  instances: readonly InstanceVerdict[],
+): string {
   const text = `evacuation complete: ${summary(judged)}`;
+  const released: EvacuationRecord = {
+    ...record,
+    phase: 'returning',
+    releasedAt: view.novaNow,
+    stopped: [],
+    lost: [],
+    reserves: unusedReserves(record, view),
+  };
+  const { observation, policy } = draft;
+  const command = { kind: 'write-evacuation', node: node.name, record: released } as const;
+  const why = issueWithReport(draft, command, () =>
+    reportIncident({
+      observation,
+      node,
+      record: released,
+      view,
+      state: 'released',
+      text,
+      storage: policy.storage,
+      instances,
+    }),
+  );
   return why ? `${text}; the release can't be written to the cluster: ${why}` : text;
 }
 
@@ -152,12 +169,18 @@ function isSettling({ asked }: Round, left: readonly Judged[]): boolean {
   );
 }
 
+/** Looks of all hosts together are this far apart on average, ms: a rack that dies is not to be a flood of questions. */
+const LOOK_SHARE_MS = 250;
+
 function pauseMs(draft: Draft, { view }: Candidates, round: Round, left: readonly Judged[]): number {
   const { policy } = draft;
-  // What waits for other instances is told by those; Nova has nothing new to say about it.
-  const isIdle = left.every(({ server, outcome }) => outcome.kind === 'ready' && round.isHeld(server.id));
+  // What waits for other instances, or for a person, Nova has nothing new to say about.
+  const isIdle = left.every(
+    ({ server, outcome, isHeld }) => isHeld || (outcome.kind === 'ready' && round.isHeld(server.id)),
+  );
   if (isIdle && left.length > 0) return policy.timing.slowMs;
-  return followPauseMs(view.evacuations, view.novaNow, isSettling(round, left), policy);
+  const pauseMs = followPauseMs(view.evacuations, view.novaNow, isSettling(round, left), policy);
+  return Math.max(pauseMs, round.hosts * LOOK_SHARE_MS);
 }
 
 /** Whether to read the servers that changed: some have arrived by their records, or it is long ago. */

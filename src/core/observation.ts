@@ -199,6 +199,8 @@ export interface CloudFacts {
   readonly serverGroups: Fact<readonly ServerGroupView[]>;
   /** The images that {@link ImageQuery} asked for, wherever in the cloud. */
   readonly images: Fact<readonly ImageView[]>;
+  /** What was asked for; null: nothing yet. Another policy asks for other images. */
+  readonly imageQuery: ImageQuery | null;
   /** All flavors of the cloud. */
   readonly flavors: Fact<readonly FlavorView[]>;
   /** Conductors and schedulers, from the same list as the compute services. */

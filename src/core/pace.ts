@@ -54,6 +54,37 @@ export function windowSize(facts: PaceFacts, pace: PacePolicy): number {
   return Math.max(pace.minInFlight, Math.ceil(healthy));
 }
 
+/** What is in flight, as the last look and what was asked for since then show it. */
+export interface InFlight {
+  readonly evacuations: readonly EvacuationView[];
+  readonly lookedAtNova: number;
+  readonly novaNow: number;
+  /** How long ago Nova accepted what no look has shown yet, ms. */
+  readonly unseenAgesMs: readonly number[];
+}
+
+/**
+ * How many of what is in flight will have ended by now, going by how long evacuations usually take: room for
+ * others before the next look, which then sets it right. One that was late already at the last look counts as
+ * unfinished, so that a control plane that slows down is not given more to do.
+ */
+export function presumedEnded(
+  { evacuations, lookedAtNova, novaNow, unseenAgesMs }: InFlight,
+  usualMs: number,
+): number {
+  const seen = evacuations.filter((e) => {
+    const dueAt = e.createdAt + usualMs;
+    return isLive(e) && dueAt > lookedAtNova && dueAt <= novaNow;
+  });
+  return seen.length + unseenAgesMs.filter((ageMs) => ageMs >= usualMs).length;
+}
+
+/** How long an evacuation usually takes, ms, queueing included; infinite while too few have finished to tell. */
+export function usualDurationMs(evacuations: readonly EvacuationView[]): number {
+  const times = finishedTimes(evacuations);
+  return times.length < MIN_SHOWN ? Number.POSITIVE_INFINITY : (times[Math.floor(times.length / 2)] ?? 0);
+}
+
 /** Evacuations per second that were finished in the busiest stretch of `spanMs`; 0 when there are too few to tell. */
 function shownRatePerSecond(evacuations: readonly EvacuationView[], spanMs: number): number {
   const ends = evacuations
@@ -89,28 +120,55 @@ function share<T>(items: readonly T[], isBad: (item: T) => boolean): number {
   return items.length === 0 ? 0 : items.filter(isBad).length / items.length;
 }
 
+/** Evacuations that end between two looks, at least, while there are more to ask for: a request tells of as many. */
+const ENDS_PER_LOOK = 10;
+
 /**
- * The pause between two looks at a host's evacuations, ms: a part of the time that one usually takes, queueing
- * included, within the policy's bounds. Looking more often costs the control plane more than it tells. While
- * there is more to ask for, something of a full window is still under way after more than half of that time;
- * at the end (`settling`) the host's release waits for the look.
+ * The pause between two looks at a host's evacuations, ms, within the policy's bounds: a part of the time that one
+ * usually takes, queueing included, and long enough that some have ended. Looking more often costs the control
+ * plane more than it tells; what is presumed to have ended makes room in between. At the end (`settling`) the
+ * host's release waits for the look, so one comes when the last is due, and then often.
  */
 export function followPauseMs(
   evacuations: readonly EvacuationView[],
   novaNow: number,
   settling: boolean,
-  policy: Policy,
+  { timing }: Policy,
 ): number {
   const sorted = durations(evacuations, novaNow);
   const usualMs = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  return settling
-    ? Math.min(policy.timing.maxSettleMs, Math.max(policy.timing.settleMs, usualMs / 4))
-    : Math.min(policy.timing.maxFollowMs, Math.max(policy.timing.followMs, 0.6 * usualMs));
+  if (settling) {
+    const settleMs = Math.min(timing.maxSettleMs, Math.max(timing.settleMs, usualMs / 4));
+    return Math.min(timing.maxFollowMs, Math.max(settleMs, lastDueMs(evacuations, novaNow)));
+  }
+  const rate = shownRatePerSecond(evacuations, Math.max(usualMs, CONTROL_PLANE_MS));
+  const someEndMs = rate === 0 ? 0 : (ENDS_PER_LOOK * 1_000) / rate;
+  return Math.min(timing.maxFollowMs, Math.max(timing.followMs, 0.6 * usualMs, someEndMs));
+}
+
+/** What is due is looked at this much later, ms: a look too early costs another one. */
+const DUE_MARGIN_MS = 500;
+
+/** In how long the last of those under way is due, going by how long they usually take, ms; 0: it is late, or nothing is known. */
+function lastDueMs(evacuations: readonly EvacuationView[], novaNow: number): number {
+  const usualMs = usualDurationMs(evacuations);
+  if (usualMs === Number.POSITIVE_INFINITY) return 0;
+  return Math.max(
+    0,
+    ...evacuations.filter(isLive).map((e) => e.createdAt + usualMs + DUE_MARGIN_MS - novaNow),
+  );
 }
 
 /** How long evacuations took, ms, shortest first; before the first has finished, the age of the oldest under way. */
 function durations(evacuations: readonly EvacuationView[], novaNow: number): readonly number[] {
-  const finished = evacuations.filter((e) => e.status === 'done').map((e) => e.updatedAt - e.createdAt);
-  if (finished.length > 0) return finished.sort((a, b) => a - b);
+  const finished = finishedTimes(evacuations);
+  if (finished.length > 0) return finished;
   return [Math.max(0, ...evacuations.filter(isLive).map((e) => novaNow - e.createdAt))];
+}
+
+function finishedTimes(evacuations: readonly EvacuationView[]): number[] {
+  return evacuations
+    .filter((e) => e.status === 'done')
+    .map((e) => e.updatedAt - e.createdAt)
+    .sort((a, b) => a - b);
 }

@@ -188,7 +188,7 @@ export const DEFAULT_POLICY: Policy = {
     startInFlight: 8,
     maxInFlight: 64,
     maxInFlightPerHost: 64,
-    startRatePerSecond: 2,
+    startRatePerSecond: 2.5,
     growthFactor: 1.5,
     slowAnswerMs: 5_000,
     troubleMemoryMs: 60_000,

@@ -76,6 +76,24 @@ describe('records', () => {
     );
   });
 
+  it('of a thousand instances, each stopped and each lost three times, fit into a node attribute', () => {
+    const record: EvacuationRecord = {
+      incident: 'i',
+      phase: 'evacuating',
+      fencedAt: 0,
+      since: 0,
+      before: { status: 'enabled', forcedDown: false },
+      owner: 'controller-1:1',
+      clean: false,
+      releasedAt: null,
+      stopped: Array.from({ length: 1_000 }, (_, i) => i.toString(16).padStart(8, '0')),
+      lost: Array.from({ length: 3_000 }, (_, i) => 1_000_000 + i),
+      reserves: [],
+    };
+    // What pacemaker/attributes.ts lets through, and what the command line of crm_attribute takes.
+    expect(formatEvacuation(record).length).toBeLessThan(64 * 1024);
+  });
+
   it('that are none of ours are not read', () => {
     for (const text of [
       '',

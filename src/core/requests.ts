@@ -2,12 +2,15 @@ import type { EvacuateOptions } from './decision.ts';
 import { type Draft, issue, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import type { ServerId } from './names.ts';
+import type { EvacuationView, HostView } from './observation.ts';
 import { type Member, type Plan, plan } from './order.ts';
-import { windowSize } from './pace.ts';
+import { presumedEnded, usualDurationMs, windowSize } from './pace.ts';
 
 /** What came of asking: who is asked for in this step, and what the others wait for. */
 export interface Round {
   readonly asked: ReadonlySet<ServerId>;
+  /** Hosts under evacuation. */
+  readonly hosts: number;
   /** What an instance waits for that is ready by itself. */
   readonly turn: (server: ServerId) => string;
   readonly note: (server: ServerId) => string | null;
@@ -21,24 +24,27 @@ export interface Round {
  */
 export function ask(draft: Draft, hosts: readonly Candidates[], closed: string | null): Round {
   const { observation, policy } = draft;
+  const { mono } = observation;
   const size = windowSize(
     {
-      evacuations: hosts.flatMap(({ view, record }) =>
-        view.evacuations.filter((e) => e.createdAt >= record.since),
-      ),
-      novaNow: Math.max(0, ...hosts.map((host) => host.view.novaNow)),
+      evacuations: hosts.flatMap(evacuationsOf),
+      novaNow: Math.max(0, ...hosts.map(({ view }) => novaNowBy(view, mono))),
       requests: [...observation.requests.values()],
-      mono: observation.mono,
+      mono,
     },
     policy.pace,
   );
+  if (hosts.length > 0) {
+    const inFlight = hosts.flatMap(({ judged }) => judged.filter(isUnderWay)).length;
+    draft.pace = { window: size, inFlight };
+  }
   const ranks = planOf(draft, hosts);
   const preparing = preparingOf(hosts);
   const asked = closed === null ? send(draft, hosts, ranks, size) : new Set<ServerId>();
   return {
     asked,
-    turn: (id) =>
-      closed ?? preparing.get(id) ?? ranks.held.get(id) ?? `waiting for its turn: ${size} at a time`,
+    hosts: hosts.length,
+    turn: (id) => closed ?? preparing.get(id) ?? ranks.held.get(id) ?? 'waiting for its turn',
     note: (id) => ranks.notes.get(id) ?? null,
     isHeld: (id) => closed !== null || preparing.has(id) || ranks.held.has(id),
   };
@@ -51,7 +57,8 @@ function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size:
     hosts.flatMap((host) => host.judged.map((judged) => [judged.server.id, { host, judged }])),
   );
   const underWay = new Map(hosts.map((host) => [host.view.host, host.judged.filter(isUnderWay).length]));
-  let room = Math.min(size - sum(underWay.values()), requestsNow(draft));
+  const total = sum(underWay.values());
+  let room = Math.min(size - total + presumed(draft, hosts), pace.maxInFlight - total, requestsNow(draft));
   for (const { server, host: name } of order) {
     const found = ready.get(server.id);
     const here = underWay.get(name) ?? 0;
@@ -71,6 +78,38 @@ function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size:
     room--;
   }
   return asked;
+}
+
+function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] {
+  return view.evacuations.filter((e) => e.createdAt >= record.since);
+}
+
+/** Nova's clock now, by the last look at this host's evacuations. */
+function novaNowBy(view: HostView, mono: number): number {
+  return view.novaNow + (mono - view.followedAt);
+}
+
+/** How much of what is in flight will have ended since the last looks. */
+function presumed({ observation }: Draft, hosts: readonly Candidates[]): number {
+  const { mono, requests } = observation;
+  const usualMs = usualDurationMs(hosts.flatMap(evacuationsOf));
+  return sum(
+    hosts.map((host) => {
+      const unseen = host.judged.flatMap(({ server, records }) => {
+        const request = requests.get(server.id);
+        return request?.state === 'accepted' && records <= request.recordsBefore ? [mono - request.at] : [];
+      });
+      return presumedEnded(
+        {
+          evacuations: evacuationsOf(host),
+          lookedAtNova: host.view.novaNow,
+          novaNow: novaNowBy(host.view, mono),
+          unseenAgesMs: unseen,
+        },
+        usualMs,
+      );
+    }),
+  );
 }
 
 function optionsOf({ policy }: Draft, { reserve }: Candidates): EvacuateOptions {
@@ -117,18 +156,36 @@ function planOf(draft: Draft, hosts: readonly Candidates[]): Plan {
       (each): Member => ({
         server: each.server,
         host: view.host,
-        state: stateOf(each),
+        state: stateInOrder(each, view, novaNowBy(view, mono)),
         arrivedAt: each.arrivedAt,
-        novaNow: view.novaNow + (mono - view.lookedAt),
+        novaNow: novaNowBy(view, mono),
       }),
     ),
   );
   return plan(members, draft.observation.facts.serverGroups.value, draft.policy.order);
 }
 
-function stateOf(judged: Judged): Member['state'] {
+/** A request that has had no destination for this long waits for a nova-compute that is gone, ms. */
+const QUEUED_LIMIT_MS = 120_000;
+
+/**
+ * Where an instance stands for those that come after it.
+ *
+ * The scheduler may have chosen a host that was dying: then the message waits in its queue, the record stays
+ * `accepted` without a destination, and only that host's return ends it. Nobody may wait for it in turn, least
+ * of all an instance of that very host, which is held until its own are gone.
+ */
+export function stateInOrder(
+  judged: Judged,
+  view: Pick<HostView, 'evacuations'>,
+  novaNow: number,
+): Member['state'] {
   if (judged.outcome.kind === 'ready') return 'ready';
   if (judged.outcome.kind === 'moved') return 'arrived';
-  if (isUnderWay(judged)) return 'in-flight';
+  if (isUnderWay(judged)) {
+    const last = view.evacuations.findLast((e) => e.server === judged.server.id);
+    const isQueued = last?.status === 'accepted' && last.dest === null;
+    return isQueued && novaNow - last.createdAt >= QUEUED_LIMIT_MS ? 'ended' : 'in-flight';
+  }
   return isEnd(judged) ? 'ended' : 'waiting';
 }

@@ -1,9 +1,18 @@
 import { giveBack } from './destinations.ts';
-import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
+import {
+  type Draft,
+  issue,
+  issueWithReport,
+  lookAt,
+  lookAtServices,
+  viewOfIncident,
+  wakeWithin,
+} from './draft.ts';
 import { type HostName, hostOfNode } from './names.ts';
-import type { EvacuationView, HostView, NodeView, ServiceView } from './observation.ts';
+import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
 import { isQuarantine, quarantineReason, whyQuarantined } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker } from './records.ts';
+import { reportIncident } from './report.ts';
 
 /** The trait that keeps the scheduler off a disabled host (`nova/compute/manager.py` _update_compute_status trait handling). */
 const DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED';
@@ -31,6 +40,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
       instances: [],
     });
   };
+  lookAtPorts(draft, record);
   const toGiveBack = giveBack(draft, node, record);
   if (toGiveBack !== null) {
     lookAtServices(draft, policy.timing.returnSlowMs);
@@ -196,7 +206,31 @@ function viewOf(draft: Draft, host: HostName, record: EvacuationRecord): HostVie
   return view?.incident === record.incident ? view : null;
 }
 
+/** Asks once about the ports of what has arrived: how Neutron has them holds nothing up. */
+function lookAtPorts(draft: Draft, record: EvacuationRecord): void {
+  const view = viewOfIncident(draft, record.incident);
+  if (view === null || draft.looks.has(view.host)) return;
+  const isAsked = ({ id, host, deleted }: ServerView): boolean =>
+    deleted || host === view.host || host === null || view.ports.has(id);
+  if (view.servers.every(isAsked)) return;
+  lookAt(draft, view.host, { incident: record.incident, since: record.since, ports: true });
+}
+
 function finishRecord(draft: Draft, node: NodeView, record: EvacuationRecord, text: string): string {
-  const why = issue(draft, { kind: 'delete-evacuation', node: node.name, incident: record.incident });
+  const { observation, policy } = draft;
+  const view = viewOfIncident(draft, record.incident);
+  const command = { kind: 'delete-evacuation', node: node.name, incident: record.incident } as const;
+  const why = issueWithReport(draft, command, () =>
+    reportIncident({
+      observation,
+      node,
+      record,
+      view,
+      state: 'closed',
+      text,
+      storage: policy.storage,
+      instances: [],
+    }),
+  );
   return why ? `${text}; the record can't be removed from the cluster: ${why}` : text;
 }

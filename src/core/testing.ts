@@ -1,9 +1,11 @@
 /** What the tests of the rules build on: observations with nothing special about them. */
-import { hostName, serverId } from './names.ts';
+import { hostName, nodeName, serverId } from './names.ts';
 import {
   type CloudFacts,
   type Fact,
   known,
+  type NodeView,
+  type Observation,
   type ServerView,
   type ServiceView,
   unknown,
@@ -48,8 +50,17 @@ export function someFacts(more: Partial<CloudFacts> = {}): CloudFacts {
     aggregates: fact([]),
     serverGroups: fact([]),
     images: fact([]),
+    imageQuery: null,
     flavors: fact([]),
-    controlServices: known([]),
+    controlServices: known(
+      (['nova-scheduler', 'nova-conductor'] as const).map((binary) => ({
+        binary,
+        host: 'controller-1',
+        state: 'up',
+        status: 'enabled',
+        forcedDown: false,
+      })),
+    ),
     microversion: known({ max: '2.93', used: '2.93' }),
     ...more,
   };
@@ -65,6 +76,46 @@ export function aService(name: string, more: Partial<ServiceView> = {}): Service
     disabledReason: null,
     forcedDown: false,
     updatedAt: 0,
+    ...more,
+  };
+}
+
+/** A node, with an incident of this id or without one. */
+export function aNode(name: string, incident: string | null, more: Partial<NodeView> = {}): NodeView {
+  return {
+    name: nodeName(name),
+    kind: 'remote',
+    online: incident === null,
+    incident: incident === null ? null : { id: incident, at: 0, by: 'fencer', on: 'controller-1' },
+    evacuation: null,
+    past: null,
+    localDiskAnswer: null,
+    novaCompute: null,
+    mark: null,
+    holdToken: null,
+    holdAnswer: null,
+    powerFencedFirst: true,
+    ...more,
+  };
+}
+
+/** What an evacuator sees that has not looked yet. */
+export function anObservation(more: Partial<Observation> = {}): Observation {
+  return {
+    now: 0,
+    mono: 0,
+    begunAt: 0,
+    owner: 'controller-1:1',
+    ownerSince: 0,
+    cluster: unknown('not asked'),
+    services: unknown('not asked'),
+    servicesAt: -1,
+    novaNow: 0,
+    facts: someFacts(),
+    hosts: new Map(),
+    requests: new Map(),
+    commands: new Map(),
+    domain: null,
     ...more,
   };
 }

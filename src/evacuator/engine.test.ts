@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hostName, type NodeName, nodeName, serverId } from '../core/names.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
-import { HISTORY_ATTRIBUTE, LOCAL_DISK_ATTRIBUTE } from '../core/records.ts';
+import { EVACUATION_ATTRIBUTE, HISTORY_ATTRIBUTE, LOCAL_DISK_ATTRIBUTE } from '../core/records.ts';
 import { type FakeServer, World } from './testing.ts';
 import { comeBack, isReleased, start, until } from './testing-runs.ts';
 
@@ -18,6 +18,13 @@ const names = (world: World): string[] => world.asked.map(({ server }) => server
 const askedAt = (world: World, server: FakeServer): number =>
   world.asked.find((each) => each.server === server)?.at ?? -1;
 const told = (world: World): string => world.log.join('\n');
+
+/** The most evacuations that were unfinished at one time. */
+function mostAtOnce({ evacuations }: World): number {
+  const running = (at: number): number =>
+    evacuations.filter((e) => e.createdAt <= at && e.updatedAt > at).length;
+  return Math.max(...evacuations.map(({ createdAt }) => running(createdAt)));
+}
 
 function reserve(world: World, name: string, more: object = {}): void {
   const host = hostName(name);
@@ -161,6 +168,35 @@ describe('a reserved host', () => {
     expect(await comeBack(world)).toBe(true);
   });
 
+  it('that dies in the middle is followed by the next', async () => {
+    const world = new World(4, 5);
+    for (const name of ['compute-4', 'compute-5']) reserve(world, name);
+    world.fate = () => ({ spawnMs: 15_000, end: 'done', answer: 'given' });
+    start(world, POLICY);
+    world.fence('first');
+    const claimed = (): boolean => world.live().filter(({ dest }) => dest === 'compute-4').length === 4;
+    expect(await until(world, 10_000, claimed)).toBe(true);
+    world.fence('second', nodeName('compute-4'));
+    expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.map(({ host }) => host)).toEqual(Array(4).fill('compute-5'));
+    expect(world.violations).toEqual([]);
+  });
+
+  it('stays claimed when the evacuator dies between the claim and the act', async () => {
+    const world = new World(2, 4);
+    reserve(world, 'compute-4');
+    const first = start(world, POLICY);
+    world.fence();
+    const record = (): string => world.attribute(EVACUATION_ATTRIBUTE) ?? '';
+    for (let ms = 0; ms < 5_000 && !record().includes('compute-4'); ms += 5) await world.clock.advance(5);
+    first.kill();
+    expect(record()).toContain('compute-4');
+    start(world, POLICY);
+    expect(await until(world, 90_000, () => isReleased(world))).toBe(true);
+    expect(world.servers.map(({ host }) => host)).toEqual(Array(2).fill('compute-4'));
+    expect(world.violations).toEqual([]);
+  });
+
   it('is not claimed twice, and one that is down is passed over', async () => {
     const world = new World(2, 6);
     for (const server of [30, 31]) world.addServer(server, 'active', { host: hostName('compute-2') });
@@ -177,6 +213,32 @@ describe('a reserved host', () => {
     expect(targets.get('vm-000')).toBe('compute-5');
     expect(targets.get('vm-030')).toBe('compute-6');
     expect(world.service(hostName('compute-4')).status).toBe('disabled');
+  });
+});
+
+describe('the pace', () => {
+  it('keeps the pause between two requests, and the number from one host', async () => {
+    const world = new World(6);
+    start(world, policy({ pace: { staggerMs: 1_500 } }));
+    world.fence();
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    for (const [i, next] of world.asked.slice(1).entries())
+      expect(next.at - (world.asked[i]?.at ?? 0)).toBeGreaterThanOrEqual(1_500);
+    const crowded = new World(8);
+    start(crowded, policy({ pace: { maxInFlightPerHost: 2 } }));
+    crowded.fence();
+    expect(await until(crowded, 60_000, () => isReleased(crowded))).toBe(true);
+    expect(mostAtOnce(crowded)).toBe(2);
+  });
+
+  it('has never more in flight than the policy allows, whatever is presumed to have ended', async () => {
+    const world = new World(60);
+    // They become slower all the time, so that more is presumed than has ended.
+    world.fate = (n) => ({ spawnMs: 3_000 + 300 * n, end: 'done', answer: 'given' });
+    start(world, policy({ pace: { maxInFlight: 10 } }));
+    world.fence();
+    expect(await until(world, 600_000, () => isReleased(world))).toBe(true);
+    expect(mostAtOnce(world)).toBe(10);
   });
 });
 
@@ -291,6 +353,9 @@ describe('local disks', () => {
     world.fence('first');
     await world.clock.advance(30_000);
     expect(names(world)).toEqual(['vm-005']);
+    const asked = world.gets;
+    await world.clock.advance(60_000);
+    expect(world.gets - asked).toBeLessThanOrEqual(6);
     expect(told(world)).toMatch(/vm-000 \(waiting\): .*crm_attribute --node compute-1 .*'evacuate first'/);
     world.permanent.set(`${world.victim} ${LOCAL_DISK_ATTRIBUTE}`, 'evacuate another');
     await world.clock.advance(10_000);
@@ -322,6 +387,94 @@ describe('an instance that has arrived', () => {
   });
 });
 
+describe('the report of an incident', () => {
+  it('tells at the release what became of each instance, and is completed when the host is back', async () => {
+    const world = new World(2);
+    world.addServer(3, 'paused');
+    const failing = world.addServer(4, 'active');
+    world.fate = (_, server) => ({
+      spawnMs: 2_000,
+      end: server === failing ? 'failed' : 'done',
+      answer: 'given',
+    });
+    world.portsOf = () => [{ id: 'p1', boundHost: hostName('compute-1'), status: 'ACTIVE', fixed: [] }];
+    world.pause = { until: world.nova() + 8_000, by: 'ada', why: 'works' };
+    start(world);
+    world.fence('first');
+    expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+    const released = world.incidents.at(-1);
+    expect(released).toMatchObject({
+      incident: 'first',
+      node: 'compute-1',
+      state: 'released',
+      host: 'compute-1',
+    });
+    expect(released?.text).toBe('evacuation complete: 2 moved, 2 not (each with its reason)');
+    expect(released?.gates).toMatchObject([{ gate: { id: 'paused' }, until: expect.any(Number) }]);
+    expect(released?.instances.map(({ name, outcome, attempts }) => [name, outcome, attempts])).toEqual([
+      ['vm-000', 'moved', 1],
+      ['vm-001', 'moved', 1],
+      ['vm-003', 'cannot', 0],
+      ['vm-004', 'failed', 3],
+    ]);
+    expect(released?.instances[0]).toMatchObject({
+      to: 'compute-2',
+      durationMs: 2_000,
+      disk: 'kept',
+      differences: [],
+    });
+    const timeline = released?.timeline.map(({ text }) => text) ?? [];
+    expect(timeline[0]).toBe('the incident was recorded');
+    expect(timeline.at(-1)).toBe('the host was released');
+    expect(timeline.filter((text) => /ended in failed/.test(text))).toHaveLength(3);
+    expect(await comeBack(world)).toBe(true);
+    const closed = world.incidents.at(-1);
+    expect(closed).toMatchObject({ state: 'closed', text: 'back, enabled and schedulable' });
+    expect(closed?.instances[0]).toMatchObject({
+      reason: released?.instances[0]?.reason,
+      differences: ['port p1 is bound to compute-1'],
+    });
+    expect(closed?.timeline.at(-1)?.text).toBe('back, enabled and schedulable');
+  });
+
+  it('comes out after a failover in the middle, with what Nova’s records tell', async () => {
+    const world = new World(3);
+    const first = start(world);
+    world.fence('first');
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    first.kill();
+    start(world);
+    expect(await comeBack(world)).toBe(true);
+    const closed = world.incidents.at(-1);
+    expect(closed?.state).toBe('closed');
+    expect(closed?.instances).toHaveLength(3);
+    expect(closed?.instances[0]).toMatchObject({
+      outcome: 'moved',
+      to: 'compute-2',
+      durationMs: null,
+    });
+  });
+});
+
+describe('a record left behind by a doubled evacuation', () => {
+  it('is recognised when nova-compute has started, and the way out is named', async () => {
+    const world = new World(1);
+    start(world);
+    world.fence('first');
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    world.rejoin();
+    expect(await until(world, 30_000, () => world.startNovaCompute())).toBe(true);
+    for (const evacuation of world.evacuations) evacuation.status = 'done';
+    await world.clock.advance(120_000);
+    expect(told(world)).toMatch(
+      /1 evacuation records are still done .*Restart nova-compute on compute-1 once/,
+    );
+    expect(world.service(world.victimHost).forcedDown).toBe(true);
+    expect(world.startNovaCompute()).toBe(true);
+    expect(await until(world, 30_000, () => !world.service(world.victimHost).forcedDown)).toBe(true);
+  });
+});
+
 describe('many at once', () => {
   it('200 instances of one host', { timeout: 60_000 }, async () => {
     const world = new World(200);
@@ -333,6 +486,8 @@ describe('many at once', () => {
     expect(await until(world, 600_000, () => isReleased(world))).toBe(true);
     expect(world.posts).toBe(200);
     expect((world.gets + world.posts) / 200).toBeLessThanOrEqual(1.15);
+    // A line for each change of an instance's verdict, and not for each change of its number in a queue.
+    expect(world.log.length).toBeLessThanOrEqual(200 * 7);
   });
 
   it('a rack of 40 hosts', { timeout: 60_000 }, async () => {

@@ -70,6 +70,7 @@ export function newMemory(owner: string, mono: number): Memory {
       aggregates: notAsked(),
       serverGroups: notAsked(),
       images: notAsked(),
+      imageQuery: null,
       flavors: notAsked(),
       microversion: unknown('not asked yet'),
     },

@@ -17,7 +17,14 @@ export async function lookAtFacts(ports: Ports, memory: Memory, look: FactsLook)
     look.flavors ? read(cloud.listFlavors()) : held.flavors,
     look.images === null ? held.images : read(cloud.findImages(look.images)),
   ]);
-  memory.facts = { ...memory.facts, aggregates, serverGroups, flavors, images };
+  memory.facts = {
+    ...memory.facts,
+    aggregates,
+    serverGroups,
+    flavors,
+    images,
+    imageQuery: look.images ?? held.imageQuery,
+  };
 }
 
 /** Asks Neutron about what has arrived; the answer comes when it comes, and wakes the loop. */

@@ -1,4 +1,4 @@
-import type { EvacuateOptions, Gate, HostVerdict } from '../core/decision.ts';
+import type { EvacuateOptions, Gate, HostVerdict, PaceView } from '../core/decision.ts';
 import type { HostName, NodeName, ServerId } from '../core/names.ts';
 import type {
   AggregateView,
@@ -101,6 +101,8 @@ export interface TickReport {
   readonly mono: number;
   readonly gates: readonly Gate[];
   readonly verdicts: readonly HostVerdict[];
+  /** What is in flight, and how much may be; null while nothing is evacuated. */
+  readonly pace: PaceView | null;
   /** Why Nova could not be asked last; null when it answered. */
   readonly cloudTrouble: string | null;
   /** What the verdicts rest on, for those who show it. */

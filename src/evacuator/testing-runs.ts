@@ -16,7 +16,7 @@ export function start(world: World, policy: Policy = DEFAULT_POLICY): Process {
   const ports = world.ports();
   const evacuator = createEvacuator(ports, {
     owner: `controller-1:${++started}`,
-    policy,
+    policy: () => policy,
     domain: null,
   });
   return { evacuator, ended: evacuator.run(), kill: ports.kill };

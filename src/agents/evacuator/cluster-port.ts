@@ -21,9 +21,14 @@ import { deletePermanentIf } from '../../pacemaker/delete-if.ts';
 import { explain, type Result } from '../../pacemaker/errors.ts';
 import { readFencingHistory } from '../../pacemaker/fencing.ts';
 import { isPowerFencedFirst } from '../../pacemaker/topology.ts';
+import { isOurs, type NodeAttribute } from '../node-attribute.ts';
 
-/** The real cluster, by its command-line tools on a controller. */
-export function createClusterPort(): ClusterPort {
+/**
+ * The real cluster, by its command-line tools on a controller; with `nodeAttribute` only the nodes that have this
+ * permanent attribute. The others are another evacuator's, for another region: this one does not even see them,
+ * so it neither evacuates them, nor answers them, nor counts them.
+ */
+export function createClusterPort(nodeAttribute: NodeAttribute | null): ClusterPort {
   return {
     async readNodes() {
       const [cluster, marks, tokens] = await Promise.all([
@@ -37,7 +42,8 @@ export function createClusterPort(): ClusterPort {
       // Our answers matter only to nodes that ask, and mostly none does.
       const answers = tokens.value.size === 0 ? tokens : await readTransient(RELEASE_ATTRIBUTE);
       if (!answers.ok) return unknown(explain(answers.error));
-      const nodes = cluster.value.nodes.map((node): NodeView => {
+      const ours = cluster.value.nodes.filter(({ permanent }) => isOurs(permanent, nodeAttribute));
+      const nodes = ours.map((node): NodeView => {
         const name = nodeName(node.name);
         return {
           name,

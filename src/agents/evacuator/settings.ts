@@ -8,7 +8,15 @@ const SettingsSchema = v.object({
   parameters: v.record(v.string(), v.string()),
   node: v.string(),
   domain: v.nullable(v.string()),
-  evacuateDelayMs: v.pipe(v.number(), v.minValue(0)),
+  policyFile: v.string(),
+  /** What the resource's parameters say over the policy file; null: nothing. */
+  overrides: v.object({
+    evacuateDelayMs: v.nullable(v.pipe(v.number(), v.minValue(0))),
+    instanceFiltering: v.nullable(v.boolean()),
+    sharedStorage: v.nullable(v.boolean()),
+  }),
+  /** Only nodes with this permanent attribute are this evacuator's; null: all are. */
+  nodeAttribute: v.nullable(v.object({ name: v.string(), value: v.string() })),
   stateDirectory: v.string(),
   logFile: v.string(),
   /** Where the evacuator shows itself. */
@@ -18,6 +26,7 @@ const SettingsSchema = v.object({
     tlsKey: v.nullable(v.string()),
     tokenFile: v.nullable(v.string()),
   }),
+  incidentDirectory: v.string(),
 });
 export type Settings = v.InferOutput<typeof SettingsSchema>;
 

@@ -1,0 +1,20 @@
+// Bundles the simulator (the agents' own code with it) and runs it with the arguments given.
+
+import { spawn } from 'node:child_process';
+import { build } from 'esbuild';
+
+const outfile = 'dist/simulator/main.cjs';
+await build({
+  entryPoints: ['src/simulator/main.ts'],
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  outfile,
+  logLevel: 'warning',
+});
+const child = spawn(process.execPath, [outfile, ...process.argv.slice(2)], { stdio: 'inherit' });
+// Ctrl-C reaches the child by itself; what is sent to us alone is passed on.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));

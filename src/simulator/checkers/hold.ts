@@ -1,0 +1,47 @@
+import { INCIDENT_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../../core/records.ts';
+import { hostOfNode, nodeOfHost, type World } from '../../world/model.ts';
+import { type CheckerKind, isOurs } from './checker.ts';
+
+/** An answer written in the moment of a new fencing goes to a boot that is gone. */
+const RACE_MS = 1_500;
+
+function inFlight(world: World, host: string): string | null {
+  const live = world.nova.migrations.find(
+    (each) => each.source === host && each.flight !== 'over' && !each.deleted,
+  );
+  return live === undefined ? null : `evacuation ${live.id} (${live.status}, ${live.flight})`;
+}
+
+/** nova-compute does not start, and its hold is not released, before every evacuation from its host is over. */
+export const hold: CheckerKind = {
+  name: 'the hold is never released early',
+  invariants: [3],
+  make(scene) {
+    const incidentSince = new Map<string, number>();
+    return {
+      fact(fact) {
+        if (fact.kind === 'attribute' && fact.name === INCIDENT_ATTRIBUTE) {
+          const live = inFlight(scene.world, hostOfNode(scene.world, fact.node));
+          if (fact.value === null && isOurs(fact.by) && live !== null)
+            scene.violate(`${fact.node} is released while ${live} is still under way`);
+          if (fact.value === null) incidentSince.delete(fact.node);
+          else incidentSince.set(fact.node, scene.world.agenda.now);
+        }
+        if (
+          fact.kind === 'attribute' &&
+          fact.name === RELEASE_ATTRIBUTE &&
+          fact.value?.startsWith('released ')
+        ) {
+          const since = incidentSince.get(fact.node);
+          if (since !== undefined && scene.world.agenda.now - since > RACE_MS)
+            scene.violate(`${fact.node} is answered "released" though its incident stands`);
+        }
+        if (fact.kind !== 'nova-compute' || fact.state !== 'starting') return;
+        if (scene.touched(nodeOfHost(scene.world, fact.host))) return;
+        const live = inFlight(scene.world, fact.host);
+        if (live !== null)
+          scene.violate(`nova-compute starts on ${fact.host} while ${live} is still under way`);
+      },
+    };
+  },
+};

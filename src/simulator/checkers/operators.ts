@@ -1,0 +1,41 @@
+import { type CheckerKind, isOurs } from './checker.ts';
+
+/** What an operator does in the moment in which we act on what we have just read can't be seen, ms. */
+const RACE_MS = 3_500;
+
+interface Hand {
+  readonly what: string;
+  readonly by: string;
+  readonly at: number;
+}
+
+/** A service that an operator disabled or forced down is not touched; only our own marker is cleared. */
+export const operators: CheckerKind = {
+  name: "the operator's settings are kept",
+  invariants: [16],
+  make(scene) {
+    const status = new Map<string, Hand>();
+    const forced = new Map<string, Hand>();
+    const isTheirs = (hand: Hand | undefined, what: string): boolean =>
+      hand !== undefined &&
+      hand.what === what &&
+      !isOurs(hand.by) &&
+      scene.world.agenda.now - hand.at > RACE_MS;
+    return {
+      fact(fact) {
+        if (fact.kind !== 'service') return;
+        const { host, what, by } = fact;
+        const hand = { what, by, at: scene.world.agenda.now };
+        if (what === 'enabled' || what === 'disabled') {
+          if (isOurs(by) && isTheirs(status.get(host), 'disabled'))
+            scene.violate(`${host} was ${what} by us though an operator had disabled it`);
+          status.set(host, hand);
+        } else {
+          if (isOurs(by) && what === 'no longer forced down' && isTheirs(forced.get(host), 'forced down'))
+            scene.violate(`forced_down of ${host} was cleared by us though an operator had set it`);
+          forced.set(host, hand);
+        }
+      },
+    };
+  },
+};

@@ -1,0 +1,139 @@
+import { createCloudPort } from '../agents/evacuator/cloud-port.ts';
+import type { Policy } from '../core/policy.ts';
+import { createEvacuator, type Evacuator } from '../evacuator/loop.ts';
+import type { Clock, JournalPort, Ports } from '../evacuator/ports.ts';
+import { createGlance } from '../openstack/glance.ts';
+import { createNeutron } from '../openstack/neutron.ts';
+import { createNova } from '../openstack/nova.ts';
+import { createPlacement } from '../openstack/placement.ts';
+import { Secret } from '../openstack/secret.ts';
+import { createSession } from '../openstack/session.ts';
+import { type Appointment, after, cancel } from '../world/agenda.ts';
+import { BASE_URL } from '../world/keystone-api.ts';
+import { machineNow, type World } from '../world/model.ts';
+import { type ClusterTrouble, type ClusterWatch, createSimulatedCluster } from './cluster-port.ts';
+import { hear, newProcess, type Process, type Turn } from './process.ts';
+import { createWire, type Losses, type WireWatch } from './wire.ts';
+
+/** No tick and no answer for this long and the monitor calls it wedged, ms (src/agents/evacuator/life.ts). */
+const WEDGED_MS = 60_000;
+
+/** One evacuator's process, from start to death. */
+export interface Running {
+  readonly process: Process;
+  readonly evacuator: Evacuator;
+  /** Its last sign of life, the world's ms. */
+  signAt: number;
+  ended: boolean;
+}
+
+export interface EvacuatorWatch {
+  readonly wire: WireWatch;
+  readonly cluster: ClusterWatch;
+  journal(process: Process): JournalPort;
+}
+
+/** What a mutant may put in front of the ports; the identity without one. */
+export type WrapPorts = (ports: Ports) => Ports;
+
+export interface EvacuatorMeans {
+  readonly world: World;
+  readonly turn: Turn;
+  readonly losses: Losses;
+  readonly trouble: ClusterTrouble;
+  readonly watch: EvacuatorWatch;
+  readonly domain: string | null;
+  readonly policy: Policy;
+  readonly wrap: WrapPorts;
+}
+
+/** Starts the real evacuator, with the real clients of Nova, Keystone and Placement, on a controller of the world. */
+export function startEvacuator(means: EvacuatorMeans, id: number, on: string): Running {
+  const { world, turn, watch } = means;
+  const process = newProcess(world, id, on);
+  const session = createSession(
+    {
+      kind: 'password',
+      authUrl: `${BASE_URL}/identity/v3`,
+      username: 'nova-evacuate',
+      password: new Secret(world.keystone.password),
+      projectName: 'service',
+      userDomain: { name: 'Default' },
+      projectDomain: { name: 'Default' },
+      endpointInterface: 'internal',
+      insecure: false,
+    },
+    {
+      now: () => machineNow(world, on),
+      transport: createWire(world, turn, process, means.losses, watch.wire),
+    },
+  );
+  const clients = {
+    nova: createNova(session),
+    placement: createPlacement(session),
+    glance: createGlance(session),
+    neutron: createNeutron(session),
+  };
+  const cloud = createCloudPort(clients, () => machineNow(world, on));
+  const cluster = createSimulatedCluster(world, turn, process, means.trouble, watch.cluster);
+  const journal = watch.journal(process);
+  const running = { process, signAt: world.agenda.now, ended: false } as {
+    -readonly [K in keyof Running]: Running[K];
+  };
+  const ports = means.wrap({
+    cluster,
+    cloud,
+    clock: clockOf(world, turn, process),
+    journal: {
+      event: (line) => journal.event(line),
+      report: (report) => journal.report(report),
+      tick(report) {
+        running.signAt = world.agenda.now;
+        journal.tick(report);
+      },
+    },
+  });
+  running.evacuator = createEvacuator(ports, {
+    owner: `${on}:${id}`,
+    policy: () => means.policy,
+    domain: means.domain,
+  });
+  turn.dirty = true;
+  void running.evacuator.run().then(() => {
+    running.ended = true;
+  });
+  return running;
+}
+
+export function healthOfEvacuator(world: World, running: Running | null): 'healthy' | 'dead' | 'wedged' {
+  if (running === null || !running.process.alive || running.ended) return 'dead';
+  return world.agenda.now - running.signAt > WEDGED_MS ? 'wedged' : 'healthy';
+}
+
+function clockOf(world: World, turn: Turn, process: Process): Clock {
+  let sleeper: { readonly entry: Appointment; readonly resolve: () => void } | null = null;
+  let isWoken = false;
+  const end = (): void => {
+    const { entry, resolve } = sleeper ?? {};
+    sleeper = null;
+    cancel(entry ?? null);
+    if (resolve !== undefined) hear(turn, process, resolve);
+  };
+  return {
+    now: () => machineNow(world, process.machine),
+    mono: () => world.agenda.now,
+    sleep: (ms) =>
+      new Promise((resolve) => {
+        if (isWoken) {
+          isWoken = false;
+          resolve();
+          return;
+        }
+        sleeper = { entry: after(world.agenda, ms, end), resolve };
+      }),
+    wake() {
+      if (sleeper === null) isWoken = true;
+      else end();
+    },
+  };
+}

@@ -1,0 +1,233 @@
+import { EVACUATE_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
+import { after } from '../world/agenda.ts';
+import { setPermanent, setTransient } from '../world/attributes.ts';
+import { crashCompute, drainQueue } from '../world/compute.ts';
+import { changeInstance, instanceOf } from '../world/database.ts';
+import { fenceByHand, pickMember } from '../world/fencing.ts';
+import { crash, powerOff, setIsolated } from '../world/machines.ts';
+import { type ApiHealth, hostOfNode, machineOf, nodeOfHost, type World } from '../world/model.ts';
+import { deleteServer, setConductor, stopServer, updateService } from '../world/nova.ts';
+import { moveEvacuator } from '../world/resources.ts';
+import type { ClusterTrouble } from './cluster-port.ts';
+import type { Fault } from './plan.ts';
+import type { Losses } from './wire.ts';
+
+/** What a fault can lay hands on. */
+export interface Stage {
+  readonly world: World;
+  readonly losses: Losses;
+  readonly trouble: ClusterTrouble;
+  /** Nodes, hosts and servers that an operator has taken out of the rules. */
+  readonly touched: Set<string>;
+  killEvacuator(): void;
+  freezeEvacuator(forMs: number): void;
+  killAtCall(call: string, nth: number, side: 'before' | 'after'): void;
+}
+
+/** A live migration that ran when its destination died is over so soon after, ms. */
+const LAST_ARRIVALS_MS = 10_000;
+
+/** Lets one fault happen, now; what it began it ends itself when its time is over. */
+export function happen(stage: Stage, fault: Fault): void {
+  const { world } = stage;
+  const later = (ms: number, run: () => void): void => void after(world.agenda, ms, run);
+  const tell = (what: string): void => world.emit({ kind: 'fault', what });
+  switch (fault.do) {
+    case 'power-loss':
+      powerOff(world, fault.machine, 'a power loss');
+      return;
+    case 'crash':
+      crash(world, fault.machine, fault.rebootsAfterMs);
+      return;
+    case 'isolate':
+      setIsolated(world, fault.machine, true);
+      later(fault.forMs, () => heal(world, fault.machine));
+      return;
+    case 'bmc': {
+      const machine = machineOf(world, fault.machine);
+      machine.bmc = fault.state;
+      tell(`the BMC of ${fault.machine} is ${fault.state}`);
+      later(fault.forMs, () => {
+        machine.bmc = 'ok';
+        tell(`the BMC of ${fault.machine} answers again`);
+      });
+      return;
+    }
+    case 'kill-evacuator':
+      stage.killEvacuator();
+      return;
+    case 'move-evacuator':
+      moveEvacuator(world);
+      return;
+    case 'freeze-evacuator':
+      stage.freezeEvacuator(fault.forMs);
+      return;
+    case 'kill-at-call':
+      stage.killAtCall(fault.call, fault.nth, fault.side);
+      return;
+    case 'tools-hang': {
+      const member = world.cluster.members.get(fault.machine);
+      if (member === undefined) return;
+      member.toolsHang = true;
+      tell(`Pacemaker's commands hang on ${fault.machine}`);
+      later(fault.forMs, () => {
+        member.toolsHang = false;
+      });
+      return;
+    }
+    case 'cluster-writes-fail': {
+      const trouble = { effect: fault.effect };
+      stage.trouble.writes = trouble;
+      tell(`writes to the cluster fail${fault.effect ? ', but are carried out' : ''}`);
+      later(fault.forMs, () => {
+        if (stage.trouble.writes === trouble) stage.trouble.writes = null;
+      });
+      return;
+    }
+    case 'api':
+      degrade(world.apis[fault.api], fault.state, true);
+      tell(`${fault.api} is ${fault.state}`);
+      later(fault.forMs, () => {
+        degrade(world.apis[fault.api], fault.state, false);
+        tell(`${fault.api} answers again`);
+      });
+      return;
+    case 'nova-slow':
+      world.apis.nova.slowMs = fault.ms;
+      tell(`Nova's API takes ${fault.ms} ms longer`);
+      later(fault.forMs, () => {
+        world.apis.nova.slowMs = 0;
+      });
+      return;
+    case 'tokens-revoked':
+      world.keystone.tokens.clear();
+      tell('all tokens are revoked');
+      return;
+    case 'password-changed': {
+      const { password } = world.keystone;
+      world.keystone.password = 'another';
+      world.keystone.tokens.clear();
+      tell("the evacuator's password is changed");
+      later(fault.forMs, () => {
+        world.keystone.password = password.startsWith('pa55') ? password : world.keystone.password;
+      });
+      return;
+    }
+    case 'answers-lost': {
+      const loss = { what: fault.what, side: fault.side, percent: fault.percent };
+      stage.losses.list.push(loss);
+      tell(`${fault.percent} % of ${fault.what === 'any' ? 'all' : fault.what} ${fault.side}s are lost`);
+      later(fault.forMs, () => {
+        stage.losses.list.splice(stage.losses.list.indexOf(loss), 1);
+      });
+      return;
+    }
+    case 'conductor-down':
+      setConductor(world, false);
+      tell('nova-conductor is down');
+      later(fault.forMs, () => setConductor(world, true));
+      return;
+    case 'cell-down':
+      world.nova.cellDown = true;
+      tell("the cell's database is down");
+      later(fault.forMs, () => {
+        world.nova.cellDown = false;
+        tell("the cell's database is back");
+      });
+      return;
+    case 'spawn-fails':
+      world.spawnFailures.set(fault.what, fault.times);
+      tell(`the next ${fault.times} spawns of (or on) ${fault.what} fail`);
+      return;
+    case 'nova-compute-crash':
+      tell(`nova-compute dies on ${fault.host}`);
+      crashCompute(world, fault.host);
+      return;
+    case 'clock-jump':
+      machineOf(world, fault.machine).clockMs += fault.ms;
+      tell(`the clock of ${fault.machine} jumps by ${fault.ms / 1000} s`);
+      return;
+    default:
+      actAsPerson(stage, fault);
+  }
+}
+
+/** Operators and users, who do their things in between. */
+function actAsPerson(stage: Stage, fault: PersonsFault): void {
+  const { world, touched } = stage;
+  const tell = (what: string): void => world.emit({ kind: 'operator', what });
+  switch (fault.do) {
+    case 'late-arrival': {
+      const instance = instanceOf(world, fault.server);
+      // Only an instance at rest whose host is up can have been on its way.
+      if (instance === null || instance.taskState !== null || instance.vmState !== 'active') return;
+      if (instance.host === null || instance.host === fault.host) return;
+      const from = machineOf(world, nodeOfHost(world, instance.host));
+      const to = machineOf(world, nodeOfHost(world, fault.host));
+      const isJustDead = to.os !== 'up' && world.agenda.now - to.poweredOffAt < LAST_ARRIVALS_MS;
+      const wasEvacuated = world.nova.migrations.some((each) => each.server === instance.id);
+      if (from.guests.get(instance.id) !== 'running' || !isJustDead || wasEvacuated) return;
+      from.guests.delete(instance.id);
+      world.emit({ kind: 'guest', host: from.name, server: instance.id, state: 'gone' });
+      to.guests.set(instance.id, 'shutoff');
+      changeInstance(world, instance, { host: fault.host }, 'a live migration has just ended here');
+      return;
+    }
+    case 'operator-disables':
+      change(world, fault.host, { status: 'disabled', disabledReason: 'broken fan' });
+      return;
+    case 'operator-enables':
+      change(world, fault.host, { status: 'enabled' });
+      return;
+    case 'operator-forces-down': {
+      // By hand only what is down already: a living host that is forced down is the operator's own disaster.
+      if (machineOf(world, nodeOfHost(world, fault.host)).os === 'up') return;
+      change(world, fault.host, { forcedDown: true });
+      return;
+    }
+    case 'operator-takes-over':
+      change(world, fault.host, { status: 'disabled', disabledReason: 'mine: do not touch' });
+      return;
+    case 'operator-fences':
+      tell(`has ${fault.node} fenced`);
+      fenceByHand(world, fault.node);
+      return;
+    case 'operator-removes-incident':
+      if (!world.cluster.permanent.get(fault.node)?.has(INCIDENT_ATTRIBUTE)) return;
+      tell(`takes the incident of ${fault.node} away`);
+      touched.add(fault.node);
+      touched.add(hostOfNode(world, fault.node));
+      setPermanent(world, pickMember(world, 'operator'), fault.node, INCIDENT_ATTRIBUTE, null, 'operator');
+      return;
+    case 'operator-marks':
+      tell(`marks ${fault.node} evacuate=yes`);
+      setTransient(world, fault.node, EVACUATE_ATTRIBUTE, 'yes', 'operator');
+      return;
+    case 'user-deletes':
+      deleteServer(world, fault.server);
+      return;
+    case 'user-stops':
+      touched.add(fault.server);
+      stopServer(world, fault.server);
+      return;
+    default:
+      fault satisfies never;
+  }
+}
+
+type PersonsFault = Extract<Fault, { do: `operator-${string}` | `user-${string}` | 'late-arrival' }>;
+
+function change(world: World, host: string, update: Parameters<typeof updateService>[2]): void {
+  const service = world.nova.services.get(host);
+  if (service !== undefined) updateService(world, service, update, 'operator');
+}
+
+export function heal(world: World, name: string): void {
+  setIsolated(world, name, false);
+  if (machineOf(world, name).role === 'compute') drainQueue(world, name);
+}
+
+function degrade(api: ApiHealth, state: 'down' | 'failing', on: boolean): void {
+  if (state === 'down') api.up = !on;
+  else api.failing = on;
+}

@@ -1,0 +1,289 @@
+import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
+import type { ClusterSpec, ComputeSpec, GroupSpec, InstanceSpec, NovaSpec, Range } from '../world/model.ts';
+import { uuidOf } from '../world/model.ts';
+import { type Row, rowOf } from './dice.ts';
+import type { Fault, Plan } from './plan.ts';
+
+const EPOCH = Date.parse('2026-01-01T00:00:00Z');
+/** The first disaster comes after about so long: the evacuator has begun by then. Mostly. */
+const FIRST_MS: Range = [4_000, 15_000];
+/** Further faults come within this time after it. */
+const SPREAD_MS = 120_000;
+
+/** Everything that a seed decides: the cluster, what runs on it, and what goes wrong. */
+export function planOf(seed: number): Plan {
+  const row = rowOf(seed);
+  const controllers = names('controller', row.pick([1, 3, 3, 3, 3, 5]));
+  const isLarge = row.chance(0.03);
+  const domain = row.chance(0.1) ? 'example.org' : null;
+  const computes = computesOf(row, isLarge, domain);
+  const groups = groupsOf(row);
+  const instances = instancesOf(row, computes, groups, isLarge);
+  return {
+    seed,
+    domain,
+    policy: {},
+    world: {
+      epoch: EPOCH,
+      controllers,
+      computes,
+      instances,
+      cluster: clusterOf(row),
+      nova: novaOf(row, groups),
+      tokenLifeMs: row.pick([3_600_000, 3_600_000, 120_000]),
+    },
+    faults: faultsOf(row, { controllers, computes, instances }),
+  };
+}
+
+function names(kind: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${kind}-${index + 1}`);
+}
+
+function computesOf(row: Row, isLarge: boolean, domain: string | null): ComputeSpec[] {
+  const count = isLarge ? row.int(8, 40) : row.pick([2, 3, 3, 3, 4, 4, 5, 6]);
+  const isTight = row.chance(0.1);
+  const bootMs: Range = row.chance(0.2) ? [60_000, 150_000] : [3_000, 15_000];
+  return names('compute', count).map((node) => ({
+    node,
+    host: domain === null ? node : `${node}.${domain}`,
+    capacity: isTight ? row.int(4, 14) : 500,
+    bootMs,
+  }));
+}
+
+function groupsOf(row: Row): GroupSpec[] {
+  const policies = ['anti-affinity', 'soft-anti-affinity', 'affinity', 'anti-affinity'] as const;
+  return Array.from({ length: row.int(0, 3) }, (_, index) => ({
+    id: uuidOf(0x60, index),
+    name: `group-${index}`,
+    policy: row.pick(policies),
+  }));
+}
+
+const STATES = [
+  ...Array<string>(20).fill('active'),
+  ...['stopped', 'stopped', 'stopped', 'error', 'paused', 'suspended', 'rescued', 'shelved', 'building'],
+];
+
+function instancesOf(
+  row: Row,
+  computes: readonly ComputeSpec[],
+  groups: readonly GroupSpec[],
+  isLarge: boolean,
+): InstanceSpec[] {
+  const count = isLarge ? row.int(20, 400) : row.pick([0, 1, 2, 4, 6, 8, 12, 16, 20, 30]);
+  const load = new Map<string, number>();
+  const instances: InstanceSpec[] = [];
+  for (let index = 0; index < count; index++) {
+    // The first host carries more than its share: it is the one that dies.
+    const compute = row.chance(0.4) ? computes[0] : row.pick(computes);
+    const used = load.get(compute?.host ?? '') ?? 0;
+    if (compute === undefined || used >= compute.capacity - 1) continue;
+    load.set(compute.host, used + 1);
+    const vmState = row.pick(STATES);
+    instances.push({
+      id: uuidOf(0x50, index + 1),
+      name: `vm-${String(index).padStart(3, '0')}`,
+      host: compute.host,
+      vmState,
+      taskState:
+        vmState === 'active' && row.chance(0.04)
+          ? row.pick(['rebooting', 'image_snapshot', 'deleting'])
+          : null,
+      locked: row.chance(0.05),
+      storage: row.pick(['shared', 'shared', 'local', 'volume']),
+      group: groups.length > 0 && row.chance(0.3) ? row.pick(groups).id : null,
+      projectId: `project-${row.int(1, 3)}`,
+      flavor: row.pick(['m1.small', 'm1.large']),
+      metadata: {},
+      tags: [],
+    });
+  }
+  return instances;
+}
+
+function clusterOf(row: Row): ClusterSpec {
+  const isSlow = row.chance(0.2);
+  return {
+    detectMs: isSlow ? [15_000, 36_000] : [1_500, 6_000],
+    tokenMs: [1_000, 3_000],
+    bmcMs: [200, 2_000],
+    reconnectMs: isSlow ? [5_000, 60_000] : [200, 5_000],
+    recheckMs: row.pick([60_000, 60_000, 900_000]),
+    fencingAttempts: 10,
+    // One lock of the two may be missing: somebody forgot the rule, or has no agent in the chain.
+    holdRule: row.chance(0.9) ? INCIDENT_ATTRIBUTE : null,
+    holdAgent: true,
+    unfencing: row.chance(0.3),
+    powerFirst: !row.chance(0.02),
+    novaStartMs: [500, 4_000],
+    controllerBootMs: [10_000, 40_000],
+  };
+}
+
+function novaOf(row: Row, groups: readonly GroupSpec[]): NovaSpec {
+  const spawns: readonly Range[] = [
+    [200, 1_500],
+    [1_000, 6_000],
+    [3_000, 20_000],
+    [15_000, 40_000],
+  ];
+  return {
+    release: row.chance(0.2) ? 'yoga' : 'zed',
+    maxMicroversion: row.pick(['2.93', '2.93', '2.96', '2.90']),
+    maxLimit: row.pick([1_000, 1_000, 1_000, 3]),
+    downTimeMs: 60_000,
+    reportMs: 10_000,
+    conductorMs: [50, 400],
+    claimMs: [50, 600],
+    spawnMs: row.pick(spawns),
+    finishMs: [300, 1_500],
+    periodicMs: 60_000,
+    skewMs: row.pick([0, 0, 0, 400, -700]),
+    groups,
+    aggregates: [],
+    flavors: [
+      { id: 'f1', name: 'm1.small', extraSpecs: {} },
+      { id: 'f2', name: 'm1.large', extraSpecs: {} },
+    ],
+    imageTags: [],
+  };
+}
+
+interface Cast {
+  readonly controllers: readonly string[];
+  readonly computes: readonly ComputeSpec[];
+  readonly instances: readonly InstanceSpec[];
+}
+
+function faultsOf(row: Row, cast: Cast): Fault[] {
+  const first = row.int(...FIRST_MS);
+  const victim = cast.computes[0] ?? row.pick(cast.computes);
+  const death = (at: number, machine: string): Fault =>
+    row.pick<() => Fault>([
+      () => ({ at, do: 'power-loss', machine }),
+      () => ({ at, do: 'power-loss', machine }),
+      () => ({ at, do: 'crash', machine, rebootsAfterMs: row.pick([null, 500, 8_000]) }),
+      () => ({ at, do: 'isolate', machine, forMs: row.pick([500, 3_000, 20_000, 90_000]) }),
+    ])();
+  const faults: Fault[] = [];
+  // Some have no disaster at all, so that peace is seen too; few begin before the evacuator has.
+  if (!row.chance(0.03)) faults.push(death(row.chance(0.1) ? row.int(0, 2_000) : first, victim.node));
+  for (let more = row.pick([0, 1, 1, 2, 2, 3, 4, 5, 7]); more > 0; more--) {
+    const at = Math.max(0, first + row.int(-3_000, row.chance(0.7) ? 30_000 : SPREAD_MS));
+    faults.push(faultOf(row, cast, at, death));
+  }
+  return faults.sort((a, b) => a.at - b.at);
+}
+
+const CALLS = [
+  'readNodes',
+  'readHistory',
+  'writePermanent',
+  'deletePermanent',
+  'writeTransient',
+  'GET os-services',
+  'PUT os-services',
+  'GET os-migrations',
+  'GET servers',
+  'POST action',
+] as const;
+
+/** One fault; those that hit an evacuation in the middle come oftener than the rest. */
+function faultOf(
+  row: Row,
+  { controllers, computes, instances }: Cast,
+  at: number,
+  death: (at: number, machine: string) => Fault,
+): Fault {
+  const forMs = row.pick([1_000, 5_000, 20_000, 60_000]);
+  const compute = row.pick(computes);
+  const controller = row.pick(controllers);
+  const server = instances.length > 0 ? row.pick(instances) : null;
+  const withServer = (make: (server: InstanceSpec) => Fault): (() => Fault) =>
+    server === null ? () => ({ at, do: 'kill-evacuator' }) : () => make(server);
+  const kinds: readonly [number, () => Fault][] = [
+    [6, () => death(at, compute.node)],
+    [3, () => death(at, controller)],
+    [3, () => ({ at, do: 'bmc', machine: compute.node, state: row.pick(['unreachable', 'refuses']), forMs })],
+    [4, () => ({ at, do: 'kill-evacuator' })],
+    [3, () => ({ at, do: 'move-evacuator' })],
+    [2, () => ({ at, do: 'freeze-evacuator', forMs: row.pick([2_000, 15_000, 90_000]) })],
+    [
+      8,
+      () => ({
+        at,
+        do: 'kill-at-call',
+        call: row.pick(CALLS),
+        nth: row.int(1, 12),
+        side: row.pick(['before', 'after']),
+      }),
+    ],
+    [2, () => ({ at, do: 'tools-hang', machine: controller, forMs })],
+    [3, () => ({ at, do: 'cluster-writes-fail', forMs, effect: row.chance(0.5) })],
+    [4, () => ({ at, do: 'api', api: 'nova', state: row.pick(['down', 'failing']), forMs })],
+    [
+      2,
+      () => ({
+        at,
+        do: 'api',
+        api: row.pick(['keystone', 'placement']),
+        state: row.pick(['down', 'failing']),
+        forMs,
+      }),
+    ],
+    [2, () => ({ at, do: 'nova-slow', ms: row.pick([500, 3_000, 7_000]), forMs })],
+    [1, () => ({ at, do: 'tokens-revoked' })],
+    [1, () => ({ at, do: 'password-changed', forMs })],
+    [
+      6,
+      () => ({
+        at,
+        do: 'answers-lost',
+        what: row.pick(['evacuate', 'evacuate', 'change', 'any']),
+        side: row.pick(['request', 'answer', 'answer']),
+        percent: row.pick([20, 50, 100]),
+        forMs,
+      }),
+    ],
+    [2, () => ({ at, do: 'conductor-down', forMs })],
+    [1, () => ({ at, do: 'cell-down', forMs })],
+    [3, () => ({ at, do: 'spawn-fails', what: compute.host, times: row.int(1, 6) })],
+    [3, withServer(({ name }) => ({ at, do: 'spawn-fails', what: name, times: row.int(1, 4) }))],
+    [2, () => ({ at, do: 'nova-compute-crash', host: compute.host })],
+    [
+      2,
+      () => ({
+        at,
+        do: 'clock-jump',
+        machine: controller,
+        ms: row.pick([-3_600_000, -5_000, 5_000, 3_600_000]),
+      }),
+    ],
+    [
+      2,
+      withServer(({ id }) => ({
+        at,
+        do: 'late-arrival',
+        server: id,
+        host: computes[0]?.host ?? compute.host,
+      })),
+    ],
+    [1, () => ({ at, do: 'operator-disables', host: compute.host })],
+    [1, () => ({ at, do: 'operator-enables', host: compute.host })],
+    [1, () => ({ at, do: 'operator-forces-down', host: compute.host })],
+    [1, () => ({ at, do: 'operator-takes-over', host: compute.host })],
+    [2, () => ({ at, do: 'operator-fences', node: compute.node })],
+    [1, () => ({ at, do: 'operator-removes-incident', node: compute.node })],
+    [1, () => ({ at, do: 'operator-marks', node: compute.node })],
+    [3, withServer(({ id }) => ({ at, do: 'user-deletes', server: id }))],
+    [1, withServer(({ id }) => ({ at, do: 'user-stops', server: id }))],
+  ];
+  let left = row.next() * kinds.reduce((sum, [weight]) => sum + weight, 0);
+  for (const [weight, make] of kinds) {
+    left -= weight;
+    if (left < 0) return make();
+  }
+  return { at, do: 'kill-evacuator' };
+}

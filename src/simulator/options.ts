@@ -1,0 +1,73 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  readonly seeds: number;
+  readonly from: number;
+  /** One seed to be replayed. */
+  readonly seed: number | null;
+  /** A plan in a file instead of a seed. */
+  readonly plan: string | null;
+  readonly trace: boolean;
+  readonly jobs: number;
+  /** Ends after so many failures. */
+  readonly failures: number;
+}
+
+export const USAGE = `simulate: the real evacuator and agents over a model of the cloud, in virtual time
+
+  npm run simulate -- [--seeds N] [--from S] [--date] [--jobs N] [--failures N]
+  npm run simulate -- --seed S [--trace]
+  npm run simulate -- --plan FILE [--trace]
+
+  --seeds N     how many seeds, 2000 without it
+  --from S      the first seed, 1 without it
+  --date        the first seed is made of today's date, so every day has seeds of its own
+  --seed S      replays one seed; when it fails, shrinks it and writes the story
+  --plan FILE   replays a plan, such as the shrunk one that a failure leaves behind
+  --trace       prints every step of the story
+  --jobs N      processes side by side, one a core without it
+  --failures N  ends after so many failures, 5 without it
+`;
+
+/** The options in a command line; text: what is wrong with it. */
+export function parseOptions(args: readonly string[], today: Date): Options | string {
+  let values: Record<string, string | boolean | undefined>;
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      options: {
+        seeds: { type: 'string' },
+        from: { type: 'string' },
+        date: { type: 'boolean' },
+        seed: { type: 'string' },
+        plan: { type: 'string' },
+        trace: { type: 'boolean' },
+        jobs: { type: 'string' },
+        failures: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    }));
+  } catch (cause) {
+    return cause instanceof Error ? cause.message : 'not understood';
+  }
+  if (values.help) return '';
+  const problems: string[] = [];
+  const number = (name: string, otherwise: number): number => {
+    const text = values[name];
+    if (typeof text !== 'string') return otherwise;
+    if (!/^\d{1,15}$/.test(text)) problems.push(`--${name} takes a whole number, not ${text}`);
+    return Number(text);
+  };
+  const ofToday = Number(today.toISOString().slice(0, 10).replaceAll('-', '')) * 100_000;
+  const options: Options = {
+    seeds: number('seeds', 2_000),
+    from: values.date ? ofToday : number('from', 1),
+    seed: values.seed === undefined ? null : number('seed', 0),
+    plan: typeof values.plan === 'string' ? values.plan : null,
+    trace: values.trace === true,
+    jobs: Math.max(1, number('jobs', availableParallelism())),
+    failures: Math.max(1, number('failures', 5)),
+  };
+  return problems.length > 0 ? problems.join('; ') : options;
+}

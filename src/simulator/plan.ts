@@ -1,0 +1,90 @@
+import { DEFAULT_POLICY, type OperatorPolicy, type Policy } from '../core/policy.ts';
+import type { WorldSpec } from '../world/model.ts';
+
+/** Something that goes wrong, or that somebody does, at a time of the world, ms. */
+export type Fault = { readonly at: number } & (
+  | { readonly do: 'power-loss'; readonly machine: string }
+  | { readonly do: 'crash'; readonly machine: string; readonly rebootsAfterMs: number | null }
+  | { readonly do: 'isolate'; readonly machine: string; readonly forMs: number }
+  | {
+      readonly do: 'bmc';
+      readonly machine: string;
+      readonly state: 'unreachable' | 'refuses';
+      readonly forMs: number;
+    }
+  | { readonly do: 'kill-evacuator' }
+  | { readonly do: 'move-evacuator' }
+  | { readonly do: 'freeze-evacuator'; readonly forMs: number }
+  /** The evacuator's process dies right before or after the n-th call of a port from then on. */
+  | {
+      readonly do: 'kill-at-call';
+      readonly call: string;
+      readonly nth: number;
+      readonly side: 'before' | 'after';
+    }
+  | { readonly do: 'tools-hang'; readonly machine: string; readonly forMs: number }
+  /** The cluster's commands fail; `effect`: what they were to do is done all the same. */
+  | { readonly do: 'cluster-writes-fail'; readonly forMs: number; readonly effect: boolean }
+  | {
+      readonly do: 'api';
+      readonly api: 'nova' | 'keystone' | 'placement';
+      readonly state: 'down' | 'failing';
+      readonly forMs: number;
+    }
+  | { readonly do: 'nova-slow'; readonly ms: number; readonly forMs: number }
+  | { readonly do: 'tokens-revoked' }
+  | { readonly do: 'password-changed'; readonly forMs: number }
+  /** Answers (or the requests themselves) get lost: a share of them, in percent. */
+  | {
+      readonly do: 'answers-lost';
+      readonly what: 'evacuate' | 'change' | 'any';
+      readonly side: 'request' | 'answer';
+      readonly percent: number;
+      readonly forMs: number;
+    }
+  | { readonly do: 'conductor-down'; readonly forMs: number }
+  | { readonly do: 'cell-down'; readonly forMs: number }
+  | { readonly do: 'spawn-fails'; readonly what: string; readonly times: number }
+  | { readonly do: 'nova-compute-crash'; readonly host: string }
+  | { readonly do: 'clock-jump'; readonly machine: string; readonly ms: number }
+  /** A live migration that was under way ends on this host though it is dead. */
+  | { readonly do: 'late-arrival'; readonly server: string; readonly host: string }
+  | { readonly do: 'operator-disables'; readonly host: string }
+  | { readonly do: 'operator-enables'; readonly host: string }
+  | { readonly do: 'operator-forces-down'; readonly host: string }
+  | { readonly do: 'operator-takes-over'; readonly host: string }
+  | { readonly do: 'operator-fences'; readonly node: string }
+  | { readonly do: 'operator-removes-incident'; readonly node: string }
+  | { readonly do: 'operator-marks'; readonly node: string }
+  | { readonly do: 'user-deletes'; readonly server: string }
+  | { readonly do: 'user-stops'; readonly server: string }
+);
+
+/** A whole run as data: the same plan gives the same run, whoever runs it. */
+export interface Plan {
+  readonly seed: number;
+  readonly world: WorldSpec;
+  readonly faults: readonly Fault[];
+  /** The parameter `domain` of the evacuator. */
+  readonly domain: string | null;
+  /** What the operator's policy has otherwise than the default, section by section. */
+  readonly policy: PolicyChange;
+}
+
+export type PolicyChange = {
+  readonly [Section in keyof OperatorPolicy]?: Partial<OperatorPolicy[Section]>;
+};
+
+export function policyOf(change: PolicyChange): Policy {
+  const { timing, ...sections } = DEFAULT_POLICY;
+  const merged = Object.entries(sections).map(([name, section]) => [
+    name,
+    { ...section, ...change[name as keyof OperatorPolicy] },
+  ]);
+  return { ...(Object.fromEntries(merged) as OperatorPolicy), timing };
+}
+
+/** When a fault is over; those that last say so. */
+export function endOf(fault: Fault): number {
+  return fault.at + ('forMs' in fault ? fault.forMs : 0);
+}

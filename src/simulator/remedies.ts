@@ -1,0 +1,114 @@
+import { EVACUATE_ATTRIBUTE, EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
+import type { TickReport } from '../evacuator/ports.ts';
+import { setPermanent, setTransient } from '../world/attributes.ts';
+import { changeMigration } from '../world/database.ts';
+import { fenceAllUnclean, fenceByHand, pickMember } from '../world/fencing.ts';
+import { powerOn } from '../world/machines.ts';
+import { isQuorate } from '../world/membership.ts';
+import { hostOfNode, nodeOfHost, type World } from '../world/model.ts';
+import { heal } from './faults.ts';
+
+/**
+ * What the people in charge do once the faults have stopped: everything that was broken is repaired, what is off
+ * is switched on.
+ */
+export function repair(world: World): void {
+  for (const api of Object.values(world.apis)) Object.assign(api, { up: true, failing: false, slowMs: 0 });
+  for (const member of world.cluster.members.values()) member.toolsHang = false;
+  world.nova.cellDown = false;
+  world.spawnFailures.clear();
+  for (const machine of world.machines.values()) {
+    machine.bmc = 'ok';
+    heal(world, machine.name);
+  }
+  switchOn(world);
+}
+
+/** A node that died between its fencing and its return is taken for clean, and nobody switches it on (measured). */
+export function switchOn(world: World): void {
+  for (const machine of world.machines.values()) {
+    const target = world.cluster.remotes.get(machine.name) ?? world.cluster.members.get(machine.name);
+    // Without quorum nobody is fenced: controllers are switched on all the same.
+    const isLeft = machine.role === 'controller' && !isQuorate(world);
+    if (!isLeft && (target === undefined || target.fencing !== null || target.unclean)) continue;
+    if (!machine.power) powerOn(world, machine.name, 'an operator');
+    else if (machine.os === 'down') fenceLikeAPerson(world, machine.name);
+  }
+}
+
+function fenceLikeAPerson(world: World, name: string): void {
+  const member = world.cluster.members.get(name);
+  if (member === undefined) {
+    fenceByHand(world, name);
+    return;
+  }
+  member.unclean = true;
+  fenceAllUnclean(world);
+}
+
+/** What the verdict about a node with an incident tells an operator to do; null: nothing yet. */
+function helpWithIncident(world: World, node: string, text: string): string | null {
+  const takeAway = (): void => {
+    setPermanent(world, pickMember(world, 'operator'), node, INCIDENT_ATTRIBUTE, null, 'operator');
+  };
+  if (text.includes('no power device')) {
+    // What fence_compute alone "fenced" proves nothing, and stands in the history as a success: all of it goes.
+    world.cluster.powerFirst = true;
+    world.cluster.history.clear();
+    takeAway();
+    return `an operator corrects the topology, and takes the incident of ${node} away, whose power was never off`;
+  }
+  if (text.includes('proof that its power is off')) {
+    fenceByHand(world, node);
+    return `an operator has ${node} fenced, as the verdict says`;
+  }
+  if (/nowhere to go|compute services are down|too many failures at once/.test(text)) {
+    // All hosts are dead and held, and none can come back to take the others' instances: a person lets one go.
+    takeAway();
+    return `an operator takes the incident of ${node} away: there is no host to evacuate it to`;
+  }
+  return null;
+}
+
+/**
+ * What an operator has to do because nothing in the world can know better, each after what the verdict says:
+ * fence what could not be proven off, take a bare mark away, and close a record behind which nobody works
+ * any more though its destination lives (a nova-compute that died under a spawn).
+ */
+export function helpOut(world: World, report: TickReport | null, touched: Set<string>): string[] {
+  const done: string[] = [];
+  for (const node of world.cluster.remotes.keys()) {
+    const permanent = world.cluster.permanent.get(node);
+    const text = report?.verdicts.find((verdict) => verdict.node === node)?.text ?? '';
+    if (permanent?.has(INCIDENT_ATTRIBUTE)) {
+      const what = helpWithIncident(world, node, text);
+      if (what !== null) done.push(what);
+      if (what?.includes('takes the incident')) touched.add(node).add(hostOfNode(world, node));
+    }
+    const mark = world.cluster.transient.get(EVACUATE_ATTRIBUTE)?.get(node);
+    if (mark === 'yes' && !permanent?.has(INCIDENT_ATTRIBUTE) && !permanent?.has(EVACUATION_ATTRIBUTE)) {
+      setTransient(world, node, EVACUATE_ATTRIBUTE, '', 'operator');
+      done.push(`an operator takes the mark of ${node} away, as the verdict says`);
+    }
+  }
+  for (const migration of world.nova.migrations) {
+    const isStuck =
+      migration.flight === 'over' &&
+      !migration.deleted &&
+      (migration.status === 'accepted' || migration.status === 'pre-migrating');
+    if (!isStuck) continue;
+    const dest = migration.dest === null ? null : nodeOfHost(world, migration.dest);
+    const isGuestThere =
+      dest !== null && world.machines.get(dest)?.guests.get(migration.server) === 'running';
+    if (isGuestThere) {
+      fenceByHand(world, dest);
+      done.push(`an operator has ${dest} fenced: evacuation ${migration.id} got stuck there`);
+    } else {
+      changeMigration(world, migration, { status: 'error' });
+      done.push(
+        `an operator closes the record of evacuation ${migration.id}, on which nobody works any more`,
+      );
+    }
+  }
+  return done;
+}

@@ -1,0 +1,247 @@
+import type { TickReport } from '../evacuator/ports.ts';
+import { after, step } from '../world/agenda.ts';
+import { beginReports } from '../world/compute.ts';
+import type { Fact } from '../world/facts.ts';
+import { type Agents, createWorld, type World } from '../world/model.ts';
+import { manageAllChains, manageEvacuator } from '../world/resources.ts';
+import { callComputeWait, callFenceCompute } from './agents.ts';
+import { CHECKERS } from './checkers/all.ts';
+import type { Checker, Line, Scene } from './checkers/checker.ts';
+import { diceOf } from './dice.ts';
+import {
+  type EvacuatorMeans,
+  healthOfEvacuator,
+  type Running,
+  startEvacuator,
+  type WrapPorts,
+} from './evacuators.ts';
+import { happen, type Stage } from './faults.ts';
+import { whatIsLeft } from './liveness.ts';
+import { endOf, type Plan, policyOf } from './plan.ts';
+import { type Process, thaw } from './process.ts';
+import { helpOut, repair, switchOn } from './remedies.ts';
+
+/** After the faults everything has to be as it should be within this time, ms: the bound of the liveness phase. */
+export const LIVENESS_MS = 3_600_000;
+/** The faults are over this long after the last one has ended. */
+const CALM_AFTER_MS = 5_000;
+/** An operator looks at what is stuck so long after that, and again, ms. */
+const OPERATOR_MS = 300_000;
+const LOOK_MS = 1_000;
+/** No run takes more steps: a loop without end in the world would be a bug of the simulator. */
+const MAX_STEPS = 3_000_000;
+
+export interface Violation {
+  readonly checker: string;
+  readonly text: string;
+  readonly atMs: number;
+}
+
+export interface Result {
+  readonly violation: Violation | null;
+  readonly steps: number;
+  readonly virtualMs: number;
+  readonly evacuations: number;
+  /** What operators had to do after the faults. */
+  readonly remedies: readonly string[];
+}
+
+/** Listeners of a run: the story is written from these. */
+export interface Audience {
+  fact?(atMs: number, fact: Fact, world: World): void;
+  line?(atMs: number, process: Process, line: Line): void;
+}
+
+export interface RunOptions {
+  readonly audience?: Audience;
+  readonly wrap?: WrapPorts;
+}
+
+/** Runs a plan to its end: the faults, then the calm; ends at the first violation. */
+export async function run(plan: Plan, options: RunOptions = {}): Promise<Result> {
+  const turn = { dirty: false };
+  const processes: Running[] = [];
+  const quorumSeen = new Map<number, boolean>();
+  const traps: { call: string; left: number; side: 'before' | 'after' }[] = [];
+  const touched = new Set<string>();
+  let report: TickReport | null = null;
+  let violation: Violation | null = null;
+  const audience = options.audience ?? {};
+
+  const now = (): number => world.agenda.now;
+  const current = (): Running | null =>
+    processes.findLast((each) => each.process.alive && !each.ended) ?? null;
+  const on = (machine: string): Running | null =>
+    processes.findLast((each) => each.process.machine === machine && each.process.alive && !each.ended) ??
+    null;
+  const spring = (process: Process, call: string, side: 'before' | 'after'): void => {
+    const trap = traps.find((each) => each.side === side && each.call === call && each.left > 0);
+    if (trap === undefined || --trap.left > 0) return;
+    kill(process, `killed ${side} ${call}`);
+  };
+  const kill = (process: Process, what: string): void => {
+    if (!process.alive) return;
+    process.kill();
+    world.emit({ kind: 'fault', what: `the evacuator on ${process.machine} is ${what}` });
+  };
+
+  const agents: Agents = {
+    fence: (machine, action, node, reply) => callFenceCompute(world, turn, machine, action, node, reply),
+    wait: (node, timeoutMs, reply) => callComputeWait(world, turn, node, timeoutMs, reply),
+    startEvacuator(machine, reply) {
+      processes.push(startEvacuator(means, processes.length + 1, machine));
+      reply(true);
+    },
+    stopEvacuator(machine, reply) {
+      const running = on(machine);
+      if (running === null) {
+        reply();
+        return;
+      }
+      running.evacuator.stop();
+      const poll = (): void => {
+        if (running.ended || !running.process.alive) reply();
+        else after(world.agenda, 200, poll);
+      };
+      poll();
+    },
+    monitorEvacuator: (machine) => healthOfEvacuator(world, on(machine)),
+    killEvacuator: (machine) => on(machine)?.process.kill(),
+  };
+  const world = createWorld(plan.world, {
+    dice: diceOf(plan.seed),
+    agents,
+    emit(fact) {
+      audience.fact?.(world?.agenda.now ?? 0, fact, world);
+      for (const checker of checkers) checker.fact?.(fact);
+    },
+  });
+  const scene = (name: string): Scene => ({
+    world,
+    plan,
+    violate(text) {
+      violation ??= { checker: name, text, atMs: now() };
+    },
+    lastReport: () => report,
+    living: () => processes.filter((each) => each.process.alive && !each.ended).map((each) => each.process),
+    touched: (what) => touched.has(what),
+    sawQuorum: (process) => quorumSeen.get(process.id) ?? null,
+  });
+  const checkers: Checker[] = CHECKERS.map((kind) => kind.make(scene(kind.name)));
+  const sign = (process: Process): void => {
+    const running = processes[process.id - 1];
+    if (running !== undefined) running.signAt = now();
+  };
+  const means: EvacuatorMeans = {
+    world,
+    turn,
+    domain: plan.domain,
+    policy: policyOf(plan.policy),
+    losses: { list: [] },
+    trouble: { writes: null },
+    wrap: options.wrap ?? ((ports) => ports),
+    watch: {
+      wire: {
+        sending(process, call, { path, body }) {
+          spring(process, call, 'before');
+          if (process.alive) for (const checker of checkers) checker.sending?.(process, { call, path, body });
+        },
+        answered(process, call) {
+          sign(process);
+          spring(process, call, 'after');
+        },
+      },
+      cluster: {
+        sending(process, call) {
+          spring(process, call, 'before');
+          if (!process.alive) return;
+          for (const checker of checkers) checker.sending?.(process, { call, path: '', body: null });
+        },
+        answered(process, call) {
+          sign(process);
+          spring(process, call, 'after');
+        },
+        sawQuorum: (process, haveQuorum) => void quorumSeen.set(process.id, haveQuorum),
+      },
+      journal: (process) => ({
+        event(line) {
+          audience.line?.(now(), process, line);
+          for (const checker of checkers) checker.line?.(process, line);
+        },
+        report: () => {},
+        tick(next) {
+          report = next;
+          for (const checker of checkers) checker.report?.(process, next);
+        },
+      }),
+    },
+  };
+  const stage: Stage = {
+    world,
+    losses: means.losses,
+    trouble: means.trouble,
+    touched,
+    killEvacuator() {
+      const running = current();
+      if (running !== null) kill(running.process, 'killed');
+    },
+    freezeEvacuator(forMs) {
+      const process = current()?.process;
+      if (process === undefined || process.frozen !== null) return;
+      process.frozen = [];
+      world.emit({
+        kind: 'fault',
+        what: `the evacuator on ${process.machine} is frozen for ${forMs / 1000} s`,
+      });
+      after(world.agenda, forMs, () => thaw(turn, process));
+    },
+    killAtCall: (call, nth, side) => void traps.push({ call, left: nth, side }),
+  };
+
+  beginReports(world);
+  manageAllChains(world);
+  manageEvacuator(world);
+  for (const fault of plan.faults) after(world.agenda, fault.at, () => happen(stage, fault));
+  const faultsEnd = CALM_AFTER_MS + Math.max(10_000, ...plan.faults.map(endOf));
+  const remedies: string[] = [];
+  after(world.agenda, faultsEnd, () => {
+    traps.length = 0;
+    means.losses.list.length = 0;
+    means.trouble.writes = null;
+    world.emit({ kind: 'operator', what: 'the faults are over: everything is repaired and switched on' });
+    repair(world);
+  });
+  const visit = (): void => {
+    switchOn(world);
+    const done = helpOut(world, report, touched);
+    remedies.push(...done);
+    for (const what of done) world.emit({ kind: 'operator', what });
+    after(world.agenda, OPERATOR_MS, visit);
+  };
+  after(world.agenda, faultsEnd + OPERATOR_MS, visit);
+
+  let steps = 0;
+  let lookedAt = 0;
+  const end = faultsEnd + LIVENESS_MS;
+  while (violation === null && steps < MAX_STEPS && step(world.agenda, end)) {
+    steps++;
+    if (turn.dirty) {
+      turn.dirty = false;
+      await promises();
+    }
+    if (now() < faultsEnd + CALM_AFTER_MS || now() - lookedAt < LOOK_MS) continue;
+    lookedAt = now();
+    if (whatIsLeft(world).length === 0) break;
+  }
+  const left = violation === null ? whatIsLeft(world) : [];
+  if (left.length > 0)
+    scene('liveness').violate(`after ${LIVENESS_MS / 60_000} min without a fault: ${left.join('; ')}`);
+  if (violation === null) for (const checker of checkers) checker.end?.();
+  for (const { process } of processes) process.kill();
+  return { violation, steps, virtualMs: now(), evacuations: world.nova.migrations.length, remedies };
+}
+
+/** Lets all promises that can go on do so. */
+function promises(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,125 @@
+import { failure, type Result, success } from '../openstack/result.ts';
+import type {
+  HttpAnswer as Answer,
+  HttpRequest as Request,
+  Transport,
+  TransportFailure,
+} from '../openstack/transport.ts';
+import { after } from '../world/agenda.ts';
+import { type HttpAnswer, healthOf, serve } from '../world/http.ts';
+import { isReachable } from '../world/machines.ts';
+import { machineOf, type World } from '../world/model.ts';
+import { hear, type Process, type Turn } from './process.ts';
+
+/** How long our client waits for an answer, ms (src/openstack/session.ts). */
+const CLIENT_LIMIT_MS = 20_000;
+const CONNECT_LIMIT_MS = 5_000;
+
+/** What gets lost on the wire just now. */
+export interface Losses {
+  readonly list: { what: 'evacuate' | 'change' | 'any'; side: 'request' | 'answer'; percent: number }[];
+}
+
+/** Told of every request of a process before it leaves, and of every answer before it is heard. */
+export interface WireWatch {
+  sending(process: Process, call: string, request: { method: string; path: string; body: unknown }): void;
+  answered(process: Process, call: string): void;
+}
+
+/** HTTP over the world: latency, refusals, losses, and requests that live on when their sender has died. */
+export function createWire(
+  world: World,
+  turn: Turn,
+  process: Process,
+  losses: Losses,
+  watch: WireWatch,
+): Transport {
+  const by = `evacuator:${process.id}`;
+
+  function send(request: Request): Promise<Result<Answer, TransportFailure>> {
+    const url = new URL(request.url);
+    const { method } = request;
+    const path = url.pathname;
+    const body: unknown = request.body === undefined ? null : JSON.parse(request.body);
+    const call = callOf(method, path);
+    watch.sending(process, call, { method, path, body });
+    return new Promise((resolve) => {
+      const end = (ms: number, result: Result<Answer, TransportFailure>): void => {
+        after(world.agenda, ms, () => {
+          if (!process.alive) return;
+          watch.answered(process, call);
+          hear(turn, process, () => resolve(result));
+        });
+      };
+      // A request that has left goes on without its sender; one of a process that died before has not left.
+      if (!process.alive) return;
+      const health = healthOf(world, path);
+      if (machineOf(world, process.machine).isolated) {
+        end(
+          CONNECT_LIMIT_MS,
+          failure({ kind: 'unreachable', reason: 'connect-timeout', detail: 'no route' }),
+        );
+        return;
+      }
+      if (!health.up || !hasController(world)) {
+        end(3, failure({ kind: 'unreachable', reason: 'refused', detail: 'ECONNREFUSED' }));
+        return;
+      }
+      const fate = fateOf(world, losses, call);
+      if (fate === 'request') {
+        end(CLIENT_LIMIT_MS, failure({ kind: 'timeout' }));
+        return;
+      }
+      const key = world.counter++;
+      const takesMs =
+        20 + Math.round(world.dice('latency', key) * (method === 'GET' ? 80 : 200)) + health.slowMs;
+      after(world.agenda, takesMs, () => {
+        const pairs = [...url.searchParams];
+        const query = new Map(pairs);
+        const answer = serve(world, { method, path, query, pairs, headers: request.headers, body, by });
+        // The whole time of a request counts against the client's patience; what was asked for is done.
+        const lateMs = answer.extraMs + 5;
+        if (fate === 'answer') {
+          const isSilent = world.dice('silent', key) < 0.5;
+          if (isSilent) end(CLIENT_LIMIT_MS - takesMs, failure({ kind: 'timeout' }));
+          else end(lateMs, failure({ kind: 'lost', detail: 'ECONNRESET' }));
+          return;
+        }
+        if (takesMs + lateMs > CLIENT_LIMIT_MS) end(CLIENT_LIMIT_MS - takesMs, failure({ kind: 'timeout' }));
+        else end(lateMs, success(textOf(answer)));
+      });
+    });
+  }
+
+  return { send, close: async () => {} };
+}
+
+/** A request by what it does: the name under which faults and checkers know it. */
+export function callOf(method: string, path: string): string {
+  if (path.startsWith('/identity')) return `${method} token`;
+  if (path.startsWith('/placement')) return `${method} placement`;
+  if (!path.startsWith('/compute')) return `${method} facts`;
+  const [, what = '', , action] = path.replace(/^\/compute\/v2\.1/, '').split('/');
+  return `${method} ${action ?? what}`;
+}
+
+function hasController(world: World): boolean {
+  return world.spec.controllers.some((name) => isReachable(machineOf(world, name)));
+}
+
+function fateOf(world: World, losses: Losses, call: string): 'request' | 'answer' | null {
+  for (const loss of losses.list) {
+    const isMeant =
+      loss.what === 'any' ||
+      (loss.what === 'evacuate' && call === 'POST action') ||
+      (loss.what === 'change' && call === 'PUT os-services');
+    if (isMeant && world.dice('loss', world.counter++) * 100 < loss.percent) return loss.side;
+  }
+  return null;
+}
+
+function textOf(answer: HttpAnswer): Answer {
+  const { status, headers, body } = answer;
+  const text = typeof body === 'string' ? body : body === null ? '' : JSON.stringify(body);
+  return { status, headers, text };
+}

@@ -1,0 +1,175 @@
+import { after } from './agenda.ts';
+import { isReachable, powerOff, powerOn } from './machines.ts';
+import { isQuorate } from './membership.ts';
+import {
+  between,
+  type FenceRecord,
+  type Fencing,
+  type Member,
+  machineNow,
+  machineOf,
+  type Remote,
+  type World,
+} from './model.ts';
+import { dropConnection, tryReconnect } from './remotes.ts';
+import { manageEvacuator } from './resources.ts';
+
+/** Pacemaker's limit for a device's `off` with the default stonith-timeout of 60 s (measured). */
+const DEVICE_LIMIT_MS = 72_000;
+/** How long fence_ipmilan tries a BMC that does not answer, and one that refuses the login (both tries). */
+const SILENT_BMC_MS = 8_000;
+const REFUSING_BMC_MS = 1_300;
+/** Records that a fencer keeps of a node. */
+const HISTORY_LENGTH = 50;
+
+/** A member of the main partition to do something; the same keys give the same one. */
+export function pickMember(world: World, ...keys: readonly (string | number)[]): string {
+  const members = [...world.cluster.agreed].sort();
+  return members[Math.floor(world.dice('member', ...keys, world.counter++) * members.length)] ?? '';
+}
+
+function pickFencer(world: World, node: string): string {
+  const members = [...world.cluster.agreed].filter((name) => name !== node).sort();
+  return members[Math.floor(world.dice('fencer', node, world.counter++) * members.length)] ?? '';
+}
+
+/** Fences whoever has been lost and is not being fenced: those whose fencer has gone are begun anew. */
+export function fenceAllUnclean(world: World): void {
+  if (!isQuorate(world)) return;
+  const targets = [...world.cluster.members.values(), ...world.cluster.remotes.values()];
+  for (const target of targets) {
+    if (target.fencing !== null && !world.cluster.agreed.has(target.fencing.by)) {
+      // An operation is lost with the fencer that ran it; what it had asked a BMC for may have happened.
+      target.fencing = null;
+    }
+    const name = nameOf(target);
+    // Nobody fences itself: the only controller of a cluster that was cut off simply goes on.
+    if (world.cluster.agreed.size === 1 && world.cluster.agreed.has(name)) target.unclean = false;
+    if (target.unclean && target.fencing === null) begin(world, target);
+  }
+}
+
+/** `stonith_admin --reboot NODE`: somebody has a node fenced by hand. */
+export function fenceByHand(world: World, node: string): void {
+  const remote = world.cluster.remotes.get(node);
+  if (remote === undefined || remote.fencing !== null || !isQuorate(world)) return;
+  begin(world, remote);
+}
+
+/** `stonith_admin --confirm NODE`: a person says that the node is off; nothing is switched. */
+export function confirmByHand(world: World, node: string): void {
+  const remote = world.cluster.remotes.get(node);
+  if (remote === undefined || !remote.unclean) return;
+  const record = addRecord(world, node, pickMember(world, 'confirm', node));
+  close(world, record, 'success');
+  remote.fencing = null;
+  remote.unclean = false;
+}
+
+type Target = Member | Remote;
+
+const nameOf = (target: Target): string => ('node' in target ? target.node : target.name);
+
+function begin(world: World, target: Target): void {
+  const node = nameOf(target);
+  const by = pickFencer(world, node);
+  const fencing: Fencing = { node, by, record: addRecord(world, node, by), attempts: 1 };
+  target.fencing = fencing;
+  world.emit({ kind: 'fencing', node, step: 'begun', ok: null });
+  turnOff(world, target, fencing);
+}
+
+function addRecord(world: World, node: string, delegate: string): FenceRecord {
+  const record: FenceRecord = { action: 'reboot', status: 'pending', completedAt: null, delegate };
+  const records = world.cluster.history.get(node) ?? [];
+  world.cluster.history.set(node, [record, ...records].slice(0, HISTORY_LENGTH));
+  return record;
+}
+
+/** The history has whole seconds, on the clock of the controller that fenced. */
+function close(world: World, record: FenceRecord, status: 'success' | 'failed'): void {
+  record.status = status;
+  record.completedAt = Math.floor(machineNow(world, record.delegate) / 1000) * 1000;
+}
+
+/**
+ * A reboot of a level of two devices is: off by the power device, off by fence_compute, on by the power device
+ * (pacemaker daemons/fenced/fenced_remote.c, reboot remapped to off and on; `on` of fence_compute is automatic
+ * and left to the unfencing, measured).
+ */
+function turnOff(world: World, target: Target, fencing: Fencing): void {
+  const machine = machineOf(world, fencing.node);
+  const isCurrent = (): boolean => target.fencing === fencing && world.cluster.agreed.has(fencing.by);
+  if ('node' in target && !world.cluster.powerFirst) {
+    mark(world, target, fencing, isCurrent);
+    return;
+  }
+  const failsAfterMs =
+    machine.bmc === 'unreachable' ? SILENT_BMC_MS : machine.bmc === 'refuses' ? REFUSING_BMC_MS : null;
+  const takes = between(world, world.spec.cluster.bmcMs, 'bmc', fencing.node, world.counter++);
+  after(world.agenda, failsAfterMs ?? takes, () => {
+    if (!isCurrent()) return;
+    if (failsAfterMs !== null || machine.bmc !== 'ok') {
+      failed(world, target, fencing, 'the power device failed');
+      return;
+    }
+    powerOff(world, fencing.node, 'fencing');
+    world.emit({ kind: 'fencing', node: fencing.node, step: 'power is off', ok: true });
+    if ('node' in target) mark(world, target, fencing, isCurrent);
+    else turnOn(world, target, fencing);
+  });
+}
+
+function mark(world: World, target: Target, fencing: Fencing, isCurrent: () => boolean): void {
+  let isAnswered = false;
+  const answer = (exitCode: number): void => {
+    if (isAnswered || !isCurrent()) return;
+    isAnswered = true;
+    world.emit({ kind: 'fencing', node: fencing.node, step: 'fence_compute off', ok: exitCode === 0 });
+    if (exitCode === 0) turnOn(world, target, fencing);
+    else failed(world, target, fencing, 'fence_compute failed');
+  };
+  world.agents.fence(fencing.by, 'off', fencing.node, answer);
+  after(world.agenda, DEVICE_LIMIT_MS, () => answer(124));
+}
+
+/** A failing `on` is tolerated (measured): the node is fenced, and stays off. */
+function turnOn(world: World, target: Target, fencing: Fencing): void {
+  const machine = machineOf(world, fencing.node);
+  const takes = between(world, world.spec.cluster.bmcMs, 'bmc-on', fencing.node, world.counter++);
+  after(world.agenda, takes, () => {
+    if (target.fencing !== fencing) return;
+    if (machine.bmc === 'ok') powerOn(world, fencing.node, 'fencing');
+    close(world, fencing.record, 'success');
+    target.fencing = null;
+    target.unclean = false;
+    world.emit({ kind: 'fencing', node: fencing.node, step: 'complete', ok: true });
+    if ('node' in target) {
+      // Fenced by hand, before its connection was missed.
+      if (target.online) dropConnection(world, target);
+      tryReconnect(world, target);
+    } else {
+      manageEvacuator(world);
+    }
+  });
+}
+
+/** The fencer tries again at once, so many times in seconds; then it gives up until the next recheck (measured). */
+function failed(world: World, target: Target, fencing: Fencing, why: string): void {
+  close(world, fencing.record, 'failed');
+  world.emit({ kind: 'fencing', node: fencing.node, step: why, ok: false });
+  const givesUp = fencing.attempts >= world.spec.cluster.fencingAttempts;
+  const next: Fencing = { ...fencing, record: fencing.record, attempts: givesUp ? 1 : fencing.attempts + 1 };
+  target.fencing = next;
+  after(world.agenda, givesUp ? world.spec.cluster.recheckMs : 200, () => {
+    if (target.fencing !== next) return;
+    if (!world.cluster.agreed.has(next.by) || !isReachable(machineOf(world, next.by))) {
+      target.fencing = null;
+      fenceAllUnclean(world);
+      return;
+    }
+    const again: Fencing = { ...next, record: addRecord(world, next.node, next.by) };
+    target.fencing = again;
+    turnOff(world, target, again);
+  });
+}

@@ -1,0 +1,494 @@
+import { type Agenda, newAgenda } from './agenda.ts';
+import type { Fact } from './facts.ts';
+
+/** A number between the first and the second, drawn by the world's dice. */
+export type Range = readonly [number, number];
+
+export interface ComputeSpec {
+  /** Pacemaker's name of it. */
+  readonly node: string;
+  /** Nova's name of it; another one than the node's in clusters with short names. */
+  readonly host: string;
+  /** Guests that find room. */
+  readonly capacity: number;
+  readonly bootMs: Range;
+}
+
+export interface InstanceSpec {
+  readonly id: string;
+  readonly name: string;
+  readonly host: string | null;
+  readonly vmState: string;
+  readonly taskState: string | null;
+  readonly locked: boolean;
+  readonly storage: 'shared' | 'local' | 'volume';
+  /** Server group, with the policy of `NovaSpec.groups`. */
+  readonly group: string | null;
+  readonly projectId: string;
+  readonly flavor: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tags: readonly string[];
+}
+
+export interface GroupSpec {
+  readonly id: string;
+  readonly name: string;
+  readonly policy: 'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity';
+}
+
+export interface AggregateSpec {
+  readonly id: number;
+  readonly name: string;
+  readonly availabilityZone: string | null;
+  readonly hosts: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface FlavorSpec {
+  readonly id: string;
+  readonly name: string;
+  readonly extraSpecs: Readonly<Record<string, string>>;
+}
+
+export interface NovaSpec {
+  /** `zed`: no check of a second evacuation; `yoga`: 409 while task_state is set. */
+  readonly release: 'yoga' | 'zed';
+  readonly maxMicroversion: string;
+  /** `[api] max_limit`. */
+  readonly maxLimit: number;
+  /** `service_down_time` and `report_interval`, ms. */
+  readonly downTimeMs: number;
+  readonly reportMs: number;
+  /** From the API's cast to the scheduler's choice, from that to the claim, and the spawn itself. */
+  readonly conductorMs: Range;
+  readonly claimMs: Range;
+  readonly spawnMs: Range;
+  /** ACTIVE with host = source stands so long before `instance.host` changes. */
+  readonly finishMs: Range;
+  /** The periodic task that brings the traits up to date, ms. */
+  readonly periodicMs: number;
+  /** Nova's clock against the world's, ms. */
+  readonly skewMs: number;
+  readonly groups: readonly GroupSpec[];
+  readonly aggregates: readonly AggregateSpec[];
+  readonly flavors: readonly FlavorSpec[];
+  /** Tags of the image that the instances are made of. */
+  readonly imageTags: readonly string[];
+}
+
+export interface ClusterSpec {
+  /** From a node's silence to the loss of its connection (monitor interval + timeout). */
+  readonly detectMs: Range;
+  /** Corosync's token and consensus: from a controller's silence to a new membership. */
+  readonly tokenMs: Range;
+  readonly bmcMs: Range;
+  readonly reconnectMs: Range;
+  /** `cluster-recheck-interval`, ms. */
+  readonly recheckMs: number;
+  /** Attempts before the fencer gives up until the next recheck. */
+  readonly fencingAttempts: number;
+  /** The attribute of the location rule that keeps the chain off a node while it is defined; null: somebody forgot the rule. */
+  readonly holdRule: string | null;
+  /** Whether the chain begins with nova-compute-wait. */
+  readonly holdAgent: boolean;
+  /** `provides=unfencing`: fence_compute's `on` is called at the rejoin, and the chain waits for it. */
+  readonly unfencing: boolean;
+  /** The level of a compute has a power device before fence_compute. */
+  readonly powerFirst: boolean;
+  /** `start` of nova-compute. */
+  readonly novaStartMs: Range;
+  readonly controllerBootMs: Range;
+}
+
+export interface WorldSpec {
+  /** The world's time 0, epoch ms. */
+  readonly epoch: number;
+  readonly controllers: readonly string[];
+  readonly computes: readonly ComputeSpec[];
+  readonly instances: readonly InstanceSpec[];
+  readonly cluster: ClusterSpec;
+  readonly nova: NovaSpec;
+  readonly tokenLifeMs: number;
+}
+
+export interface Machine {
+  readonly name: string;
+  readonly role: 'controller' | 'compute';
+  power: boolean;
+  os: 'down' | 'booting' | 'up';
+  /** How often it was switched on or has crashed: what an earlier life began is over. */
+  life: number;
+  /** Cut off from everything but its BMC. */
+  isolated: boolean;
+  bmc: 'ok' | 'unreachable' | 'refuses';
+  /** Its clock against the world's, ms. */
+  clockMs: number;
+  /** The world's time at which its power was last off; -1: never. */
+  poweredOffAt: number;
+  /** Guests that its hypervisor knows. */
+  readonly guests: Map<string, 'running' | 'shutoff'>;
+}
+
+export interface Service {
+  readonly id: string;
+  readonly host: string;
+  status: 'enabled' | 'disabled';
+  disabledReason: string | null;
+  forcedDown: boolean;
+  lastSeenUp: number;
+  updatedAt: number;
+}
+
+export interface Instance {
+  readonly id: string;
+  readonly name: string;
+  host: string | null;
+  vmState: string;
+  taskState: string | null;
+  fault: string | null;
+  locked: boolean;
+  deleted: boolean;
+  readonly createdAt: number;
+  updatedAt: number;
+  readonly spec: InstanceSpec;
+}
+
+export interface Migration {
+  readonly id: number;
+  readonly uuid: string;
+  readonly server: string;
+  readonly source: string;
+  dest: string | null;
+  status: string;
+  readonly createdAt: number;
+  updatedAt: number | null;
+  /** Gone from every list, with its instance. */
+  deleted: boolean;
+  /** The truth behind the record: what still works on it. */
+  flight: 'conductor' | 'queued' | 'claiming' | 'spawning' | 'over';
+  /** Where the scheduler sent it; the record does not show it before the claim. */
+  sentTo: string | null;
+}
+
+/** A message in the queue of a nova-compute. */
+export interface Rebuild {
+  readonly migration: Migration;
+}
+
+export interface Compute {
+  readonly host: string;
+  state: 'stopped' | 'starting' | 'running';
+  /** Counts its starts: what an earlier process began has died with it. */
+  process: number;
+  readonly queue: Rebuild[];
+  traitDisabled: boolean;
+}
+
+export interface Nova {
+  readonly services: Map<string, Service>;
+  readonly instances: Map<string, Instance>;
+  readonly migrations: Migration[];
+  readonly computes: Map<string, Compute>;
+  aggregates: AggregateSpec[];
+  nextMigration: number;
+  conductorUp: boolean;
+  /** What the conductor has to do when it is back. */
+  readonly backlog: (() => void)[];
+  cellDown: boolean;
+}
+
+/** How an API behaves just now; faults set it. */
+export interface ApiHealth {
+  up: boolean;
+  /** Answers 503 instead of doing anything. */
+  failing: boolean;
+  /** Each request takes so much longer, ms. */
+  slowMs: number;
+}
+
+export interface Keystone {
+  readonly tokens: Map<string, number>;
+  issued: number;
+  password: string;
+}
+
+export interface FenceRecord {
+  readonly action: string;
+  status: 'success' | 'failed' | 'pending';
+  completedAt: number | null;
+  readonly delegate: string;
+}
+
+export interface Remote {
+  readonly node: string;
+  online: boolean;
+  /** The machine's life that the connection belongs to. */
+  life: number;
+  /** Its connection was lost and it has not been fenced since. */
+  unclean: boolean;
+  /** Waits for `on` of fence_compute before its chain may start. */
+  unfenced: boolean;
+  fencing: Fencing | null;
+  wait: 'stopped' | 'starting' | 'started';
+  novaCompute: 'stopped' | 'starting' | 'started';
+  /** Its chain failed; not before this time again. */
+  failedUntil: number;
+}
+
+export interface Fencing {
+  readonly node: string;
+  readonly by: string;
+  readonly record: FenceRecord;
+  attempts: number;
+}
+
+/** What a controller cut off from the others still knows. */
+export interface Snapshot {
+  readonly permanent: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly transient: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  haveQuorum: boolean;
+}
+
+export interface Member {
+  readonly name: string;
+  /** pacemaker runs there. */
+  pacemaker: boolean;
+  /** null: part of the main partition. */
+  snapshot: Snapshot | null;
+  unclean: boolean;
+  fencing: Fencing | null;
+  /** Its command-line tools hang. */
+  toolsHang: boolean;
+  standby: boolean;
+}
+
+export interface Cluster {
+  /** `ClusterSpec.powerFirst`, until somebody corrects the topology. */
+  powerFirst: boolean;
+  readonly members: Map<string, Member>;
+  /** Who forms the main partition, as corosync has agreed. */
+  agreed: Set<string>;
+  readonly remotes: Map<string, Remote>;
+  /** Permanent node attributes: node → name → value. */
+  readonly permanent: Map<string, Map<string, string>>;
+  /** Cluster properties that somebody has set. */
+  readonly properties: Map<string, string>;
+  /** attrd's: name → node → value. */
+  readonly transient: Map<string, Map<string, string>>;
+  readonly history: Map<string, FenceRecord[]>;
+  /** Where nova-evacuate runs, or is being started or stopped. */
+  evacuator: {
+    readonly on: string;
+    state: 'starting' | 'started' | 'stopping' | 'stopped';
+    readonly run: number;
+    readonly life: number;
+  } | null;
+  evacuatorRuns: number;
+  evacuatorFailedUntil: number;
+}
+
+/** The agents that Pacemaker calls; whoever drives the world puts the real ones in. `reply` may come later, or never. */
+export interface Agents {
+  /** fence_compute, on a controller. */
+  fence(on: string, action: 'off' | 'on', node: string, reply: (exitCode: number) => void): void;
+  /** nova-compute-wait `start`, on a compute. */
+  wait(node: string, timeoutMs: number, reply: (exitCode: number) => void): void;
+  /** NovaEvacuate: begins a process; `reply` when it has started. */
+  startEvacuator(on: string, reply: (ok: boolean) => void): void;
+  /** ... and ends it cleanly; `reply` when it has ended. */
+  stopEvacuator(on: string, reply: () => void): void;
+  monitorEvacuator(on: string): 'healthy' | 'dead' | 'wedged';
+  /** The machine has lost its power or crashed: all processes there are gone. */
+  killEvacuator(on: string): void;
+}
+
+/** A number in [0, 1) that the keys alone decide, so that a run with one fault less is the same but for that. */
+export type Dice = (...keys: readonly (string | number)[]) => number;
+
+export interface World {
+  readonly spec: WorldSpec;
+  readonly agenda: Agenda;
+  readonly dice: Dice;
+  readonly emit: (fact: Fact) => void;
+  readonly agents: Agents;
+  readonly machines: Map<string, Machine>;
+  readonly nova: Nova;
+  readonly keystone: Keystone;
+  readonly apis: { readonly nova: ApiHealth; readonly keystone: ApiHealth; readonly placement: ApiHealth };
+  readonly cluster: Cluster;
+  /** Hosts on which a spawn fails, and servers whose spawn fails wherever; how often still. */
+  readonly spawnFailures: Map<string, number>;
+  /** Numbers things that the dice has to tell apart. */
+  counter: number;
+}
+
+/** A number in a range, by the keys. */
+export function between(world: World, [min, max]: Range, ...keys: readonly (string | number)[]): number {
+  return Math.round(min + (max - min) * world.dice(...keys));
+}
+
+/** The world's time in epoch ms on Nova's clock. */
+export function novaNow(world: World): number {
+  return world.spec.epoch + world.agenda.now + world.spec.nova.skewMs;
+}
+
+/** ... and on the clock of a machine. */
+export function machineNow(world: World, name: string): number {
+  return world.spec.epoch + world.agenda.now + machineOf(world, name).clockMs;
+}
+
+export function machineOf(world: World, name: string): Machine {
+  const machine = world.machines.get(name);
+  if (machine === undefined) throw new Error(`no machine ${name}`);
+  return machine;
+}
+
+/** The node's name of a Nova host. */
+export function nodeOfHost(world: World, host: string): string {
+  return world.spec.computes.find((compute) => compute.host === host)?.node ?? host;
+}
+
+export function hostOfNode(world: World, node: string): string {
+  return world.spec.computes.find((compute) => compute.node === node)?.host ?? node;
+}
+
+/** A world at rest: everything is up, and every instance where its spec has it. */
+export function createWorld(
+  spec: WorldSpec,
+  means: { readonly dice: Dice; readonly emit: (fact: Fact) => void; readonly agents: Agents },
+): World {
+  const names = [...spec.controllers, ...spec.computes.map((compute) => compute.node)];
+  const roleOf = (name: string): Machine['role'] =>
+    spec.controllers.includes(name) ? 'controller' : 'compute';
+  const world: World = {
+    spec,
+    ...means,
+    agenda: newAgenda(0),
+    machines: new Map(names.map((name) => [name, newMachine(name, roleOf(name))])),
+    nova: {
+      services: new Map(),
+      instances: new Map(),
+      migrations: [],
+      computes: new Map(),
+      aggregates: [...spec.nova.aggregates],
+      nextMigration: 1,
+      conductorUp: true,
+      backlog: [],
+      cellDown: false,
+    },
+    keystone: { tokens: new Map(), issued: 0, password: 'pa55-of-the-cloud' },
+    apis: { nova: healthy(), keystone: healthy(), placement: healthy() },
+    cluster: newCluster(spec),
+    spawnFailures: new Map(),
+    counter: 0,
+  };
+  for (const [index, compute] of spec.computes.entries()) addCompute(world, compute.host, index);
+  for (const instance of spec.instances) addInstance(world, instance);
+  return world;
+}
+
+const healthy = (): ApiHealth => ({ up: true, failing: false, slowMs: 0 });
+
+function newMachine(name: string, role: Machine['role']): Machine {
+  return {
+    name,
+    role,
+    power: true,
+    os: 'up',
+    life: 1,
+    isolated: false,
+    bmc: 'ok',
+    clockMs: 0,
+    poweredOffAt: -1,
+    guests: new Map(),
+  };
+}
+
+function newCluster(spec: WorldSpec): Cluster {
+  return {
+    powerFirst: spec.cluster.powerFirst,
+    members: new Map(
+      spec.controllers.map((name) => [
+        name,
+        {
+          name,
+          pacemaker: true,
+          snapshot: null,
+          unclean: false,
+          fencing: null,
+          toolsHang: false,
+          standby: false,
+        },
+      ]),
+    ),
+    agreed: new Set(spec.controllers),
+    remotes: new Map(
+      spec.computes.map(({ node }) => [
+        node,
+        {
+          node,
+          online: true,
+          life: 1,
+          unclean: false,
+          unfenced: true,
+          fencing: null,
+          wait: 'started',
+          novaCompute: 'started',
+          failedUntil: 0,
+        },
+      ]),
+    ),
+    permanent: new Map(),
+    properties: new Map(),
+    transient: new Map(),
+    history: new Map(),
+    evacuator: null,
+    evacuatorRuns: 0,
+    evacuatorFailedUntil: 0,
+  };
+}
+
+function addCompute(world: World, host: string, index: number): void {
+  const now = novaNow(world);
+  world.nova.services.set(host, {
+    id: uuidOf(0xc0, index),
+    host,
+    status: 'enabled',
+    disabledReason: null,
+    forcedDown: false,
+    lastSeenUp: now,
+    updatedAt: now,
+  });
+  world.nova.computes.set(host, { host, state: 'running', process: 1, queue: [], traitDisabled: false });
+}
+
+/** Puts an instance into Nova's database and, where it has one that runs, its guest on its host. */
+export function addInstance(world: World, spec: InstanceSpec): void {
+  const now = novaNow(world);
+  world.nova.instances.set(spec.id, {
+    id: spec.id,
+    name: spec.name,
+    host: spec.host,
+    vmState: spec.vmState,
+    taskState: spec.taskState,
+    fault: null,
+    locked: spec.locked,
+    deleted: false,
+    createdAt: now - 86_400_000,
+    updatedAt: now - 3_600_000,
+    spec,
+  });
+  if (spec.host === null) return;
+  const machine = machineOf(world, nodeOfHost(world, spec.host));
+  const runs = machine.os === 'up' && RUNS.has(spec.vmState);
+  machine.guests.set(spec.id, runs ? 'running' : 'shutoff');
+}
+
+/** vm_states with a guest that runs (or is frozen in memory, which is the same to its disk). */
+const RUNS: ReadonlySet<string> = new Set(['active', 'paused', 'rescued']);
+
+/** A UUID made of two numbers. */
+export function uuidOf(kind: number, index: number): string {
+  const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
+  return `${hex(index, 8)}-${hex(kind, 4)}-4000-8000-${hex(kind * 65_536 + index, 12)}`;
+}

@@ -1,0 +1,338 @@
+import { IMAGE_ID } from './glance-api.ts';
+import { answer, fault, type HttpAnswer, type HttpRequest } from './http.ts';
+import {
+  type Instance,
+  type Migration,
+  machineOf,
+  novaNow,
+  type Service,
+  uuidOf,
+  type World,
+} from './model.ts';
+import { evacuate, isUp, type ServiceUpdate, stopServer, updateService } from './nova.ts';
+import { novaFactsApi } from './nova-facts-api.ts';
+
+const PREFIX = '/compute/v2.1';
+
+/** Nova's API as an admin sees it; each part cites what it follows. */
+export function novaApi(world: World, request: HttpRequest): HttpAnswer {
+  const path = request.path.slice(PREFIX.length);
+  if (path === '' || path === '/') return versionDocument(world);
+  const version = microversionOf(request);
+  const max = world.spec.nova.maxMicroversion;
+  if (compareVersions(version, max) > 0) {
+    return fault(
+      406,
+      `Version ${version} is not supported by the API. Minimum is 2.1 and maximum is ${max}.`,
+    );
+  }
+  if (path === '/servers/detail') return listServers(world, request, version);
+  if (path === '/os-migrations') return listMigrations(world, request, version);
+  if (path === '/os-services') return listServices(world, request, version);
+  const facts = novaFactsApi(world, request, path, Number(version.split('.')[1]));
+  if (facts !== null) return facts;
+  const service = /^\/os-services\/([^/]+)$/.exec(path)?.[1];
+  if (service !== undefined && request.method === 'PUT') return putService(world, request, service);
+  const [, server, action] = /^\/servers\/([^/]+)(\/action)?$/.exec(path) ?? [];
+  if (server === undefined) return fault(404, `no ${path}`);
+  return action === undefined ? getServer(world, server, version) : act(world, request, server, version);
+}
+
+function microversionOf(request: HttpRequest): string {
+  return /^compute (\d+\.\d+)$/.exec(request.headers['openstack-api-version'] ?? '')?.[1] ?? '2.1';
+}
+
+export function compareVersions(a: string, b: string): number {
+  const minor = (text: string): number => Number(text.split('.')[1] ?? 0);
+  return minor(a) - minor(b);
+}
+
+const atLeast = (version: string, wanted: string): boolean => compareVersions(version, wanted) >= 0;
+
+/** nova/api/openstack/compute/views/versions.py build_version. */
+function versionDocument(world: World): HttpAnswer {
+  return answer(200, {
+    version: { id: 'v2.1', status: 'CURRENT', version: world.spec.nova.maxMicroversion, min_version: '2.1' },
+  });
+}
+
+/** A naive datetime, as nova/api/openstack/compute/{services,migrations}.py print it; the columns hold whole seconds. */
+function naive(ms: number | null): string | null {
+  return ms === null ? null : `${wholeSeconds(ms)}.000000`;
+}
+
+const wholeSeconds = (ms: number): string =>
+  new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19);
+
+function serviceRecord(world: World, service: Service): unknown {
+  // A service of a cell that is down: services.py _get_service_detail, from 2.69 on.
+  if (world.nova.cellDown) return { binary: 'nova-compute', host: service.host, status: 'UNKNOWN' };
+  return {
+    id: service.id,
+    binary: 'nova-compute',
+    host: service.host,
+    status: service.status,
+    state: isUp(world, service) ? 'up' : 'down',
+    zone: 'nova',
+    updated_at: naive(service.updatedAt),
+    disabled_reason: service.disabledReason,
+    forced_down: service.forcedDown,
+  };
+}
+
+/** Conductor and scheduler of a controller: they live as their machine does, and stay `up` for a while after it. */
+function controlRecords(world: World, host: string, index: number): unknown[] {
+  const machine = machineOf(world, host);
+  const isSeen = machine.os === 'up' && !machine.isolated && world.nova.conductorUp;
+  return ['nova-conductor', 'nova-scheduler'].map((binary, kind) => ({
+    id: uuidOf(0xb0 + kind, index),
+    binary,
+    host,
+    status: 'enabled',
+    state: isSeen ? 'up' : 'down',
+    zone: 'internal',
+    updated_at: naive(novaNow(world)),
+    disabled_reason: null,
+    forced_down: false,
+  }));
+}
+
+function listServices(world: World, request: HttpRequest, version: string): HttpAnswer {
+  const binary = request.query.get('binary');
+  if (world.nova.cellDown && !atLeast(version, '2.69')) return fault(500, 'Unexpected API Error.');
+  const host = request.query.get('host');
+  const compute = [...world.nova.services.values()].map((service) => serviceRecord(world, service));
+  const all = [
+    ...world.spec.controllers.flatMap((name, index) => controlRecords(world, name, index)),
+    ...compute,
+  ];
+  const services = (all as { binary: string; host: string }[]).filter(
+    (each) => (binary === undefined || each.binary === binary) && (host === undefined || each.host === host),
+  );
+  return answer(200, { services });
+}
+
+function putService(world: World, request: HttpRequest, id: string): HttpAnswer {
+  const service = [...world.nova.services.values()].find((each) => each.id === id);
+  if (service === undefined) return fault(404, `Service ${id} could not be found.`);
+  if (world.nova.cellDown) return fault(500, 'Unexpected API Error.');
+  const body = (request.body ?? {}) as Readonly<Record<string, unknown>>;
+  const { status, disabled_reason: reason, forced_down: forced } = body;
+  const update: ServiceUpdate = {
+    ...(status === 'enabled' || status === 'disabled' ? { status } : {}),
+    ...(typeof reason === 'string' ? { disabledReason: reason } : {}),
+    ...(typeof forced === 'boolean' ? { forcedDown: forced } : {}),
+  };
+  const { refusal, extraMs } = updateService(world, service, update, request.by);
+  if (refusal !== null) return fault(refusal.status, refusal.message);
+  return { ...answer(200, { service: serviceRecord(world, service) }), extraMs };
+}
+
+/** nova/api/openstack/common.py: at most `[api] max_limit` a page. */
+function page<T>(
+  request: HttpRequest,
+  items: readonly T[],
+  maxLimit: number,
+  idOf: (item: T) => string,
+): { readonly items: readonly T[]; readonly next: string | null } | null {
+  const asked = Number(request.query.get('limit') ?? maxLimit);
+  const limit = Math.min(Number.isSafeInteger(asked) && asked > 0 ? asked : maxLimit, maxLimit);
+  const marker = request.query.get('marker');
+  const at = marker === undefined ? 0 : items.findIndex((item) => idOf(item) === marker) + 1;
+  if (marker !== undefined && at === 0) return null;
+  const shown = items.slice(at, at + limit);
+  const last = shown.at(-1);
+  return { items: shown, next: shown.length === limit && last !== undefined ? idOf(last) : null };
+}
+
+function nextLink(request: HttpRequest, marker: string): string {
+  const query = [...request.query]
+    .filter(([key]) => key !== 'marker')
+    .map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+  return `http://cloud.example${request.path}?${[...query, `marker=${marker}`].join('&')}`;
+}
+
+const byAge = <T extends { readonly createdAt: number; readonly id: string | number }>(a: T, b: T): number =>
+  b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1);
+
+/**
+ * nova/api/openstack/compute/servers.py `_get_servers`: deleted ones only with changes-since or deleted=True;
+ * `changes-since` compares updated_at with >=. With Neutron or the cell away the whole list is an error.
+ */
+function listServers(world: World, request: HttpRequest, version: string): HttpAnswer {
+  const { query } = request;
+  const host = query.get('host');
+  const since = query.get('changes-since');
+  const sinceMs = since === undefined ? null : Date.parse(since);
+  const withDeleted = since !== undefined || query.get('deleted')?.toLowerCase() === 'true';
+  const found = [...world.nova.instances.values()].filter((instance) => {
+    if (instance.deleted && !withDeleted) return false;
+    if (host !== undefined && instance.host !== host) return false;
+    return sinceMs === null || Math.floor(instance.updatedAt / 1000) * 1000 >= sinceMs;
+  });
+  if (world.nova.cellDown) {
+    // With a filter a down cell's servers are left out in silence (`_is_cell_down_supported`).
+    const isFiltered = host !== undefined || since !== undefined || query.has('limit');
+    const partial = isFiltered || !atLeast(version, '2.69') ? [] : found.map(partialRecord);
+    return answer(200, { servers: partial });
+  }
+  const one = page(request, found.sort(byAge), world.spec.nova.maxLimit, (instance) => instance.id);
+  if (one === null) return fault(400, `marker [${query.get('marker')}] not found`);
+  const servers = one.items.map((instance) => serverRecord(world, instance, version));
+  const links =
+    one.next === null ? {} : { servers_links: [{ rel: 'next', href: nextLink(request, one.next) }] };
+  return answer(200, { servers, ...links });
+}
+
+function partialRecord(instance: Instance): unknown {
+  return {
+    id: instance.id,
+    status: 'UNKNOWN',
+    tenant_id: instance.spec.projectId,
+    created: `${wholeSeconds(instance.createdAt)}Z`,
+  };
+}
+
+/** nova/api/openstack/common.py _STATE_MAP, as far as it matters here. */
+function statusOf({ deleted, vmState, taskState }: Instance): string {
+  if (deleted) return 'DELETED';
+  if (taskState?.startsWith('rebuil') && vmState !== 'error') return 'REBUILD';
+  if (vmState === 'error' && taskState?.startsWith('rebuil')) return 'REBUILD';
+  const names: Readonly<Record<string, string>> = {
+    stopped: 'SHUTOFF',
+    rescued: 'RESCUE',
+    shelved_offloaded: 'SHELVED_OFFLOADED',
+  };
+  return names[vmState] ?? vmState.toUpperCase();
+}
+
+/** nova/compute/power_state.py */
+function powerStateOf(vmState: string): number {
+  return vmState === 'active' || vmState === 'rescued'
+    ? 1
+    : vmState === 'paused'
+      ? 3
+      : vmState === 'stopped'
+        ? 4
+        : 0;
+}
+
+/** The fixed address of a server: made of its id, so it stays. */
+export function addressOf(id: string): string {
+  const index = Number.parseInt(id.slice(0, 8), 16);
+  return `10.0.${(index >> 8) & 255}.${index & 255}`;
+}
+
+function serverRecord(world: World, instance: Instance, version: string): unknown {
+  const { spec } = instance;
+  return {
+    id: instance.id,
+    name: instance.name,
+    status: statusOf(instance),
+    'OS-EXT-SRV-ATTR:host': instance.host,
+    'OS-EXT-SRV-ATTR:hypervisor_hostname': instance.host,
+    'OS-EXT-STS:vm_state': instance.vmState,
+    'OS-EXT-STS:task_state': instance.taskState,
+    'OS-EXT-STS:power_state': powerStateOf(instance.vmState),
+    'OS-EXT-AZ:availability_zone': 'nova',
+    locked: instance.locked,
+    flavor: {
+      original_name: spec.flavor,
+      vcpus: 1,
+      ram: 512,
+      disk: 1,
+      extra_specs: world.spec.nova.flavors.find((each) => each.name === spec.flavor)?.extraSpecs ?? {},
+    },
+    image: spec.storage === 'volume' ? '' : { id: IMAGE_ID },
+    tenant_id: spec.projectId,
+    addresses: {
+      net: [{ addr: addressOf(instance.id), version: 4, 'OS-EXT-IPS:type': 'fixed' }],
+    },
+    'os-extended-volumes:volumes_attached':
+      spec.storage === 'volume' ? [{ id: instance.id.replace(/^.{8}/, '70000000') }] : [],
+    metadata: spec.metadata,
+    ...(atLeast(version, '2.26') ? { tags: spec.tags } : {}),
+    ...(instance.fault !== null && instance.vmState === 'error'
+      ? { fault: { message: instance.fault, code: 500, created: `${wholeSeconds(instance.updatedAt)}Z` } }
+      : {}),
+    created: `${wholeSeconds(instance.createdAt)}Z`,
+    updated: `${wholeSeconds(instance.updatedAt)}Z`,
+  };
+}
+
+function getServer(world: World, id: string, version: string): HttpAnswer {
+  const instance = world.nova.instances.get(id);
+  if (instance === undefined || instance.deleted) return fault(404, `Instance ${id} could not be found.`);
+  if (world.nova.cellDown) {
+    return atLeast(version, '2.69')
+      ? answer(200, { server: partialRecord(instance) })
+      : fault(500, 'Unexpected API Error.');
+  }
+  const groups = instance.spec.group === null ? [] : [instance.spec.group];
+  return answer(200, {
+    server: {
+      ...(serverRecord(world, instance, version) as object),
+      ...(atLeast(version, '2.71') ? { server_groups: groups } : {}),
+    },
+  });
+}
+
+/** nova/api/openstack/compute/migrations.py, from 2.59 on newest first with paging; changes-since compares updated_at, which is NULL at first. */
+function listMigrations(world: World, request: HttpRequest, version: string): HttpAnswer {
+  const { query } = request;
+  const source = query.get('source_compute');
+  const type = query.get('migration_type');
+  const since = atLeast(version, '2.59') ? query.get('changes-since') : undefined;
+  const sinceMs = since === undefined ? null : Date.parse(since);
+  const found = world.nova.cellDown
+    ? []
+    : world.nova.migrations.filter((migration) => {
+        if (migration.deleted || (type !== undefined && type !== 'evacuation')) return false;
+        if (source !== undefined && migration.source !== source) return false;
+        return sinceMs === null || (migration.updatedAt !== null && migration.updatedAt >= sinceMs);
+      });
+  const sorted = found.sort((a, b) => b.createdAt - a.createdAt || b.id - a.id);
+  const one = page(request, sorted, world.spec.nova.maxLimit, (migration) => migration.uuid);
+  if (one === null) return fault(400, `Marker ${query.get('marker')} could not be found.`);
+  const links =
+    one.next === null ? {} : { migrations_links: [{ rel: 'next', href: nextLink(request, one.next) }] };
+  return answer(200, { migrations: one.items.map(migrationRecord), ...links });
+}
+
+function migrationRecord(migration: Migration): unknown {
+  return {
+    id: migration.id,
+    uuid: migration.uuid,
+    instance_uuid: migration.server,
+    source_compute: migration.source,
+    source_node: migration.source,
+    dest_compute: migration.dest,
+    dest_node: migration.dest,
+    dest_host: null,
+    status: migration.status,
+    migration_type: 'evacuation',
+    created_at: naive(migration.createdAt),
+    updated_at: naive(migration.updatedAt),
+  };
+}
+
+function act(world: World, request: HttpRequest, server: string, version: string): HttpAnswer {
+  const body = (request.body ?? {}) as Readonly<Record<string, unknown>>;
+  if (world.nova.cellDown) return fault(500, 'Unexpected API Error.');
+  if ('evacuate' in body) {
+    const options = (body.evacuate ?? {}) as Readonly<Record<string, unknown>>;
+    if (!atLeast(version, '2.14') && options.onSharedStorage === undefined)
+      return fault(
+        400,
+        "Invalid input for field/attribute evacuate. 'onSharedStorage' is a required property",
+      );
+    const host = typeof options.host === 'string' ? options.host : null;
+    const refusal = evacuate(world, server, { host, by: request.by });
+    return refusal === null ? answer(200, null) : fault(refusal.status, refusal.message);
+  }
+  if ('os-stop' in body) {
+    const refusal = stopServer(world, server);
+    return refusal === null ? answer(202, null) : fault(refusal.status, refusal.message);
+  }
+  return fault(400, 'There is no such action');
+}

@@ -1,0 +1,76 @@
+import { answer, fault, type HttpAnswer, type HttpRequest } from './http.ts';
+import type { AggregateSpec, World } from './model.ts';
+
+/** Aggregates, server groups and flavors: what changes seldom. Null: the path is none of these. */
+export function novaFactsApi(
+  world: World,
+  request: HttpRequest,
+  path: string,
+  minor: number,
+): HttpAnswer | null {
+  if (path === '/os-aggregates')
+    return answer(200, { aggregates: world.nova.aggregates.map(aggregateRecord) });
+  const [, id, action] = /^\/os-aggregates\/(\d+)(\/action)?$/.exec(path) ?? [];
+  if (id !== undefined) return oneAggregate(world, request, Number(id), action !== undefined);
+  if (path === '/os-server-groups') return listGroups(world, request, minor);
+  if (path === '/flavors/detail') return listFlavors(world, minor);
+  const flavor = /^\/flavors\/([^/]+)\/os-extra_specs$/.exec(path)?.[1];
+  if (flavor === undefined) return null;
+  const found = world.spec.nova.flavors.find((each) => each.id === flavor);
+  return found === undefined
+    ? fault(404, `Flavor ${flavor} could not be found.`)
+    : answer(200, { extra_specs: found.extraSpecs });
+}
+
+function aggregateRecord(aggregate: AggregateSpec): unknown {
+  const { id, name, availabilityZone, hosts, metadata } = aggregate;
+  return { id, name, availability_zone: availabilityZone, hosts, metadata };
+}
+
+/** nova/api/openstack/compute/aggregates.py: 409 for a host that is in it already, 404 for one that is not. */
+function oneAggregate(world: World, request: HttpRequest, id: number, isAction: boolean): HttpAnswer {
+  const { nova } = world;
+  const index = nova.aggregates.findIndex((each) => each.id === id);
+  const aggregate = nova.aggregates[index];
+  if (aggregate === undefined) return fault(404, `Aggregate ${id} could not be found.`);
+  if (!isAction) return answer(200, { aggregate: aggregateRecord(aggregate) });
+  const body = (request.body ?? {}) as Readonly<Record<string, { readonly host?: unknown } | undefined>>;
+  const added = body.add_host?.host;
+  const removed = body.remove_host?.host;
+  const host = typeof added === 'string' ? added : removed;
+  if (typeof host !== 'string') return fault(400, 'There is no such action');
+  const isIn = aggregate.hosts.includes(host);
+  if (isIn === (added !== undefined)) {
+    return added === undefined
+      ? fault(404, `Cannot remove host ${host} in aggregate ${id}`)
+      : fault(409, `Aggregate ${id} already has host ${host}.`);
+  }
+  const hosts =
+    added === undefined ? aggregate.hosts.filter((each) => each !== host) : [...aggregate.hosts, host];
+  const changed = { ...aggregate, hosts };
+  nova.aggregates[index] = changed;
+  const what = `${added === undefined ? 'taken out of' : 'put into'} aggregate ${aggregate.name}`;
+  world.emit({ kind: 'service', host, what, by: request.by });
+  return answer(200, { aggregate: aggregateRecord(changed) });
+}
+
+/** One `policy` from 2.64 on, before that `policies` (server_groups.py `_format_server_group`). */
+function listGroups(world: World, request: HttpRequest, minor: number): HttpAnswer {
+  const offset = Number(request.query.get('offset') ?? 0);
+  const groups = world.spec.nova.groups.slice(offset).map(({ id, name, policy }) => {
+    const members = [...world.nova.instances.values()]
+      .filter((instance) => instance.spec.group === id && !instance.deleted)
+      .map((instance) => instance.id);
+    return { id, name, members, ...(minor >= 64 ? { policy, rules: {} } : { policies: [policy] }) };
+  });
+  return answer(200, { server_groups: groups });
+}
+
+function listFlavors(world: World, minor: number): HttpAnswer {
+  const flavors = world.spec.nova.flavors.map(({ id, name, extraSpecs }) => ({
+    id,
+    name,
+    ...(minor >= 61 ? { extra_specs: extraSpecs } : {}),
+  }));
+  return answer(200, { flavors });
+}

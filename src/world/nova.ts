@@ -1,0 +1,266 @@
+import { after } from './agenda.ts';
+import { destroyGuest, send } from './compute.ts';
+import { changeInstance, changeMigration, instanceOf, tellMigration } from './database.ts';
+import type { Actor } from './facts.ts';
+import {
+  between,
+  type Instance,
+  type Migration,
+  machineOf,
+  nodeOfHost,
+  novaNow,
+  type Service,
+  uuidOf,
+  type World,
+} from './model.ts';
+
+/** What Nova says to a request: null for "accepted", or the refusal. */
+export type Refusal = { readonly status: number; readonly message: string } | null;
+
+/** nova/servicegroup/api.py `service_is_up`: forced_down before any heartbeat. */
+export function isUp(world: World, service: Service): boolean {
+  if (service.forcedDown) return false;
+  return Math.abs(novaNow(world) - service.lastSeenUp) <= world.spec.nova.downTimeMs;
+}
+
+/** nova/compute/api.py `evacuate`, with the check of task_state that Zed has dropped. */
+export function evacuate(
+  world: World,
+  server: string,
+  options: { readonly host: string | null; readonly by: Actor },
+): Refusal {
+  const instance = instanceOf(world, server);
+  if (instance === null) return { status: 404, message: `Instance ${server} could not be found.` };
+  const { vmState, taskState, host } = instance;
+  if (!['active', 'stopped', 'error'].includes(vmState)) {
+    return vmState === 'shelved_offloaded' || host === null
+      ? { status: 400, message: `Compute host ${host} could not be found.` }
+      : { status: 409, message: `Cannot 'evacuate' instance ${server} while it is in vm_state ${vmState}` };
+  }
+  if (world.spec.nova.release === 'yoga' && taskState !== null) {
+    return {
+      status: 409,
+      message: `Cannot 'evacuate' instance ${server} while it is in task_state ${taskState}`,
+    };
+  }
+  const service = host === null ? undefined : world.nova.services.get(host);
+  if (host === null || service === undefined) {
+    return { status: 400, message: `Compute host ${host} could not be found.` };
+  }
+  if (options.host !== null && !world.nova.services.has(options.host))
+    return { status: 404, message: `Compute host ${options.host} not found.` };
+  if (options.host === host) return { status: 400, message: "The target host can't be the same one." };
+  if (isUp(world, service)) return { status: 400, message: `Compute service of ${host} is still in use.` };
+  changeInstance(world, instance, { taskState: 'rebuilding' }, 'evacuation accepted');
+  const id = world.nova.nextMigration++;
+  const migration: Migration = {
+    id,
+    uuid: uuidOf(0xe0, id),
+    server,
+    source: host,
+    dest: options.host,
+    status: 'accepted',
+    createdAt: novaNow(world),
+    updatedAt: null,
+    deleted: false,
+    flight: 'conductor',
+    sentTo: null,
+  };
+  world.nova.migrations.push(migration);
+  tellMigration(world, migration, options.by);
+  toConductor(world, migration, options.host);
+  return null;
+}
+
+/** nova/conductor/manager.py `rebuild_instance`; what it can't do now it does when it is back. */
+function toConductor(world: World, migration: Migration, wanted: string | null): void {
+  after(world.agenda, between(world, world.spec.nova.conductorMs, 'conductor', migration.id), () => {
+    const run = (): void => schedule(world, migration, wanted);
+    if (world.nova.conductorUp) run();
+    else world.nova.backlog.push(run);
+  });
+}
+
+export function setConductor(world: World, up: boolean): void {
+  world.nova.conductorUp = up;
+  if (!up) return;
+  for (let next = world.nova.backlog.shift(); next !== undefined; next = world.nova.backlog.shift()) next();
+}
+
+function schedule(world: World, migration: Migration, wanted: string | null): void {
+  const instance = instanceOf(world, migration.server);
+  if (instance === null) {
+    // The record of a deleted instance stays as it is.
+    migration.flight = 'over';
+    return;
+  }
+  const host = pickHost(world, instance, migration, wanted);
+  if (host === null) {
+    migration.flight = 'over';
+    changeMigration(world, migration, { status: 'error' });
+    changeInstance(
+      world,
+      instance,
+      {
+        vmState: 'error',
+        taskState: null,
+        fault: 'No valid host was found. There are not enough hosts available.',
+      },
+      'no valid host',
+    );
+    return;
+  }
+  send(world, host, migration);
+}
+
+/** The scheduler: up by its heartbeat (which a dead host has for a minute), enabled, schedulable, room by Placement's allocations, the group's policy by what is on the hosts now. */
+function pickHost(
+  world: World,
+  instance: Instance,
+  migration: Migration,
+  wanted: string | null,
+): string | null {
+  const load = allocations(world);
+  const groupHosts = hostsOfGroup(world, instance);
+  const policy = world.spec.nova.groups.find((group) => group.id === instance.spec.group)?.policy ?? null;
+  let best: string | null = null;
+  let bestLoad = Number.POSITIVE_INFINITY;
+  for (const { host, capacity } of world.spec.computes) {
+    const service = world.nova.services.get(host);
+    const compute = world.nova.computes.get(host);
+    if (host === migration.source || service === undefined || compute === undefined) continue;
+    if (wanted !== null && host !== wanted) continue;
+    if (!isUp(world, service) || service.status === 'disabled' || compute.traitDisabled) continue;
+    const used = load.get(host) ?? 0;
+    if (used >= capacity) continue;
+    if (policy === 'anti-affinity' && groupHosts.has(host)) continue;
+    const others = [...groupHosts].filter((each) => each !== migration.source);
+    if (policy === 'affinity' && others.length > 0 && !groupHosts.has(host)) continue;
+    const weight = used + world.dice('weigher', migration.id, host) * 0.5;
+    if (weight < bestLoad) {
+      best = host;
+      bestLoad = weight;
+    }
+  }
+  return best;
+}
+
+function allocations(world: World): Map<string, number> {
+  const load = new Map<string, number>();
+  const add = (host: string | null): void => {
+    if (host !== null) load.set(host, (load.get(host) ?? 0) + 1);
+  };
+  for (const instance of world.nova.instances.values()) if (!instance.deleted) add(instance.host);
+  for (const migration of world.nova.migrations) {
+    if (migration.flight !== 'over' && migration.sentTo !== null) add(migration.sentTo);
+  }
+  return load;
+}
+
+function hostsOfGroup(world: World, instance: Instance): Set<string> {
+  const hosts = new Set<string>();
+  const { group } = instance.spec;
+  if (group === null) return hosts;
+  for (const other of world.nova.instances.values()) {
+    if (other.deleted || other.id === instance.id || other.spec.group !== group) continue;
+    if (other.host !== null) hosts.add(other.host);
+  }
+  return hosts;
+}
+
+/** `os-stop`: only an active instance whose host's nova-compute runs is stopped. */
+export function stopServer(world: World, server: string): Refusal {
+  const instance = instanceOf(world, server);
+  if (instance === null) return { status: 404, message: `Instance ${server} could not be found.` };
+  const { vmState, taskState, host } = instance;
+  if (vmState !== 'active' && vmState !== 'error') {
+    return { status: 409, message: `Cannot 'stop' instance ${server} while it is in vm_state ${vmState}` };
+  }
+  if (taskState !== null)
+    return {
+      status: 409,
+      message: `Cannot 'stop' instance ${server} while it is in task_state ${taskState}`,
+    };
+  changeInstance(world, instance, { taskState: 'powering-off' }, 'to be stopped');
+  after(world.agenda, 500, () => {
+    const compute = host === null ? undefined : world.nova.computes.get(host);
+    if (host === null || compute?.state !== 'running' || instance.deleted) return;
+    if (instance.host !== host || instance.taskState !== 'powering-off') return;
+    const node = nodeOfHost(world, host);
+    machineOf(world, node).guests.set(server, 'shutoff');
+    world.emit({ kind: 'guest', host: node, server, state: 'shutoff' });
+    changeInstance(world, instance, { vmState: 'stopped', taskState: null }, 'stopped');
+  });
+  return null;
+}
+
+/** A user deletes an instance; its evacuation records go with it (nova/db/main/api.py instance_destroy). */
+export function deleteServer(world: World, server: string): void {
+  const instance = instanceOf(world, server);
+  if (instance === null) return;
+  const { host } = instance;
+  changeInstance(
+    world,
+    instance,
+    { deleted: true, vmState: 'deleted', taskState: null, host: null },
+    'deleted by its user',
+  );
+  for (const migration of world.nova.migrations) if (migration.server === server) migration.deleted = true;
+  const machine = host === null ? undefined : machineOf(world, nodeOfHost(world, host));
+  // Where the host is down the guest is taken away when nova-compute is back (_complete_partial_deletion).
+  if (machine?.os === 'up') destroyGuest(world, machine.name, server);
+  else machine?.guests.delete(server);
+}
+
+export interface ServiceUpdate {
+  readonly status?: 'enabled' | 'disabled';
+  readonly disabledReason?: string;
+  readonly forcedDown?: boolean;
+}
+
+/** Nova's RPC to a compute that it thinks is up and that does not answer (`rpc_response_timeout`). */
+const RPC_TIMEOUT_MS = 60_000;
+
+/**
+ * `PUT /os-services/{id}` (nova/api/openstack/compute/services.py `update`): all fields are saved at once; the
+ * 400 for `done` records comes before anything is saved. A change of the status of a host that counts as up is
+ * told to its nova-compute, and waits for it.
+ */
+export function updateService(
+  world: World,
+  service: Service,
+  update: ServiceUpdate,
+  by: Actor,
+): { readonly refusal: Refusal; readonly extraMs: number } {
+  const { status, disabledReason, forcedDown } = update;
+  if (forcedDown === false) {
+    const isInTheWay = world.nova.migrations.some(
+      (each) => each.source === service.host && each.status === 'done' && !each.deleted,
+    );
+    if (isInTheWay) {
+      const message = `Unable to force up host ${service.host} as \`done\` evacuation migration records remain associated with the host. Ensure the compute service has been restarted, allowing these records to move to \`completed\` before retrying this request.`;
+      return { refusal: { status: 400, message }, extraMs: 0 };
+    }
+  }
+  if (status !== undefined) {
+    service.status = status;
+    service.disabledReason = status === 'enabled' ? null : (disabledReason ?? null);
+    world.emit({ kind: 'service', host: service.host, what: status, by });
+  }
+  if (forcedDown !== undefined && service.forcedDown !== forcedDown) {
+    service.forcedDown = forcedDown;
+    world.emit({
+      kind: 'service',
+      host: service.host,
+      what: forcedDown ? 'forced down' : 'no longer forced down',
+      by,
+    });
+  }
+  service.updatedAt = novaNow(world);
+  if (status === undefined || !isUp(world, service)) return { refusal: null, extraMs: 0 };
+  const compute = world.nova.computes.get(service.host);
+  const machine = machineOf(world, nodeOfHost(world, service.host));
+  if (compute?.state !== 'running' || machine.isolated) return { refusal: null, extraMs: RPC_TIMEOUT_MS };
+  compute.traitDisabled = status === 'disabled';
+  return { refusal: null, extraMs: 0 };
+}
