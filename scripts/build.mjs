@@ -10,6 +10,7 @@ import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { PAGE_FILES, pageBuild } from './page.mjs';
 
 const { values: options } = parseArgs({ options: { out: { type: 'string' }, node: { type: 'string' } } });
 const out = options.out ?? 'dist';
@@ -63,3 +64,7 @@ for (const [source, file] of Object.entries(FRONTS)) {
 const manual = join(out, 'manual.cjs');
 await build({ ...common, entryPoints: ['src/cli/manual.main.ts'], outfile: manual });
 execFileSync(process.execPath, [manual, join(out, 'layer')]);
+// The page lies beside the evacuator that serves it.
+const page = join(out, 'layer/usr/lib/instance-ha/dashboard');
+await build(pageBuild(page));
+for (const name of PAGE_FILES) await copyFile(`src/dashboard/${name}`, join(page, name));

@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   simulator: ['core', 'evacuator', 'openstack', 'pacemaker', 'agents', 'world', 'simulator'],
   metrics: ['core', 'evacuator', 'metrics'],
   notify: ['core', 'evacuator', 'openstack', 'pacemaker', 'notify'],
+  lab: 'all',
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */
 const PURE = ['core', 'view', 'world'];

@@ -157,7 +157,7 @@ function planOf(draft: Draft, hosts: readonly Candidates[]): Plan {
       (each): Member => ({
         server: each.server,
         host: view.host,
-        state: stateOf(each),
+        state: stateInOrder(each, view, novaNowBy(view, mono)),
         arrivedAt: each.arrivedAt,
         novaNow: novaNowBy(view, mono),
       }),
@@ -166,9 +166,27 @@ function planOf(draft: Draft, hosts: readonly Candidates[]): Plan {
   return plan(members, draft.observation.facts.serverGroups.value, draft.policy.order);
 }
 
-function stateOf(judged: Judged): Member['state'] {
+/** A request that has had no destination for this long waits for a nova-compute that is gone, ms. */
+const QUEUED_LIMIT_MS = 120_000;
+
+/**
+ * Where an instance stands for those that come after it.
+ *
+ * The scheduler may have chosen a host that was dying: then the message waits in its queue, the record stays
+ * `accepted` without a destination, and only that host's return ends it. Nobody may wait for it in turn, least
+ * of all an instance of that very host, which is held until its own are gone.
+ */
+export function stateInOrder(
+  judged: Judged,
+  view: Pick<HostView, 'evacuations'>,
+  novaNow: number,
+): Member['state'] {
   if (judged.outcome.kind === 'ready') return 'ready';
   if (judged.outcome.kind === 'moved') return 'arrived';
-  if (isUnderWay(judged)) return 'in-flight';
+  if (isUnderWay(judged)) {
+    const last = view.evacuations.findLast((e) => e.server === judged.server.id);
+    const isQueued = last?.status === 'accepted' && last.dest === null;
+    return isQueued && novaNow - last.createdAt >= QUEUED_LIMIT_MS ? 'ended' : 'in-flight';
+  }
   return isEnd(judged) ? 'ended' : 'waiting';
 }

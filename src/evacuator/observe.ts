@@ -1,7 +1,14 @@
 import type { HostLook, Look } from '../core/decision.ts';
 import type { HostName, ServerId } from '../core/names.ts';
-import { type ClusterView, known, type Maybe, type Observation, unknown } from '../core/observation.ts';
-import { isLive } from '../core/pace.ts';
+import {
+  type ClusterView,
+  type EvacuationView,
+  known,
+  type Maybe,
+  type Observation,
+  unknown,
+} from '../core/observation.ts';
+import { hasSucceeded, isLive } from '../core/pace.ts';
 import {
   forget,
   forgetDone,
@@ -119,9 +126,11 @@ async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: Ho
  */
 async function read(cloud: CloudPort, host: HostMemory, look: HostLook, at: number): Promise<string | null> {
   if (look.evacuations) {
-    const answer = await cloud.listEvacuations(host.host, followSince(host, look));
+    const since = followSince(host, look);
+    const answer = await cloud.listEvacuations(host.host, since);
     const trouble = whatIsWrong(answer);
     if (trouble !== null || !answer.ok) return trouble;
+    forgetVanished(host, answer.value.items, since);
     for (const evacuation of answer.value.items) {
       host.evacuations.set(evacuation.id, evacuation);
       if (isLive(evacuation) || evacuation.createdAt >= (look.since ?? Number.POSITIVE_INFINITY))
@@ -146,12 +155,26 @@ async function read(cloud: CloudPort, host: HostMemory, look: HostLook, at: numb
   );
 }
 
-/** From when on the evacuations are read: all of this incident, and all that are still live; the first time, a day. */
+/**
+ * Nova forgets the evacuations of an instance that is deleted (nova/db/main/api.py instance_destroy). One that was
+ * done and is no longer listed can't be waited for. Only where the server is not on this host any more, as far as
+ * is known: there a missing record would look like an evacuation that has never been.
+ */
+function forgetVanished(host: HostMemory, items: readonly EvacuationView[], since: number | null): void {
+  const listed = new Set(items.map((evacuation) => evacuation.id));
+  for (const [id, evacuation] of host.evacuations) {
+    const isCovered = evacuation.createdAt >= (since ?? Number.NEGATIVE_INFINITY);
+    const isElsewhere = host.servers.get(evacuation.server)?.host !== host.host;
+    if (isCovered && hasSucceeded(evacuation) && isElsewhere && !listed.has(id)) host.evacuations.delete(id);
+  }
+}
+
+/** From when on the evacuations are read: all of this incident, and all that may still change; the first time, a day. */
 function followSince(host: HostMemory, look: HostLook): number | null {
   if (host.followedAt < 0 || look.since === null)
     return host.novaNow > 0 ? host.novaNow - FIRST_LOOK_MS : null;
-  const live = [...host.evacuations.values()].filter(isLive).map((evacuation) => evacuation.createdAt);
-  return Math.min(look.since, ...live);
+  const open = [...host.evacuations.values()].filter((each) => isLive(each) || each.status === 'done');
+  return Math.min(look.since, ...open.map((evacuation) => evacuation.createdAt));
 }
 
 async function list(

@@ -46,7 +46,7 @@ export function record(
     });
     for (const instance of verdict.instances) {
       const level = instance.outcome === 'failed' || instance.outcome === 'cannot' ? 'warn' : 'info';
-      tell(`server ${instance.id}`, `${instance.outcome} ${instance.text}`, {
+      tell(`server ${node} ${instance.id}`, `${instance.outcome} ${instance.text}`, {
         level,
         msg: `${instance.name} (${instance.outcome}): ${instance.text}`,
         ...about,

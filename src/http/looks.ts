@@ -1,5 +1,5 @@
-import { type Maybe, unknown } from '../core/observation.ts';
-import type { Extras } from '../view/build.ts';
+import { known, type Maybe, unknown } from '../core/observation.ts';
+import { type Extras, inventoryRows } from '../view/build.ts';
 import type { FencingRow, InventoryRow } from '../view/model.ts';
 
 /** Pause between two readings of the fencing history while somebody looks, ms. */
@@ -24,7 +24,7 @@ export function createLooks(
   clock: { now(): number; mono(): number },
   changed: () => void,
 ): Looks {
-  let inventory: Extras['inventory'] = unknown('not listed yet');
+  let inventory: Extras['inventory'] = unknown('instances not listed yet (never during an evacuation)');
   let fencing: Extras['fencing'] = unknown('not read yet');
   let inventoryAt: number | null = null;
   const due = { inventory: 0, fencing: 0 };
@@ -52,8 +52,10 @@ export function createLooks(
       void read('inventory', INVENTORY_PAUSE_MS, async () => {
         const answer = await port.readInventory();
         // An older list is better than none, as long as its age is shown.
-        if (answer.known || !inventory.known) inventory = answer;
-        if (answer.known) inventoryAt = clock.now();
+        if (answer.known) {
+          inventory = known(inventoryRows(answer.value));
+          inventoryAt = clock.now();
+        } else if (!inventory.known) inventory = answer;
       });
     },
   };

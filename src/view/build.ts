@@ -28,7 +28,8 @@ export interface Seen {
 
 /** What is read only while somebody looks. */
 export interface Extras {
-  readonly inventory: Maybe<readonly InventoryRow[]>;
+  /** All instances, as a list of them showed them. */
+  readonly inventory: Maybe<ReadonlyMap<string, InstanceRow>>;
   readonly inventoryAt: number | null;
   readonly fencing: Maybe<readonly FencingRow[]>;
 }
@@ -69,11 +70,8 @@ function overviewOf(evacuator: EvacuatorIdentity, seen: Seen, extras: Extras): O
 }
 
 function instancesOf(seen: Seen, extras: Extras): ReadonlyMap<string, InstanceRow> {
-  const rows = new Map<string, InstanceRow>();
-  if (extras.inventory.known) {
-    for (const row of extras.inventory.value)
-      rows.set(row.id, { name: row.name, host: row.host, move: null });
-  }
+  // Rows of the list keep their identity from tick to tick, which makes thousands of comparisons cheap.
+  const rows = new Map(extras.inventory.known ? extras.inventory.value : []);
   for (const verdict of seen.verdicts) {
     for (const instance of verdict.instances)
       rows.set(instance.id, {
@@ -95,10 +93,15 @@ function moveOf(instance: InstanceVerdict, verdict: HostVerdict): Move {
   return { incident: verdict.incident, from: verdict.host, to, outcome, attempts, disk, differences, text };
 }
 
+/** The rows of a list of all instances. */
+export function inventoryRows(list: readonly InventoryRow[]): ReadonlyMap<string, InstanceRow> {
+  return new Map(list.map(({ id, name, host }) => [id, { name, host, move: null }]));
+}
+
 /** How many instances of a verdict are where; null when it names none. */
 export function progressOf(instances: readonly InstanceVerdict[]): Progress | null {
   if (instances.length === 0) return null;
-  const count = { moved: 0, moving: 0, waiting: 0, left: 0 };
+  const count = { moved: 0, arrived: 0, moving: 0, waiting: 0, left: 0 };
   // A kind that this page does not know yet is an end without a move; it is never shown as done.
   for (const { outcome } of instances) count[OUTCOME_GROUP[outcome] ?? 'left']++;
   return { total: instances.length, ...count };
@@ -128,8 +131,8 @@ function hostsOf(
       name: node.name,
       node: node.name,
       host,
-      state: stateOf(node, service, verdict),
-      text: verdict?.text ?? null,
+      state: stateOf(node, service, verdict, observation.services.known),
+      text: verdict?.text ?? (service === null && observation.services.known ? NO_SUCH_HOST : null),
       incident: verdict?.incident ?? null,
       online: node.online,
       service: service === null ? null : serviceRow(service),
@@ -144,6 +147,9 @@ function hostsOf(
   }
   return rows;
 }
+
+const NO_SUCH_HOST =
+  "Nova has no compute host of this node's name: if it dies, nothing is evacuated (see the parameter domain)";
 
 /** An exact name is looked up, not searched for: with a thousand hosts a search for each is a million comparisons. */
 function hostFor(
@@ -172,11 +178,16 @@ function unprotected(service: ServiceView, instances: number | null): HostRow {
   };
 }
 
-function stateOf(node: NodeView, service: ServiceView | null, verdict: HostVerdict | undefined): HostState {
+function stateOf(
+  node: NodeView,
+  service: ServiceView | null,
+  verdict: HostVerdict | undefined,
+  areServicesKnown: boolean,
+): HostState {
   if (verdict !== undefined) return verdict.phase === 'returning' && isHeld(node) ? 'held' : verdict.phase;
   if (node.online === false) return 'down';
   if (isHeld(node)) return 'held';
-  if (service === null) return node.online === true ? 'up' : 'unknown';
+  if (service === null) return areServicesKnown ? 'unprotected' : 'unknown';
   if (service.state === 'down') return 'down';
   if (service.state === 'unknown' || node.online === null) return 'unknown';
   return service.status === 'disabled' ? 'disabled' : 'up';

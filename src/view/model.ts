@@ -44,7 +44,7 @@ export interface Overview {
 }
 
 /**
- * What a host is like, worst last. `unprotected`: Nova has the host, Pacemaker has no node for it. `held`: it has
+ * What a host is like, worst last. `unprotected`: Nova and Pacemaker do not both have it under one name. `held`: it has
  * booted and waits for its release.
  */
 export const HOST_STATES = [
@@ -88,6 +88,8 @@ export interface ServiceRow {
 export interface Progress {
   readonly total: number;
   readonly moved: number;
+  /** Over by Nova's word, but not seen on their new host yet. */
+  readonly arrived: number;
   readonly moving: number;
   readonly waiting: number;
   /** Those that end without having moved: `cannot`, `failed`, `gone` and whatever else is an end. */
@@ -157,12 +159,12 @@ export interface InventoryRow {
   readonly host: HostName | null;
 }
 
-export const OUTCOME_GROUP: Readonly<Record<OutcomeKind, 'moved' | 'moving' | 'waiting' | 'left'>> = {
+export const OUTCOME_GROUP: Readonly<Record<OutcomeKind, keyof Omit<Progress, 'total'>>> = {
   moved: 'moved',
-  restoring: 'moving',
+  restoring: 'arrived',
   moving: 'moving',
   unanswered: 'moving',
-  verifying: 'moving',
+  verifying: 'arrived',
   ready: 'waiting',
   waiting: 'waiting',
   excluded: 'left',

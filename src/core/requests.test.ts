@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import type { Judged } from './judged.ts';
+import type { EvacuationView } from './observation.ts';
+import { stateInOrder } from './requests.ts';
+import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
+
+const server = aServer();
+const moving: Judged = {
+  server,
+  outcome: { kind: 'moving', to: null },
+  attempts: 1,
+  live: true,
+  records: 1,
+  isHeld: false,
+  arrivedAt: null,
+};
+
+function stateAt(ageMs: number, more: Partial<EvacuationView> = {}): string {
+  const evacuation: EvacuationView = {
+    id: 1,
+    server: server.id,
+    source: SOURCE,
+    dest: null,
+    status: 'accepted',
+    createdAt: 0,
+    updatedAt: 0,
+    ...more,
+  };
+  return stateInOrder(moving, { evacuations: [evacuation] }, ageMs);
+}
+
+it('nobody waits for an evacuation that lies in the queue of a host that died with it', () => {
+  expect(stateAt(60_000)).toBe('in-flight');
+  expect(stateAt(120_000)).toBe('ended');
+  expect(stateAt(900_000, { status: 'pre-migrating', dest: ELSEWHERE })).toBe('in-flight');
+});
