@@ -1,6 +1,17 @@
 import type { CommandSpec } from './command.ts';
 import { configureCommands } from './commands/configure.ts';
 import { doctor } from './commands/doctor.ts';
+import { explain } from './commands/explain.ts';
+import { history } from './commands/history.ts';
+import { plan } from './commands/plan.ts';
+import { status } from './commands/status.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly CommandSpec[] = [...configureCommands, doctor];
+export const COMMANDS: readonly CommandSpec[] = [
+  status,
+  doctor,
+  plan,
+  explain,
+  history,
+  ...configureCommands,
+];

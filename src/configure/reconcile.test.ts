@@ -160,6 +160,21 @@ describe('whatever an operator has', () => {
   });
 });
 
+it('undo takes away what the agents wrote, too', async () => {
+  const applied = serializeTree(apply(tree(EMPTY_CIB), await testInput()).cib);
+  const used = applied
+    .replace(
+      '<nvpair id="nodes-compute-0-osprole"',
+      '<nvpair id="h" name="instance-ha-history" value="x"/>$&',
+    )
+    .replace(
+      '<nvpair id="cib-bootstrap-options-cluster-name"',
+      '<nvpair id="p" name="instance-ha-pause" value="x"/>$&',
+    );
+  expect(used.match(/name="instance-ha-(history|pause)"/g)).toHaveLength(2);
+  expect(serializeTree(reconcileUndo(tree(used)).cib)).toBe(serializeTree(tree(EMPTY_CIB)));
+});
+
 describe('what is not ours', () => {
   const foreign = (resources: string, rest = ''): TreeElement =>
     tree(

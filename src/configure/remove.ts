@@ -1,9 +1,8 @@
-import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
 import { elementsOf, removeChild, type TreeElement, walkTree } from '../pacemaker/cib-tree.ts';
 import type { Change, Draft } from './draft.ts';
 
-/** What the agents write at run time: it goes with what is ours. */
-const RUNTIME_ATTRIBUTES = [INCIDENT_ATTRIBUTE, EVACUATION_ATTRIBUTE];
+/** What the agents and the operator's commands write at run time begins so: it goes with what is ours. */
+const RUNTIME_PREFIX = 'instance-ha-';
 
 /** Sets of attributes: they go only when nothing of anybody is left in them. */
 const CONTAINERS = ['instance_attributes', 'cluster_property_set'];
@@ -19,6 +18,7 @@ export function removeUnwanted(draft: Draft): void {
     if (removeChild(parent, node)) draft.changes.push(removal(node, parent));
   }
   for (const id of doomed) draft.owned.drop(id);
+  if (draft.wanted.size === 0 && doomed.size > 0) removeRuntime(draft.configuration);
   removeNodes(draft);
   removeEmptySets(draft, doomed);
 }
@@ -45,15 +45,23 @@ function removeNodes(draft: Draft): void {
     for (const node of elementsOf(section, 'node')) {
       const name = node.attributes.uname ?? '';
       if (!draft.owned.hasNode(name) || hasOwned(draft, node)) continue;
-      for (const { node: pair, parent } of [...walkTree(node)]) {
-        if (RUNTIME_ATTRIBUTES.includes(pair.attributes.name ?? '')) removeChild(parent, pair);
-      }
+      removeRuntime(node);
       const isEmpty = elementsOf(node).every((set) => set.children.length === 0);
       if (!isEmpty) continue;
       for (const set of elementsOf(node)) draft.owned.drop(set.attributes.id ?? '');
       removeChild(section, node);
       draft.owned.dropNode(name);
     }
+  }
+}
+
+/** Also the sets that crm_attribute made for them alone. */
+function removeRuntime(below: TreeElement): void {
+  for (const { node: set, parent } of [...walkTree(below)]) {
+    if (!CONTAINERS.includes(set.name)) continue;
+    const pairs = elementsOf(set).filter(({ attributes }) => attributes.name?.startsWith(RUNTIME_PREFIX));
+    for (const pair of pairs) removeChild(set, pair);
+    if (pairs.length > 0 && set.children.length === 0) removeChild(parent, set);
   }
 }
 

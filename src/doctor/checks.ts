@@ -16,7 +16,7 @@ import { resources } from './checks/resources.ts';
 import { services } from './checks/services.ts';
 import { timeouts } from './checks/timeouts.ts';
 import type { Facts } from './facts.ts';
-import type { Check, Problem, Severity } from './finding.ts';
+import { type Check, type Problem, type Severity, unsure } from './finding.ts';
 
 /** Every check, in the order in which operators look. */
 export const CHECKS: readonly Check[] = [
@@ -50,11 +50,25 @@ const ORDER: readonly Severity[] = ['ok', 'warning', 'unknown', 'fault'];
 /** All checks over the same facts; with a node only what is about it, or about the whole. */
 export function runChecks(facts: Facts, node: string | null = null): readonly CheckResult[] {
   return CHECKS.map((check) => {
-    const problems = check
-      .run(facts)
-      .filter((problem) => node === null || problem.node === null || problem.node === node);
+    const all = [...check.run(facts), ...notLookedAt(check, facts)];
+    const problems = all.filter((problem) => node === null || problem.node === null || problem.node === node);
     return { check, verdict: worstOf(problems.map(({ severity }) => severity)), problems };
   });
+}
+
+/** What could not be read is not right: a check that lacks its facts says so, once. */
+function notLookedAt(check: Check, facts: Facts): Problem[] {
+  const reasons = check.needs.flatMap((need) => {
+    const fact = facts[need];
+    return fact.known ? [] : [fact.reason];
+  });
+  if (reasons.length === 0) return [];
+  return [
+    unsure(
+      `not looked at: ${[...new Set(reasons)].join('; ')}`,
+      'first repair what keeps it from being read',
+    ),
+  ];
 }
 
 export function worstOf(severities: readonly Severity[]): Severity {

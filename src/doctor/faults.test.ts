@@ -454,7 +454,7 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     { configuration: unknown('down'), status: unknown('down') },
     'connectivity',
     'unknown',
-    /cluster can't be read/,
+    /not looked at: down/,
   ],
 ];
 

@@ -15,6 +15,8 @@ export interface Problem {
 /** One question to a set-up. Pure: everything that it looks at is in the facts. */
 export interface Check {
   readonly id: string;
+  /** Facts without which it can't say that all is right. */
+  readonly needs: readonly ('configuration' | 'status' | 'marks' | 'login' | 'cloud' | 'usage')[];
   /** What is right when nothing is found. */
   readonly title: string;
   /** What it looks at. */

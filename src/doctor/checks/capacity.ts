@@ -3,6 +3,7 @@ import { worstLoss } from '../room.ts';
 
 export const capacity: Check = {
   id: 'capacity',
+  needs: ['usage', 'cloud'],
   title: 'any one host can be lost',
   looksAt: 'Placement: what every instance takes, and whether it fits onto the other hosts, one by one',
   run: ({ usage, cloud }) => {

@@ -5,6 +5,7 @@ const MAX_SKEW_MS = 2_000;
 
 export const clocks: Check = {
   id: 'clocks',
+  needs: ['cloud'],
   title: 'the clocks agree',
   looksAt: "this controller's clock against Nova's, and whether it is synchronised",
   run: ({ local, cloud }) => {

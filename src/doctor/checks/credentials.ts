@@ -7,13 +7,12 @@ import { type Check, fault, type Problem, unsure, warning } from '../finding.ts'
 /** The first that operators look at: do the credentials work, by real calls as the agent makes them? */
 export const credentials: Check = {
   id: 'credentials',
+  needs: ['configuration', 'login'],
   title: 'the credentials of nova-evacuate work',
   looksAt:
     "nova-evacuate's parameters and its rc_file; a login, the catalogue, Nova's version, and a read that needs the admin role",
   run: ({ login, configuration }) => [
-    ...(login.known
-      ? loginProblems(login.value)
-      : [unsure(`the credentials could not be tried: ${login.reason}`, 'see the checks of the cluster')]),
+    ...(login.known ? loginProblems(login.value) : []),
     ...(configuration.known
       ? waitsOf(configuration.value).flatMap((wait) =>
           leftovers(wait.id, wait.parameters, 'a compute needs none'),

@@ -106,6 +106,7 @@ const PATTERNS: readonly Pattern[] = [
 /** The third: what do the logs say? */
 export const errors: Check = {
   id: 'errors',
+  needs: [],
   title: 'the logs have no known trouble in them',
   looksAt:
     'the newest lines of pacemaker.log, corosync.log, evacuator.log and of the Nova logs that are on this controller',

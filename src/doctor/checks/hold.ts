@@ -4,6 +4,7 @@ import { type Check, fault, type Problem, warning } from '../finding.ts';
 
 export const hold: Check = {
   id: 'hold',
+  needs: ['configuration'],
   title: 'a compute that comes back is held until its evacuation is over',
   looksAt: `nova-compute-wait before nova-compute, or unfencing; the rule that keeps each clone off a node while ${INCIDENT_ATTRIBUTE} is defined; osprole`,
   run: ({ configuration }) => {

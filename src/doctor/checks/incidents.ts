@@ -13,6 +13,7 @@ const LONG_INCIDENT_MS = 3_600_000;
 
 export const incidents: Check = {
   id: 'incidents',
+  needs: ['configuration', 'marks', 'cloud'],
   title: 'records in the cluster are readable, young, and fit what Nova says',
   looksAt: `${INCIDENT_ATTRIBUTE}, ${EVACUATION_ATTRIBUTE} and evacuate of every node; forced_down and disabled_reason of every host`,
   run: (facts) => {

@@ -2,6 +2,7 @@ import { type Check, fault } from '../finding.ts';
 
 export const installation: Check = {
   id: 'installation',
+  needs: [],
   title: 'this controller has all agents',
   looksAt: 'the files of the agents and of the evacuator on this controller',
   run: ({ local }) =>

@@ -4,6 +4,7 @@ import { type Check, fault, type Problem, warning } from '../finding.ts';
 
 export const names: Check = {
   id: 'names',
+  needs: ['configuration', 'cloud'],
   title: "every compute's name is the one that Nova has",
   looksAt: "the cluster's compute nodes, Nova's compute services, and the parameter domain of nova-evacuate",
   run: ({ configuration, cloud }) => {

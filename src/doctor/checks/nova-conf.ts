@@ -2,6 +2,7 @@ import { type Check, fault } from '../finding.ts';
 
 export const novaConf: Check = {
   id: 'nova-conf',
+  needs: [],
   title: 'nova.conf does not start guests at boot that may run elsewhere',
   looksAt:
     'resume_guests_state_on_host_boot in the nova.conf of this machine; the computes have the same in theirs',

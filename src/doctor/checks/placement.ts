@@ -2,6 +2,7 @@ import { type Check, warning } from '../finding.ts';
 
 export const placement: Check = {
   id: 'placement',
+  needs: ['usage', 'cloud'],
   title: 'Placement has no leftovers of evacuated instances',
   looksAt: "every allocation in Placement against Nova's instances and their hosts",
   run: ({ usage, cloud }) => {

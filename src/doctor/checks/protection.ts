@@ -6,6 +6,7 @@ import { type Check, fault, type Problem, unsure } from '../finding.ts';
 /** The one answer that matters: if this compute died now, would its instances come back? */
 export const protection: Check = {
   id: 'protection',
+  needs: ['configuration', 'status', 'cloud'],
   title: 'every compute is protected',
   looksAt:
     'for each compute: fencing enabled, its level, its power device, its name in Nova, maintenance, and a running nova-evacuate',

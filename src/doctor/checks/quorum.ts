@@ -1,17 +1,12 @@
-import { type Check, fault, type Problem, unsure, warning } from '../finding.ts';
+import { type Check, fault, type Problem, warning } from '../finding.ts';
 
 export const quorum: Check = {
   id: 'quorum',
+  needs: ['configuration', 'status'],
   title: 'the cluster has quorum, and does nothing without it',
   looksAt: 'have-quorum, no-quorum-policy, maintenance-mode, the number and state of the controllers',
   run: ({ configuration, status }) => {
-    if (!configuration.known)
-      return [
-        unsure(
-          `the cluster can't be read: ${configuration.reason}`,
-          'systemctl status corosync pacemaker; run this on a controller',
-        ),
-      ];
+    if (!configuration.known) return [];
     const { cluster } = configuration.value;
     const controllers = cluster.nodes.filter(({ kind }) => kind === 'cluster');
     const problems: Problem[] = [];

@@ -2,6 +2,7 @@ import { type Check, unsure } from '../finding.ts';
 
 export const reading: Check = {
   id: 'reading',
+  needs: [],
   title: 'cluster and cloud could be read',
   looksAt: 'the CIB, crm_mon, attrd, Nova and Placement',
   run: ({ marks, cloud, usage, login }) => {

@@ -1,5 +1,5 @@
 import { computesOf, evacuatorOf } from '../facts.ts';
-import { type Check, fault, type Problem, unsure, warning } from '../finding.ts';
+import { type Check, fault, type Problem, warning } from '../finding.ts';
 
 /** OCF's codes that say that an agent is not there or not usable (ocf-returncodes). */
 const NOT_INSTALLED = 5;
@@ -7,11 +7,12 @@ const NOT_CONFIGURED = 6;
 
 export const resources: Check = {
   id: 'resources',
+  needs: ['configuration', 'status'],
   title: 'what belongs to instance HA runs where it should, and no operation of it has failed',
   looksAt: 'nova-evacuate, the compute chain, and the failed operations in the cluster',
   run: ({ configuration, status }) => {
     if (!configuration.known) return [];
-    if (!status.known) return [unsure(`the cluster's status can't be read: ${status.reason}`, 'crm_mon -1')];
+    if (!status.known) return [];
     const evacuator = evacuatorOf(configuration.value);
     const runs = status.value.resources.some(({ id, role }) => id === evacuator?.id && role === 'Started');
     const held = configuration.value.cluster.nodes

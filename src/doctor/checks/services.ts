@@ -3,6 +3,7 @@ import { type Check, fault, warning } from '../finding.ts';
 
 export const services: Check = {
   id: 'services',
+  needs: ['cloud'],
   title: 'every compute service is up and may get instances',
   looksAt:
     "Nova's compute services, and evacuation records in `done`, which keep forced_down from being cleared",

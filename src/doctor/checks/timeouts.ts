@@ -17,6 +17,7 @@ const STOP_MS = 30_000;
 
 export const timeouts: Check = {
   id: 'timeouts',
+  needs: ['configuration'],
   title: 'the times fit each other',
   looksAt:
     'timeouts of operations, evacuation_delay, stonith-timeout, cluster-recheck-interval, failure-timeout',

@@ -1,0 +1,160 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import * as v from 'valibot';
+import { whyNotEvacuable } from '../../core/instance.ts';
+import { protectionOf } from '../../doctor/checks/protection.ts';
+import { gatherFacts } from '../../doctor/gather.ts';
+import { localPort } from '../../doctor/gather-local.ts';
+import { explain as explainError } from '../../openstack/errors.ts';
+import { createNova } from '../../openstack/nova.ts';
+import type { Evacuation, Server } from '../../openstack/nova-schemas.ts';
+import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
+import { openCloud, readSituation, type Situation } from '../situation.ts';
+import { statusText } from './status.ts';
+
+const LOG_FILE = '/var/log/instance-ha/evacuator.log';
+/** Newest lines of the log that are shown. */
+const MAX_LINES = 40;
+
+export const explain: CommandSpec = {
+  path: ['explain'],
+  summary: 'Say why an instance or a compute node is where it is',
+  description: [
+    'The verdict of now, and what was decided before. For an instance: where it is, whether it would be evacuated, and every evacuation of it with its outcome. For a compute: whether it is protected or why not, its incident, and what the evacuator said of it.',
+    'Verdicts and the log are those of this controller: past lines of another one stand in its own log.',
+  ],
+  arguments: [{ name: 'subject', says: 'a compute node, or the id or name of an instance', offers: 'node' }],
+  examples: [
+    { command: 'instance-ha explain overcloud-compute-1', says: 'a compute' },
+    { command: 'instance-ha explain 5f3c1d5e-0d6e-4b6e-9a86-2f6b7b9f4a10', says: 'an instance' },
+  ],
+  exits: ['failed', 'unknown'],
+  run: async (call) => {
+    const subject = call.arguments[0] ?? '';
+    const situation = await readSituation(call.io);
+    if (!situation.known) return failed(situation.reason, 'unknown');
+    if (situation.value.nodes.some(({ node }) => node === subject))
+      return explainNode(call, situation.value, subject);
+    return explainInstance(situation.value, subject);
+  },
+};
+
+async function explainNode(call: Call, situation: Situation, node: string): Promise<Outcome> {
+  const facts = await gatherFacts({
+    run: call.io.run,
+    local: localPort(call.io.run),
+    now: call.io.now,
+    progress: () => {},
+  });
+  const { lacks, unknowns } = protectionOf(facts, node);
+  const own: Situation = { ...situation, nodes: situation.nodes.filter((each) => each.node === node) };
+  const past = await logLines((entry) => entry.node === node || entry.host === node);
+  const protection =
+    lacks.length > 0
+      ? `NOT PROTECTED: ${lacks.join('; ')}`
+      : unknowns.length > 0
+        ? `protected? can't be told: ${unknowns.join('; ')}`
+        : 'protected';
+  const text = [`${node}: ${protection}`, '', statusText(own, call.io.now()), ...pastText(past)].join('\n');
+  return outcome('ok', text, {
+    node,
+    lacks,
+    unknowns,
+    records: own.nodes[0],
+    verdict: situation.evacuator?.verdicts.find((each) => each.node === node) ?? null,
+    past,
+  });
+}
+
+async function explainInstance(situation: Situation, subject: string): Promise<Outcome> {
+  const session = await openCloud(situation.configuration);
+  if (!session.known) return failed(session.reason, 'unknown');
+  try {
+    const nova = createNova(session.value);
+    const servers = await nova.listServers();
+    if (!servers.ok) return failed(explainError(servers.error), 'unknown');
+    const found = servers.value.servers.filter(({ id, name }) => id === subject || name === subject);
+    const [server, another] = found;
+    if (server === undefined)
+      return failed(`${subject} is neither a compute node of this cluster nor an instance of this cloud`);
+    if (another !== undefined)
+      return failed(
+        `${found.length} instances are named ${subject}; take an id: ${found.map(({ id }) => id).join(', ')}`,
+      );
+    const evacuations = await nova.listEvacuations();
+    if (!evacuations.ok) return failed(explainError(evacuations.error), 'unknown');
+    const own = evacuations.value.migrations.filter(({ instanceId }) => instanceId === server.id);
+    const verdict =
+      situation.evacuator?.verdicts
+        .flatMap(({ instances }) => instances)
+        .find(({ id }) => id === server.id) ?? null;
+    const past = await logLines((entry) => entry.server === server.id);
+    const text = [
+      ...serverText(server),
+      ...(verdict === null ? [] : [`verdict now: ${verdict.outcome}: ${verdict.text}`]),
+      ...own.map(evacuationText),
+      ...pastText(past),
+    ].join('\n');
+    return outcome('ok', text, { server, verdict, evacuations: own, past });
+  } finally {
+    await session.value.close();
+  }
+}
+
+function serverText(server: Server): string[] {
+  const why = whyNotEvacuable(server.vmState ?? 'unknown');
+  return [
+    `${server.name} (${server.id}): ${server.status} on ${server.host ?? 'no host'}${server.taskState === null ? '' : `, ${server.taskState}`}`,
+    why === null
+      ? 'if its host died, it would be evacuated'
+      : `if its host died, it would not be evacuated: ${why}`,
+    ...(server.fault === null ? [] : [`Nova's last fault of it: ${server.fault.message}`]),
+  ];
+}
+
+function evacuationText({ createdAt, sourceHost, destHost, status }: Evacuation): string {
+  return `${new Date(createdAt).toISOString()}  evacuation from ${sourceHost} to ${destHost ?? '(no host yet)'}: ${status}`;
+}
+
+const LogEntrySchema = v.object({
+  time: v.optional(v.string()),
+  node: v.optional(v.string()),
+  host: v.optional(v.string()),
+  server: v.optional(v.string()),
+  msg: v.optional(v.string()),
+});
+type LogEntry = v.InferOutput<typeof LogEntrySchema>;
+
+/** The newest matching lines of the evacuator's log here; none where there is no log. */
+async function logLines(matches: (entry: LogEntry) => boolean): Promise<readonly LogEntry[]> {
+  const found: LogEntry[] = [];
+  try {
+    for await (const line of createInterface({ input: createReadStream(LOG_FILE) })) {
+      const entry = parseEntry(line);
+      if (entry === null || !matches(entry)) continue;
+      found.push(entry);
+      if (found.length > MAX_LINES) found.shift();
+    }
+  } catch {
+    return found;
+  }
+  return found;
+}
+
+function parseEntry(line: string): LogEntry | null {
+  try {
+    const entry = v.safeParse(LogEntrySchema, JSON.parse(line));
+    return entry.success ? entry.output : null;
+  } catch {
+    return null;
+  }
+}
+
+function pastText(past: readonly LogEntry[]): string[] {
+  if (past.length === 0) return [];
+  return [
+    '',
+    'from the log of this controller:',
+    ...past.map(({ time, msg }) => `  ${time ?? ''}  ${msg ?? ''}`),
+  ];
+}

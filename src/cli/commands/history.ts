@@ -1,0 +1,73 @@
+import { explain } from '../../openstack/errors.ts';
+import { createNova } from '../../openstack/nova.ts';
+import { type CommandSpec, failed, outcome } from '../command.ts';
+import { type PastIncident, pastIncidents } from '../past.ts';
+import { novaHostOf, openCloud, readSituation } from '../situation.ts';
+
+const DEFAULT_DAYS = 30;
+const DAY_MS = 86_400_000;
+
+export const history: CommandSpec = {
+  path: ['history'],
+  summary: 'List the incidents of the past, and what became of the instances',
+  description: [
+    "From Nova's own records of evacuations, so from any controller and whoever asked for them: those of one host that follow each other closely are one incident.",
+    'With --output json every evacuation is in it.',
+  ],
+  arguments: [{ name: 'host', says: 'only this compute', isOptional: true, offers: 'node' }],
+  options: [{ name: 'days', short: 'd', value: 'N', says: 'how far back', default: String(DEFAULT_DAYS) }],
+  examples: [
+    { command: 'instance-ha history', says: 'the last 30 days' },
+    {
+      command: 'instance-ha history overcloud-compute-1 --days 365 -o json',
+      says: 'one compute, a year, for a program',
+    },
+  ],
+  exits: ['failed', 'unknown'],
+  run: async (call) => {
+    const days = Number(call.text('days') ?? DEFAULT_DAYS);
+    if (!Number.isInteger(days) || days < 1 || days > 3650)
+      return failed('--days takes a number from 1 to 3650', 'usage');
+    const situation = await readSituation(call.io);
+    if (!situation.known) return failed(situation.reason, 'unknown');
+    const session = await openCloud(situation.value.configuration);
+    if (!session.known) return failed(session.reason, 'unknown');
+    try {
+      const nova = createNova(session.value);
+      const name = call.arguments[0];
+      const services = await nova.listComputeServices();
+      if (!services.ok) return failed(explain(services.error), 'unknown');
+      const host =
+        name === undefined
+          ? null
+          : (novaHostOf(
+              situation.value.configuration,
+              name,
+              services.value.services.map((each) => each.host),
+            ) ?? name);
+      const listed = await nova.listEvacuations({
+        createdSince: call.io.now() - days * DAY_MS,
+        ...(host === null ? {} : { sourceHost: host }),
+      });
+      if (!listed.ok) return failed(explain(listed.error), 'unknown');
+      const incidents = pastIncidents(listed.value.migrations);
+      const text =
+        incidents.length === 0
+          ? `no evacuations in the last ${days} days`
+          : incidents.map(incidentText).join('\n');
+      return outcome('ok', text, { incidents });
+    } finally {
+      await session.value.close();
+    }
+  },
+};
+
+function incidentText(incident: PastIncident): string {
+  const attempts = incident.evacuations.length;
+  return [
+    new Date(incident.begun).toISOString(),
+    incident.host,
+    `${incident.instances} instances: ${incident.moved} moved, ${incident.failed} failed${incident.live === 0 ? '' : `, ${incident.live} under way`}`,
+    `(${attempts} ${attempts === 1 ? 'request' : 'requests'})`,
+  ].join('  ');
+}

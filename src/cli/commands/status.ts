@@ -1,0 +1,112 @@
+import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
+import { type NodeRecords, readSituation, type Situation } from '../situation.ts';
+
+/** Pause between two looks of `--watch`, ms. */
+const WATCH_PAUSE_MS = 2_000;
+const CLEAR_SCREEN = '\u001b[2J\u001b[H';
+
+export const status: CommandSpec = {
+  path: ['status'],
+  summary: 'Show the cluster, the computes and their incidents, and the instances under way',
+  description: [
+    'From any controller. Records and marks come from the cluster; the verdicts on single instances come from the evacuator, and are shown on the controller that runs it.',
+    'Exit code 4 while an incident stands or something holds everything up.',
+  ],
+  options: [{ name: 'watch', short: 'w', says: 'look again every 2 s, until Ctrl-C' }],
+  examples: [
+    { command: 'instance-ha status', says: 'once' },
+    { command: 'instance-ha status --watch', says: 'follow an evacuation' },
+  ],
+  exits: ['unknown', 'warning'],
+  run: async (call) => {
+    for (;;) {
+      const ended = await look(call);
+      if (!call.flag('watch')) return ended;
+      if (call.io.output === 'json') call.io.print(JSON.stringify(ended.data));
+      else
+        call.io.print(
+          `${call.io.isTerminal ? CLEAR_SCREEN : ''}${new Date(call.io.now()).toISOString()}\n${ended.text}`,
+        );
+      await call.io.sleep(WATCH_PAUSE_MS);
+      if (call.io.signal.aborted) return outcome(ended.exit, '', ended.data);
+    }
+  },
+};
+
+async function look(call: Call): Promise<Outcome> {
+  const read = await readSituation(call.io);
+  if (!read.known) return failed(read.reason, 'unknown');
+  const situation = read.value;
+  const busy = situation.nodes.filter(({ incident, evacuation }) => incident !== null || evacuation !== null);
+  const gates = situation.evacuator?.gates ?? [];
+  const isQuiet =
+    busy.length === 0 && gates.length === 0 && situation.evacuatorOn !== null && situation.status.hasQuorum;
+  const { nodes, evacuatorOn, evacuator } = situation;
+  return outcome(isQuiet ? 'ok' : 'warning', statusText(situation, call.io.now()), {
+    hasQuorum: situation.status.hasQuorum,
+    dc: situation.status.dc,
+    evacuatorOn,
+    nodes,
+    evacuator,
+  });
+}
+
+export function statusText(situation: Situation, now: number): string {
+  const { status: cluster, nodes, evacuatorOn, evacuator } = situation;
+  const width = Math.max(...nodes.map(({ node }) => node.length), 8);
+  return [
+    `cluster    ${cluster.hasQuorum ? 'quorum' : 'NO QUORUM: nothing is done'}, DC ${cluster.dc ?? '(none: an election)'}`,
+    `evacuator  ${evacuatorOn === null ? 'DOES NOT RUN: nothing is evacuated, no compute is let go' : `on ${evacuatorOn}`}`,
+    ...(evacuator?.cloudTrouble ? [`cloud      ${evacuator.cloudTrouble}`] : []),
+    ...(evacuator?.gates ?? []).map((gate) => `GATE       ${gate}`),
+    '',
+    ...nodes.flatMap((node) => [
+      `${node.node.padEnd(width)}  ${node.online ? 'online ' : 'OFFLINE'}  ${stateOf(node, now)}`,
+      ...verdictLines(situation, node.node),
+    ]),
+    ...(evacuator === null && evacuatorOn !== null && nodes.some(({ incident }) => incident !== null)
+      ? ['', `the verdicts on single instances: instance-ha status on ${evacuatorOn}`]
+      : []),
+  ].join('\n');
+}
+
+function stateOf({ incident, evacuation, mark, isMaintained }: NodeRecords, now: number): string {
+  if (incident === 'unreadable' || evacuation === 'unreadable')
+    return 'its record CANNOT BE READ: a person has to look (instance-ha doctor)';
+  if (incident !== null) {
+    const phase =
+      evacuation?.phase === 'returning'
+        ? 'being let go'
+        : evacuation === null
+          ? 'waits for proof or for its turn'
+          : 'being evacuated';
+    return `incident ${incident.id} for ${age(now - incident.at)}: ${phase}`;
+  }
+  if (evacuation !== null)
+    return `evacuated, on its way back (released ${evacuation.releasedAt === null ? '' : `${age(now - evacuation.releasedAt)} ago`})`;
+  if (mark === 'yes') return 'marked evacuate=yes without an incident';
+  return isMaintained ? 'in maintenance: not fenced, not evacuated' : 'fine';
+}
+
+function verdictLines({ evacuator }: Situation, node: string): string[] {
+  const verdict = evacuator?.verdicts.find((each) => each.node === node);
+  if (verdict === undefined) return [];
+  const counts = new Map<string, number>();
+  for (const { outcome: kind } of verdict.instances) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const summary = [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ');
+  return [
+    `    ${verdict.text}`,
+    ...(summary === '' ? [] : [`    instances: ${summary}`]),
+    ...verdict.instances
+      .filter(({ outcome: kind }) => kind !== 'moved')
+      .map(({ name, outcome: kind, text }) => `      ${name}: ${kind}${text === '' ? '' : `: ${text}`}`),
+  ];
+}
+
+/** A span of time in words, rounded down. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
+}

@@ -1,0 +1,172 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { success } from '../core/result.ts';
+import { type FakeCloud, type SeenRequest, startFakeCloud } from '../openstack/testing.ts';
+import { pacemakerResult } from '../pacemaker/fixtures.ts';
+import type { RunTool } from '../pacemaker/tool.ts';
+
+/** A cluster of `configure apply` and a small cloud, for tests of commands: real readers, real HTTP, no Pacemaker. */
+export interface FakeSite {
+  readonly run: RunTool;
+  /** Command lines of what was called, reading ones too. */
+  readonly calls: string[];
+  readonly cloud: FakeCloud;
+  cib: string;
+  servers: {
+    readonly id: string;
+    readonly host: string;
+    readonly vmState: string;
+    readonly image: boolean;
+    readonly memory: number;
+  }[];
+  evacuations: object[];
+  close(): Promise<void>;
+}
+
+const COMPUTES = ['compute-0', 'compute-1'];
+
+export async function startFakeSite(): Promise<FakeSite> {
+  const directory = mkdtempSync(join(tmpdir(), 'instance-ha-site-'));
+  const cloud = await startFakeCloud({ handle: (request) => answer(site, request) });
+  const rcFile = join(directory, 'overcloudrc');
+  writeFileSync(
+    rcFile,
+    `OS_AUTH_URL=${cloud.url}/v3\nOS_USERNAME=admin\nOS_PASSWORD='correct horse'\nOS_PROJECT_NAME=admin\n`,
+    { mode: 0o600 },
+  );
+  const golden = readFileSync(new URL('../configure/golden/minimal.xml', import.meta.url), 'utf8');
+  const site: FakeSite = {
+    cloud,
+    calls: [],
+    cib: golden.replace('/etc/instance-ha/overcloudrc', rcFile),
+    servers: [
+      {
+        id: '11111111-1111-4111-8111-111111111111',
+        host: 'compute-0',
+        vmState: 'active',
+        image: true,
+        memory: 4096,
+      },
+      {
+        id: '22222222-2222-4222-8222-222222222222',
+        host: 'compute-0',
+        vmState: 'paused',
+        image: false,
+        memory: 4096,
+      },
+    ],
+    evacuations: [],
+    run: async (tool, args) => {
+      site.calls.push([tool, ...args].join(' '));
+      if (tool === 'cibadmin') return success({ exitCode: 0, stdout: site.cib, stderr: '' });
+      if (tool === 'crm_mon') return success({ exitCode: 0, stdout: crmMon(), stderr: '' });
+      return success({ exitCode: tool === 'attrd_updater' ? 78 : 0, stdout: '', stderr: '' });
+    },
+    close: async () => {
+      await cloud.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
+  return site;
+}
+
+function crmMon(): string {
+  const node = (name: string, type: string): string =>
+    `<node name="${name}" online="true" standby="false" maintenance="false" unclean="false" type="${type}"/>`;
+  const nodes = [
+    ...['controller-0', 'controller-1'].map((name) => node(name, 'member')),
+    ...COMPUTES.map((name) => node(name, 'remote')),
+  ];
+  return pacemakerResult(
+    `<summary><current_dc present="true" name="controller-0" with_quorum="true"/></summary><nodes>${nodes.join('')}</nodes>` +
+      '<resources><resource id="nova-evacuate" resource_agent="ocf:openstack:NovaEvacuate" role="Started" managed="true" failed="false" blocked="false"><node name="controller-1" id="2"/></resource></resources>',
+  );
+}
+
+function answer(site: FakeSite, { method, path }: SeenRequest): { body: unknown } | null {
+  if (method !== 'GET') return null;
+  const provider = /^\/placement\/resource_providers\/([^/]+)\/(inventories|allocations)$/.exec(path);
+  if (provider !== null)
+    return { body: provider[2] === 'inventories' ? inventories() : allocations(site, provider[1] ?? '') };
+  switch (path) {
+    case '/placement/resource_providers':
+      return { body: { resource_providers: COMPUTES.map((name) => ({ uuid: name, name })) } };
+    case '/compute/v2.1/os-services':
+      return {
+        body: {
+          services: COMPUTES.map((host) => ({
+            id: host,
+            binary: 'nova-compute',
+            host,
+            status: 'enabled',
+            state: 'up',
+            zone: 'nova',
+            updated_at: '2026-11-25T04:00:00.000000',
+            disabled_reason: null,
+            forced_down: false,
+          })),
+        },
+      };
+    case '/compute/v2.1/servers/detail':
+      return { body: { servers: site.servers.map(server) } };
+    case '/compute/v2.1/os-migrations':
+      return { body: { migrations: site.evacuations } };
+    default:
+      return null;
+  }
+}
+
+const inventories = (): unknown => ({
+  inventories: {
+    MEMORY_MB: { total: 16384, reserved: 0, allocation_ratio: 1 },
+    VCPU: { total: 16, reserved: 0, allocation_ratio: 1 },
+  },
+});
+
+function allocations(site: FakeSite, host: string): unknown {
+  const own = site.servers.filter((each) => each.host === host);
+  return {
+    allocations: Object.fromEntries(
+      own.map(({ id, memory }) => [id, { resources: { MEMORY_MB: memory, VCPU: 1 } }]),
+    ),
+  };
+}
+
+function server({ id, host, vmState, image }: FakeSite['servers'][number]): object {
+  return {
+    id,
+    name: `vm-${id.slice(0, 1)}`,
+    status: vmState === 'active' ? 'ACTIVE' : vmState.toUpperCase(),
+    tenant_id: 'p',
+    'OS-EXT-SRV-ATTR:host': host,
+    'OS-EXT-SRV-ATTR:hypervisor_hostname': host,
+    'OS-EXT-STS:vm_state': vmState,
+    'OS-EXT-STS:task_state': null,
+    'OS-EXT-STS:power_state': 1,
+    image: image ? { id: 'i' } : '',
+    created: '2026-11-20T00:00:00Z',
+    updated: '2026-11-20T00:00:00Z',
+  };
+}
+
+/** A record of Nova, as it gives it. */
+export function migration(
+  id: number,
+  instance: string,
+  status: string,
+  createdAt: string,
+  updatedAt: string,
+): object {
+  return {
+    id,
+    uuid: `00000000-0000-4000-8000-00000000000${id}`,
+    instance_uuid: instance,
+    source_compute: 'compute-0',
+    dest_compute: 'compute-1',
+    status,
+    migration_type: 'evacuation',
+    created_at: createdAt,
+    updated_at: updatedAt,
+  };
+}

@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { formatEvacuation, formatIncident } from '../core/records.ts';
+import { COMMANDS } from './commands.ts';
+import { type FakeSite, migration, startFakeSite } from './fake-site.ts';
+import { runCli, type TestRun } from './testing.ts';
+
+const NOW = Date.parse('2026-11-25T04:00:00Z');
+const FIRST = '11111111-1111-4111-8111-111111111111';
+let site: FakeSite;
+beforeEach(async () => {
+  site = await startFakeSite();
+});
+afterEach(() => site.close());
+const run = (...argv: string[]): Promise<TestRun> => runCli(COMMANDS, argv, { run: site.run });
+const onCompute = (name: string, value: string): void => {
+  site.cib = site.cib.replace(
+    '<nvpair id="nodes-compute-0-osprole"',
+    `<nvpair id="x-${name}" name="${name}" value="${value}"/>$&`,
+  );
+};
+
+describe('status', () => {
+  it('says that all is quiet', async () => {
+    const { code, out } = await run('status');
+    expect(code).toBe(0);
+    expect(out).toContain('evacuator  on controller-1');
+    expect(out).toMatch(/compute-0 +online +fine/);
+  });
+
+  it('shows where an incident stands, and which one can not be read', async () => {
+    const incident = { id: 'abc', at: NOW - 90_000, by: 'fencer', on: 'controller-0' } as const;
+    onCompute('instance-ha-incident', formatIncident(incident));
+    expect((await run('status')).out).toContain('incident abc for 90 s: waits for proof');
+    onCompute(
+      'instance-ha-evacuation',
+      formatEvacuation({
+        incident: 'abc',
+        phase: 'evacuating',
+        fencedAt: NOW,
+        since: NOW,
+        before: { status: 'enabled', forcedDown: false },
+        owner: 'o',
+        clean: false,
+        releasedAt: null,
+        stopped: [],
+        lost: [],
+      }),
+    );
+    const { code, out } = await run('status');
+    expect(code).toBe(4);
+    expect(out).toContain('being evacuated');
+    expect(out).toContain('instance-ha status on controller-1');
+    site.cib = site.cib.replace('v=1,id=abc', 'garbage');
+    expect((await run('status')).out).toContain('CANNOT BE READ');
+  });
+
+  it('is data, too', async () => {
+    const { out } = await run('status', '-o', 'json');
+    expect(JSON.parse(out)).toMatchObject({
+      hasQuorum: true,
+      evacuatorOn: 'controller-1',
+      nodes: [{ node: 'compute-0' }, { node: 'compute-1' }],
+      exit: 'ok',
+    });
+  });
+
+  it('says that the cluster does not answer', async () => {
+    expect(await runCli(COMMANDS, ['status'])).toMatchObject({
+      code: 6,
+      err: expect.stringContaining('cibadmin is not on PATH'),
+    });
+  });
+});
+
+describe('plan', () => {
+  it('says who would move, who can not and why, whose disk is kept, and how long it takes', async () => {
+    site.evacuations = [
+      migration(1, FIRST, 'done', '2026-11-24T00:00:00.000000', '2026-11-24T00:00:20.000000'),
+    ];
+    const { code, out } = await run('plan', 'compute-0');
+    expect(code).toBe(4);
+    expect(out).toContain('1 would be evacuated to compute-1, in about 20 s');
+    expect(out).toContain('vm-1');
+    expect(out).toMatch(/vm-2 .*paused/);
+  });
+
+  it('names those without room', async () => {
+    site.servers = [
+      { id: FIRST, host: 'compute-0', vmState: 'active', image: true, memory: 10_000 },
+      { id: FIRST.replaceAll('1', '3'), host: 'compute-1', vmState: 'active', image: true, memory: 10_000 },
+    ];
+    const { code, out } = await run('plan', 'compute-0');
+    expect(code).toBe(5);
+    expect(out).toContain('1 would find NO ROOM');
+    expect(await run('plan', '--survive', '1')).toMatchObject({
+      code: 5,
+      out: expect.stringMatching(/NO: without compute-[01] 1 instances would find no room/),
+    });
+  });
+
+  it('says yes where any one can be lost, and refuses nonsense', async () => {
+    expect(await run('plan', '--survive', '1')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('yes: any 1'),
+    });
+    expect((await run('plan')).code).toBe(64);
+    expect(await run('plan', 'nowhere')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no compute host nowhere'),
+    });
+  });
+});
+
+describe('history', () => {
+  it('groups evacuations into incidents; the last record of an instance counts', async () => {
+    site.evacuations = [
+      migration(3, FIRST, 'completed', '2026-11-24T10:00:00.000000', '2026-11-24T10:01:00.000000'),
+      migration(2, FIRST, 'completed', '2026-11-20T10:00:10.000000', '2026-11-20T10:01:00.000000'),
+      migration(1, FIRST, 'error', '2026-11-20T10:00:00.000000', '2026-11-20T10:00:02.000000'),
+    ];
+    const { code, out } = await run('history');
+    expect(code).toBe(0);
+    expect(out.trim().split('\n')).toEqual([
+      '2026-11-24T10:00:00.000Z  compute-0  1 instances: 1 moved, 0 failed  (1 request)',
+      '2026-11-20T10:00:00.000Z  compute-0  1 instances: 1 moved, 0 failed  (2 requests)',
+    ]);
+  });
+});
+
+describe('explain', () => {
+  it('an instance: where it is, what would become of it, and its past', async () => {
+    site.evacuations = [
+      migration(1, FIRST, 'done', '2026-11-24T00:00:00.000000', '2026-11-24T00:00:20.000000'),
+    ];
+    const { code, out } = await run('explain', 'vm-1');
+    expect(code).toBe(0);
+    expect(out).toContain(`vm-1 (${FIRST}): ACTIVE on compute-0`);
+    expect(out).toContain('it would be evacuated');
+    expect(out).toContain('evacuation from compute-0 to compute-1: done');
+    expect((await run('explain', 'vm-2')).out).toContain(
+      'it would not be evacuated: Nova does not evacuate an instance that is paused',
+    );
+  });
+
+  it('a compute: protected or why not', async () => {
+    const { out } = await run('explain', 'compute-0');
+    expect(out).toContain('compute-0: protected');
+    site.cib = site.cib.replace('devices="ipmilan-compute-0,fence-nova"', 'devices="fence-nova"');
+    expect((await run('explain', 'compute-0')).out).toContain(
+      'compute-0: NOT PROTECTED: no level of a power device',
+    );
+  });
+
+  it('says what it does not know', async () => {
+    expect(await run('explain', 'nothing')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('neither a compute node'),
+    });
+  });
+});

@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises';
+import * as v from 'valibot';
+import { hostName, hostOfNode, nodeName } from '../core/names.ts';
+import { known, type Maybe, unknown } from '../core/observation.ts';
+import {
+  EVACUATE_ATTRIBUTE,
+  EVACUATION_ATTRIBUTE,
+  type EvacuationRecord,
+  INCIDENT_ATTRIBUTE,
+  type IncidentRecord,
+  parseEvacuation,
+  parseIncident,
+} from '../core/records.ts';
+import { type ConfigurationFacts, computesOf, evacuatorOf } from '../doctor/facts.ts';
+import { evacuatorCredentials, readConfiguration } from '../doctor/gather.ts';
+import { explain as explainCloud } from '../openstack/errors.ts';
+import { createSession, type Session } from '../openstack/session.ts';
+import { readTransient } from '../pacemaker/attributes.ts';
+import { explain } from '../pacemaker/errors.ts';
+import { type ClusterStatus, readStatus } from '../pacemaker/status.ts';
+import type { Io } from './command.ts';
+
+/** What the evacuator of this controller wrote at its last tick; what it does not know of here is left out. */
+const EvacuatorStatusSchema = v.looseObject({
+  at: v.string(),
+  owner: v.optional(v.string(), ''),
+  gates: v.optional(v.array(v.string()), []),
+  cloudTrouble: v.optional(v.nullable(v.string()), null),
+  verdicts: v.optional(
+    v.array(
+      v.looseObject({
+        node: v.string(),
+        host: v.nullable(v.string()),
+        incident: v.nullable(v.string()),
+        phase: v.string(),
+        text: v.string(),
+        instances: v.array(
+          v.looseObject({
+            id: v.string(),
+            name: v.string(),
+            outcome: v.string(),
+            to: v.nullable(v.string()),
+            attempts: v.number(),
+            text: v.string(),
+          }),
+        ),
+      }),
+    ),
+    [],
+  ),
+});
+export type EvacuatorStatus = v.InferOutput<typeof EvacuatorStatusSchema>;
+
+/** What a record in the cluster holds: read, or there and not readable. */
+export interface NodeRecords {
+  readonly node: string;
+  readonly online: boolean;
+  readonly isMaintained: boolean;
+  readonly incident: IncidentRecord | 'unreadable' | null;
+  readonly evacuation: EvacuationRecord | 'unreadable' | null;
+  readonly mark: string | null;
+}
+
+/** The state of things from any controller. */
+export interface Situation {
+  readonly configuration: ConfigurationFacts;
+  readonly status: ClusterStatus;
+  /** Every compute node. */
+  readonly nodes: readonly NodeRecords[];
+  /** The controller that runs nova-evacuate; null: none does. */
+  readonly evacuatorOn: string | null;
+  /** Its verdicts, where it runs on this very controller. */
+  readonly evacuator: EvacuatorStatus | null;
+}
+
+export async function readSituation({ run }: Pick<Io, 'run'>): Promise<Maybe<Situation>> {
+  const [configuration, status, marks] = await Promise.all([
+    readConfiguration(run),
+    readStatus({ run }),
+    readTransient(EVACUATE_ATTRIBUTE, { run }),
+  ]);
+  if (!configuration.known) return configuration;
+  if (!status.ok) return unknown(explain(status.error));
+  if (!marks.ok) return unknown(explain(marks.error));
+  const { cluster } = configuration.value;
+  const evacuator = evacuatorOf(configuration.value);
+  const nodes = computesOf(configuration.value).map((name): NodeRecords => {
+    const node = cluster.nodes.find((each) => each.name === name);
+    const seen = status.value.nodes.find((each) => each.name === name);
+    return {
+      node: name,
+      online: seen?.online ?? false,
+      isMaintained: (seen?.maintenance ?? false) || (node?.maintenance ?? false),
+      incident: stored(node?.permanent.get(INCIDENT_ATTRIBUTE), parseIncident),
+      evacuation: stored(node?.permanent.get(EVACUATION_ATTRIBUTE), parseEvacuation),
+      mark: marks.value.get(nodeName(name)) ?? null,
+    };
+  });
+  return known({
+    configuration: configuration.value,
+    status: status.value,
+    nodes,
+    evacuatorOn:
+      status.value.resources.find(({ id, role }) => id === evacuator?.id && role === 'Started')?.nodes[0] ??
+      null,
+    evacuator: evacuator === null ? null : await readEvacuatorStatus(evacuator.id),
+  });
+}
+
+function stored<T>(text: string | undefined, parse: (text: string) => T | null): T | 'unreadable' | null {
+  return text === undefined ? null : (parse(text) ?? 'unreadable');
+}
+
+async function readEvacuatorStatus(resource: string): Promise<EvacuatorStatus | null> {
+  try {
+    const text = await readFile(`/run/resource-agents/instance-ha-${resource}/status.json`, 'utf8');
+    const parsed = v.safeParse(EvacuatorStatusSchema, JSON.parse(text));
+    return parsed.success ? parsed.output : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A session with the credentials of nova-evacuate; the caller closes it. */
+export async function openCloud(configuration: ConfigurationFacts): Promise<Maybe<Session>> {
+  const credentials = await evacuatorCredentials(configuration);
+  if ('state' in credentials) {
+    return unknown(
+      credentials.state === 'refused'
+        ? explainCloud(credentials.error)
+        : 'there is no nova-evacuate in the cluster, so no credentials',
+    );
+  }
+  return known(createSession(credentials));
+}
+
+/** Nova's host of a node, by the same rule as the evacuator's. */
+export function novaHostOf(
+  configuration: ConfigurationFacts,
+  node: string,
+  hosts: readonly string[],
+): string | null {
+  const domain = evacuatorOf(configuration)?.parameters.get('domain') ?? null;
+  return hostOfNode(nodeName(node), hosts.map(hostName), domain);
+}
