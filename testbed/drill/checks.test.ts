@@ -173,7 +173,7 @@ describe('every check can fail', () => {
     ['an evacuation began after nova-compute', withMigration(100, { createdAt: T0 + 30 }), ['compute-held']],
     ['the host is forced down', withService(VICTIM, { forcedDown: true }), ['service-back']],
     ['the host is disabled', withService(VICTIM, { enabled: false }), ['service-back']],
-    ['the host does not report', { ...goodFacts(), victimBeats: false }, ['service-back']],
+    ['the host does not report', { ...goodFacts(), beating: new Set() }, ['service-back']],
     ['the host gets no instances', withService(VICTIM, { schedulable: false }), ['schedulable']],
     ['a reason was left', withService(VICTIM, { reason: 'instance-ha: evacuation' }), ['reason-empty']],
     ['the operator’s host was enabled', withService('compute-3', { enabled: true }), ['operator-kept']],
@@ -192,17 +192,17 @@ describe('every check can fail', () => {
     ],
     [
       'the incident is still there',
-      { ...goodFacts(), attributes: new Map([['instance-ha-incident', 'v=1']]) },
+      { ...goodFacts(), attributes: new Map([[VICTIM, new Map([['instance-ha-incident', 'v=1']])]]) },
       ['records-gone'],
     ],
     [
       'the record is still there',
-      { ...goodFacts(), attributes: new Map([['instance-ha-evacuation', 'v=1']]) },
+      { ...goodFacts(), attributes: new Map([[VICTIM, new Map([['instance-ha-evacuation', 'v=1']])]]) },
       ['records-gone'],
     ],
     [
       'the mark is still there',
-      { ...goodFacts(), attributes: new Map([['evacuate', 'yes']]) },
+      { ...goodFacts(), attributes: new Map([[VICTIM, new Map([['evacuate', 'yes']])]]) },
       ['records-gone'],
     ],
     [

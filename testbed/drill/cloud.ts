@@ -182,19 +182,51 @@ export async function listServices(cloud: Cloud): Promise<ComputeService[]> {
 export const changeService = (cloud: Cloud, id: string, change: Json): Promise<Json> =>
   cloud.call('PUT', 'compute', `/os-services/${id}`, change);
 
+export interface NewServer {
+  readonly name: string;
+  readonly host: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The id of its server group. */
+  readonly group: string | null;
+}
+
 /** Asks for one server; the network gives it a fixed address. */
-export async function createServer(cloud: Cloud, seed: Seed, name: string, host: string): Promise<string> {
+export async function createServer(cloud: Cloud, seed: Seed, wanted: NewServer): Promise<string> {
+  const { name, host, metadata, group } = wanted;
   const body = await cloud.call('POST', 'compute', '/servers', {
     server: {
       name,
       host,
+      metadata,
       flavorRef: seed.flavor,
       imageRef: seed.image,
       networks: [{ uuid: seed.network }],
     },
+    ...(group === null ? {} : { 'os:scheduler_hints': { group } }),
   });
   return asText((body.server as Json | undefined)?.id);
 }
+
+/** The id of a new server group. */
+export async function createGroup(
+  cloud: Cloud,
+  name: string,
+  policy: string,
+  membersAHost: number,
+): Promise<string> {
+  const body = await cloud.call('POST', 'compute', '/os-server-groups', {
+    server_group: { name, policy, rules: { max_server_per_host: membersAHost } },
+  });
+  return asText((body.server_group as Json | undefined)?.id);
+}
+
+export async function listGroups(cloud: Cloud): Promise<string[]> {
+  const body = await cloud.call('GET', 'compute', '/os-server-groups?all_projects=True');
+  return asList(body.server_groups).map((group) => asText(group.id));
+}
+
+export const deleteGroup = (cloud: Cloud, id: string): Promise<Json> =>
+  cloud.call('DELETE', 'compute', `/os-server-groups/${id}`);
 
 export const deleteServer = (cloud: Cloud, id: string): Promise<Json> =>
   cloud.call('DELETE', 'compute', `/servers/${id}`);

@@ -199,8 +199,8 @@ describe('outstanding', () => {
         attributes: new Map([['compute-1', new Map(Object.entries(own))]]),
         cluster: status(),
       },
-      'compute-1',
-      booted,
+      booted ? [{ kind: 'node', at: 1000, node: 'compute-1', what: 'BOOT' }] : [],
+      ['compute-1'],
       DOWN_TIME_S,
       WHOLE,
     );
@@ -209,7 +209,7 @@ describe('outstanding', () => {
     expect(all({}, { evacuate: 'no' })).toEqual([]);
   });
   it('says what is missing', () => {
-    expect(all({}, {}, false)).toEqual(['compute-1 has not booted']);
+    expect(all({}, {}, false)).toEqual(['not booted']);
     expect(all({ migrations: [migration(1, 'accepted')] })).toEqual(['1 evacuations under way']);
     expect(all({ migrations: [migration(1, 'done')] })).toEqual([
       '1 evacuations not completed by nova-compute',

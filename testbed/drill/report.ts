@@ -1,9 +1,9 @@
 /** The report of a scenario: for the terminal, as Markdown, as JSON. Pure. */
-import type { Check } from './checks.ts';
-import { reasonFor } from './checks.ts';
 import type { Facts, Snapshot, Subject } from './facts.ts';
 import { type Figure, requestCounts } from './figures.ts';
+import { reasonFor } from './reason.ts';
 import { arrivals, MILESTONES, type Milestone, type Timeline } from './timeline.ts';
+import type { Check } from './verdict.ts';
 
 export interface InstanceRow {
   readonly name: string;
