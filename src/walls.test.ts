@@ -12,7 +12,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   evacuator: ['core', 'evacuator'],
   openstack: ['core', 'openstack'],
   pacemaker: ['core', 'pacemaker'],
-  agents: ['core', 'evacuator', 'openstack', 'pacemaker', 'agents'],
+  policy: ['core', 'policy'],
+  agents: ['core', 'evacuator', 'openstack', 'pacemaker', 'policy', 'agents'],
 };
 /** Rooms that are pure: no Node, no package, nothing but themselves. */
 const PURE = ['core', 'world'];

@@ -8,6 +8,8 @@ const agent = novaEvacuate(
     logFile: process.env.INSTANCE_HA_LOG ?? '/var/log/instance-ha/evacuator.log',
     // Loaded only where it is needed: monitor runs every ten seconds and asks no cloud.
     checkCloud: async (parameters) => (await import('./check-cloud.ts')).checkCloud(parameters),
+    checkPolicy: async (path) => (await import('./check-policy.ts')).checkPolicy(path),
+    incidentDirectory: process.env.INSTANCE_HA_INCIDENTS ?? '/var/lib/instance-ha/incidents',
   },
   VERSION,
 );

@@ -1,17 +1,22 @@
 import { text } from 'node:stream/consumers';
-import { DEFAULT_POLICY } from '../core/policy.ts';
+import type { OperatorPolicy } from '../core/policy.ts';
 import { createEvacuator } from '../evacuator/loop.ts';
 import type { CloudPort } from '../evacuator/ports.ts';
 import { credentialsFromParameters } from '../openstack/credentials.ts';
 import { explain } from '../openstack/errors.ts';
+import { createGlance } from '../openstack/glance.ts';
+import { createNeutron } from '../openstack/neutron.ts';
 import { createNova } from '../openstack/nova.ts';
 import { createPlacement } from '../openstack/placement.ts';
 import { createSession, type Session } from '../openstack/session.ts';
+import { loadPolicy } from '../policy/file.ts';
 import { createClock } from './evacuator/clock.ts';
 import { createCloudPort } from './evacuator/cloud-port.ts';
 import { createClusterPort } from './evacuator/cluster-port.ts';
+import { keepIncident } from './evacuator/incident-files.ts';
 import { createJournal, type Journal } from './evacuator/journal.ts';
 import { processStart, statusPath } from './evacuator/life.ts';
+import { policyInForce } from './evacuator/policy-in-force.ts';
 import { parseSettings, type Settings } from './evacuator/settings.ts';
 
 /** The evacuator as a process; NovaEvacuate starts it with its settings on standard input, SIGTERM ends it cleanly. */
@@ -28,16 +33,21 @@ async function main(): Promise<number> {
     process.stderr.write(`evacuator: ${explain(credentials.error)}\n`);
     return 1;
   }
+  const policy = await loadPolicy(settings.policyFile, settings.overrides);
+  if (!policy.ok) {
+    process.stderr.write(`evacuator: ${policy.error}\n`);
+    return 1;
+  }
   const session = createSession(credentials.value);
   try {
-    await serve(settings, session);
+    await serve(settings, session, policy.value);
   } finally {
     await session.close();
   }
   return 0;
 }
 
-async function serve(settings: Settings, session: Session): Promise<void> {
+async function serve(settings: Settings, session: Session, policy: OperatorPolicy): Promise<void> {
   const start = (await processStart(process.pid)) ?? '0';
   const owner = `${settings.node}:${process.pid}.${start}`;
   const clock = createClock();
@@ -46,16 +56,19 @@ async function serve(settings: Settings, session: Session): Promise<void> {
     statusFile: statusPath(settings.stateDirectory),
     life: { pid: process.pid, start },
     owner,
+    keepReport: (report) => keepIncident(settings.incidentDirectory, report),
   });
   const cloud = cloudOf(session, journal);
+  const inForce = policyInForce(policy, settings, journal, clock);
   const evacuator = createEvacuator(
-    { cluster: createClusterPort(), cloud, clock, journal },
+    { cluster: createClusterPort(settings.nodeAttribute), cloud, clock, journal },
     {
       owner,
-      policy: { ...DEFAULT_POLICY, evacuateDelayMs: settings.evacuateDelayMs },
+      policy: inForce.current,
       domain: settings.domain,
     },
   );
+  process.on('SIGHUP', inForce.readAgain);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => evacuator.stop());
   journal.event({ level: 'info', msg: 'the evacuator begins' });
   await evacuator.run();
@@ -72,7 +85,13 @@ function cloudOf(session: Session, journal: Journal): CloudPort {
       return answer;
     },
   };
-  return createCloudPort(createNova(watched), createPlacement(watched), () => Date.now());
+  const clients = {
+    nova: createNova(watched),
+    placement: createPlacement(watched),
+    glance: createGlance(watched),
+    neutron: createNeutron(watched),
+  };
+  return createCloudPort(clients, () => Date.now());
 }
 
 main().then(

@@ -93,6 +93,7 @@ function agent(
     OCF_RESKEY_CRM_meta_on_node: 'controller-1',
     INSTANCE_HA_EVACUATOR: join(bundles, 'evacuator'),
     INSTANCE_HA_LOG: join(dir, 'log', 'evacuator.log'),
+    INSTANCE_HA_INCIDENTS: join(dir, 'incidents'),
     ...more,
   };
   for (const [name, value] of Object.entries(parameters)) env[`OCF_RESKEY_${name}`] = value;
@@ -197,6 +198,75 @@ describe('NovaEvacuate', () => {
     ]) {
       expect(readFileSync(file, 'latin1'), file).not.toContain(PASSWORD);
     }
+  });
+});
+
+describe('the policy file', () => {
+  const policyFile = (): string => join(dir, 'policy.yaml');
+  const parameters = (): Record<string, string> => ({ rc_file: join(dir, 'rc'), policy_file: policyFile() });
+  const policyStatus = (): { file: string; readAt: string; trouble: string | null } =>
+    JSON.parse(readFileSync(statusFile(), 'utf8')).policy;
+  const until = async (condition: () => boolean): Promise<void> => {
+    for (let n = 0; n < 100 && !condition(); n += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(condition()).toBe(true);
+  };
+
+  it('that is broken lets nothing start, and says why in one line', async () => {
+    writeFileSync(policyFile(), 'pace:\n  stager: 1\n');
+    for (const action of ['start', 'validate-all']) {
+      const seen = await agent(action, parameters());
+      expect(seen.code).toBe(6);
+      expect(seen.stderr).toBe(
+        `ocf-exit-reason:the policy file ${policyFile()}: line 2: pace.stager is unknown; did you mean stagger?\n`,
+      );
+    }
+    expect((await agent('monitor', parameters())).code).toBe(7);
+    expect((await agent('start', { rc_file: join(dir, 'rc'), policy_file: '/nowhere' })).code).toBe(6);
+    expect((await agent('start', { rc_file: join(dir, 'rc'), policy_file: 'policy.yaml' })).code).toBe(6);
+  });
+
+  it('is read again at SIGHUP; a broken one leaves the old policy in force and says so', async () => {
+    writeFileSync(policyFile(), 'pace: { stagger: 1 }\n');
+    expect(await agent('start', parameters())).toMatchObject({ code: 0 });
+    const first = policyStatus();
+    expect(first).toMatchObject({ file: policyFile(), trouble: null });
+    writeFileSync(policyFile(), 'pace: { stagger: [] }\n');
+    process.kill(status().pid, 'SIGHUP');
+    await until(() => policyStatus().trouble !== null);
+    expect(policyStatus()).toMatchObject({
+      readAt: first.readAt,
+      trouble: expect.stringMatching(/line 1: pace.stagger must be a time/),
+    });
+    writeFileSync(policyFile(), 'pace: { stagger: 2 }\n');
+    process.kill(status().pid, 'SIGHUP');
+    await until(() => policyStatus().trouble === null);
+    expect(Date.parse(policyStatus().readAt)).toBeGreaterThan(Date.parse(first.readAt));
+    const log = readFileSync(join(dir, 'log', 'evacuator.log'), 'utf8');
+    expect(log).toMatch(/pace.stagger must be a time[^\n]*the policy read before stays in force/);
+    expect(log).toMatch(/was read again and is in force/);
+    expect((await agent('monitor', parameters())).code).toBe(0);
+  });
+});
+
+describe('several regions', () => {
+  it('have an evacuator each, that share neither status nor log', async () => {
+    const parameters = { rc_file: join(dir, 'rc'), node_attribute: 'region=RegionTwo' };
+    const second = { OCF_RESOURCE_INSTANCE: 'nova-evacuate-two' };
+    expect(await agent('start')).toMatchObject({ code: 0 });
+    expect(await agent('start', parameters, second)).toMatchObject({ code: 0 });
+    expect(existsSync(join(dir, 'state', 'instance-ha-nova-evacuate-two', 'status.json'))).toBe(true);
+    expect(readFileSync(join(dir, 'log', 'evacuator-nova-evacuate-two.log'), 'utf8')).toContain('begins');
+    expect(await agent('stop', parameters, second)).toMatchObject({ code: 0 });
+    expect((await agent('monitor')).code).toBe(0);
+  });
+
+  it('are told apart by a node attribute that makes sense', async () => {
+    const given = { rc_file: join(dir, 'rc'), node_attribute: 'region' };
+    const seen = await agent('validate-all', given);
+    expect(seen).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('node_attribute must be NAME=VALUE'),
+    });
   });
 });
 

@@ -9,8 +9,10 @@ import {
   type OcfParameter,
   type OcfResult,
 } from '../pacemaker/ocf-agent.ts';
+import { POLICY_FILE } from '../policy/path.ts';
 import { type Health, processStart, readHealth, statusPath } from './evacuator/life.ts';
 import type { Settings } from './evacuator/settings.ts';
+import { parseNodeAttribute } from './node-attribute.ts';
 
 /** How long a start waits for the evacuator's first tick, ms; less where the operation's own timeout is shorter. */
 const START_LIMIT_MS = 40_000;
@@ -28,6 +30,9 @@ export interface EvacuateEnvironment {
   readonly logFile: string;
   /** Asks the cloud with these parameters: null when all is well, else what is wrong and whether it is certain. */
   readonly checkCloud: (parameters: Readonly<Record<string, string>>) => Promise<CloudProblem | null>;
+  /** What is wrong with a policy file, in one line; null when nothing is. */
+  readonly checkPolicy: (path: string) => Promise<string | null>;
+  readonly incidentDirectory: string;
 }
 
 export interface CloudProblem {
@@ -66,19 +71,38 @@ const PARAMETERS: readonly OcfParameter[] = [
   }),
   { name: 'insecure', type: 'boolean', default: 'false', shortdesc: 'Do not check certificates' },
   text('domain', 'DNS domain of the computes, where Nova uses NODE.DOMAIN and the cluster NODE'),
+  text(
+    'node_attribute',
+    'Only nodes with this permanent node attribute, as NAME=VALUE, are evacuated and let go',
+    {
+      longdesc:
+        'For a cluster with computes of several regions: one resource a region, each with its own region_name and with the nodes that carry this permanent node attribute, such as region=RegionOne. Empty: all nodes.',
+      check: (value) => (parseNodeAttribute(value) === null ? `must be NAME=VALUE (it is ${value})` : null),
+    },
+  ),
+  text('policy_file', 'The policy: which instances, in which order, how many at a time, and when not', {
+    default: POLICY_FILE,
+    longdesc:
+      'A YAML file on every controller; docs/policy.md has its keys. The default file may be missing, then every key has its default. SIGHUP makes the evacuator read it again.',
+    check: (value) => (value.startsWith('/') ? null : `must be an absolute path (it is ${value})`),
+  }),
   {
     name: 'evacuate_delay',
     type: 'seconds',
-    default: '0',
     min: 0,
     max: 3600,
-    shortdesc: 'Time between fencing and the first request, for storage that drops locks late',
+    shortdesc:
+      'Time between fencing and the first request, for storage that drops locks late; over the policy file',
   },
   {
     name: 'no_shared_storage',
     type: 'boolean',
-    default: 'false',
-    shortdesc: 'Accepted for compatibility: from API version 2.14 on Nova finds out itself',
+    shortdesc: 'Instances lose their disks with their host; over storage.shared of the policy file',
+  },
+  {
+    name: 'instance_filtering',
+    type: 'boolean',
+    shortdesc: 'Select instances by the tag evacuable; over selection.instance_filtering of the policy file',
   },
   {
     name: 'verbose',
@@ -106,9 +130,27 @@ export function novaEvacuate(environment: EvacuateEnvironment, version: string):
   };
 }
 
+/** The instance whose log has no name in it: with one evacuator, its log is where everybody looks. */
+const USUAL_INSTANCE = 'nova-evacuate';
+
+/** The log of this instance: two evacuators, for two regions, on one controller have two. */
+export function logFileOf(
+  context: Pick<OcfContext, 'instance'>,
+  environment: Pick<EvacuateEnvironment, 'logFile'>,
+): string {
+  const { logFile } = environment;
+  return context.instance === USUAL_INSTANCE
+    ? logFile
+    : logFile.replace(/(\.[^./]*)?$/, `-${fileName(context.instance)}$1`);
+}
+
+function fileName(instance: string): string {
+  return instance.replaceAll(/[^A-Za-z0-9_.-]/g, '_');
+}
+
 /** Where this instance keeps its status; under the directory that is empty after a boot. */
 export function stateDirectoryOf(context: Pick<OcfContext, 'stateDirectory' | 'instance'>): string {
-  return `${context.stateDirectory}/instance-ha-${context.instance.replaceAll(/[^A-Za-z0-9_.-]/g, '_')}`;
+  return `${context.stateDirectory}/instance-ha-${fileName(context.instance)}`;
 }
 
 async function monitor(context: OcfContext): Promise<OcfResult> {
@@ -130,7 +172,14 @@ function resultOf(health: Health): OcfResult {
   }
 }
 
+/** A parameter with a default is always there. */
+function policyFileOf(context: OcfContext): string {
+  return context.text('policy_file') ?? POLICY_FILE;
+}
+
 async function validate(context: OcfContext, environment: EvacuateEnvironment): Promise<OcfResult> {
+  const broken = await environment.checkPolicy(policyFileOf(context));
+  if (broken !== null) return { code: OCF.ERR_CONFIGURED, reason: broken };
   const problem = await environment.checkCloud(context.raw());
   if (problem === null) return { code: OCF.SUCCESS };
   return {
@@ -144,6 +193,8 @@ async function start(context: OcfContext, environment: EvacuateEnvironment): Pro
   const before = await readHealth(directory);
   if (before.state === 'healthy') return { code: OCF.SUCCESS };
   if (before.state === 'wedged') await end(before.life.pid, before.life.start, STOP_LIMIT_MS);
+  const broken = await environment.checkPolicy(policyFileOf(context));
+  if (broken !== null) return { code: OCF.ERR_CONFIGURED, reason: broken };
   const problem = await environment.checkCloud(context.raw());
   if (problem?.certainty === 'definite') return { code: OCF.ERR_CONFIGURED, reason: problem.text };
   // A cloud that does not answer is no reason to fail: it may be the very thing that is down, and hosts
@@ -159,7 +210,10 @@ async function start(context: OcfContext, environment: EvacuateEnvironment): Pro
     const health = await readHealth(directory);
     if (health.state === 'healthy' && health.life.pid === pid) return { code: OCF.SUCCESS };
     if ((await processStart(pid)) === null) {
-      return { code: OCF.ERR_GENERIC, reason: `the evacuator ended at once; see ${environment.logFile}` };
+      return {
+        code: OCF.ERR_GENERIC,
+        reason: `the evacuator ended at once; see ${logFileOf(context, environment)}`,
+      };
     }
     await pause(POLL_MS);
   }
@@ -167,7 +221,16 @@ async function start(context: OcfContext, environment: EvacuateEnvironment): Pro
   if (begun !== null) await end(pid, begun, 0);
   return {
     code: OCF.ERR_GENERIC,
-    reason: `the evacuator had no first tick within ${Math.round(limitMs / 1000)} s; see ${environment.logFile}`,
+    reason: `the evacuator had no first tick within ${Math.round(limitMs / 1000)} s; see ${logFileOf(context, environment)}`,
+  };
+}
+
+function overridesOf(context: OcfContext): Settings['overrides'] {
+  const noSharedStorage = context.boolean('no_shared_storage');
+  return {
+    evacuateDelayMs: context.milliseconds('evacuate_delay'),
+    instanceFiltering: context.boolean('instance_filtering'),
+    sharedStorage: noSharedStorage === null ? null : !noSharedStorage,
   };
 }
 
@@ -177,7 +240,7 @@ async function launch(
   environment: EvacuateEnvironment,
   directory: string,
 ): Promise<number | OcfResult> {
-  const { logFile } = environment;
+  const logFile = logFileOf(context, environment);
   let log: Awaited<ReturnType<typeof open>>;
   try {
     await mkdir(logFile.slice(0, logFile.lastIndexOf('/')), { recursive: true, mode: 0o750 });
@@ -193,9 +256,12 @@ async function launch(
       parameters: { ...context.raw() },
       node: context.node ?? hostname(),
       domain: context.text('domain'),
-      evacuateDelayMs: context.milliseconds('evacuate_delay') ?? 0,
+      policyFile: policyFileOf(context),
+      overrides: overridesOf(context),
+      nodeAttribute: parseNodeAttribute(context.text('node_attribute') ?? ''),
       stateDirectory: directory,
       logFile,
+      incidentDirectory: environment.incidentDirectory,
     };
     const child = spawn(process.execPath, [environment.evacuatorPath], {
       detached: true,

@@ -8,10 +8,13 @@ export const VersionDocumentSchema = v.object({
   version: v.object({ version: Version, min_version: Version }),
 });
 
-/** A record of a down cell has binary, host and status UNKNOWN alone: services.py `_get_service_detail`. */
+/**
+ * A record of a down cell has binary, host and status UNKNOWN alone: services.py `_get_service_detail`. The id is
+ * a UUID from 2.53 on and a number before; forced_down is there from 2.11 on.
+ */
 const ServiceSchema = v.union([
   v.object({
-    id: v.string(),
+    id: v.union([v.string(), v.number()]),
     binary: v.string(),
     host: v.string(),
     status: v.picklist(['enabled', 'disabled']),
@@ -19,7 +22,7 @@ const ServiceSchema = v.union([
     zone: v.nullish(v.string(), null),
     updated_at: v.nullable(TimestampSchema),
     disabled_reason: v.nullable(v.string()),
-    forced_down: v.boolean(),
+    forced_down: v.nullish(v.boolean(), null),
   }),
   v.object({ binary: v.string(), host: v.string(), status: v.literal('UNKNOWN') }),
 ]);
@@ -29,13 +32,15 @@ export const ServiceEnvelopeSchema = v.object({ service: ServiceSchema });
 
 /** `os-services`; `id` is null and the rest unknown where the service's cell is down. */
 export interface ComputeService {
+  /** What `updateService` knows it by: its UUID, or BINARY@HOST below 2.53, where a change names these. */
   readonly id: string | null;
   readonly host: string;
   readonly binary: string;
   readonly state: 'up' | 'down' | 'unknown';
   readonly status: 'enabled' | 'disabled' | 'unknown';
   readonly disabledReason: string | null;
-  readonly forcedDown: boolean;
+  /** Null below 2.11, where there is no such thing. */
+  readonly forcedDown: boolean | null;
   /** Epoch ms of the last change of the record: heartbeats, but an operator's PUT as well. */
   readonly updatedAt: number | null;
   readonly zone: string | null;
@@ -57,7 +62,7 @@ export function toService(record: v.InferOutput<typeof ServiceSchema>): ComputeS
     };
   }
   return {
-    id: record.id,
+    id: typeof record.id === 'number' ? `${binary}@${host}` : record.id,
     host,
     binary,
     state: record.state,
@@ -84,8 +89,17 @@ const ServerSchema = v.object({
   'OS-EXT-STS:vm_state': v.nullish(v.string(), null),
   'OS-EXT-STS:task_state': v.nullish(v.string(), null),
   'OS-EXT-STS:power_state': v.nullish(v.number(), null),
-  locked: v.optional(v.boolean(), false),
-  flavor: v.optional(v.object({ original_name: v.optional(v.string()), id: v.optional(v.string()) }), {}),
+  'OS-EXT-AZ:availability_zone': v.nullish(v.string(), null),
+  locked: v.nullish(v.boolean(), null),
+  tags: v.nullish(v.array(v.string()), null),
+  flavor: v.optional(
+    v.object({
+      original_name: v.optional(v.string()),
+      id: v.optional(v.string()),
+      extra_specs: v.optional(v.record(v.string(), v.string())),
+    }),
+    {},
+  ),
   image: v.optional(v.union([v.object({ id: v.string() }), v.literal(''), v.null()]), null),
   tenant_id: v.string(),
   addresses: v.optional(v.record(v.string(), v.array(AddressSchema)), {}),
@@ -110,9 +124,9 @@ const ServerSchema = v.object({
 
 export type ServerRecord = v.InferOutput<typeof ServerSchema>;
 
-const LinksSchema = v.optional(v.array(v.object({ rel: v.string(), href: v.string() })), []);
+export const LinksSchema = v.optional(v.array(v.object({ rel: v.string(), href: v.string() })), []);
 
-function nextLink(links: v.InferOutput<typeof LinksSchema>): string | null {
+export function nextLink(links: v.InferOutput<typeof LinksSchema>): string | null {
   return links.find((link) => link.rel === 'next')?.href ?? null;
 }
 
@@ -126,6 +140,16 @@ export interface ServerAddress {
   readonly network: string;
   readonly address: string;
   readonly type: 'fixed' | 'floating';
+}
+
+/**
+ * From 2.47 on the flavor as it was when the instance was made, by name, with extra specs where the user may see
+ * them; before that the flavor's id alone.
+ */
+export interface ServerFlavor {
+  readonly name: string | null;
+  readonly id: string | null;
+  readonly extraSpecs: Readonly<Record<string, string>> | null;
 }
 
 /** An instance as Nova shows it to an admin; words and numbers are Nova's own. */
@@ -144,9 +168,13 @@ export interface Server {
   readonly taskState: string | null;
   /** nova/compute/power_state.py: 0 none, 1 running, 3 paused, 4 shut down, 6 crashed, 7 suspended. */
   readonly powerState: number | null;
-  readonly locked: boolean;
-  /** The flavor's name when the instance was made; null when Nova does not know it. */
-  readonly flavor: string | null;
+  /** Null when Nova does not say (before 2.9). */
+  readonly locked: boolean | null;
+  /** Null when Nova does not say (before 2.26). */
+  readonly tags: readonly string[] | null;
+  readonly flavor: ServerFlavor;
+  /** '' for one on no host. */
+  readonly availabilityZone: string | null;
   /** Null when booted from a volume. */
   readonly imageId: string | null;
   readonly projectId: string;
@@ -181,7 +209,13 @@ export function toServer(record: ServerRecord): Server {
     taskState: record['OS-EXT-STS:task_state'],
     powerState: record['OS-EXT-STS:power_state'],
     locked: record.locked,
-    flavor: record.flavor.original_name ?? record.flavor.id ?? null,
+    tags: record.tags,
+    flavor: {
+      name: record.flavor.original_name ?? null,
+      id: record.flavor.id ?? null,
+      extraSpecs: record.flavor.extra_specs ?? null,
+    },
+    availabilityZone: record['OS-EXT-AZ:availability_zone'],
     imageId: record.image === null || record.image === '' ? null : record.image.id,
     projectId: record.tenant_id,
     addresses: Object.entries(record.addresses)
@@ -203,27 +237,40 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-const EvacuationSchema = v.object({
+/** nova/api/openstack/compute/migrations.py `_output`; uuid from 2.59 on, migration_type from 2.23 on. */
+const MigrationSchema = v.object({
   id: v.number(),
-  uuid: v.string(),
+  uuid: v.nullish(v.string(), null),
   instance_uuid: v.string(),
-  source_compute: v.string(),
+  source_compute: v.nullable(v.string()),
   dest_compute: v.nullable(v.string()),
-  status: v.string(),
-  migration_type: v.literal('evacuation'),
+  status: v.nullable(v.string()),
+  migration_type: v.nullish(v.string(), null),
+  old_instance_type_id: v.nullish(v.number(), null),
+  new_instance_type_id: v.nullish(v.number(), null),
   created_at: TimestampSchema,
   updated_at: v.nullable(TimestampSchema),
 });
+export type MigrationRecord = v.InferOutput<typeof MigrationSchema>;
 
-export const EvacuationPageSchema = v.pipe(
-  v.object({ migrations: v.array(EvacuationSchema), migrations_links: LinksSchema }),
+export const MigrationPageSchema = v.pipe(
+  v.object({ migrations: v.array(MigrationSchema), migrations_links: LinksSchema }),
   v.transform((body) => ({ items: body.migrations, next: nextLink(body.migrations_links) })),
 );
 
+/**
+ * Whether a migration is an evacuation. Before 2.23 the record does not say; then it is one if it names no flavors:
+ * resizes and cold migrations always do (nova/compute/claims.py), and so do live ones (nova/conductor/tasks/live_migrate.py).
+ */
+export function isEvacuation(record: MigrationRecord): boolean {
+  if (record.migration_type !== null) return record.migration_type === 'evacuation';
+  return record.old_instance_type_id === null && record.new_instance_type_id === null;
+}
+
 /** A migration record of type `evacuation`: one for every request that Nova accepted. */
 export interface Evacuation {
+  /** Unique within a cell. */
   readonly id: number;
-  readonly uuid: string;
   readonly instanceId: string;
   readonly sourceHost: string;
   readonly destHost: string | null;
@@ -235,14 +282,13 @@ export interface Evacuation {
   readonly updatedAt: number | null;
 }
 
-export function toEvacuation(record: v.InferOutput<typeof EvacuationSchema>): Evacuation {
+export function toEvacuation(record: MigrationRecord): Evacuation {
   return {
     id: record.id,
-    uuid: record.uuid,
     instanceId: record.instance_uuid,
-    sourceHost: record.source_compute,
+    sourceHost: record.source_compute ?? '',
     destHost: record.dest_compute,
-    status: record.status,
+    status: record.status ?? '',
     createdAt: record.created_at,
     updatedAt: record.updated_at,
   };

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
-import { failure, type Result, success } from './result.ts';
-import { type ServiceRequest, type Session, schemaIssues } from './session.ts';
+import { type Result, success } from './result.ts';
+import { openServiceReader } from './service-channel.ts';
+import type { Session } from './session.ts';
 
 const PLACEMENT = 'placement';
 /** Traits came with 1.6 (Pike). */
@@ -22,25 +23,16 @@ export interface Placement {
 
 /** Makes the Placement client of a session. */
 export function createPlacement(session: Session): Placement {
-  async function ask<T>(request: ServiceRequest, schema: v.GenericSchema<unknown, T>): Promise<Result<T>> {
-    const answer = await session.request(PLACEMENT, { ...request, microversion: MICROVERSION });
-    if (!answer.ok) return answer;
-    const body = v.safeParse(schema, answer.value.body);
-    if (body.success) return success(body.output);
-    const where = session.where(PLACEMENT, request);
-    const message = schemaIssues(body.issues);
-    return failure({ code: 'bad-answer', certainty: 'passing', effect: 'none', ...where, message });
-  }
-
+  const read = openServiceReader(session, PLACEMENT, MICROVERSION);
   return {
     async providerTraits(hostName) {
       const query = { name: hostName };
-      const found = await ask({ method: 'GET', path: '/resource_providers', query }, ProvidersSchema);
+      const found = await read({ path: '/resource_providers', query }, ProvidersSchema);
       if (!found.ok) return found;
       const provider = found.value.resource_providers.find((each) => each.name === hostName);
       if (provider === undefined) return success(null);
       const path = `/resource_providers/${provider.uuid}/traits`;
-      const traits = await ask({ method: 'GET', path }, TraitsSchema);
+      const traits = await read({ path }, TraitsSchema);
       if (traits.ok) return success(traits.value.traits);
       // Deleted between the two requests.
       const gone = traits.error.code === 'http' && traits.error.status === 404;

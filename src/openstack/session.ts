@@ -44,7 +44,8 @@ export interface ServiceRequest {
   readonly path: string;
   /** `version`: `path` is below `/v2.1` of the endpoint, a project id after it left out. Default `endpoint`. */
   readonly at?: 'endpoint' | 'version';
-  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  /** A list puts the name there once for each. */
+  readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
   readonly body?: unknown;
   readonly microversion?: string;
   /** Bound for the whole request, waiting for a token included. Default 20 s. */
@@ -390,7 +391,8 @@ function buildUrl(endpoint: string, request: ServiceRequest): string {
   const base = request.at === 'version' ? endpoint.replace(/(\/v\d+(\.\d+)?)\/[^/]+$/, '$1') : endpoint;
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(request.query ?? {})) {
-    if (value !== undefined) query.set(name, String(value));
+    if (value === undefined) continue;
+    for (const each of Array.isArray(value) ? value : [value]) query.append(name, String(each));
   }
   return `${base}${request.path}${query.size === 0 ? '' : `?${query}`}`;
 }
@@ -400,6 +402,8 @@ function buildHeaders(service: string, request: ServiceRequest, token: Secret): 
   if (request.body !== undefined) headers['content-type'] = 'application/json';
   if (request.microversion !== undefined) {
     headers['openstack-api-version'] = `${service} ${request.microversion}`;
+    // Nova heeds the common header from 2.27 on, and this one from the first microversion to the newest.
+    if (service === 'compute') headers['x-openstack-nova-api-version'] = request.microversion;
   }
   return headers;
 }

@@ -35,6 +35,8 @@ export interface FakeCloudOptions {
   readonly password?: string;
   readonly tokenLifeMs?: number;
   readonly regions?: readonly string[];
+  /** Services beside Nova and Placement; `image` and `network` unless told otherwise. */
+  readonly beside?: readonly string[];
 }
 
 export interface FakeCloud {
@@ -132,6 +134,11 @@ function tokenBody(url: string, options: FakeCloudOptions): unknown {
       catalog: [
         { type: 'compute', name: 'nova', endpoints: endpoints('/compute/v2.1/') },
         { type: 'placement', name: 'placement', endpoints: endpoints('/placement') },
+        ...(options.beside ?? ['image', 'network']).map((type) => ({
+          type,
+          name: type,
+          endpoints: endpoints(`/${type}`),
+        })),
       ],
     },
   };

@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { OCF, type OcfAgent, type OcfContext, ocfMetadata, parseTimeMs, runOcfAgent } from './ocf-agent.ts';
+import { OCF, type OcfAgent, type OcfContext, ocfMetadata, runOcfAgent } from './ocf-agent.ts';
 
 const DTD = '/usr/share/resource-agents/ra-api-1.dtd';
 
@@ -159,25 +158,5 @@ describe('runOcfAgent', () => {
 describe('meta-data', () => {
   it.skipIf(!existsSync(DTD))('is valid by the DTD of resource-agents', () => {
     execFileSync('xmllint', ['--noout', '--dtdvalid', DTD, '-'], { input: ocfMetadata(OK), stdio: 'pipe' });
-  });
-});
-
-describe('parseTimeMs', () => {
-  it.each([
-    ['120', 120_000],
-    ['120s', 120_000],
-    ['2min', 120_000],
-    ['500ms', 500],
-    ['1h', 3_600_000],
-    ['', null],
-    ['-1', null],
-    ['1 day', null],
-    ['1constructor', null],
-    ['none', null],
-  ])('%j', (text, ms) => {
-    expect(parseTimeMs(text)).toBe(ms);
-  });
-  it('never throws', () => {
-    fc.assert(fc.property(fc.string(), (text) => void parseTimeMs(text)));
   });
 });

@@ -1,3 +1,4 @@
+import { parseTimeMs } from '../core/duration.ts';
 import { oneLine } from './errors.ts';
 import { escapeXml, parseBoolean } from './xml.ts';
 
@@ -254,25 +255,6 @@ function problemOf(parameter: OcfParameter, value: string): string | null {
 
 function parseInteger(text: string): number | null {
   return /^-?\d{1,15}$/.test(text) ? Number(text) : null;
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  '': 1000,
-  s: 1000,
-  sec: 1000,
-  ms: 1,
-  msec: 1,
-  m: 60_000,
-  min: 60_000,
-  h: 3_600_000,
-  hr: 3_600_000,
-};
-
-/** A time as Pacemaker takes it (lib/common/utils.c `crm_get_msec`); without a unit seconds. Ms, or null. */
-export function parseTimeMs(text: string): number | null {
-  const match = /^(\d{1,10}) ?([a-z]{0,4})$/.exec(text.trim().toLowerCase());
-  const unitMs = UNIT_MS[match?.[2] ?? 'none'];
-  return match === null || unitMs === undefined ? null : Number(match[1]) * unitMs;
 }
 
 function contextOf(

@@ -185,14 +185,14 @@ export const changeService = (cloud: Cloud, id: string, change: Json): Promise<J
 export interface NewServer {
   readonly name: string;
   readonly host: string;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>>;
   /** The id of its server group. */
-  readonly group: string | null;
+  readonly group?: string | null;
 }
 
 /** Asks for one server; the network gives it a fixed address. */
 export async function createServer(cloud: Cloud, seed: Seed, wanted: NewServer): Promise<string> {
-  const { name, host, metadata, group } = wanted;
+  const { name, host, metadata = {}, group = null } = wanted;
   const body = await cloud.call('POST', 'compute', '/servers', {
     server: {
       name,

@@ -103,6 +103,8 @@ export async function snapshots(cloud: Cloud): Promise<Map<string, Snapshot>> {
   return all;
 }
 
+type MakeOptions = Pick<StageOptions, 'cloud' | 'signal' | 'say'>;
+
 interface Made {
   readonly id: string;
   readonly name: string;
@@ -113,11 +115,11 @@ interface Wanted {
   readonly name: string;
   readonly role: Role | null;
   readonly host: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly group: string | null;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly group?: string | null;
 }
 
-async function createOne({ cloud }: StageOptions, seed: Seed, wanted: Wanted): Promise<Made> {
+async function createOne({ cloud }: MakeOptions, seed: Seed, wanted: Wanted): Promise<Made> {
   return { id: await createServer(cloud, seed, wanted), name: wanted.name, role: wanted.role };
 }
 
@@ -132,7 +134,7 @@ async function createGroups({ cloud, members }: StageOptions): Promise<ReadonlyM
 }
 
 /** Why a server is in ERROR. Nova writes the state first and the fault after it, so it is asked for until it is there. */
-async function faultOf({ cloud, signal }: StageOptions, id: string): Promise<string> {
+async function faultOf({ cloud, signal }: MakeOptions, id: string): Promise<string> {
   const fault = await waitFor(async () => (await getServer(cloud, id)).fault, {
     timeoutMs: FAULT_TIMEOUT_MS,
     intervalMs: LOOK_INTERVAL_MS,
@@ -145,7 +147,11 @@ async function faultOf({ cloud, signal }: StageOptions, id: string): Promise<str
  * Makes the servers and waits for them. That Nova can make one is not what a drill tests: one in ERROR is
  * said aloud, deleted and made again, some times at most.
  */
-async function create(options: StageOptions, seed: Seed, wanted: readonly Wanted[]): Promise<Made[]> {
+export async function makeServers(
+  options: MakeOptions,
+  seed: Seed,
+  wanted: readonly Wanted[],
+): Promise<Made[]> {
   const { cloud, signal, say } = options;
   const made = new Map<string, Made>();
   for (let begin = 0; begin < wanted.length; begin += CREATE_BATCH) {
@@ -235,7 +241,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     `making ${members.length} servers on ${victims.join(' and ')}, and one on each of ${others.join(' and ')} as a control`,
   );
   const groups = await createGroups(options);
-  const made = await create(options, seed, [
+  const made = await makeServers(options, seed, [
     ...members.map(({ name, role, on, metadata, group }) => {
       const host = victims[on];
       if (host === undefined) throw new DrillError(`${name} has no host: only ${victims.join(', ')} fail`);

@@ -1,14 +1,35 @@
-import { hostName, serverId } from '../../core/names.ts';
-import type { EvacuationView, ServiceView } from '../../core/observation.ts';
+import { hostName, type ServerId, serverId } from '../../core/names.ts';
+import {
+  type ControlServiceView,
+  type EvacuationView,
+  type ImageQuery,
+  known,
+  type Maybe,
+  type PortView,
+  type ServerGroupView,
+  type ServiceView,
+  unknown,
+} from '../../core/observation.ts';
 import type { Answer, CloudPort, Listed, SeenServer } from '../../evacuator/ports.ts';
 import { type CloudError, explain } from '../../openstack/errors.ts';
+import type { Glance, Image } from '../../openstack/glance.ts';
+import { DEVICES_PER_REQUEST, type Neutron, type Port } from '../../openstack/neutron.ts';
 import type { Nova } from '../../openstack/nova.ts';
+import type { ServerGroup } from '../../openstack/nova-facts.ts';
 import type { ComputeService, Evacuation, Server } from '../../openstack/nova-schemas.ts';
 import type { Placement } from '../../openstack/placement.ts';
 import type { Result } from '../../openstack/result.ts';
 
+export interface CloudClients {
+  readonly nova: Nova;
+  readonly placement: Placement;
+  readonly glance: Glance;
+  readonly neutron: Neutron;
+}
+
 /** The real cloud. `now` gives this machine's clock, epoch ms, for an answer without a Date header. */
-export function createCloudPort(nova: Nova, placement: Placement, now: () => number): CloudPort {
+export function createCloudPort(clients: CloudClients, now: () => number): CloudPort {
+  const { nova, placement, glance, neutron } = clients;
   /** Nova's clock at its last answer, as far as it differs from ours, ms: a list of services has no date of its own. */
   let skewMs = 0;
   const clock = (date: number | null): number => {
@@ -16,10 +37,13 @@ export function createCloudPort(nova: Nova, placement: Placement, now: () => num
     return date ?? now() + skewMs;
   };
   return {
-    async listComputeServices() {
-      const answer = await nova.listComputeServices();
+    async listServices() {
+      const answer = await nova.listServices();
       if (!answer.ok) return failed(answer.error);
-      return listed(answer.value.services.map(serviceView), clock(answer.value.date), false);
+      const { services, date } = answer.value;
+      const items = services.filter((each) => each.binary === 'nova-compute').map(serviceView);
+      const control = services.flatMap(controlServiceView);
+      return { ok: true, value: { items, novaNow: clock(date), partial: false, control } };
     },
     async listEvacuations(source, createdSince) {
       const answer = await nova.listEvacuations({
@@ -55,16 +79,57 @@ export function createCloudPort(nova: Nova, placement: Placement, now: () => num
     },
     async updateService(serviceId, change) {
       const answer = await nova.updateService(serviceId, change);
-      return answer.ok ? { ok: true, value: serviceView(answer.value) } : failed(answer.error);
+      if (!answer.ok) return failed(answer.error);
+      const view = serviceView(answer.value);
+      if (change.forcedDown === true && !view.forcedDown)
+        return { ok: false, reason: STILL_UP, effect: 'none' };
+      return { ok: true, value: view };
     },
-    evacuate: async (server) => done(await nova.evacuate(server)),
+    evacuate: async (server, options) => done(await nova.evacuate(server, options)),
     stopServer: async (server) => done(await nova.stopServer(server)),
+    async listAggregates() {
+      const answer = await nova.listAggregates();
+      if (!answer.ok) return failed(answer.error);
+      const value = answer.value.map((each) => ({ ...each, hosts: each.hosts.map(hostName) }));
+      return { ok: true, value };
+    },
+    addHostToAggregate: async (id, host) => done(await nova.addHostToAggregate(id, host)),
+    removeHostFromAggregate: async (id, host) => done(await nova.removeHostFromAggregate(id, host)),
+    async listServerGroups() {
+      const answer = await nova.listServerGroups();
+      return answer.ok ? { ok: true, value: answer.value.flatMap(serverGroupView) } : failed(answer.error);
+    },
+    async listFlavors() {
+      const answer = await nova.listFlavors();
+      return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
+    },
+    async findImages(query) {
+      const answer = await glance.listImages((image) => isWanted(image, query));
+      return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
+    },
+    async listPorts(servers) {
+      const ports = new Map<ServerId, PortView[]>(servers.map((server) => [server, []]));
+      for (let begin = 0; begin < servers.length; begin += DEVICES_PER_REQUEST) {
+        const answer = await neutron.listPorts(servers.slice(begin, begin + DEVICES_PER_REQUEST));
+        if (!answer.ok) return failed(answer.error);
+        for (const port of answer.value) ports.get(serverId(port.deviceId))?.push(portView(port));
+      }
+      return { ok: true, value: ports };
+    },
+    async microversion() {
+      const answer = await nova.microversions();
+      if (!answer.ok) return failed(answer.error);
+      return { ok: true, value: { max: answer.value.max, used: answer.value.used } };
+    },
     async providerTraits(host) {
       const answer = await placement.providerTraits(host);
       return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
     },
   };
 }
+
+const STILL_UP =
+  'this Nova (API below 2.11) goes by heartbeats alone, and the last one is not old enough yet (service_down_time)';
 
 function listed<T>(items: readonly T[], novaNow: number, partial: boolean): Answer<Listed<T>> {
   return { ok: true, value: { items, novaNow, partial } };
@@ -95,8 +160,10 @@ function serviceView(service: ComputeService): ServiceView {
     // Without an id the record is the stub that Nova gives for a cell that is down.
     state: service.id === null ? 'unknown' : service.state,
     status: service.status === 'disabled' ? 'disabled' : 'enabled',
+    zone: service.zone,
     disabledReason: service.disabledReason,
-    forcedDown: service.forcedDown,
+    // Below 2.11 nothing can be forced down; what Nova takes for down is what it lets be evacuated.
+    forcedDown: service.forcedDown ?? service.state === 'down',
     updatedAt: service.updatedAt,
   };
 }
@@ -122,5 +189,76 @@ function seenServer(server: Server): SeenServer {
     taskState: server.taskState,
     fault: server.fault?.message ?? null,
     deleted: server.deleted,
+    createdAt: server.created,
+    projectId: server.projectId,
+    flavor: {
+      name: server.flavor.name ?? '',
+      id: server.flavor.id,
+      extraSpecs: orUnknown(
+        server.flavor.extraSpecs,
+        'Nova shows no extra specs with a server (API below 2.47, or this user may not see them)',
+      ),
+    },
+    imageId: server.imageId,
+    metadata: server.metadata,
+    tags: orUnknown(server.tags, 'Nova shows no tags with a server (API below 2.26)'),
+    addresses: {
+      fixed: server.addresses.filter((each) => each.type === 'fixed').map((each) => each.address),
+      floating: server.addresses.filter((each) => each.type === 'floating').map((each) => each.address),
+    },
+    volumes: server.volumes,
+    locked: server.locked ?? false,
+    powerState: server.powerState,
+    availabilityZone: server.availabilityZone || null,
+  };
+}
+
+function orUnknown<T>(value: T | null, reason: string): Maybe<T> {
+  return value === null ? unknown(reason) : known(value);
+}
+
+function controlServiceView(service: ComputeService): ControlServiceView[] {
+  const { binary, host, state, status, forcedDown } = service;
+  if (binary !== 'nova-conductor' && binary !== 'nova-scheduler') return [];
+  return [
+    {
+      binary,
+      host,
+      state,
+      status: status === 'disabled' ? 'disabled' : 'enabled',
+      forcedDown: forcedDown ?? false,
+    },
+  ];
+}
+
+const GROUP_POLICIES: ReadonlySet<string> = new Set([
+  'affinity',
+  'anti-affinity',
+  'soft-affinity',
+  'soft-anti-affinity',
+] satisfies ServerGroupView['policy'][]);
+
+/** A group whose policy means nothing to the scheduler we know is no group: it places nobody. */
+function serverGroupView({ id, policy, members }: ServerGroup): ServerGroupView[] {
+  const isKnown = (text: string | null): text is ServerGroupView['policy'] =>
+    text !== null && GROUP_POLICIES.has(text);
+  return isKnown(policy) ? [{ id, policy, members: members.map(serverId) }] : [];
+}
+
+function isWanted(image: Image, query: ImageQuery): boolean {
+  return (
+    query.tags.some((tag) => image.tags.includes(tag)) ||
+    query.properties.some((property) => property in image.properties) ||
+    query.names.includes(image.name) ||
+    query.names.includes(image.id)
+  );
+}
+
+function portView(port: Port): PortView {
+  return {
+    id: port.id,
+    boundHost: port.boundHost === null ? null : hostName(port.boundHost),
+    status: port.status,
+    fixed: [...port.fixedIps].sort(),
   };
 }

@@ -3,10 +3,15 @@ import { known, type NodeView, type Stored, unknown } from '../../core/observati
 import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
+  HISTORY_ATTRIBUTE,
   HOLD_ATTRIBUTE,
   INCIDENT_ATTRIBUTE,
+  LOCAL_DISK_ATTRIBUTE,
+  PAUSE_PROPERTY,
   parseEvacuation,
+  parseHistory,
   parseIncident,
+  parsePause,
   RELEASE_ATTRIBUTE,
 } from '../../core/records.ts';
 import type { Answer, ClusterPort } from '../../evacuator/ports.ts';
@@ -16,9 +21,14 @@ import { deletePermanentIf } from '../../pacemaker/delete-if.ts';
 import { explain, type Result } from '../../pacemaker/errors.ts';
 import { readFencingHistory } from '../../pacemaker/fencing.ts';
 import { isPowerFencedFirst } from '../../pacemaker/topology.ts';
+import { isOurs, type NodeAttribute } from '../node-attribute.ts';
 
-/** The real cluster, by its command-line tools on a controller. */
-export function createClusterPort(): ClusterPort {
+/**
+ * The real cluster, by its command-line tools on a controller; with `nodeAttribute` only the nodes that have this
+ * permanent attribute. The others are another evacuator's, for another region: this one does not even see them,
+ * so it neither evacuates them, nor answers them, nor counts them.
+ */
+export function createClusterPort(nodeAttribute: NodeAttribute | null): ClusterPort {
   return {
     async readNodes() {
       const [cluster, marks, tokens] = await Promise.all([
@@ -32,7 +42,8 @@ export function createClusterPort(): ClusterPort {
       // Our answers matter only to nodes that ask, and mostly none does.
       const answers = tokens.value.size === 0 ? tokens : await readTransient(RELEASE_ATTRIBUTE);
       if (!answers.ok) return unknown(explain(answers.error));
-      const nodes = cluster.value.nodes.map((node): NodeView => {
+      const ours = cluster.value.nodes.filter(({ permanent }) => isOurs(permanent, nodeAttribute));
+      const nodes = ours.map((node): NodeView => {
         const name = nodeName(node.name);
         return {
           name,
@@ -41,13 +52,19 @@ export function createClusterPort(): ClusterPort {
           novaCompute: node.novaCompute,
           incident: stored(node.permanent.get(INCIDENT_ATTRIBUTE), parseIncident),
           evacuation: stored(node.permanent.get(EVACUATION_ATTRIBUTE), parseEvacuation),
+          past: stored(node.permanent.get(HISTORY_ATTRIBUTE), parseHistory),
+          localDiskAnswer: node.permanent.get(LOCAL_DISK_ATTRIBUTE) ?? null,
           mark: marks.value.get(name) ?? null,
           holdToken: tokens.value.get(name) ?? null,
           holdAnswer: answers.value.get(name) ?? null,
           powerFencedFirst: isPowerFencedFirst(cluster.value, name),
         };
       });
-      return known({ haveQuorum: cluster.value.haveQuorum, nodes });
+      return known({
+        haveQuorum: cluster.value.haveQuorum,
+        nodes,
+        pause: stored(cluster.value.properties.get(PAUSE_PROPERTY), parsePause),
+      });
     },
     async readHistory(node) {
       const events = await readFencingHistory(node);

@@ -1,4 +1,5 @@
 import { destination, pino, stdTimeFunctions } from 'pino';
+import type { IncidentReport } from '../../core/report.ts';
 import type { JournalPort, TickReport } from '../../evacuator/ports.ts';
 import { type Life, uptimeS, writeStatus } from './life.ts';
 
@@ -7,12 +8,24 @@ export interface JournalOptions {
   readonly statusFile: string;
   readonly life: Pick<Life, 'pid' | 'start'>;
   readonly owner: string;
+  /** Keeps the files of an incident; gives what went wrong, or null. */
+  readonly keepReport: (report: IncidentReport) => Promise<string | null>;
+}
+
+/** Which policy is in force, for the status. */
+export interface PolicyState {
+  readonly file: string;
+  /** When it was read, epoch ms. */
+  readonly readAt: number;
+  /** What is wrong with the file as it is now, so that an older policy is in force; null when nothing is. */
+  readonly trouble: string | null;
 }
 
 /** The journal of a process: what {@link JournalPort} asks for, and the sign of life between two ticks. */
 export interface Journal extends JournalPort {
   /** Something was answered: the process makes progress though a long tick is not over. */
   alive(): void;
+  policy(state: PolicyState): void;
 }
 
 /**
@@ -30,6 +43,7 @@ export function createJournal(options: JournalOptions): Journal {
     file,
   );
   let report: TickReport | null = null;
+  let policy: PolicyState | null = null;
   let isDue = false;
   let isWriting = false;
 
@@ -45,6 +59,8 @@ export function createJournal(options: JournalOptions): Journal {
           at: new Date(report.at).toISOString(),
           gates: report.gates,
           cloudTrouble: report.cloudTrouble,
+          pace: report.pace,
+          policy: policy && { ...policy, readAt: new Date(policy.readAt).toISOString() },
           verdicts: report.verdicts,
         });
       } catch (error) {
@@ -63,6 +79,17 @@ export function createJournal(options: JournalOptions): Journal {
   return {
     tick(next) {
       report = next;
+      writeSoon();
+    },
+    report(next) {
+      const { incident, node, state, text } = next;
+      log.info({ incident, node, state }, text);
+      void options.keepReport(next).then((trouble) => {
+        if (trouble !== null) log.error({ incident, node }, trouble);
+      });
+    },
+    policy(state) {
+      policy = state;
       writeSoon();
     },
     alive: writeSoon,

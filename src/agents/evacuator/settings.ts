@@ -8,9 +8,18 @@ const SettingsSchema = v.object({
   parameters: v.record(v.string(), v.string()),
   node: v.string(),
   domain: v.nullable(v.string()),
-  evacuateDelayMs: v.pipe(v.number(), v.minValue(0)),
+  policyFile: v.string(),
+  /** What the resource's parameters say over the policy file; null: nothing. */
+  overrides: v.object({
+    evacuateDelayMs: v.nullable(v.pipe(v.number(), v.minValue(0))),
+    instanceFiltering: v.nullable(v.boolean()),
+    sharedStorage: v.nullable(v.boolean()),
+  }),
+  /** Only nodes with this permanent attribute are this evacuator's; null: all are. */
+  nodeAttribute: v.nullable(v.object({ name: v.string(), value: v.string() })),
   stateDirectory: v.string(),
   logFile: v.string(),
+  incidentDirectory: v.string(),
 });
 export type Settings = v.InferOutput<typeof SettingsSchema>;
 

@@ -1,0 +1,105 @@
+import { has } from './microversion.ts';
+import { latest, type NovaChannel } from './nova-channel.ts';
+import { type Evacuation, isEvacuation, MigrationPageSchema, toEvacuation } from './nova-schemas.ts';
+import { type Result, success } from './result.ts';
+import type { ServiceRequest } from './session.ts';
+
+/** Records in a page of the newest evacuations of a host, which seldom has more instances. */
+const RECENT_PAGE_LIMIT = 250;
+
+export interface EvacuationQuery {
+  readonly sourceHost?: string;
+  /** Epoch ms: records made before it may be missing. */
+  readonly createdSince?: number;
+}
+
+export interface EvacuationList {
+  readonly migrations: readonly Evacuation[];
+  /** The server's clock when the first page was read, epoch ms. */
+  readonly date: number | null;
+}
+
+export interface EvacuateOptions {
+  /**
+   * Where to; left out, the scheduler chooses. From 2.29 on the scheduler still has a say (it must fit), below
+   * that Nova takes the host as given: nova/compute/api.py evacuate, nova/conductor/manager.py rebuild_instance.
+   */
+  readonly host?: string;
+  /**
+   * Heard below 2.14 only. The destination refuses the instance when it finds the disks otherwise
+   * (nova/compute/manager.py rebuild_instance, InvalidSharedStorage), so a wrong word fails and loses nothing.
+   */
+  readonly onSharedStorage?: boolean;
+}
+
+/** Nova took the order; nothing is done yet. `date` is its clock then, epoch ms. */
+export interface Accepted {
+  readonly date: number | null;
+}
+
+/** See {@link Nova} for what each promises. */
+export interface NovaEvacuations {
+  listEvacuations(query?: EvacuationQuery): Promise<Result<EvacuationList>>;
+  evacuate(serverId: string, options?: EvacuateOptions): Promise<Result<Accepted>>;
+  stopServer(serverId: string): Promise<Result<Accepted>>;
+}
+
+export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
+  async function listEvacuations(query: EvacuationQuery = {}): Promise<Result<EvacuationList>> {
+    const versions = await channel.microversions();
+    if (!versions.ok) return versions;
+    const since = query.createdSince ?? Number.NEGATIVE_INFINITY;
+    const inPages = has(versions.value, 'migrationPages');
+    const limit =
+      query.createdSince === undefined
+        ? channel.pageLimit
+        : // A host may have a long history; what is new stands on the first page.
+          Math.min(channel.pageLimit, RECENT_PAGE_LIMIT);
+    const request: ServiceRequest = {
+      method: 'GET',
+      path: '/os-migrations',
+      query: {
+        migration_type: 'evacuation',
+        source_compute: query.sourceHost,
+        ...(inPages ? { limit } : {}),
+      },
+    };
+    const listed = await channel.readPages(request, MigrationPageSchema, (page) =>
+      page.some((record) => record.created_at < since),
+    );
+    if (!listed.ok) return listed;
+    const asked = latest(listed.value.items, (record) => record.uuid ?? String(record.id))
+      // A Nova too old for one of the filters drops it in silence.
+      .filter((record) => isEvacuation(record))
+      .filter((record) => query.sourceHost === undefined || record.source_compute === query.sourceHost)
+      .filter((record) => record.created_at >= since);
+    const migrations = asked.map(toEvacuation).sort((a, b) => b.createdAt - a.createdAt || b.id - a.id);
+    return success({ migrations, date: listed.value.date });
+  }
+
+  async function act(serverId: string, body: unknown): Promise<Result<Accepted>> {
+    const path = `/servers/${encodeURIComponent(serverId)}/action`;
+    const answer = await channel.send({ method: 'POST', path, body });
+    return answer.ok ? success({ date: answer.value.date }) : answer;
+  }
+
+  return {
+    listEvacuations,
+    async evacuate(serverId, options = {}) {
+      const versions = await channel.microversions();
+      if (!versions.ok) return versions;
+      // `force` (2.29 to 2.67) is never sent: it would take the scheduler out.
+      const evacuate = {
+        ...(options.host === undefined ? {} : { host: options.host }),
+        ...(has(versions.value, 'storageFound')
+          ? {}
+          : { onSharedStorage: options.onSharedStorage ?? DEFAULT_ON_SHARED_STORAGE }),
+      };
+      return act(serverId, { evacuate });
+    },
+    stopServer: (serverId) => act(serverId, { 'os-stop': null }),
+  };
+}
+
+/** The stock agent's: `no_shared_storage` is false. */
+const DEFAULT_ON_SHARED_STORAGE = true;
