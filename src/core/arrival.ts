@@ -24,6 +24,9 @@ export function compareArrival(view: HostView, now: ServerView): Arrival {
   };
 }
 
+/** nova/compute/power_state.py */
+const RUNNING = 1;
+
 function changes(before: ServerView, now: ServerView): readonly string[] {
   const found = [
     ...(before.flavor.name === now.flavor.name && before.flavor.id === now.flavor.id
@@ -36,6 +39,10 @@ function changes(before: ServerView, now: ServerView): readonly string[] {
   // ERROR becomes ACTIVE by an evacuation, and is meant to.
   if (before.vmState !== now.vmState && before.vmState !== 'error') {
     found.push(`${before.vmState} is now ${now.vmState}`);
+  }
+  // A guest that ran and does not, though Nova counts it as active.
+  if (now.vmState === 'active' && before.powerState === RUNNING && now.powerState !== RUNNING) {
+    found.push(`power state ${now.powerState ?? 'unknown'}, not running`);
   }
   if (before.locked !== now.locked) found.push(now.locked ? 'is locked now' : 'is not locked any more');
   return found;

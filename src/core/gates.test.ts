@@ -98,7 +98,7 @@ describe('the observer', () => {
     expect(judged({ services: down(10) }).id).toBe('blind');
     expect(judged({ services: down(9), policy: { maxFailedPercent: 0 } }).id).toBeNull();
     const old = (service: ServiceView): ServiceView => ({ ...service, updatedAt: NOW - 301_000 });
-    expect(judged({ services: old })).toMatchObject({ id: 'blind', text: expect.stringContaining('301 s') });
+    expect(judged({ services: old })).toMatchObject({ id: 'blind', text: expect.stringContaining('5 min') });
     expect(judged({ services: old, policy: { staleReportsMs: 0 } }).id).toBeNull();
   });
 

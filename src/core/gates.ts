@@ -120,7 +120,7 @@ function blindGate({ observation, policy }: Draft, services: readonly ServiceVie
     return null;
   return {
     ...common,
-    text: `no compute service has reported to Nova for ${Math.round((observation.novaNow - newest) / 1000)} s: what it says of them is old`,
+    text: `no compute service has reported to Nova for ${Math.floor((observation.novaNow - newest) / 60_000)} min: what it says of them is old`,
     opens: 'one of them reports again (see RabbitMQ, the conductor, and the controllers’ clocks)',
   };
 }

@@ -13,6 +13,8 @@ export interface Judged {
   readonly attempts: number;
   readonly live: boolean;
   readonly records: number;
+  /** Nothing that Nova could show changes it: a query elsewhere failed, or a person is asked. */
+  readonly isHeld: boolean;
   /** Nova's clock when its evacuation was over; null: it did not arrive by one. */
   readonly arrivedAt: number | null;
 }
@@ -72,9 +74,12 @@ export function judgeAll(draft: Draft, { record, view, quietUntil, admit }: Judg
       isLost: ({ id }) => lost.has(id),
       admission: admit(server),
     };
+    const outcome = judge(facts, policy);
+    const { admission } = facts;
     return {
       server,
-      outcome: judge(facts, policy),
+      outcome,
+      isHeld: admission.kind === 'held' && outcome.kind === 'waiting' && outcome.reason === admission.reason,
       attempts: facts.evacuations.filter((e) => e.createdAt >= record.since).length,
       live: liveEvacuations(facts, policy).length > 0,
       records: facts.evacuations.length,

@@ -169,12 +169,18 @@ function isSettling({ asked }: Round, left: readonly Judged[]): boolean {
   );
 }
 
+/** Looks of all hosts together are this far apart on average, ms: a rack that dies is not to be a flood of questions. */
+const LOOK_SHARE_MS = 250;
+
 function pauseMs(draft: Draft, { view }: Candidates, round: Round, left: readonly Judged[]): number {
   const { policy } = draft;
-  // What waits for other instances is told by those; Nova has nothing new to say about it.
-  const isIdle = left.every(({ server, outcome }) => outcome.kind === 'ready' && round.isHeld(server.id));
+  // What waits for other instances, or for a person, Nova has nothing new to say about.
+  const isIdle = left.every(
+    ({ server, outcome, isHeld }) => isHeld || (outcome.kind === 'ready' && round.isHeld(server.id)),
+  );
   if (isIdle && left.length > 0) return policy.timing.slowMs;
-  return followPauseMs(view.evacuations, view.novaNow, isSettling(round, left), policy);
+  const pauseMs = followPauseMs(view.evacuations, view.novaNow, isSettling(round, left), policy);
+  return Math.max(pauseMs, round.hosts * LOOK_SHARE_MS);
 }
 
 /** Whether to read the servers that changed: some have arrived by their records, or it is long ago. */

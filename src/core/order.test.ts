@@ -76,7 +76,7 @@ describe('the order', () => {
     const members = [member('high', { 'instance-ha:priority': '900' }), member('low')];
     const { order, held } = planned(members, known([]), { waitForHigherRanks: true });
     expect(order.map(({ server }) => server.name)).toEqual(['high']);
-    expect(held.get(serverId('low'))).toContain('high');
+    expect(held.get(serverId('low'))).toContain('higher');
   });
 });
 
@@ -87,7 +87,7 @@ describe('a dependency', () => {
   it('waits until all of the group are ACTIVE for long enough', () => {
     const held = (...members: Member[]) =>
       planned([...members, member('app', app)]).held.get(serverId('app'));
-    expect(held(member('db-1', db))).toContain('1 of 1 to go');
+    expect(held(member('db-1', db))).toContain('to arrive');
     expect(held(member('db-1', db, { state: 'in-flight' }))).toContain('group db');
     expect(held(member('db-1', db, { state: 'arrived', arrivedAt: 80_000 }))).toContain('30 s');
     expect(held(member('db-1', db, { state: 'arrived', arrivedAt: 70_000 }))).toBeUndefined();
@@ -143,7 +143,7 @@ describe('a server group', () => {
       expect(names([member('a'), member('b'), member('c')], groups)).toEqual(['a', 'c']);
       const { order, held } = planned([member('a', {}, { state: 'in-flight' }), member('b')], groups);
       expect(order).toEqual([]);
-      expect(held.get(serverId('b'))).toContain('waiting for a');
+      expect(held.get(serverId('b'))).toContain('server group');
     }
     expect(names([member('a'), member('b')], known([group('soft-anti-affinity', 'a', 'b')]))).toEqual([
       'a',

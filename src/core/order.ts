@@ -88,7 +88,7 @@ export function plan(
     const higher = policy.waitForHigherRanks && highestOpen !== undefined && highestOpen.rank > rank;
     const wait =
       restart.waitOf(member.server) ??
-      (higher ? `waiting for ${highestOpen.member.server.name}, whose priority is higher` : null) ??
+      (higher ? 'waiting for instances of higher priority' : null) ??
       busy.claim(id);
     if (wait === null) order.push(member);
     else held.set(id, wait);
@@ -257,21 +257,23 @@ function groupRanks(
   return ranks;
 }
 
-/** Why what comes after a group may not begin yet. Members that ended without arriving are not waited for. */
+/**
+ * Why what comes after a group may not begin yet. Members that ended without arriving are not waited for. The text
+ * has no numbers: it is logged when it changes, once for each instance that waits.
+ */
 function whyNotReady(group: string, members: readonly Member[], policy: OrderPolicy): string | null {
   const name = groupName(group);
-  const open = members.filter(({ state }) => state !== 'arrived' && state !== 'ended');
-  if (open.length > 0) return `waiting for group ${name}: ${open.length} of ${members.length} to go`;
-  const young = members.filter(
-    ({ server, arrivedAt, novaNow, state }) =>
-      state === 'arrived' &&
-      server.vmState === 'active' &&
-      arrivedAt !== null &&
-      novaNow - arrivedAt < policy.readyMs,
-  );
-  return young.length === 0
-    ? null
-    : `waiting for group ${name}: ACTIVE for less than ${policy.readyMs / 1000} s`;
+  if (members.some(({ state }) => state !== 'arrived' && state !== 'ended')) {
+    return `waiting for group ${name} to arrive`;
+  }
+  const isYoung = ({ server, arrivedAt, novaNow, state }: Member): boolean =>
+    state === 'arrived' &&
+    server.vmState === 'active' &&
+    arrivedAt !== null &&
+    novaNow - arrivedAt < policy.readyMs;
+  return members.some(isYoung)
+    ? `waiting for group ${name} to be ACTIVE for ${policy.readyMs / 1000} s`
+    : null;
 }
 
 interface BusyServerGroups {
@@ -295,22 +297,20 @@ function busyServerGroups(
     for (const id of group.members) groupsOf.set(id, [...(groupsOf.get(id) ?? []), group.id]);
   }
   const of = (id: ServerId): readonly string[] => (groups.known ? (groupsOf.get(id) ?? []) : ['any']);
-  const names = new Map(members.map(({ server }) => [server.id, server.name]));
-  const taken = new Map<string, string>();
+  const taken = new Set<string>();
   const take = (id: ServerId): void => {
-    for (const group of of(id)) taken.set(group, names.get(id) ?? id);
+    for (const group of of(id)) taken.add(group);
   };
   for (const { server, state } of members) if (state === 'in-flight') take(server.id);
   return {
     claim(id) {
-      const busy = of(id).find((group) => taken.has(group));
-      if (busy === undefined) {
-        take(id);
-        return null;
+      if (of(id).some((group) => taken.has(group))) {
+        return groups.known
+          ? 'waiting for another member of its server group: one at a time'
+          : `one instance at a time, because the server groups can't be read: ${groups.reason}`;
       }
-      return groups.known
-        ? `waiting for ${taken.get(busy)} of the same server group: one at a time`
-        : `waiting for ${taken.get(busy)}: one at a time, because the server groups can't be read (${groups.reason})`;
+      take(id);
+      return null;
     },
   };
 }

@@ -9,6 +9,8 @@ import { presumedEnded, usualDurationMs, windowSize } from './pace.ts';
 /** What came of asking: who is asked for in this step, and what the others wait for. */
 export interface Round {
   readonly asked: ReadonlySet<ServerId>;
+  /** Hosts under evacuation. */
+  readonly hosts: number;
   /** What an instance waits for that is ready by itself. */
   readonly turn: (server: ServerId) => string;
   readonly note: (server: ServerId) => string | null;
@@ -41,8 +43,8 @@ export function ask(draft: Draft, hosts: readonly Candidates[], closed: string |
   const asked = closed === null ? send(draft, hosts, ranks, size) : new Set<ServerId>();
   return {
     asked,
-    turn: (id) =>
-      closed ?? preparing.get(id) ?? ranks.held.get(id) ?? `waiting for its turn: ${size} at a time`,
+    hosts: hosts.length,
+    turn: (id) => closed ?? preparing.get(id) ?? ranks.held.get(id) ?? 'waiting for its turn',
     note: (id) => ranks.notes.get(id) ?? null,
     isHeld: (id) => closed !== null || preparing.has(id) || ranks.held.has(id),
   };

@@ -40,7 +40,7 @@ export function instanceVerdict(judged: Judged, saying: Saying): InstanceVerdict
 
 function textOf({ server, outcome }: Judged, { isAsked, turn, storage, arrival }: Saying): string {
   const disk = sayDisk(server, storage);
-  const isAsBefore = arrival !== null && arrival.differences.length === 0;
+  const isAsBefore = arrival?.differences.length === 0 && arrival.unseen === null;
   switch (outcome.kind) {
     case 'moved':
       return `runs on ${outcome.to}${isAsBefore ? ' as before' : ''} (${server.vmState}); ${disk}`;

@@ -12,18 +12,18 @@ export interface Reports {
 
 export const newReports = (): Reports => ({ gates: [], released: new Map() });
 
-/** Takes note of which gates are closed now. */
+/** Takes note of which gates are closed now; one that stays so is told in its newest words. */
 export function noteGates(reports: Reports, closed: readonly Gate[], now: number): void {
-  const key = ({ id, node, text }: Gate): string => [id, node ?? '', text].join(' ');
-  const still = new Set(closed.map(key));
-  const open = new Set(reports.gates.filter(({ until }) => until === null).map(({ gate }) => key(gate)));
-  const ended = reports.gates.map((each) =>
-    each.until === null && !still.has(key(each.gate)) ? { ...each, until: now } : each,
-  );
-  const fresh = closed
-    .filter((gate) => !open.has(key(gate)))
-    .map((gate) => ({ gate, from: now, until: null }));
-  reports.gates = [...ended, ...fresh].slice(-MAX_KEPT);
+  const key = ({ id, node }: Gate): string => `${id} ${node ?? ''}`;
+  const still = new Map(closed.map((gate) => [key(gate), gate]));
+  const known = reports.gates.map((each) => {
+    if (each.until !== null) return each;
+    const gate = still.get(key(each.gate));
+    still.delete(key(each.gate));
+    return gate === undefined ? { ...each, until: now } : { ...each, gate };
+  });
+  const fresh = [...still.values()].map((gate) => ({ gate, from: now, until: null }));
+  reports.gates = [...known, ...fresh].slice(-MAX_KEPT);
 }
 
 /**

@@ -238,7 +238,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   const seed = readSeed(rig.seedFile);
   const others = rig.computes.filter((node) => !victims.includes(node));
   say(
-    `making ${members.length} servers on ${victims.join(' and ')}, and one on each of ${others.join(' and ')} as a control`,
+    `making ${members.length} servers on ${victims.join(' and ')}, and one on ${others.join(' and on ')} as a control`,
   );
   const groups = await createGroups(options);
   const made = await makeServers(options, seed, [
