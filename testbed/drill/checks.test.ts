@@ -230,6 +230,39 @@ describe('every check can fail', () => {
   });
 });
 
+describe('where a destination died as well', () => {
+  const facts = goodFacts('destination-loss');
+  const ELSE = 'compute-2';
+  const off: DrillEvent = { kind: 'bmc', at: T0 + 12, node: ELSE, action: 'off', text: 'power off done' };
+  const lost = { status: 'pre-migrating', lastLiveAt: T0 + 40, endedAt: null } as const;
+  const again = second({ createdAt: T0 + 20, dest: 'compute-3', liveWith: [100] });
+  const drill = (more: Partial<Facts>, at = 12): string[] => {
+    const migrations = [...withMigration(100, lost).migrations, again];
+    const events = [...facts.events, { ...off, at: T0 + at }];
+    const plan = { ...facts.plan, victims: [VICTIM] };
+    return failed({ ...facts, plan, migrations, events, ...more }).filter(
+      (id) => !['nobody-else-fenced', 'destination-died'].includes(id),
+    );
+  };
+  it('a record that died with it does not count as under way', () => {
+    expect(drill({})).toEqual([]);
+  });
+  it('but one whose destination lives does, and so does one that was followed before the death', () => {
+    expect(drill({ events: facts.events })).toEqual(['one-at-a-time', 'all-ended', 'compute-held']);
+    expect(drill({}, 30)).toEqual(['one-at-a-time']);
+  });
+  it('an instance may come back to where it began, but not without an evacuation', () => {
+    const home = facts.subjects.map((s) =>
+      s.id === FIRST && s.after !== null ? { ...s, after: { ...s.after, host: VICTIM, boundTo: VICTIM } } : s,
+    );
+    const guests = facts.guests.map((g) => (g.server === FIRST ? { ...g, host: VICTIM } : g));
+    expect(drill({ subjects: home, guests })).toEqual(['moved']);
+    const back = second({ id: 901, createdAt: T0 + 30, source: ELSE, dest: VICTIM });
+    const migrations = [...facts.migrations, back];
+    expect(drill({ subjects: home, guests, migrations })).toEqual([]);
+  });
+});
+
 describe('what only one scenario checks', () => {
   const story = (
     scenario: ScenarioName,

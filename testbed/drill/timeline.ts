@@ -142,7 +142,7 @@ function single(event: DrillEvent, victim: string, add: (milestone: Milestone, a
 /** Milestones of which the last occurrence counts: the way back may have to be gone twice. */
 const LAST_COUNTS: ReadonlySet<Milestone> = new Set(['released', 'unforced', 'enabled', 'schedulable']);
 
-/** The time line. */
+/** The time line of one host; requests for what was on the others that failed are theirs. */
 export function timelineOf(events: readonly DrillEvent[], plan: Plan): Timeline {
   const { victim, t0 } = plan;
   const found = new Map<Milestone, number>();
@@ -161,13 +161,15 @@ export function timelineOf(events: readonly DrillEvent[], plan: Plan): Timeline 
     single(event, victim, add);
   }
   if (plan.offFromStart) add('poweredOff', t0);
-  const requests = evacuateRequests(events, plan);
+  const others = new Set(plan.moving.filter(({ from }) => from !== victim).map(({ id }) => id));
+  const own = plan.moving.filter(({ id }) => !others.has(id));
+  const requests = evacuateRequests(events, plan).filter(({ path }) => !others.has(serverOfPath(path) ?? ''));
   const first = requests[0];
   const last = requests.at(-1);
   if (first) add('firstRequest', first.at);
   if (last) add('lastRequest', last.at);
-  const arrived = arrivals(events, plan);
-  if (plan.moving.length > 0 && arrived.size === plan.moving.length) {
+  const arrived = arrivals(events, { ...plan, moving: own });
+  if (own.length > 0 && arrived.size === own.length) {
     found.set('allElsewhere', Math.max(...arrived.values()));
   }
   const ended = migrationEnds(events, plan);
