@@ -20,6 +20,14 @@ const withNotes = (facts: Facts, notes: Partial<ScenarioNotes>): Facts => ({
 });
 
 const RESERVE = 'compute-3';
+const reserveEnabled: DrillEvent = {
+  kind: 'service',
+  at: T0 + 5.9,
+  host: RESERVE,
+  fact: 'enabled',
+  value: true,
+  reason: null,
+};
 /** When each is asked for, s: the last after the others, dependents after the base is ready, one of the group at a time. */
 const START_S = 6;
 const SPAWN_S = 2;
@@ -80,14 +88,6 @@ function orderly(
         taskState: null,
       }),
     );
-  const enabled: DrillEvent = {
-    kind: 'service',
-    at: T0 + 5.9,
-    host: RESERVE,
-    fact: 'enabled',
-    value: true,
-    reason: null,
-  };
   return {
     ...base,
     plan: {
@@ -118,14 +118,20 @@ function orderly(
       endedAt: T0 + at(subject.id) + SPAWN_S,
       liveWith: [],
     })),
-    events: [enabled, ...requests, ...arrivals],
+    events: [reserveEnabled, ...requests, ...arrivals],
   };
 }
 
 describe('order-and-room', () => {
   it('passes when all went in order', () => {
     expect(failed(orderly())).toEqual([]);
-    expect(passed(orderly())).toEqual(['priorities', 'dependency', 'one-of-a-group', 'reserve', 'unplaced']);
+    expect(passed(orderly())).toEqual([
+      'priorities',
+      'dependency',
+      'one-of-a-group',
+      'reserve-used',
+      'unplaced',
+    ]);
   });
   it('fails when the first come later, the last earlier, or all at once', () => {
     expect(failed(orderly((times, id) => times.set(id('drill-first-2'), START_S + 4)))).toEqual([
@@ -152,22 +158,17 @@ describe('order-and-room', () => {
       'one-of-a-group',
     ]);
   });
-  it('fails when the reserved host was not enabled, or is left in the wrong state', () => {
+  it('fails when the reserved host was not enabled, not used, or disabled with instances on it', () => {
     const facts = orderly();
     const events = facts.events.filter((e) => e.kind !== 'service');
-    expect(failed({ ...facts, events })).toEqual(['reserve']);
-    expect(failed({ ...facts, reserve: null })).toEqual(['reserve']);
-    const off = facts.services.map((s) =>
-      s.host === RESERVE ? { ...s, enabled: false, reason: 'reserved: spare' } : s,
-    );
-    expect(failed({ ...facts, services: off })).toEqual(['reserve']);
+    expect(failed({ ...facts, events })).toEqual(['reserve-used']);
+    expect(failed({ ...facts, reserve: null })).toEqual(['reserve-used']);
+    const off = facts.services.map((s) => (s.host === RESERVE ? { ...s, enabled: false } : s));
+    expect(failed({ ...facts, services: off })).toEqual(['reserve-used']);
     const unused = facts.subjects.map((s) =>
       s.after?.host === RESERVE ? { ...s, after: { ...s.after, host: ELSEWHERE } } : s,
     );
-    expect(failed({ ...facts, subjects: unused })).toEqual(['reserve']);
-    expect(failed({ ...facts, subjects: unused, services: off })).toEqual([]);
-    const other = off.map((s) => ({ ...s, reason: 'something else' }));
-    expect(failed({ ...facts, subjects: unused, services: other })).toEqual(['reserve']);
+    expect(failed({ ...facts, subjects: unused })).toEqual(['reserve-used']);
   });
   it('fails when the instance without a place was not tried, moved, or is not accounted for', () => {
     const facts = orderly();
@@ -206,15 +207,32 @@ describe('bad-api', () => {
     front(8.7, 'refused'),
     front(8.9, 'open'),
     front(8.95, 'unauthorized'),
+    reserveEnabled,
   ];
-  const good = withNotes({ ...goodFacts('bad-api'), events }, { away: { from: T0 + 8.5, to: T0 + 8.9 } });
+  const reserve = { host: RESERVE, reason: 'operator: broken fan' };
+  const good = withNotes(
+    { ...goodFacts('bad-api'), events, reserve },
+    { away: { from: T0 + 8.5, to: T0 + 8.9 } },
+  );
   const without = (what: FrontWhat): Facts => ({
     ...good,
     events: events.filter((e) => e.kind !== 'front' || e.what !== what),
   });
-  it('passes when all three were survived', () => {
+  it('passes when all of it was survived', () => {
     expect(failed(good)).toEqual([]);
-    expect(passed(good)).toEqual(['lost-answer', 'refused', 'token-renewed']);
+    expect(passed(good)).toEqual(['lost-answer', 'refused', 'token-renewed', 'reserve-back']);
+  });
+  it('fails when the reserved host was not claimed, was used, or is not as it was', () => {
+    const unclaimed = events.filter((e) => e !== reserveEnabled);
+    expect(failed({ ...good, events: unclaimed })).toEqual(['reserve-back']);
+    expect(failed({ ...good, reserve: null })).toEqual(['reserve-back']);
+    const used = good.subjects.map((s, n) =>
+      n === 0 && s.after ? { ...s, after: { ...s.after, host: RESERVE } } : s,
+    );
+    expect(failed({ ...good, subjects: used })).toEqual(['reserve-back']);
+    const services = good.services.map((s) => (s.host === RESERVE ? { ...s, enabled: true } : s));
+    expect(failed({ ...good, services })).toEqual(['reserve-back']);
+    expect(failed({ ...good, reserve: { ...reserve, reason: 'reserved: spare' } })).toEqual(['reserve-back']);
   });
   it('fails when a fault did not come', () => {
     expect(failed(without('lost'))).toEqual(['lost-answer']);

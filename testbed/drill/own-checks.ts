@@ -178,28 +178,39 @@ function oneOfAGroup(facts: Facts): Check {
   );
 }
 
+const enabledAt = ({ events, plan }: Facts, host: string): number | null =>
+  events.find(
+    (e) => e.kind === 'service' && e.host === host && e.fact === 'enabled' && e.value && e.at >= plan.t0,
+  )?.at ?? null;
+const cameTo = ({ subjects }: Facts, host: string): number =>
+  subjects.filter(({ after }) => after?.host === host).length;
+
 function reserveUsed(facts: Facts): Check {
   const { reserve } = facts;
-  const title =
-    'the reserved host was enabled when it was needed, and is given back only if nothing came to it';
-  if (reserve === null) return verdict('reserve', title, ['no host was kept for failures: not tested']);
+  const title = 'the reserved host was enabled when it was needed, and kept because instances came to it';
+  if (reserve === null) return verdict('reserve-used', title, ['no host was kept for failures: not tested']);
   const service = facts.services.find(({ host }) => host === reserve.host);
-  const came = facts.subjects.filter(({ after }) => after?.host === reserve.host).length;
-  const enabled = facts.events.find(
-    (e) =>
-      e.kind === 'service' &&
-      e.host === reserve.host &&
-      e.fact === 'enabled' &&
-      e.value &&
-      e.at >= facts.plan.t0,
-  );
+  const came = cameTo(facts, reserve.host);
   const against: string[] = [];
-  if (enabled === undefined) against.push(`${reserve.host} was not enabled`);
-  if (came > 0 && service?.enabled !== true)
-    against.push(`${reserve.host} is disabled, with ${came} instances on it`);
-  if (came === 0 && (service?.enabled !== false || service.reason !== reserve.reason))
-    against.push(`${reserve.host}, to which nothing came, is not as before (“${reserve.reason}”)`);
-  return verdict('reserve', title, against, `${came} instances came to ${reserve.host}`);
+  if (enabledAt(facts, reserve.host) === null) against.push(`${reserve.host} was not enabled`);
+  if (came === 0) against.push(`nothing came to ${reserve.host}`);
+  if (service?.enabled !== true) against.push(`${reserve.host} is disabled, with ${came} instances on it`);
+  return verdict('reserve-used', title, against, `${came} instances came to ${reserve.host}`);
+}
+
+function reserveGivenBack(facts: Facts): Check {
+  const { reserve } = facts;
+  const title = 'a reserved host to which nothing could come was enabled, and given back as it was';
+  if (reserve === null) return verdict('reserve-back', title, ['no host was kept for failures: not tested']);
+  const service = facts.services.find(({ host }) => host === reserve.host);
+  const came = cameTo(facts, reserve.host);
+  const against: string[] = [];
+  if (enabledAt(facts, reserve.host) === null) against.push(`${reserve.host} was not enabled: not tested`);
+  if (came > 0) against.push(`${came} instances came to it: not tested`);
+  if (service?.enabled !== false) against.push(`${reserve.host} is still enabled`);
+  else if (service.reason !== reserve.reason)
+    against.push(`its reason is “${service.reason ?? ''}”, not “${reserve.reason}”`);
+  return verdict('reserve-back', title, against, `${reserve.host}: “${reserve.reason}”`);
 }
 
 const ENDED_BADLY: ReadonlySet<string> = new Set(['error', 'failed']);
@@ -338,7 +349,7 @@ export function ownChecks(facts: Facts): Check[] {
         leftUnplaced(facts),
       ];
     case 'bad-api':
-      return [lostAnswer(facts), refusedForAWhile(facts), tokenRenewed(facts)];
+      return [lostAnswer(facts), refusedForAWhile(facts), tokenRenewed(facts), reserveGivenBack(facts)];
     case 'two-hosts':
       return [bothFailed(facts)];
     case 'destination-loss':

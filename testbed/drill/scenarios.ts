@@ -15,6 +15,7 @@ import {
   setPolicy,
 } from './rig.ts';
 import { DrillError, sleep, waitFor } from './run.ts';
+import type { Disabled } from './stage.ts';
 import { evacuateRequests, type Plan } from './timeline.ts';
 import type { Watch } from './watch.ts';
 
@@ -27,8 +28,7 @@ export interface Scenario {
   /** The hosts that fail: all at once, or the first one at the beginning and the others by the second fault. */
   readonly victims: readonly string[];
   readonly failTogether: boolean;
-  /** Why the last of the other hosts is disabled. */
-  readonly disabled: 'operator' | 'reserve' | 'none';
+  readonly disabled: Disabled;
   /** The evacuator's policy file; null: it has none. */
   readonly policy: string | null;
   /** Seconds that a spawn takes, unless the user says otherwise. */
@@ -116,6 +116,8 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'bad-api',
     title:
       'an answer of nova-api is lost, then it answers 503 for 30 s, then the token is not valid any more',
+    disabled: 'useless-reserve',
+    policy: 'destinations: {reserved_hosts: true}',
     extraS: 120,
   },
   {

@@ -4,13 +4,16 @@ import {
   actOnServer,
   type Cloud,
   changeService,
+  createAggregate,
   createFloating,
   createGroup,
   createServer,
+  deleteAggregate,
   deleteFloating,
   deleteGroup,
   deleteServer,
   getServer,
+  listAggregates,
   listFloating,
   listGroups,
   listPorts,
@@ -54,6 +57,16 @@ const LOOK_INTERVAL_MS = 500;
 export const OPERATOR_REASON = 'operator: broken fan';
 export const RESERVE_REASON = 'reserved: spare for failures';
 
+/**
+ * Why the last of the hosts that do not fail is disabled: by an operator; as a reserve that the instances may use;
+ * as a reserve of the failing host's aggregate, out of the zone that the instances have to stay in; or not at all.
+ */
+export type Disabled = 'operator' | 'reserve' | 'useless-reserve' | 'none';
+
+/** The zone that the instances have to stay in, and the aggregate by which the reserve is the failing host's. */
+const ZONE = 'drill-zone';
+const RACK = 'drill-rack';
+
 export interface Stage {
   readonly subjects: readonly Subject[];
   readonly controls: readonly Subject[];
@@ -67,8 +80,7 @@ export interface StageOptions {
   /** The hosts that fail; a member of the cast says on which of them it is. */
   readonly victims: readonly string[];
   readonly members: readonly Member[];
-  /** Why the last of the other hosts is disabled: by an operator, as a reserve, or not at all. */
-  readonly disabled: 'operator' | 'reserve' | 'none';
+  readonly disabled: Disabled;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
 }
@@ -115,6 +127,7 @@ interface Wanted {
   readonly name: string;
   readonly role: Role | null;
   readonly host: string;
+  readonly zone?: string | null;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly group?: string | null;
 }
@@ -241,11 +254,24 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     `making ${members.length} servers on ${victims.join(' and ')}, and one on ${others.join(' and on ')} as a control`,
   );
   const groups = await createGroups(options);
+  const last = others.at(-1);
+  const zone = options.disabled === 'useless-reserve' ? ZONE : null;
+  if (zone !== null && last !== undefined) {
+    await createAggregate(cloud, ZONE, ZONE, [...victims, ...others.slice(0, -1)]);
+    await createAggregate(cloud, RACK, null, [...victims, last]);
+  }
   const made = await makeServers(options, seed, [
     ...members.map(({ name, role, on, metadata, group }) => {
       const host = victims[on];
       if (host === undefined) throw new DrillError(`${name} has no host: only ${victims.join(', ')} fail`);
-      return { name, role, host, metadata, group: group === null ? null : (groups.get(group.name) ?? null) };
+      return {
+        name,
+        role,
+        host,
+        zone,
+        metadata,
+        group: group === null ? null : (groups.get(group.name) ?? null),
+      };
     }),
     // A control in the group that has to be on hosts of its own leaves no room there.
     ...others.map((host) => ({
@@ -258,11 +284,10 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   ]);
   await giveFloating(options, seed, members, made);
   await act(options, made);
-  const last = others.at(-1);
-  const off = async (kind: StageOptions['disabled'], reason: string): Promise<OperatorSetting | null> =>
-    last !== undefined && options.disabled === kind ? disable(options, last, reason) : null;
-  const operator = await off('operator', OPERATOR_REASON);
-  const reserve = await off('reserve', RESERVE_REASON);
+  const off = async (kinds: readonly Disabled[], reason: string): Promise<OperatorSetting | null> =>
+    last !== undefined && kinds.includes(options.disabled) ? disable(options, last, reason) : null;
+  const operator = await off(['operator'], OPERATOR_REASON);
+  const reserve = await off(['reserve', 'useless-reserve'], RESERVE_REASON);
   if (operator) say(`an operator has disabled ${operator.host}: “${operator.reason}”`);
   if (reserve) say(`${reserve.host} is kept for failures: disabled, “${reserve.reason}”`);
   const all = await snapshots(cloud);
@@ -298,6 +323,7 @@ async function deleteAll(options: TidyOptions): Promise<void> {
   );
   for (const ip of await listFloating(cloud)) await deleteFloating(cloud, ip.id);
   for (const group of await listGroups(cloud)) await deleteGroup(cloud, group);
+  for (const aggregate of await listAggregates(cloud)) await deleteAggregate(cloud, aggregate);
 }
 
 export interface TidyOptions {
