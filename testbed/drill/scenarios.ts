@@ -3,6 +3,7 @@ import { castInOrder, castOf, castOnTwo, castWithNeighbour, type Member } from '
 import { type AlertEvent, type DrillEvent, isLive } from './events.ts';
 import { READY_S, type ScenarioName, type ScenarioNotes } from './facts.ts';
 import { openFront } from './front.ts';
+import type { MigrationTrack } from './observe.ts';
 import {
   asker,
   lookAtAttributes,
@@ -264,10 +265,12 @@ const frontDid = (watch: Watch, what: 'closed' | 'open'): number | null =>
 async function killDestination(play: Play): Promise<void> {
   const { rig, watch, notes, plan } = play;
   const second = plan.victims[1] ?? '';
-  const underWay = (): number =>
-    [...watch.view().migrations.values()].filter((m) => m.dest === second && isLive(m.status)).length;
+  const live = (): MigrationTrack[] =>
+    [...watch.view().migrations.values()].filter(({ status }) => isLive(status));
+  const underWay = (): number => live().filter(({ dest }) => dest === second).length;
+  // Whom the scheduler has chosen for a record without a destination can't be seen: it might be lost, or not.
   const met = await moment(play, `${UNDER_WAY_BEFORE_FAULT} evacuations under way to ${second}`, () =>
-    underWay() >= UNDER_WAY_BEFORE_FAULT ? true : null,
+    underWay() >= UNDER_WAY_BEFORE_FAULT && live().every(({ dest }) => dest !== null) ? true : null,
   );
   if (met === null) return;
   notes.faultAt = Date.now() / 1000;
