@@ -198,10 +198,10 @@ describe('the figures', () => {
   });
 
   it('read the evacuator’s process', () => {
-    const stat = `4711 (node (x)) S 1 4711 4711 0 -1 4194560 9 0 0 0 150 50 0 0 20 0 11 0 100`;
+    const stat = `4711 (node (x)) S 1 4711 4711 0 -1 4194560 9 0 0 0 150 50 20 10 20 0 11 0 100`;
     const status = '{"pid":4711,"start":"100","pace":{"window":12,"inFlight":9}}';
     const text = `${status}\n${stat}\nVmHWM:\t   81920 kB\n`;
-    expect(parseProcess(text)).toEqual({ cpuS: 2, peakMiB: 80, window: 12 });
+    expect(parseProcess(text)).toEqual({ cpuS: 2.3, peakMiB: 80, window: 12 });
     expect(parseProcess(text.replace('"pace":{"window":12,"inFlight":9}', '"pace":null'))?.window).toBeNull();
     expect(parseProcess('')).toBeNull();
   });

@@ -127,7 +127,8 @@ export function parseProcess(text: string): ProcessLook | null {
   const peak = lines.map((line) => /^VmHWM:\s+(\d+) kB$/.exec(line)?.[1]).find((each) => each !== undefined);
   if (stat === undefined || peak === undefined) return null;
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[11]) + Number(fields[12]);
+  // utime, stime, and the same of the tools that it has called and waited for: proc(5), from the state on.
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
   if (Number.isNaN(ticks)) return null;
   return { cpuS: ticks / TICKS_PER_SECOND, peakMiB: Number(peak) / 1024, window: windowOf(status) };
 }

@@ -114,7 +114,7 @@ function chooseReserve(
     .filter((each) => isReserved(each) && isUsable(each, dead) && !taken.has(each.host))
     .sort((a, b) => (a.host < b.host ? -1 : 1));
   const near = free.find(({ host }) => own.some(({ hosts }) => hosts.includes(host)));
-  const chosen = near ?? free.find(({ zone }) => zone === service.zone);
+  const chosen = near ?? free.find(({ zone }) => zone !== null && zone === service.zone);
   if (chosen === undefined) return null;
   const join = policy.destinations.addToAggregate && near === undefined ? (own[0]?.id ?? null) : null;
   return { host: chosen.host, reason: chosen.disabledReason ?? '', aggregate: join };

@@ -127,7 +127,7 @@ const ENDS_PER_LOOK = 10;
  * The pause between two looks at a host's evacuations, ms, within the policy's bounds: a part of the time that one
  * usually takes, queueing included, and long enough that some have ended. Looking more often costs the control
  * plane more than it tells; what is presumed to have ended makes room in between. At the end (`settling`) the
- * host's release waits for the look.
+ * host's release waits for the look, so one comes when the last is due, and then often.
  */
 export function followPauseMs(
   evacuations: readonly EvacuationView[],
@@ -137,10 +137,26 @@ export function followPauseMs(
 ): number {
   const sorted = durations(evacuations, novaNow);
   const usualMs = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  if (settling) return Math.min(timing.maxSettleMs, Math.max(timing.settleMs, usualMs / 4));
+  if (settling) {
+    const settleMs = Math.min(timing.maxSettleMs, Math.max(timing.settleMs, usualMs / 4));
+    return Math.min(timing.maxFollowMs, Math.max(settleMs, lastDueMs(evacuations, novaNow)));
+  }
   const rate = shownRatePerSecond(evacuations, Math.max(usualMs, CONTROL_PLANE_MS));
   const someEndMs = rate === 0 ? 0 : (ENDS_PER_LOOK * 1_000) / rate;
   return Math.min(timing.maxFollowMs, Math.max(timing.followMs, 0.6 * usualMs, someEndMs));
+}
+
+/** What is due is looked at this much later, ms: a look too early costs another one. */
+const DUE_MARGIN_MS = 500;
+
+/** In how long the last of those under way is due, going by how long they usually take, ms; 0: it is late, or nothing is known. */
+function lastDueMs(evacuations: readonly EvacuationView[], novaNow: number): number {
+  const usualMs = usualDurationMs(evacuations);
+  if (usualMs === Number.POSITIVE_INFINITY) return 0;
+  return Math.max(
+    0,
+    ...evacuations.filter(isLive).map((e) => e.createdAt + usualMs + DUE_MARGIN_MS - novaNow),
+  );
 }
 
 /** How long evacuations took, ms, shortest first; before the first has finished, the age of the oldest under way. */

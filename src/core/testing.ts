@@ -3,6 +3,7 @@ import { hostName, nodeName, serverId } from './names.ts';
 import {
   type CloudFacts,
   type Fact,
+  type HostView,
   known,
   type NodeView,
   type Observation,
@@ -116,6 +117,28 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     requests: new Map(),
     commands: new Map(),
     domain: null,
+    ...more,
+  };
+}
+
+/** A host that has been looked at, with nothing on it. */
+export function aHostView(more: Partial<HostView> = {}): HostView {
+  return {
+    host: SOURCE,
+    incident: 'incident',
+    evacuations: [],
+    servers: [],
+    before: new Map(),
+    ports: new Map(),
+    trouble: null,
+    lookedAt: 0,
+    firstLookAt: 0,
+    listedAt: 0,
+    followedAt: 0,
+    changedAt: 0,
+    novaNow: 0,
+    traits: unknown('not asked'),
+    traitsAt: -1,
     ...more,
   };
 }

@@ -27,12 +27,10 @@ export function record(
     if (said.get(key) !== text) journal.event(line);
   };
   for (const gate of decision.gates) {
+    // What holds up one node is told in that node's verdict.
+    if (gate.node !== null) continue;
     const msg = `${gate.text}; it opens when ${gate.opens}`;
-    tell(`gate ${gate.id} ${gate.node ?? ''}`, msg, {
-      level: 'warn',
-      msg,
-      ...(gate.node === null ? {} : { node: gate.node }),
-    });
+    tell(`gate ${gate.id}`, msg, { level: 'warn', msg });
   }
   const cloudTrouble =
     observation.services.known || observation.servicesAt < 0 ? null : observation.services.reason;

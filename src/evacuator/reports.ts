@@ -44,7 +44,6 @@ export function completeReport(reports: Reports, draft: ReportDraft): IncidentRe
     if (reports.released.size > MAX_KEPT && oldest !== undefined) reports.released.delete(oldest);
     return { ...draft, gates };
   }
-  reports.released.delete(draft.incident);
   return { ...draft, gates, instances };
 }
 

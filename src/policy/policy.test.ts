@@ -92,7 +92,7 @@ delays:
     ['retry: { max_attempts: .nan }', 'retry.max_attempts must be'],
     [
       'delays:\n  evacuate_delay: 2 days',
-      'line 2: delays.evacuate_delay must be a time from 0s to 1h (30 or 30s, 500ms, 2min, 1h) (it is 2 days)',
+      'line 2: delays.evacuate_delay must be a time from 0s to 1h, such as 30s, 500ms, 2min, or 30 for seconds (it is 2 days)',
     ],
     ['storage: { local_disk: maybe }', 'must be one of evacuate, skip, ask (it is maybe)'],
     [
@@ -130,6 +130,11 @@ delays:
     ).toEqual(['a']);
     const bomb = `selection:\n  exclude:\n    projects: &a [x, x, x, x, x, x, x, x, x]\n    names: [${Array(500).fill('*a').join(', ')}]\n`;
     expect(problems(bomb).join()).toMatch(/line 4: selection.exclude.names/);
+    const levels = Array.from({ length: 24 }, (_, n) => `&l${n + 1} [*l${n}, *l${n}]`);
+    const deep = `selection:\n  exclude:\n    names: [&l0 x, ${levels.join(', ')}]\n`;
+    expect(problems(deep)).toEqual(['line 3: selection.exclude.names uses more than 20 aliases']);
+    const across = 'selection:\n  exclude:\n    images: [&x a]\n    flavors: [*x, *x]\n';
+    expect(read(across).selection.exclude.flavors).toEqual(['a', 'a']);
     expect(problems('selection: *nowhere\n').length).toBeGreaterThan(0);
   });
 

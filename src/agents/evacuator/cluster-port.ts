@@ -20,6 +20,7 @@ import { readCluster } from '../../pacemaker/cib.ts';
 import { deletePermanentIf } from '../../pacemaker/delete-if.ts';
 import { explain, type Result } from '../../pacemaker/errors.ts';
 import { readFencingHistory } from '../../pacemaker/fencing.ts';
+import type { CallOptions } from '../../pacemaker/tool.ts';
 import { isPowerFencedFirst } from '../../pacemaker/topology.ts';
 import { isOurs, type NodeAttribute } from '../node-attribute.ts';
 
@@ -28,19 +29,22 @@ import { isOurs, type NodeAttribute } from '../node-attribute.ts';
  * permanent attribute. The others are another evacuator's, for another region: this one does not even see them,
  * so it neither evacuates them, nor answers them, nor counts them.
  */
-export function createClusterPort(nodeAttribute: NodeAttribute | null): ClusterPort {
+export function createClusterPort(
+  nodeAttribute: NodeAttribute | null,
+  options: CallOptions = {},
+): ClusterPort {
   return {
     async readNodes() {
       const [cluster, marks, tokens] = await Promise.all([
-        readCluster(),
-        readTransient(EVACUATE_ATTRIBUTE),
-        readTransient(HOLD_ATTRIBUTE),
+        readCluster(options),
+        readTransient(EVACUATE_ATTRIBUTE, options),
+        readTransient(HOLD_ATTRIBUTE, options),
       ]);
       if (!cluster.ok) return unknown(explain(cluster.error));
       if (!marks.ok) return unknown(explain(marks.error));
       if (!tokens.ok) return unknown(explain(tokens.error));
       // Our answers matter only to nodes that ask, and mostly none does.
-      const answers = tokens.value.size === 0 ? tokens : await readTransient(RELEASE_ATTRIBUTE);
+      const answers = tokens.value.size === 0 ? tokens : await readTransient(RELEASE_ATTRIBUTE, options);
       if (!answers.ok) return unknown(explain(answers.error));
       const ours = cluster.value.nodes.filter(({ permanent }) => isOurs(permanent, nodeAttribute));
       const nodes = ours.map((node): NodeView => {
@@ -67,13 +71,15 @@ export function createClusterPort(nodeAttribute: NodeAttribute | null): ClusterP
       });
     },
     async readHistory(node) {
-      const events = await readFencingHistory(node);
+      const events = await readFencingHistory(node, options);
       return events.ok ? known(events.value) : unknown(explain(events.error));
     },
-    writePermanent: async (node, attribute, value) => answer(await writePermanent(node, attribute, value)),
+    writePermanent: async (node, attribute, value) =>
+      answer(await writePermanent(node, attribute, value, options)),
     deletePermanent: async (node, attribute, incident) =>
-      answer(await deletePermanentIf(node, attribute, `${ID_KEY[attribute] ?? 'id'}=${incident},`)),
-    writeTransient: async (node, attribute, value) => answer(await writeTransient(attribute, node, value)),
+      answer(await deletePermanentIf(node, attribute, `${ID_KEY[attribute] ?? 'id'}=${incident},`, options)),
+    writeTransient: async (node, attribute, value) =>
+      answer(await writeTransient(attribute, node, value, options)),
   };
 }
 

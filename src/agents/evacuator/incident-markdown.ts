@@ -22,7 +22,7 @@ export function incidentMarkdown(report: IncidentReport): string {
           '## Timeline',
           table(
             ['time (UTC)', 'after', 'what'],
-            timeline.map(({ at, text }) => [clock(at), after(at, begun), text]),
+            timeline.map(({ at, text }) => [clock(at), after(at, begun), withNames(text, report.instances)]),
           ),
         ]),
     '## Instances',
@@ -49,7 +49,7 @@ const WORDS: Readonly<Record<ReportedInstance['outcome'], string>> = {
 function outcomes(instances: readonly ReportedInstance[]): string {
   const counts = new Map<string, number>();
   for (const { outcome } of instances) {
-    const word = WORDS[outcome] ?? outcome;
+    const word = WORDS[outcome];
     counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   const all = instances.length === 1 ? '1 instance' : `${instances.length} instances`;
@@ -57,21 +57,27 @@ function outcomes(instances: readonly ReportedInstance[]): string {
   return each === '' ? 'no instances' : `${all}: ${each}`;
 }
 
+const IS_WELL: ReadonlySet<ReportedInstance['outcome']> = new Set(['moved', 'gone', 'excluded']);
+
 /** What a person has to look at; it stands first. */
 function attention(instances: readonly ReportedInstance[]): readonly string[] {
   const lines = instances.flatMap((instance) => {
-    const name = `**${cell(instance.name)}** (\`${instance.id}\`)`;
-    const isWell = ['moved', 'gone', 'excluded'].includes(instance.outcome);
-    const trouble = isWell
-      ? []
-      : [`- ${name}: ${WORDS[instance.outcome] ?? instance.outcome}. ${sentence(instance.reason)}`];
-    const changed =
-      instance.differences.length === 0
+    const said = [
+      ...(IS_WELL.has(instance.outcome) ? [] : [`${WORDS[instance.outcome]}. ${sentence(instance.reason)}`]),
+      ...(instance.differences.length === 0
         ? []
-        : [`- ${name}: not as before: ${instance.differences.map(cell).join('; ')}`];
-    return [...trouble, ...changed];
+        : [`not as before: ${instance.differences.map(cell).join('; ')}`]),
+    ];
+    return said.length === 0
+      ? []
+      : [`- **${cell(instance.name)}** (\`${instance.id}\`): ${said.join(' And ')}`];
   });
   return lines.length === 0 ? [] : ['## To look at', lines.join('\n')];
+}
+
+/** People know an instance by its name. */
+function withNames(text: string, instances: readonly ReportedInstance[]): string {
+  return instances.reduce((said, { id, name }) => said.replaceAll(id, () => name), text);
 }
 
 function gatesPart(gates: readonly ReportedGate[], begun: number | null): readonly string[] {
@@ -90,7 +96,7 @@ function instancesTable(instances: readonly ReportedInstance[]): string {
   const rows = instances.map((each) => [
     each.name,
     `\`${each.id}\``,
-    WORDS[each.outcome] ?? each.outcome,
+    WORDS[each.outcome],
     each.to ?? '-',
     each.durationMs === null ? '-' : `${(each.durationMs / 1000).toFixed(1)} s`,
     each.disk,

@@ -42,6 +42,7 @@ const REPORT: IncidentReport = {
   timeline: [
     { at: BEGUN, text: 'waiting for the proof that its power is off' },
     { at: BEGUN + 1500, text: 'telling Nova that the host is down' },
+    { at: BEGUN + 9000, text: `an evacuation of ${instance(3).id} to compute-2 ended in failed` },
     { at: BEGUN + 62_000, text: 'evacuation complete; letting the node go' },
   ],
   gates: [
@@ -65,6 +66,7 @@ const REPORT: IncidentReport = {
       durationMs: null,
       attempts: 3,
       reason: '3 evacuations failed: No valid host was found.',
+      differences: ['active is now error'],
     }),
     instance(4, { disk: 'rebuilt', differences: ['the floating address 192.0.2.9 is missing'] }),
   ],
@@ -82,7 +84,7 @@ describe('the report of an incident, for people', () => {
 
 ## To look at
 
-- **vm-3** (\`00000003-0000-4000-8000-000000000000\`): failed. 3 evacuations failed: No valid host was found.
+- **vm-3** (\`00000003-0000-4000-8000-000000000000\`): failed. 3 evacuations failed: No valid host was found. And not as before: active is now error
 - **vm-4** (\`00000004-0000-4000-8000-000000000000\`): not as before: the floating address 192.0.2.9 is missing
 
 ## Gates
@@ -97,6 +99,7 @@ describe('the report of an incident, for people', () => {
 | --- | --- | --- |
 | 04:00:00.250 | +0.0 s | waiting for the proof that its power is off |
 | 04:00:01.750 | +1.5 s | telling Nova that the host is down |
+| 04:00:09.250 | +9.0 s | an evacuation of vm-3 to compute-2 ended in failed |
 | 04:01:02.250 | +62.0 s | evacuation complete; letting the node go |
 
 ## Instances
