@@ -23,6 +23,7 @@ COMPUTES="compute-1 compute-2 compute-3"
 NODES="$CONTROLLERS $COMPUTES"
 NET=10.99.0
 CLOUD_IP=$NET.250
+NOVA_PORT=8774
 ip_of()   { case $1 in controller-*) echo "$NET.1${1##*-}";; compute-*) echo "$NET.2${1##*-}";; esac; }
 bmc_of()  { case $1 in controller-*) echo "$NET.11${1##*-}";; compute-*) echo "$NET.12${1##*-}";; esac; }
 is_node() { case " $NODES " in *" $1 "*) true;; *) false;; esac; }

@@ -44,6 +44,7 @@ describe('status', () => {
         releasedAt: null,
         stopped: [],
         lost: [],
+        reserves: [],
       }),
     );
     const { code, out } = await run('status');

@@ -97,6 +97,8 @@ state_path = $CLOUD/state
 enabled_apis = osapi_compute
 [api]
 auth_strategy = keystone
+# behind front.py the log still names the client
+use_forwarded_for = true
 [api_database]
 connection = $(db_url nova_api)
 [database]

@@ -5,7 +5,7 @@ ETC=$CLOUD/etc PIDS=$CLOUD/pids LOG=$CLOUD/log
 PY=/usr/bin/python3
 MYSQL_SOCKET=$CLOUD/mysql.sock MYSQL_PORT=23306
 AMQP_PORT=25673 DIST_PORT=25674 EPMD_PORT=24369
-KEYSTONE_PORT=5000 PLACEMENT_PORT=8778 NOVA_PORT=8774 NEUTRON_PORT=9696 GLANCE_PORT=9292
+KEYSTONE_PORT=5000 PLACEMENT_PORT=8778 NEUTRON_PORT=9696 GLANCE_PORT=9292
 REGION=RegionOne
 AUTH_URL=http://$CLOUD_IP:$KEYSTONE_PORT/v3
 # The services' own password, for the databases, the queue and their Keystone user. The administrator's
@@ -35,11 +35,12 @@ enter_cloud() {
 is_service() { case " $SERVICES " in *" $1 "*) true;; *) false;; esac; }
 running()    { pid_of "$PIDS/$1.pid" > /dev/null; }
 launch()     { daemon "$PIDS/$1.pid" "$LOG/$1.log" "${@:2}"; }
-# web NAME PORT PROCESSES THREADS WSGI-FILE. One connection a request: nothing then waits on a dead process.
+# web NAME ADDRESS:PORT PROCESSES THREADS WSGI-FILE [OPTION...]. One connection a request: nothing then waits on
+# a dead process.
 web() {
   launch "$1" /usr/bin/uwsgi --plugin python3 --master --die-on-term --lazy-apps --need-app --buffer-size 65535 \
-    --enable-threads --listen 100 --http-socket "$CLOUD_IP:$2" --processes "$3" --threads "$4" --wsgi-file "$5" \
-    --add-header 'Connection: close' --procname-prefix "testbed-$1 " --auto-procname --log-5xx --disable-logging
+    --enable-threads --listen 100 --http-socket "$2" --processes "$3" --threads "$4" --wsgi-file "$5" \
+    --add-header 'Connection: close' --procname-prefix "testbed-$1 " --auto-procname --log-5xx --disable-logging "${@:6}"
 }
 rabbit_environment() {
   local r=$CLOUD/rabbit
@@ -59,12 +60,13 @@ start_service() {
         --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=fsync --innodb-doublewrite=0 --performance-schema=OFF ;;
     epmd)   ( rabbit_environment; launch epmd /usr/bin/epmd -port $EPMD_PORT -address 127.0.0.1 ) ;;
     rabbit) start_service epmd; ( rabbit_environment; launch rabbit /usr/lib/rabbitmq/bin/rabbitmq-server ) ;;
-    keystone)   web keystone $KEYSTONE_PORT 1 4 /usr/bin/keystone-wsgi-public ;;
-    placement)  web placement $PLACEMENT_PORT 1 4 /usr/bin/placement-api ;;
+    keystone)   web keystone "$CLOUD_IP:$KEYSTONE_PORT" 1 4 /usr/bin/keystone-wsgi-public ;;
+    placement)  web placement "$CLOUD_IP:$PLACEMENT_PORT" 1 4 /usr/bin/placement-api ;;
     # monkey-patched by eventlet: one thread a process (with 4, a request was seen to hang)
-    neutron-api) PYTHONPATH=$ETC/neutron/plugin web neutron-api $NEUTRON_PORT 2 1 "$ETC/neutron/wsgi.py" ;;
-    glance-api) web glance-api $GLANCE_PORT 1 2 "$ETC/glance/wsgi.py" ;;
-    nova-api)   web nova-api $NOVA_PORT "$TESTBED_API_WORKERS" 1 /usr/bin/nova-api-wsgi ;;
+    neutron-api) PYTHONPATH=$ETC/neutron/plugin web neutron-api "$CLOUD_IP:$NEUTRON_PORT" 2 1 "$ETC/neutron/wsgi.py" ;;
+    glance-api) web glance-api "$CLOUD_IP:$GLANCE_PORT" 1 2 "$ETC/glance/wsgi.py" ;;
+    # on every address, so that front.py can take over the one that clients know
+    nova-api)   web nova-api "0.0.0.0:$NOVA_PORT" "$TESTBED_API_WORKERS" 1 /usr/bin/nova-api-wsgi --reuse-port ;;
     nova-conductor|nova-scheduler) launch "$1" "/usr/bin/$1" --config-file "$ETC/nova/nova.conf" ;;
   esac
 }

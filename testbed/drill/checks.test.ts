@@ -173,7 +173,7 @@ describe('every check can fail', () => {
     ['an evacuation began after nova-compute', withMigration(100, { createdAt: T0 + 30 }), ['compute-held']],
     ['the host is forced down', withService(VICTIM, { forcedDown: true }), ['service-back']],
     ['the host is disabled', withService(VICTIM, { enabled: false }), ['service-back']],
-    ['the host does not report', { ...goodFacts(), victimBeats: false }, ['service-back']],
+    ['the host does not report', { ...goodFacts(), beating: new Set() }, ['service-back']],
     ['the host gets no instances', withService(VICTIM, { schedulable: false }), ['schedulable']],
     ['a reason was left', withService(VICTIM, { reason: 'instance-ha: evacuation' }), ['reason-empty']],
     ['the operator’s host was enabled', withService('compute-3', { enabled: true }), ['operator-kept']],
@@ -192,17 +192,17 @@ describe('every check can fail', () => {
     ],
     [
       'the incident is still there',
-      { ...goodFacts(), attributes: new Map([['instance-ha-incident', 'v=1']]) },
+      { ...goodFacts(), attributes: new Map([[VICTIM, new Map([['instance-ha-incident', 'v=1']])]]) },
       ['records-gone'],
     ],
     [
       'the record is still there',
-      { ...goodFacts(), attributes: new Map([['instance-ha-evacuation', 'v=1']]) },
+      { ...goodFacts(), attributes: new Map([[VICTIM, new Map([['instance-ha-evacuation', 'v=1']])]]) },
       ['records-gone'],
     ],
     [
       'the mark is still there',
-      { ...goodFacts(), attributes: new Map([['evacuate', 'yes']]) },
+      { ...goodFacts(), attributes: new Map([[VICTIM, new Map([['evacuate', 'yes']])]]) },
       ['records-gone'],
     ],
     [
@@ -227,6 +227,39 @@ describe('every check can fail', () => {
   it('no case is missing', () => {
     const covered = new Set(cases.flatMap(([, , ids]) => ids));
     expect(checksOf(goodFacts()).filter((check) => !covered.has(check.id))).toEqual([]);
+  });
+});
+
+describe('where a destination died as well', () => {
+  const facts = goodFacts('destination-loss');
+  const ELSE = 'compute-2';
+  const off: DrillEvent = { kind: 'bmc', at: T0 + 12, node: ELSE, action: 'off', text: 'power off done' };
+  const lost = { status: 'pre-migrating', lastLiveAt: T0 + 40, endedAt: null } as const;
+  const again = second({ createdAt: T0 + 20, dest: 'compute-3', liveWith: [100] });
+  const drill = (more: Partial<Facts>, at = 12): string[] => {
+    const migrations = [...withMigration(100, lost).migrations, again];
+    const events = [...facts.events, { ...off, at: T0 + at }];
+    const plan = { ...facts.plan, victims: [VICTIM] };
+    return failed({ ...facts, plan, migrations, events, ...more }).filter(
+      (id) => !['nobody-else-fenced', 'destination-died'].includes(id),
+    );
+  };
+  it('a record that died with it does not count as under way', () => {
+    expect(drill({})).toEqual([]);
+  });
+  it('but one whose destination lives does, and so does one that was followed before the death', () => {
+    expect(drill({ events: facts.events })).toEqual(['one-at-a-time', 'all-ended', 'compute-held']);
+    expect(drill({}, 30)).toEqual(['one-at-a-time']);
+  });
+  it('an instance may come back to where it began, but not without an evacuation', () => {
+    const home = facts.subjects.map((s) =>
+      s.id === FIRST && s.after !== null ? { ...s, after: { ...s.after, host: VICTIM, boundTo: VICTIM } } : s,
+    );
+    const guests = facts.guests.map((g) => (g.server === FIRST ? { ...g, host: VICTIM } : g));
+    expect(drill({ subjects: home, guests })).toEqual(['moved']);
+    const back = second({ id: 901, createdAt: T0 + 30, source: ELSE, dest: VICTIM });
+    const migrations = [...facts.migrations, back];
+    expect(drill({ subjects: home, guests, migrations })).toEqual([]);
   });
 });
 

@@ -1,43 +1,28 @@
 /** The verdicts on a scenario. Pure over the collected facts; each one can fail, and checks.test.ts shows how. */
-import { expectedStates, isEvacuable, isLocked } from './cast.ts';
-import { isEvacuateRequest, isLive, type RequestEvent, serverOfPath } from './events.ts';
+import { expectedStates, hasToMove, isLocked } from './cast.ts';
+import { type DrillEvent, diedSince, isEvacuateRequest, isLive, SECOND_S, serverOfPath } from './events.ts';
 import type { Facts, ScenarioName, Subject } from './facts.ts';
 import type { MigrationTrack } from './observe.ts';
-import { evacuateRequests, timelineOf } from './timeline.ts';
-
-export interface Check {
-  readonly id: string;
-  readonly title: string;
-  readonly ok: boolean;
-  /** What was found; for a failure: which one, and how. */
-  readonly detail: string;
-}
-
-/** How many offenders a detail names. */
-const NAMED = 5;
-/** How far apart a database's whole second and a poller's clock may say the same moment. */
-const SECOND_S = 1;
-
-type Finding = readonly string[];
-
-/** ok when nothing was found against it. */
-function verdict(id: string, title: string, against: Finding, whenOk = ''): Check {
-  const more = against.length > NAMED ? ` and ${against.length - NAMED} more` : '';
-  const detail = against.length === 0 ? whenOk : against.slice(0, NAMED).join('; ') + more;
-  return { id, title, ok: against.length === 0, detail };
-}
-
-/** What says nothing about a drill in which nothing was evacuated. */
-const nothingTested = (facts: Facts): string[] =>
-  facts.migrations.length === 0 ? ['nothing was evacuated: not tested'] : [];
+import { ownChecks } from './own-checks.ts';
+import { reasonFor } from './reason.ts';
+import { evacuateRequests, type Timeline, timelineOf } from './timeline.ts';
+import { type Check, type Finding, list, nothingTested, verdict } from './verdict.ts';
 
 const moving = (facts: Facts): Subject[] =>
-  facts.subjects.filter((s) => s.role !== null && isEvacuable(s.role));
+  facts.subjects.filter((s) => s.role !== null && hasToMove(s.role));
 const staying = (facts: Facts): Subject[] =>
-  facts.subjects.filter((s) => s.role !== null && !isEvacuable(s.role));
+  facts.subjects.filter((s) => s.role !== null && !hasToMove(s.role));
 const same = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && [...a].sort().join() === [...b].sort().join();
-const list = (values: readonly string[]): string => (values.length === 0 ? 'none' : values.join(', '));
+
+/** What is found against each host that failed, named where there are several. */
+const eachVictim = ({ plan }: Facts, against: (victim: string) => Finding): Finding =>
+  plan.victims.flatMap((victim) =>
+    against(victim).map((found) => (plan.victims.length > 1 ? `${victim}: ${found}` : found)),
+  );
+const timelineFor = ({ events, plan }: Facts, victim: string): Timeline =>
+  timelineOf(events, { ...plan, victim });
+const victimsOf = ({ plan }: Facts): string => plan.victims.join(' and ');
 
 /** One property of every moving server. */
 function each(
@@ -72,13 +57,17 @@ function neverTwice(facts: Facts): Check {
 }
 
 function moved(facts: Facts): Check {
-  const { victim } = facts.plan;
   const subjects = moving(facts);
+  // Where a destination fails as well, an instance may have come back to where it began.
+  const cameBack = ({ id, before }: Subject): boolean =>
+    facts.migrations.some((m) => m.server === id && m.source !== before.host && m.dest === before.host);
   return verdict(
     'moved',
-    `every instance that can move runs on another host than ${victim}`,
-    each(subjects, (_, after) =>
-      after.host === null || after.host === victim ? `on ${after.host ?? 'no host'}` : null,
+    `every instance that can move runs on another host than before (${victimsOf(facts)})`,
+    each(subjects, (subject, after) =>
+      after.host === null || (after.host === subject.before.host && !cameBack(subject))
+        ? `on ${after.host ?? 'no host'}`
+        : null,
     ),
     `${subjects.length} of ${subjects.length}`,
   );
@@ -173,15 +162,15 @@ function guests(facts: Facts): Check {
 const LEFT_STATES: ReadonlySet<string> = new Set(['paused', 'stopped']);
 
 function leftInPlace(facts: Facts): Check {
-  const { victim } = facts.plan;
-  const subjects = staying(facts);
+  const subjects = staying(facts).filter(({ role }) => role === 'paused');
   return verdict(
     'left-in-place',
     'what Nova can’t evacuate (paused) is still there and was left alone',
     subjects.length === 0
       ? []
       : each(subjects, (subject, after) => {
-          if (after.host !== victim) return `on ${after.host ?? 'no host'}`;
+          const { host } = subject.before;
+          if (after.host !== host) return `on ${after.host ?? 'no host'}`;
           if (!LEFT_STATES.has(after.vmState)) return `in state ${after.vmState}`;
           if (facts.migrations.some((m) => m.server === subject.id)) return 'has an evacuation record';
           const accepted = evacuateRequests(facts.events, facts.plan).filter(
@@ -191,7 +180,7 @@ function leftInPlace(facts: Facts): Check {
           const copies = facts.guests
             .filter((guest) => guest.server === subject.id)
             .map((guest) => guest.host);
-          return copies.length === 1 && copies[0] === victim ? null : `guest on ${list(copies)}`;
+          return copies.length === 1 && copies[0] === host ? null : `guest on ${list(copies)}`;
         }),
     list(subjects.map((subject) => subject.name)),
   );
@@ -207,44 +196,6 @@ function leftAndNamed(facts: Facts): Check {
       .map((subject) => `${subject.name}: not a word`),
     subjects.map((subject) => `${subject.name}: “${reasonFor(facts, subject.id)}”`).join('; '),
   );
-}
-
-/** What the product said last of a server since the power loss; null: nothing. */
-export function reasonFor(facts: Facts, server: string): string | null {
-  const lines = facts.productLines.filter((line) => line.server === server && line.at >= facts.plan.t0);
-  const line = lines.at(-1);
-  if (line) return line.text;
-  for (const text of facts.statusTexts) {
-    const reason = reasonInStatus(text, server);
-    if (reason !== null) return reason;
-  }
-  return null;
-}
-
-/** The text beside a server's id, wherever in the status it stands. */
-function reasonInStatus(text: string, server: string): string | null {
-  let root: unknown;
-  try {
-    root = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const visit = (value: unknown): string | null => {
-    if (typeof value !== 'object' || value === null) return null;
-    const record = value as Record<string, unknown>;
-    if (record.id === server || record.server === server) {
-      const found = [record.text, record.reason, record.msg].find(
-        (part) => typeof part === 'string' && part !== '',
-      );
-      if (typeof found === 'string') return found;
-    }
-    for (const part of Object.values(record)) {
-      const found = visit(part);
-      if (found !== null) return found;
-    }
-    return null;
-  };
-  return visit(root);
 }
 
 function controls(facts: Facts): Check {
@@ -265,18 +216,31 @@ function controls(facts: Facts): Check {
   );
 }
 
+/** Whether a record was at work when its destination died: nobody ends it any more. */
+const isLost = ({ events }: Facts, m: MigrationTrack): boolean =>
+  isLive(m.status) && diedSince(events, m.dest, m.createdAt);
+
 /** Whether two records of one server were at work at the same time. */
-function overlap(a: MigrationTrack, b: MigrationTrack): boolean {
+function overlap(facts: Facts, a: MigrationTrack, b: MigrationTrack): boolean {
+  const [older, newer] = a.id < b.id ? [a, b] : [b, a];
+  if (isLost(facts, older) && !facts.events.some((e) => diesLater(e, older, newer))) return false;
   if (a.liveWith.includes(b.id) || b.liveWith.includes(a.id)) return true;
-  const [first, second] = a.id < b.id ? [a, b] : [b, a];
-  return first.lastLiveAt !== null && second.createdAt + SECOND_S < first.lastLiveAt;
+  return older.lastLiveAt !== null && newer.createdAt + SECOND_S < older.lastLiveAt;
 }
+
+/** Whether the destination of the older record lost its power only after the newer one was made. */
+const diesLater = (event: DrillEvent, older: MigrationTrack, newer: MigrationTrack): boolean =>
+  event.kind === 'bmc' &&
+  event.node === older.dest &&
+  event.action === 'off' &&
+  event.at >= older.createdAt - SECOND_S &&
+  event.at > newer.createdAt + SECOND_S;
 
 function oneAtATime(facts: Facts): Check {
   const against = nothingTested(facts);
   for (const a of facts.migrations) {
     for (const b of facts.migrations) {
-      if (a.id < b.id && a.server === b.server && overlap(a, b))
+      if (a.id < b.id && a.server === b.server && overlap(facts, a, b))
         against.push(`${a.server}: records ${a.id} and ${b.id}`);
     }
   }
@@ -284,11 +248,20 @@ function oneAtATime(facts: Facts): Check {
 }
 
 /** Scenarios in which nothing can go wrong with an evacuation, so that a second one is a mistake. */
-const NO_SECOND: ReadonlySet<ScenarioName> = new Set(['power-loss', 'fast-rejoin', 'clean-stop']);
+const NO_SECOND: ReadonlySet<ScenarioName> = new Set([
+  'power-loss',
+  'fast-rejoin',
+  'clean-stop',
+  'order-and-room',
+  'bad-api',
+  'two-hosts',
+]);
 
 function onlyOne(facts: Facts): Check {
   const counts = new Map<string, number>();
-  for (const m of facts.migrations) counts.set(m.server, (counts.get(m.server) ?? 0) + 1);
+  const ids = new Set(moving(facts).map(({ id }) => id));
+  for (const m of facts.migrations)
+    if (ids.has(m.server)) counts.set(m.server, (counts.get(m.server) ?? 0) + 1);
   return verdict(
     'only-one',
     'one evacuation an instance was enough',
@@ -301,9 +274,7 @@ function onlyOne(facts: Facts): Check {
 }
 
 function allEnded(facts: Facts): Check {
-  const open = facts.migrations.filter(
-    (m) => m.source === facts.plan.victim && (isLive(m.status) || m.status === 'done'),
-  );
+  const open = facts.migrations.filter((m) => (isLive(m.status) && !isLost(facts, m)) || m.status === 'done');
   return verdict(
     'all-ended',
     'every evacuation record has come to its end (completed, or failed)',
@@ -313,33 +284,40 @@ function allEnded(facts: Facts): Check {
 }
 
 function serviceBack(facts: Facts): Check {
-  const service = facts.services.find((row) => row.host === facts.plan.victim);
-  const against: string[] = [];
-  if (!service) against.push('no such service');
-  else {
-    if (!facts.victimBeats) against.push('it does not report');
-    if (!service.enabled) against.push(`disabled (${service.reason ?? 'no reason'})`);
-    if (service.forcedDown) against.push('forced down');
-  }
   return verdict(
     'service-back',
-    `nova-compute of ${facts.plan.victim} is up, enabled and not forced down`,
-    against,
+    `nova-compute of ${victimsOf(facts)} is up, enabled and not forced down`,
+    eachVictim(facts, (victim) => {
+      const service = facts.services.find((row) => row.host === victim);
+      if (!service) return ['no such service'];
+      const against: string[] = [];
+      if (!facts.beating.has(victim)) against.push('it does not report');
+      if (!service.enabled) against.push(`disabled (${service.reason ?? 'no reason'})`);
+      if (service.forcedDown) against.push('forced down');
+      return against;
+    }),
   );
 }
 
 function schedulable(facts: Facts): Check {
-  const service = facts.services.find((row) => row.host === facts.plan.victim);
   return verdict(
     'schedulable',
-    `${facts.plan.victim} gets new instances (no trait COMPUTE_STATUS_DISABLED in Placement)`,
-    service?.schedulable === true ? [] : ['the trait is still there'],
+    `${victimsOf(facts)}: new instances may come (no trait COMPUTE_STATUS_DISABLED in Placement)`,
+    eachVictim(facts, (victim) =>
+      facts.services.find((row) => row.host === victim)?.schedulable ? [] : ['the trait is still there'],
+    ),
   );
 }
 
 function reasonEmpty(facts: Facts): Check {
-  const reason = facts.services.find((row) => row.host === facts.plan.victim)?.reason ?? null;
-  return verdict('reason-empty', 'disabled_reason is empty again', reason === null ? [] : [`“${reason}”`]);
+  return verdict(
+    'reason-empty',
+    'disabled_reason is empty again',
+    eachVictim(facts, (victim) => {
+      const reason = facts.services.find((row) => row.host === victim)?.reason ?? null;
+      return reason === null ? [] : [`“${reason}”`];
+    }),
+  );
 }
 
 function operatorKept(facts: Facts): Check {
@@ -362,12 +340,24 @@ function operatorKept(facts: Facts): Check {
 }
 
 function fencingFirst(facts: Facts): Check {
+  return verdict(
+    'fencing-first',
+    'no evacuation was asked for before the BMC had confirmed the power off',
+    eachVictim(facts, (victim) => fencedBefore(facts, victim)),
+  );
+}
+
+/** What speaks against that a host was fenced before the first request for an instance that was on it. */
+function fencedBefore(facts: Facts, victim: string): Finding {
+  const hosts = new Map(facts.subjects.map(({ id, before }) => [id, before.host]));
+  const hostOf = (path: string): string => hosts.get(serverOfPath(path) ?? '') ?? facts.plan.victim;
   // The log is in the order of the answers; those before the power loss count as well.
   const begun = facts.events
     .filter((event) => isEvacuateRequest(event, facts.plan.controllers))
-    .map((e) => e.at);
+    .filter((event) => hostOf(event.path) === victim)
+    .map((event) => event.at);
   const first = begun.length === 0 ? null : Math.min(...begun);
-  const { poweredOff, detected } = Object.fromEntries(timelineOf(facts.events, facts.plan));
+  const { poweredOff, detected } = Object.fromEntries(timelineFor(facts, victim));
   const against = first === null ? ['no evacuation was asked for: not tested'] : [];
   if (poweredOff === undefined) against.push('no power off by the BMC was seen');
   else if (first !== null && first < facts.plan.t0 + poweredOff) {
@@ -379,52 +369,61 @@ function fencingFirst(facts: Facts): Check {
   const known = facts.plan.t0 + (detected ?? Number.POSITIVE_INFINITY);
   if (first !== null && first < known)
     against.push('a request came before Pacemaker had noticed that the host is lost');
-  return verdict(
-    'fencing-first',
-    'no evacuation was asked for before the BMC had confirmed the power off',
-    against,
-  );
+  return against;
 }
 
 function computeHeld(facts: Facts): Check {
-  const { victim, t0 } = facts.plan;
-  const execs = facts.events.filter(
-    (e) => e.kind === 'node' && e.node === victim && e.what === 'EXEC' && e.at >= t0,
+  const { victims, t0 } = facts.plan;
+  const starts = victims.map((victim) => [victim, firstStart(facts, victim)] as const);
+  return verdict(
+    'compute-held',
+    'nova-compute did not start on a failed host before every evacuation from it had ended',
+    [...nothingTested(facts), ...eachVictim(facts, (victim) => atWorkAtStart(facts, victim))],
+    starts
+      .map(([victim, at]) =>
+        at === null ? `${victim}: not started` : `${victim}: started at ${(at - t0).toFixed(1)} s`,
+      )
+      .join('; '),
   );
-  const first = execs[0]?.at;
-  const against = nothingTested(facts);
+}
+
+const firstStart = ({ events, plan }: Facts, victim: string): number | null =>
+  events.find((e) => e.kind === 'node' && e.node === victim && e.what === 'EXEC' && e.at >= plan.t0)?.at ??
+  null;
+
+function atWorkAtStart(facts: Facts, victim: string): Finding {
+  const first = firstStart(facts, victim);
+  const against: string[] = [];
   for (const m of facts.migrations) {
-    if (m.source !== victim || first === undefined) continue;
+    if (m.source !== victim || first === null || isLost(facts, m)) continue;
     const lateS = (m.lastLiveAt ?? 0) - first;
     if (lateS > 0) against.push(`record ${m.id} (${m.server}) was at work ${lateS.toFixed(1)} s later`);
     else if (m.createdAt > first) against.push(`record ${m.id} (${m.server}) was made after it`);
   }
-  return verdict(
-    'compute-held',
-    'nova-compute did not start on the failed host before every evacuation had ended',
-    against,
-    first === undefined ? 'it was not started' : `started at ${(first - t0).toFixed(1)} s`,
-  );
+  return against;
 }
 
 function recordsGone(facts: Facts): Check {
-  const against: string[] = [];
-  for (const name of ['instance-ha-incident', 'instance-ha-evacuation']) {
-    const value = facts.attributes.get(name);
-    if (value !== undefined) against.push(`${name}=${value}`);
-  }
-  if (facts.attributes.get('evacuate') === 'yes') against.push('evacuate=yes');
-  const marked = timelineOf(facts.events, facts.plan).has('mark');
-  if (!marked) against.push('the mark evacuate=yes was never seen');
-  return verdict('records-gone', 'the mark was set, and in the end mark and records are gone', against);
+  return verdict(
+    'records-gone',
+    'the mark was set, and in the end mark and records are gone',
+    eachVictim(facts, (victim) => {
+      const own = facts.attributes.get(victim);
+      const against: string[] = [];
+      for (const name of ['instance-ha-incident', 'instance-ha-evacuation']) {
+        const value = own?.get(name);
+        if (value !== undefined) against.push(`${name}=${value}`);
+      }
+      if (own?.get('evacuate') === 'yes') against.push('evacuate=yes');
+      if (!timelineFor(facts, victim).has('mark')) against.push('the mark evacuate=yes was never seen');
+      return against;
+    }),
+  );
 }
 
-/** Controllers that a scenario lets die. */
-const DYING_CONTROLLERS: Readonly<Partial<Record<ScenarioName, number>>> = { 'controller-loss': 1 };
-
 function nobodyElseFenced(facts: Facts): Check {
-  const allowed = new Set<string>([facts.plan.victim]);
-  if (DYING_CONTROLLERS[facts.scenario] !== undefined && facts.notes.killedController !== null) {
+  const allowed = new Set<string>(facts.plan.victims);
+  if (facts.scenario === 'controller-loss' && facts.notes.killedController !== null) {
     allowed.add(facts.notes.killedController);
   }
   const others = facts.events.filter(
@@ -443,107 +442,6 @@ function clusterWhole(facts: Facts): Check {
     'in the end all nodes are online and every resource is started',
     facts.clusterTrouble,
   );
-}
-
-/** The test is a test only when its fault came at the moment it is about. */
-function faultInTheMiddle(facts: Facts, what: string): string[] {
-  const at = facts.notes.faultAt;
-  if (facts.notes.trouble !== null) return [facts.notes.trouble];
-  if (at === null) return [`${what}: not done`];
-  const live = facts.migrations.some(
-    (m) => m.createdAt - SECOND_S <= at && (m.endedAt === null || m.endedAt >= at),
-  );
-  const later = evacuateRequests(facts.events, facts.plan).some((request) => request.at > at);
-  return live || later ? [] : [`${what} came when all was over: raise --instances or --spawn-delay`];
-}
-
-const acceptedRequests = (facts: Facts): RequestEvent[] =>
-  evacuateRequests(facts.events, facts.plan).filter((request) => request.status < 300);
-
-/** Requests that began while nova-api, or nova-evacuate, was away. */
-function whileAway(facts: Facts, requests: readonly RequestEvent[]): readonly RequestEvent[] {
-  const { away } = facts.notes;
-  return away === null ? [] : requests.filter((request) => request.at > away.from && request.at < away.to);
-}
-
-function takenOver(facts: Facts): Check {
-  const { notes } = facts;
-  const against = faultInTheMiddle(facts, 'the death of the controller');
-  if (notes.evacuatorAfter === null) against.push('nova-evacuate runs nowhere at the end');
-  const wentOn = acceptedRequests(facts).some((request) => request.at > (notes.faultAt ?? 0));
-  if (!wentOn && facts.migrations.length < facts.plan.moving.length) against.push('nobody went on');
-  return verdict(
-    'taken-over',
-    'another controller took over in the middle',
-    against,
-    `${notes.killedController} died; at the end nova-evacuate runs on ${notes.evacuatorAfter}`,
-  );
-}
-
-function apiWasAway(facts: Facts): Check {
-  const { away } = facts.notes;
-  const against = faultInTheMiddle(facts, 'the stop of nova-api');
-  const early = whileAway(facts, acceptedRequests(facts));
-  if (early.length > 0) against.push(`${early.length} requests were answered while it was away`);
-  if (acceptedRequests(facts).length === 0) against.push('nothing was evacuated after it');
-  const seconds = away === null ? 0 : Math.round(away.to - away.from);
-  return verdict(
-    'api-was-away',
-    `nova-api was away for ${seconds} s, and the work was done after it`,
-    against,
-  );
-}
-
-function backTooEarly(facts: Facts): Check {
-  const { heldBecause } = facts.notes;
-  const timeline = timelineOf(facts.events, facts.plan);
-  const rejoined = timeline.get('rejoined');
-  const ended = timeline.get('migrationsEnded');
-  const against: string[] = [];
-  if (rejoined === undefined) against.push('the node did not come back');
-  else if (ended === undefined) against.push('no evacuation ended');
-  else if (rejoined >= ended)
-    against.push(`back at ${rejoined.toFixed(1)} s, after the last evacuation: not tested`);
-  if (heldBecause.length === 0) against.push('nobody said why nova-compute is held');
-  return verdict(
-    'back-too-early',
-    'the node was back in the cluster before its evacuation was complete, and was held',
-    against,
-    heldBecause.join(' | '),
-  );
-}
-
-function stoppedAndResumed(facts: Facts): Check {
-  const { notes } = facts;
-  const against = faultInTheMiddle(facts, 'the stop of nova-evacuate');
-  const between = whileAway(facts, evacuateRequests(facts.events, facts.plan));
-  if (between.length > 0) against.push(`${between.length} requests were sent while it was stopped`);
-  if (notes.evacuatorAfter === null) against.push('nova-evacuate runs nowhere at the end');
-  if (notes.evacuatorAfter === notes.evacuatorBefore) against.push('it did not go to another controller');
-  return verdict(
-    'stopped-and-resumed',
-    'nova-evacuate stopped cleanly in the middle, and went on elsewhere',
-    against,
-    `${notes.evacuatorBefore} → ${notes.evacuatorAfter}`,
-  );
-}
-
-/** What only this scenario is about. */
-function ownChecks(facts: Facts): Check[] {
-  switch (facts.scenario) {
-    case 'power-loss':
-      return [];
-    case 'controller-loss':
-      return [takenOver(facts)];
-    case 'api-away':
-      return [apiWasAway(facts)];
-    case 'fast-rejoin':
-      return [backTooEarly(facts)];
-    case 'clean-stop':
-      return [stoppedAndResumed(facts)];
-    default:
-      return facts.scenario satisfies never;
-  }
 }
 
 /** All checks of a scenario, in the order of the report. */

@@ -182,18 +182,87 @@ export async function listServices(cloud: Cloud): Promise<ComputeService[]> {
 export const changeService = (cloud: Cloud, id: string, change: Json): Promise<Json> =>
   cloud.call('PUT', 'compute', `/os-services/${id}`, change);
 
+export interface NewServer {
+  readonly name: string;
+  readonly host: string;
+  /** An availability zone that it has to stay in. */
+  readonly zone?: string | null;
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** The id of its server group. */
+  readonly group?: string | null;
+}
+
 /** Asks for one server; the network gives it a fixed address. */
-export async function createServer(cloud: Cloud, seed: Seed, name: string, host: string): Promise<string> {
+export async function createServer(cloud: Cloud, seed: Seed, wanted: NewServer): Promise<string> {
+  const { name, host, zone = null, metadata = {}, group = null } = wanted;
   const body = await cloud.call('POST', 'compute', '/servers', {
     server: {
       name,
       host,
+      metadata,
+      ...(zone === null ? {} : { availability_zone: zone }),
       flavorRef: seed.flavor,
       imageRef: seed.image,
       networks: [{ uuid: seed.network }],
     },
+    ...(group === null ? {} : { 'os:scheduler_hints': { group } }),
   });
   return asText((body.server as Json | undefined)?.id);
+}
+
+/** The id of a new server group. */
+export async function createGroup(
+  cloud: Cloud,
+  name: string,
+  policy: string,
+  membersAHost: number,
+): Promise<string> {
+  const body = await cloud.call('POST', 'compute', '/os-server-groups', {
+    server_group: { name, policy, rules: { max_server_per_host: membersAHost } },
+  });
+  return asText((body.server_group as Json | undefined)?.id);
+}
+
+export async function listGroups(cloud: Cloud): Promise<string[]> {
+  const body = await cloud.call('GET', 'compute', '/os-server-groups?all_projects=True');
+  return asList(body.server_groups).map((group) => asText(group.id));
+}
+
+export const deleteGroup = (cloud: Cloud, id: string): Promise<Json> =>
+  cloud.call('DELETE', 'compute', `/os-server-groups/${id}`);
+
+export interface Aggregate {
+  readonly id: number;
+  readonly hosts: readonly string[];
+}
+
+/** A host aggregate; `zone` makes it an availability zone. */
+export async function createAggregate(
+  cloud: Cloud,
+  name: string,
+  zone: string | null,
+  hosts: readonly string[],
+): Promise<void> {
+  const aggregate = zone === null ? { name } : { name, availability_zone: zone };
+  const body = await cloud.call('POST', 'compute', '/os-aggregates', { aggregate });
+  const id = Number((body.aggregate as Json | undefined)?.id);
+  for (const host of hosts)
+    await cloud.call('POST', 'compute', `/os-aggregates/${id}/action`, { add_host: { host } });
+}
+
+export async function listAggregates(cloud: Cloud): Promise<Aggregate[]> {
+  const body = await cloud.call('GET', 'compute', '/os-aggregates');
+  return asList(body.aggregates).map(({ id, hosts }) => ({
+    id: Number(id),
+    hosts: Array.isArray(hosts) ? hosts.map(asText) : [],
+  }));
+}
+
+/** Nova deletes only an empty one. */
+export async function deleteAggregate(cloud: Cloud, { id, hosts }: Aggregate): Promise<void> {
+  for (const host of hosts)
+    await cloud.call('POST', 'compute', `/os-aggregates/${id}/action`, { remove_host: { host } });
+  await cloud.call('DELETE', 'compute', `/os-aggregates/${id}`);
 }
 
 export const deleteServer = (cloud: Cloud, id: string): Promise<Json> =>

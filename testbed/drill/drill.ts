@@ -1,7 +1,7 @@
 /** One scenario from the clean rig to its report. */
 
-import { expectedStates, isEvacuable } from './cast.ts';
-import { type Check, checksOf } from './checks.ts';
+import { expectedStates, hasToMove } from './cast.ts';
+import { checksOf } from './checks.ts';
 import type { Cloud } from './cloud.ts';
 import { type Database, lastMigration } from './db.ts';
 import { isLive } from './events.ts';
@@ -17,9 +17,9 @@ import { noNotes, noteEnd, type Play, play, prepare, type Scenario } from './sce
 import type { Screen } from './screen.ts';
 import { type Stage, setStage, snapshots, tidyUp, wholeOf } from './stage.ts';
 import { type Plan, timelineOf } from './timeline.ts';
+import type { Check } from './verdict.ts';
 import { startWatch, type Watch } from './watch.ts';
 
-const VICTIM = 'compute-1';
 /** Every poller has looked once by then. */
 const FIRST_LOOK_TIMEOUT_MS = 20_000;
 const SETTLE_BEFORE_MS = 2_000;
@@ -44,14 +44,17 @@ export interface DrillResult {
   readonly facts: Facts | null;
 }
 
-function planOf(rig: Rig, stage: Stage, t0: number, how: How): Plan {
+function planOf(rig: Rig, scenario: Scenario, stage: Stage, t0: number, how: How): Plan {
   const controllers = new Set(
     [...rig.addresses].filter(([, node]) => rig.controllers.includes(node)).map(([address]) => address),
   );
-  const moving = stage.subjects.flatMap(({ id, name, role }) =>
-    role !== null && isEvacuable(role) ? [{ id, name, expected: expectedStates(role).after }] : [],
+  const moving = stage.subjects.flatMap(({ id, name, role, before }) =>
+    role !== null && hasToMove(role)
+      ? [{ id, name, from: before.host ?? '', expected: expectedStates(role).after }]
+      : [],
   );
-  return { victim: VICTIM, t0, moving, controllers, offFromStart: how === 'off' };
+  const { victims } = scenario;
+  return { victim: victims[0] ?? '', victims, t0, moving, controllers, offFromStart: how === 'off' };
 }
 
 /** The line at the bottom of a terminal. */
@@ -63,7 +66,7 @@ function progressText(watch: Watch, plan: Plan, narrator: Narrator, missing: rea
     `${seconds} s`,
     `${narrator.arrived()}/${plan.moving.length} elsewhere`,
     `${live} evacuations under way`,
-    `${plan.victim} ${cluster?.nodes.get(plan.victim) ?? '?'}`,
+    ...plan.victims.map((victim) => `${victim} ${cluster?.nodes.get(victim) ?? '?'}`),
     missing.length === 0 ? 'all quiet' : `waiting for: ${missing.slice(0, 3).join(', ')}`,
   ];
   return `   ${parts.join(' · ')}`;
@@ -84,10 +87,7 @@ async function waitForEnd(
   while (Date.now() / 1000 - plan.t0 < limitS) {
     await sleep(TICK_MS, signal);
     signal.throwIfAborted();
-    const booted = watch
-      .events()
-      .some((e) => e.kind === 'node' && e.node === plan.victim && e.what === 'BOOT' && e.at > plan.t0);
-    const missing = outstanding(watch.view(), plan.victim, booted, rig.downTimeS, whole);
+    const missing = outstanding(watch.view(), watch.events(), plan.victims, rig.downTimeS, whole);
     if (busy()) missing.unshift('the second fault is under way');
     screen.progress(progressText(watch, plan, narrator, missing));
     quietSince = missing.length > 0 ? null : (quietSince ?? Date.now());
@@ -117,7 +117,7 @@ async function collect(
     subjects.map((subject) => ({ ...subject, after: all.get(subject.id) ?? null }));
   const view = watch.view();
   const services = view.look?.services ?? [];
-  const victim = services.find((service) => service.host === plan.victim);
+  const beating = services.filter((s) => view.look !== null && beats(s, view.look.at, rig.downTimeS));
   return {
     scenario: scenario.name,
     plan,
@@ -128,12 +128,13 @@ async function collect(
     subjects: after(stage.subjects),
     controls: after(stage.controls),
     operator: stage.operator,
+    reserve: stage.reserve,
     services,
-    victimBeats: victim !== undefined && view.look !== null && beats(victim, view.look.at, rig.downTimeS),
+    beating: new Set(beating.map(({ host }) => host)),
     guests: await listGuests(rig),
     migrations: [...view.migrations.values()],
     events: watch.events(),
-    attributes: view.attributes?.get(plan.victim) ?? new Map(),
+    attributes: view.attributes ?? new Map(),
     productLines: readProductLog(rig),
     statusTexts: await readStatusFiles(rig),
     clusterTrouble: clusterTrouble(view.cluster, wholeOf(rig)),
@@ -165,7 +166,8 @@ async function act(
     db,
     sinceMigration: await lastMigration(db),
     onEvent: (event) => {
-      if (event.kind === 'bmc' && event.node === VICTIM && event.action === 'off-begin') watch.hurry(true);
+      if (event.kind === 'bmc' && event.node === scenario.victims[0] && event.action === 'off-begin')
+        watch.hurry(true);
       if (event.kind === 'attribute' && event.name === 'evacuate' && event.value === 'yes')
         watch.hurry(false);
       if (narrator === null || event.at < t0) return;
@@ -183,18 +185,20 @@ async function act(
     await sleep(SETTLE_BEFORE_MS, signal);
     signal.throwIfAborted();
     t0 = Date.now() / 1000;
-    const plan = planOf(rig, stage, t0, options.how);
+    const plan = planOf(rig, scenario, stage, t0, options.how);
     const names = new Map([...stage.subjects, ...stage.controls].map(({ id, name }) => [id, name]));
     narrator = createNarrator({ plan, names, addresses: rig.addresses });
-    watch.note(`FAULT: ${VICTIM} ${HOW_TEXT[options.how]}`);
-    await power(rig, options.how, VICTIM);
-    const limitS = options.limitS ?? limitOf(scenario, options.instances, spawnDelayS);
+    const failing = scenario.failTogether ? plan.victims : [plan.victim];
+    for (const victim of failing) watch.note(`FAULT: ${victim} ${HOW_TEXT[options.how]}`);
+    await Promise.all(failing.map((victim) => power(rig, options.how, victim)));
+    const limitS = options.limitS ?? limitOf(scenario, stage.subjects.length, spawnDelayS);
     const played: Play = {
       rig,
       watch,
       plan,
       signal: AbortSignal.any([signal, over.signal]),
       notes: noNotes(),
+      takeBack: [],
     };
     let playing = true;
     const playDone = play(scenario, played)
@@ -211,6 +215,7 @@ async function act(
     } finally {
       over.abort();
       await playDone;
+      for (const takeBack of played.takeBack) await takeBack();
     }
     const at = Date.now() / 1000;
     if (!settled)
@@ -257,13 +262,13 @@ export async function runScenario(context: DrillContext, scenario: Scenario): Pr
   const stage = await setStage({
     rig,
     cloud,
-    victim: VICTIM,
-    count: options.instances,
-    operator: options.operator,
+    victims: scenario.victims,
+    members: scenario.cast(options.instances ?? scenario.instances),
+    disabled: scenario.disabled === 'operator' && !options.operator ? 'none' : scenario.disabled,
     signal,
     say,
   });
-  const takeBack = await prepare(scenario, rig, VICTIM);
+  const takeBack = await prepare(scenario, rig);
   try {
     if (spawnDelayS > 0) {
       say(`from now on the start of a guest takes ${spawnDelayS} s`);

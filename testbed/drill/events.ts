@@ -109,6 +109,17 @@ export interface ClusterEvent extends At {
   readonly was: string | null;
 }
 
+export type FrontWhat = 'ready' | 'lost' | 'closed' | 'refused' | 'open' | 'spoilt' | 'unauthorized';
+/** What the front before nova-api did; requests that it refused are not in nova-api's log. */
+export interface FrontEvent extends At {
+  readonly kind: 'front';
+  readonly what: FrontWhat;
+  readonly client: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+}
+
 export type DrillEvent =
   | FaultEvent
   | BmcEvent
@@ -120,7 +131,8 @@ export type DrillEvent =
   | ServiceEvent
   | ServerEvent
   | MigrationEvent
-  | ClusterEvent;
+  | ClusterEvent
+  | FrontEvent;
 
 /** Statuses in which a migration record is still at work. */
 const LIVE_STATUSES: ReadonlySet<string> = new Set([
@@ -132,6 +144,13 @@ const LIVE_STATUSES: ReadonlySet<string> = new Set([
 ]);
 
 export const isLive = (status: string): boolean => LIVE_STATUSES.has(status);
+
+/** How far apart a database's whole second and another clock may say the same moment. */
+export const SECOND_S = 1;
+
+/** Whether a host lost its power at `since` or later: what was on its way there then will not end by itself. */
+export const diedSince = (events: readonly DrillEvent[], host: string | null, since: number): boolean =>
+  events.some((e) => e.kind === 'bmc' && e.node === host && e.action === 'off' && e.at >= since - SECOND_S);
 
 /** Whether a request is one to evacuate: the only action that the controllers of the rig have to ask for. */
 export function isEvacuateRequest(

@@ -1,11 +1,23 @@
 /** All that is known at the end of a scenario. Checks and report are made from this alone. */
 import type { Role } from './cast.ts';
 import type { DrillEvent } from './events.ts';
-import type { MigrationTrack, ServiceRow } from './observe.ts';
+import type { Attributes, MigrationTrack, ServiceRow } from './observe.ts';
 import type { ProductLine } from './parse.ts';
 import type { Plan } from './timeline.ts';
 
-export type ScenarioName = 'power-loss' | 'controller-loss' | 'api-away' | 'fast-rejoin' | 'clean-stop';
+export type ScenarioName =
+  | 'power-loss'
+  | 'controller-loss'
+  | 'api-away'
+  | 'fast-rejoin'
+  | 'clean-stop'
+  | 'order-and-room'
+  | 'bad-api'
+  | 'two-hosts'
+  | 'destination-loss';
+
+/** How long a group must have been ACTIVE before what depends on it begins, in the scenario about the order. */
+export const READY_S = 5;
 
 /** A server as Nova and Neutron describe it. */
 export interface Snapshot {
@@ -72,14 +84,16 @@ export interface Facts {
   readonly subjects: readonly Subject[];
   readonly controls: readonly Subject[];
   readonly operator: OperatorSetting | null;
+  /** The host that was kept for failures: disabled with this reason. */
+  readonly reserve: OperatorSetting | null;
   readonly services: readonly ServiceRow[];
-  /** Seconds since the last heartbeat of the victim's nova-compute are within service_down_time. */
-  readonly victimBeats: boolean;
+  /** Hosts whose nova-compute has reported within service_down_time. */
+  readonly beating: ReadonlySet<string>;
   readonly guests: readonly GuestFact[];
   readonly migrations: readonly MigrationTrack[];
   readonly events: readonly DrillEvent[];
-  /** Attributes of the victim at the end. */
-  readonly attributes: ReadonlyMap<string, string>;
+  /** node → attribute → value, at the end. */
+  readonly attributes: Attributes;
   readonly productLines: readonly ProductLine[];
   readonly statusTexts: readonly string[];
   /** What is not as it should be in the cluster at the end, in words. */

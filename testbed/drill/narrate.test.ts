@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DrillEvent } from './events.ts';
+import type { DrillEvent, FrontWhat } from './events.ts';
 import { createNarrator } from './narrate.ts';
 import { CONTROLLER, goodFacts, T0, uuid, VICTIM } from './testing.ts';
 
@@ -58,6 +58,35 @@ describe('the narrator', () => {
       'compute-1 is held: 3 to go',
       'compute-1 is held: 2 to go',
       'compute-1 may start: released',
+    ]);
+  });
+  it('tells what the front did, and how often only once', () => {
+    const front = (what: FrontWhat): DrillEvent => ({
+      kind: 'front',
+      at: T0,
+      what,
+      client: CONTROLLER,
+      method: 'POST',
+      path: `/v2.1/servers/${uuid(1)}/action`,
+      status: 200,
+    });
+    const whats = [
+      'ready',
+      'lost',
+      'closed',
+      'refused',
+      'refused',
+      'open',
+      'spoilt',
+      'unauthorized',
+    ] as const;
+    expect(tellAll(whats.map(front))).toEqual([
+      'FAULT: Nova takes the request to evacuate drill-active-1, and the answer is lost',
+      'FAULT: nova-api answers 503 from now on',
+      'controller-1 is answered 503',
+      'nova-api answers again',
+      'FAULT: the evacuator’s token is no longer valid',
+      'controller-1 is answered 401',
     ]);
   });
   it('shouts when a guest runs twice, and names refusals and failures', () => {

@@ -1,5 +1,12 @@
 /** Events → lines that somebody understands who has never seen it. Keeps what it has said already; no output of its own. */
-import { type DrillEvent, isEvacuateRequest, isLive, type MigrationEvent, serverOfPath } from './events.ts';
+import {
+  type DrillEvent,
+  type FrontEvent,
+  isEvacuateRequest,
+  isLive,
+  type MigrationEvent,
+  serverOfPath,
+} from './events.ts';
 import type { Plan } from './timeline.ts';
 
 export interface Narrator {
@@ -26,14 +33,14 @@ export interface NarratorOptions {
 
 export function createNarrator(options: NarratorOptions): Narrator {
   const { plan, names, addresses } = options;
-  const { victim } = plan;
-  const wanted = new Map(plan.moving.map((mover) => [mover.id, mover.expected]));
+  const wanted = new Map(plan.moving.map((mover) => [mover.id, mover]));
+  const fails = (node: string): boolean => plan.victims.includes(node);
   const total = wanted.size;
   const there = new Set<string>();
   const said = new Set<string>();
   const statuses = new Map<number, string>();
   let requests = 0;
-  let lost = false;
+  const lost = new Set<string>();
   let heldReason = '';
 
   const once = (line: string, key = line): string[] => {
@@ -91,7 +98,7 @@ export function createNarrator(options: NarratorOptions): Narrator {
           value ? `nova-compute on ${host} reports to Nova` : `nova-compute on ${host} no longer reports`,
         ];
       case 'schedulable':
-        return host === victim && value ? [`${host} gets new instances again`] : [];
+        return fails(host) && value ? [`${host} gets new instances again`] : [];
       default:
         return [];
     }
@@ -103,9 +110,9 @@ export function createNarrator(options: NarratorOptions): Narrator {
     vmState: string,
     taskState: string | null,
   ): string[] => {
-    const expected = wanted.get(server);
-    if (expected === undefined || there.has(server)) return [];
-    if (host === null || host === victim || vmState !== expected || taskState !== null) return [];
+    const mover = wanted.get(server);
+    if (mover === undefined || there.has(server)) return [];
+    if (host === null || host === mover.from || vmState !== mover.expected || taskState !== null) return [];
     there.add(server);
     const count = there.size;
     const step = total <= TELL_EACH_UP_TO ? 1 : Math.ceil(total / PARTS);
@@ -114,41 +121,36 @@ export function createNarrator(options: NarratorOptions): Narrator {
 
   const tellCluster = (subject: string, name: string, value: string, was: string | null): string[] => {
     if (subject === 'node') {
-      if (name === victim && value === 'online') return [`${name} is back in the cluster`];
+      if (fails(name) && value === 'online') return [`${name} is back in the cluster`];
       if (value === 'online') return [`${name} is online`];
-      if (name === victim && !lost) {
-        lost = true;
+      if (fails(name) && !lost.has(name)) {
+        lost.add(name);
         return [`Pacemaker has lost ${name} (${value})`];
       }
-      return name === victim ? [] : [`Pacemaker: ${name} is ${value}`];
+      return fails(name) ? [] : [`Pacemaker: ${name} is ${value}`];
     }
     if (name === NOVA_EVACUATE) return [`nova-evacuate: ${was ?? '?'} → ${value}`];
     return [];
   };
 
   const tellAlert = (event: DrillEvent & { readonly kind: 'alert' }): string[] => {
-    if (event.alert === 'node' && event.node === victim && event.text === 'lost' && !lost) {
-      lost = true;
-      return [`Pacemaker has lost ${victim}`];
+    if (event.alert === 'node' && fails(event.node) && event.text === 'lost' && !lost.has(event.node)) {
+      lost.add(event.node);
+      return [`Pacemaker has lost ${event.node}`];
     }
-    if (
-      event.alert === 'resource' &&
-      event.resource === victim &&
-      event.task === 'monitor' &&
-      event.rc !== '0' &&
-      !lost
-    ) {
-      lost = true;
-      return [`Pacemaker no longer reaches ${victim} and has it fenced`];
+    const unreached = event.alert === 'resource' && event.task === 'monitor' && event.rc !== '0';
+    if (unreached && fails(event.resource) && !lost.has(event.resource)) {
+      lost.add(event.resource);
+      return [`Pacemaker no longer reaches ${event.resource} and has it fenced`];
     }
     if (event.alert === 'fencing') return [`fencing: ${event.text}`];
     if (
       event.alert === 'resource' &&
-      event.node === victim &&
+      fails(event.node) &&
       event.task === 'start' &&
       event.resource.startsWith(NOVA_COMPUTE)
     ) {
-      return event.rc === '0' ? [] : [`${event.resource} did not start on ${victim}: ${event.text}`];
+      return event.rc === '0' ? [] : [`${event.resource} did not start on ${event.node}: ${event.text}`];
     }
     return [];
   };
@@ -164,6 +166,30 @@ export function createNarrator(options: NarratorOptions): Narrator {
       `nova-compute on ${event.source} has completed its ${statuses.size} evacuation records`,
       'completed',
     );
+  };
+
+  const tellFront = ({ what, path, client }: FrontEvent): string[] => {
+    const by = addresses.get(client) ?? client;
+    switch (what) {
+      case 'ready':
+        return [];
+      case 'lost':
+        return [
+          `FAULT: Nova takes the request to evacuate ${nameOf(serverOfPath(path) ?? '?')}, and the answer is lost`,
+        ];
+      case 'closed':
+        return ['FAULT: nova-api answers 503 from now on'];
+      case 'refused':
+        return once(`${by} is answered 503`);
+      case 'open':
+        return ['nova-api answers again'];
+      case 'spoilt':
+        return ['FAULT: the evacuator’s token is no longer valid'];
+      case 'unauthorized':
+        return once(`${by} is answered 401`);
+      default:
+        return what satisfies never;
+    }
   };
 
   const tell = (event: DrillEvent): string[] => {
@@ -199,6 +225,8 @@ export function createNarrator(options: NarratorOptions): Narrator {
         return tellMigration(event);
       case 'cluster':
         return tellCluster(event.subject, event.name, event.value, event.was);
+      case 'front':
+        return tellFront(event);
       default:
         return event satisfies never;
     }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { DrillEvent } from './events.ts';
 import {
   beats,
   clusterTrouble,
@@ -199,8 +200,8 @@ describe('outstanding', () => {
         attributes: new Map([['compute-1', new Map(Object.entries(own))]]),
         cluster: status(),
       },
-      'compute-1',
-      booted,
+      booted ? [{ kind: 'node', at: 1000, node: 'compute-1', what: 'BOOT' }] : [],
+      ['compute-1'],
       DOWN_TIME_S,
       WHOLE,
     );
@@ -208,8 +209,37 @@ describe('outstanding', () => {
     expect(all()).toEqual([]);
     expect(all({}, { evacuate: 'no' })).toEqual([]);
   });
+  it('does not wait for an evacuation whose destination died under it', () => {
+    const onItsWay = { ...migration(1, 'pre-migrating'), dest: 'compute-2' };
+    const dead = (at: number): DrillEvent => ({
+      kind: 'bmc',
+      at,
+      node: 'compute-2',
+      action: 'off',
+      text: '',
+    });
+    const booted: DrillEvent = { kind: 'node', at: 1000, node: 'compute-1', what: 'BOOT' };
+    const view = {
+      look: look(1001, { migrations: [onItsWay] }),
+      attributes: new Map(),
+      cluster: status(),
+    };
+    const missing = (events: readonly DrillEvent[]): string[] =>
+      outstanding(view, [booted, ...events], ['compute-1'], DOWN_TIME_S, WHOLE);
+    expect(missing([])).toEqual(['1 evacuations under way']);
+    expect(missing([dead(990)])).toEqual(['1 evacuations under way']);
+    expect(missing([dead(1005)])).toEqual([]);
+  });
+  it('names the host where there are several', () => {
+    const view = { look: look(1001), attributes: new Map(), cluster: status() };
+    expect(outstanding(view, [], ['compute-1', 'compute-9'], DOWN_TIME_S, WHOLE)).toEqual([
+      'compute-1: not booted',
+      'compute-9: not booted',
+      'compute-9: no service of compute-9',
+    ]);
+  });
   it('says what is missing', () => {
-    expect(all({}, {}, false)).toEqual(['compute-1 has not booted']);
+    expect(all({}, {}, false)).toEqual(['not booted']);
     expect(all({ migrations: [migration(1, 'accepted')] })).toEqual(['1 evacuations under way']);
     expect(all({ migrations: [migration(1, 'done')] })).toEqual([
       '1 evacuations not completed by nova-compute',

@@ -8,7 +8,7 @@ import type {
   ServiceEvent,
   ServiceFact,
 } from './events.ts';
-import { isLive } from './events.ts';
+import { diedSince, isLive } from './events.ts';
 import type { ClusterStatus } from './parse.ts';
 
 /** A row of nova.services (nova-compute only), and whether Placement lets the host have servers. */
@@ -259,32 +259,36 @@ export interface Newest {
 /** What is still missing until a drill is over, in words; empty: the host is back in service and all is quiet. */
 export function outstanding(
   view: Newest,
-  victim: string,
-  booted: boolean,
+  events: readonly DrillEvent[],
+  victims: readonly string[],
   downTimeS: number,
   whole: Whole,
 ): string[] {
-  const missing: string[] = [];
-  if (!booted) missing.push(`${victim} has not booted`);
   const { look, attributes } = view;
-  if (look === null) return [...missing, 'no look into the databases'];
-  const live = look.migrations.filter((m) => isLive(m.status)).length;
+  if (look === null) return ['no look into the databases'];
+  const missing: string[] = [];
+  const isLost = (m: MigrationRow): boolean => diedSince(events, m.dest, m.createdAt);
+  const live = look.migrations.filter((m) => isLive(m.status) && !isLost(m)).length;
   if (live > 0) missing.push(`${live} evacuations under way`);
-  const done = look.migrations.filter((m) => m.source === victim && m.status === 'done').length;
+  const done = look.migrations.filter((m) => victims.includes(m.source) && m.status === 'done').length;
   if (done > 0) missing.push(`${done} evacuations not completed by nova-compute`);
   const busy = look.servers.filter((server) => server.taskState !== null).length;
   if (busy > 0) missing.push(`${busy} servers in a task`);
-  const service = look.services.find((row) => row.host === victim);
-  if (!service) missing.push(`no service of ${victim}`);
-  else {
-    if (!beats(service, look.at, downTimeS)) missing.push('nova-compute does not report');
-    if (service.forcedDown) missing.push('forced down');
-    if (!service.enabled) missing.push('disabled');
-    if (!service.schedulable) missing.push('not schedulable');
+  for (const victim of victims) {
+    const say = (what: string): number => missing.push(victims.length > 1 ? `${victim}: ${what}` : what);
+    if (!events.some((e) => e.kind === 'node' && e.node === victim && e.what === 'BOOT')) say('not booted');
+    const service = look.services.find((row) => row.host === victim);
+    if (!service) say(`no service of ${victim}`);
+    else {
+      if (!beats(service, look.at, downTimeS)) say('nova-compute does not report');
+      if (service.forcedDown) say('forced down');
+      if (!service.enabled) say('disabled');
+      if (!service.schedulable) say('not schedulable');
+    }
+    const own = attributes?.get(victim);
+    if (own?.has('instance-ha-incident')) say('incident not settled');
+    if (own?.has('instance-ha-evacuation')) say('evacuation record not closed');
+    if (own?.get('evacuate') === 'yes') say('evacuate=yes');
   }
-  const own = attributes?.get(victim);
-  if (own?.has('instance-ha-incident')) missing.push('incident not settled');
-  if (own?.has('instance-ha-evacuation')) missing.push('evacuation record not closed');
-  if (own?.get('evacuate') === 'yes') missing.push('evacuate=yes');
   return [...missing, ...clusterTrouble(view.cluster, whole)];
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { limitOf, parseOptions } from './options.ts';
 import { rigOf } from './rig.ts';
@@ -6,7 +7,7 @@ import { SCENARIOS, scenarioOf } from './scenarios.ts';
 describe('options', () => {
   it('has a default for everything', () => {
     expect(parseOptions([])).toMatchObject({
-      instances: 12,
+      instances: null,
       spawnDelayS: null,
       how: 'kill',
       operator: true,
@@ -26,13 +27,13 @@ describe('options', () => {
     ]);
     expect(options).toMatchObject({ instances: 50, spawnDelayS: 2.5, json: '/tmp/x' });
     expect(options.scenarios[0]?.name).toBe('api-away');
-    expect(parseOptions(['--all', '--down']).scenarios).toHaveLength(5);
+    expect(parseOptions(['--all', '--down']).scenarios).toHaveLength(SCENARIOS.length);
   });
   it.each([
     [['--instances', '0'], 'from 1 to 200'],
     [['--instances', 'many'], 'from 1 to 200'],
     [['--instances'], 'needs a value'],
-    [['--scenario', 'meteor'], 'there are: power-loss, controller-loss, api-away, fast-rejoin, clean-stop'],
+    [['--scenario', 'meteor'], 'there are: power-loss, controller-loss, api-away'],
     [['--all', '--scenario', 'api-away'], 'exclude each other'],
     [['--all', '--keep'], 'not with --all'],
     [['--how', 'gently'], 'kill, off, crash, isolate'],
@@ -45,6 +46,19 @@ describe('options', () => {
     expect(limitOf(scenarioOf('power-loss'), 50, 0)).toBeGreaterThan(plain);
     expect(limitOf(scenarioOf('power-loss'), 12, 20)).toBeGreaterThan(plain);
     for (const scenario of SCENARIOS) expect(limitOf(scenario, 12, 0)).toBeGreaterThanOrEqual(plain);
+  });
+});
+
+describe('what is written about the scenarios elsewhere', () => {
+  const text = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  it('names every one in the help', () => {
+    const named = [...text('drill').matchAll(/^# {5}([a-z-]+) {2,}\S/gm)].map((match) => match[1]);
+    expect(named).toEqual(SCENARIOS.map(({ name }) => name));
+  });
+  it('counts as many as ./test does', () => {
+    const counted = text('testbed/drill/scenarios.ts').match(/^ {4}name: '/gm);
+    expect(counted).toHaveLength(SCENARIOS.length);
+    expect(text('test')).toContain(`grep -c "^    name: '" testbed/drill/scenarios.ts`);
   });
 });
 
@@ -64,7 +78,9 @@ describe('rigOf', () => {
       'GUESTS_DIR',
       'POWER_DIR',
     ].map((key) => `TESTBED_${key}=/x/${key}`),
-    ...['CTL_DIR', 'EVENTS', 'ALERT_LOG', 'CHASSIS_LOG'].map((key) => `TESTBED_${key}=/x/${key}`),
+    ...['CTL_DIR', 'EVENTS', 'ALERT_LOG', 'CHASSIS_LOG', 'CLOUD_IP', 'NOVA_PORT'].map(
+      (key) => `TESTBED_${key}=/x/${key}`,
+    ),
   ].join('\n');
   it('knows every node by its address', () => {
     const rig = rigOf(text);

@@ -6,7 +6,8 @@ export type How = 'kill' | 'off' | 'crash' | 'isolate';
 
 export interface Options {
   readonly scenarios: readonly Scenario[];
-  readonly instances: number;
+  /** null: what the scenario is made for. */
+  readonly instances: number | null;
   /** null: what the scenario is made for. */
   readonly spawnDelayS: number | null;
   readonly how: How;
@@ -18,7 +19,6 @@ export interface Options {
   readonly reportDir: string;
 }
 
-const DEFAULT_INSTANCES = 12;
 const MAX_INSTANCES = 200;
 const DEFAULT_REPORT_DIR = '/var/log/instance-ha-drill';
 const HOWS: ReadonlySet<string> = new Set(['kill', 'off', 'crash', 'isolate']);
@@ -72,13 +72,13 @@ export function parseOptions(args: readonly string[]): Options {
   }
   const how = values.get('--how') ?? 'kill';
   if (!HOWS.has(how)) throw new DrillError(`--how takes ${[...HOWS].join(', ')}, not "${how}"`);
+  const instances = values.get('--instances');
   const delay = values.get('--spawn-delay');
   const limit = values.get('--limit');
   return {
     scenarios: flags.has('--all') ? SCENARIOS : [scenarioOf(values.get('--scenario') ?? 'power-loss')],
-    instances: Math.floor(
-      number('--instances', values.get('--instances') ?? `${DEFAULT_INSTANCES}`, 1, MAX_INSTANCES),
-    ),
+    instances:
+      instances === undefined ? null : Math.floor(number('--instances', instances, 1, MAX_INSTANCES)),
     spawnDelayS: delay === undefined ? null : number('--spawn-delay', delay, 0, 600),
     how: how as How,
     operator: !flags.has('--no-operator'),

@@ -5,6 +5,7 @@ import {
   parseChassisLine,
   parseCrmMon,
   parseEnvFile,
+  parseFrontLine,
   parseGuestLine,
   parseNodeAttributes,
   parseNodeLine,
@@ -14,6 +15,35 @@ import {
   splitLines,
   withoutRepeats,
 } from './parse.ts';
+
+describe('the front before nova-api', () => {
+  it('says what it did, a JSON line each', () => {
+    const line = {
+      at: 5.5,
+      what: 'lost',
+      client: '10.99.0.11',
+      method: 'POST',
+      path: '/v2.1/x',
+      status: 200,
+    };
+    expect(parseFrontLine(JSON.stringify(line))).toEqual({ kind: 'front', ...line });
+    expect(parseFrontLine('{"at": 5.5, "what": "closed"}')).toMatchObject({
+      what: 'closed',
+      path: '',
+      status: 0,
+    });
+  });
+  it.each([
+    '',
+    'Traceback',
+    '{"at": 5.5}',
+    '{"what": "lost"}',
+    '{"at": 1, "what": "dance"}',
+    '{"at',
+  ])('leaves %j out', (line) => {
+    expect(parseFrontLine(line)).toBeNull();
+  });
+});
 
 describe('files of settings', () => {
   it('reads KEY=VALUE lines', () => {

@@ -1,6 +1,14 @@
 /** Text of the rig's logs and tools → events and views. Pure; a line that can't be read is left out. */
 import { parseXml, type XmlElement } from '@rgrove/parse-xml';
-import type { AlertEvent, BmcEvent, GuestEvent, NodeEvent, RequestEvent } from './events.ts';
+import type {
+  AlertEvent,
+  BmcEvent,
+  FrontEvent,
+  FrontWhat,
+  GuestEvent,
+  NodeEvent,
+  RequestEvent,
+} from './events.ts';
 
 /** `KEY=VALUE` lines, with or without quotes around the value; `#` begins a comment line, a leading `export` is left out. */
 export function parseEnvFile(text: string): Map<string, string> {
@@ -65,6 +73,40 @@ export function parseRequestLine(line: string): RequestEvent | null {
   if (Number.isNaN(written)) return null;
   const took = Number(seconds);
   return { kind: 'request', at: written - took, client, method, path, status: Number(status), seconds: took };
+}
+
+const FRONT_WHATS: ReadonlySet<string> = new Set<FrontWhat>([
+  'ready',
+  'lost',
+  'closed',
+  'refused',
+  'open',
+  'spoilt',
+  'unauthorized',
+]);
+
+/** A JSON line of the front before nova-api. */
+export function parseFrontLine(line: string): FrontEvent | null {
+  const value = parseObject(line);
+  if (value === null || typeof value.at !== 'number' || !FRONT_WHATS.has(String(value.what))) return null;
+  return {
+    kind: 'front',
+    at: value.at,
+    what: value.what as FrontWhat,
+    client: String(value.client ?? ''),
+    method: String(value.method ?? ''),
+    path: String(value.path ?? ''),
+    status: Number(value.status ?? 0),
+  };
+}
+
+function parseObject(line: string): Record<string, unknown> | null {
+  if (!line.startsWith('{')) return null;
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
 }
 
 /** Blocks of `CRM_alert_*` variables, each under a line that begins with `===`. Several controllers report the same thing. */
@@ -238,15 +280,8 @@ export interface ProductLine {
 
 /** A JSON line of the evacuator's log, or null. */
 export function parseProductLine(line: string, controller: string): ProductLine | null {
-  if (!line.startsWith('{')) return null;
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return null;
-  }
-  if (typeof value !== 'object' || value === null) return null;
-  const record = value as Record<string, unknown>;
+  const record = parseObject(line);
+  if (record === null) return null;
   const text = [record.msg, record.reason]
     .filter((part) => typeof part === 'string' && part !== '')
     .join(': ');

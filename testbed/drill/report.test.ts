@@ -33,6 +33,15 @@ describe('the report', () => {
       reason: 'cannot: Nova does not evacuate it',
     });
   });
+  it('tells the story of every host that failed', () => {
+    const facts = goodFacts('two-hosts');
+    const titles = report({
+      ...facts,
+      plan: { ...facts.plan, victims: ['compute-1', 'compute-2'] },
+    }).timeline;
+    expect(titles.map(({ title }) => title)).toContain('compute-1: node booted');
+    expect(titles.map(({ title }) => title)).toContain('compute-2: node booted');
+  });
   it('is in the order in which things happened', () => {
     const { timeline } = report(goodFacts());
     const seen = timeline.map((row) => row.seconds).filter((value) => value !== null);

@@ -1,9 +1,9 @@
 /** The report of a scenario: for the terminal, as Markdown, as JSON. Pure. */
-import type { Check } from './checks.ts';
-import { reasonFor } from './checks.ts';
 import type { Facts, Snapshot, Subject } from './facts.ts';
 import { type Figure, requestCounts } from './figures.ts';
-import { arrivals, MILESTONES, type Milestone, type Timeline } from './timeline.ts';
+import { reasonFor } from './reason.ts';
+import { arrivals, MILESTONES, type Milestone, type Timeline, timelineOf } from './timeline.ts';
+import type { Check } from './verdict.ts';
 
 export interface InstanceRow {
   readonly name: string;
@@ -78,11 +78,16 @@ export function reportOf(
   checks: readonly Check[],
 ): Report {
   const arrived = arrivals(facts.events, facts.plan);
-  const rows = (Object.keys(MILESTONES) as Milestone[]).map((milestone) => ({
-    milestone,
-    title: MILESTONES[milestone],
-    seconds: timeline.get(milestone) ?? null,
-  }));
+  const rows = facts.plan.victims.flatMap((victim) => {
+    const isFirst = victim === facts.plan.victim;
+    const its = isFirst ? timeline : timelineOf(facts.events, { ...facts.plan, victim });
+    const name = facts.plan.victims.length > 1 ? `${victim}: ` : '';
+    return (Object.keys(MILESTONES) as Milestone[]).map((milestone) => ({
+      milestone,
+      title: `${name}${MILESTONES[milestone]}`,
+      seconds: its.get(milestone) ?? null,
+    }));
+  });
   // In the order in which it happened; what was not seen stands at the end.
   rows.sort((a, b) => (a.seconds ?? Number.POSITIVE_INFINITY) - (b.seconds ?? Number.POSITIVE_INFINITY));
   const remarks: string[] = [];

@@ -20,10 +20,13 @@ const API_TIMEOUT_MS = 90_000;
 const PRODUCT_LOG = 'var/log/instance-ha/evacuator.log';
 /** Where an evacuator may keep its status: the directory of its resource instance. */
 const STATUS_FILES = '/run/resource-agents/instance-ha-*/status.json /run/instance-ha/status.json';
+const POLICY_FILE = '/etc/instance-ha/policy.yaml';
 
 /** Attributes that a drill follows. The first three are attrd's, the others stand in the CIB. */
 export const TRANSIENT_ATTRIBUTES = ['evacuate', 'instance-ha-hold', 'instance-ha-release'] as const;
 export const DURABLE_ATTRIBUTES = ['instance-ha-incident', 'instance-ha-evacuation'] as const;
+/** A host's incidents of the last hours: after some of them it is left disabled, and drills make many. */
+export const HISTORY_ATTRIBUTE = 'instance-ha-history';
 
 export interface Rig {
   readonly dir: string;
@@ -46,6 +49,8 @@ export interface Rig {
   readonly alertLog: string;
   readonly chassisLog: string;
   readonly hostNetns: string;
+  /** Where clients find nova-api. */
+  readonly novaApi: { readonly address: string; readonly port: number };
   /** Nova's service_down_time. */
   readonly downTimeS: number;
 }
@@ -88,6 +93,7 @@ export function rigOf(text: string): Rig {
     alertLog: need('TESTBED_ALERT_LOG'),
     chassisLog: need('TESTBED_CHASSIS_LOG'),
     hostNetns: own,
+    novaApi: { address: need('TESTBED_CLOUD_IP'), port: Number(need('TESTBED_NOVA_PORT')) },
     downTimeS: Number(env.get('TESTBED_SERVICE_DOWN_TIME') ?? 6),
   };
 }
@@ -199,7 +205,7 @@ export async function lookAtAttributes(ask: Asker): Promise<Attributes | null> {
     nodes.set(node, values);
   };
   for (const [node, values] of durable) {
-    for (const name of DURABLE_ATTRIBUTES) {
+    for (const name of [...DURABLE_ATTRIBUTES, HISTORY_ATTRIBUTE]) {
       const value = values.get(name);
       if (value !== undefined) put(node, name, value);
     }
@@ -245,6 +251,19 @@ export async function readStatusFiles(rig: Rig): Promise<string[]> {
     if (result.stdout !== '') texts.push(result.stdout);
   }
   return texts;
+}
+
+/**
+ * Gives the evacuator another policy; null: none, so that its defaults hold. The file is on every controller, and
+ * the evacuator that runs reads it again at SIGHUP.
+ */
+export async function setPolicy(rig: Rig, policy: string | null): Promise<void> {
+  const write =
+    policy === null
+      ? `[ -e ${POLICY_FILE} ] || exit 0; rm -f ${POLICY_FILE}`
+      : `cat > ${POLICY_FILE} <<'END'\n${policy}\nEND`;
+  const reread = `for f in ${STATUS_FILES}; do [ -e "$f" ] && kill -HUP "$(sed -n 's/.*"pid":\\([0-9]*\\).*/\\1/p' "$f")"; done; true`;
+  for (const controller of rig.controllers) await shell(rig, controller, 'sh', '-c', `${write}\n${reread}`);
 }
 
 export interface Guest {

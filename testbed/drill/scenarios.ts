@@ -1,6 +1,9 @@
-/** The five stories, and how the second fault of each is brought about. */
-import type { AlertEvent, DrillEvent } from './events.ts';
-import type { ScenarioName, ScenarioNotes } from './facts.ts';
+/** The stories, and how the second fault of each is brought about. */
+import { castInOrder, castOf, castOnTwo, castWithNeighbour, type Member } from './cast.ts';
+import { type AlertEvent, type DrillEvent, isLive } from './events.ts';
+import { READY_S, type ScenarioName, type ScenarioNotes } from './facts.ts';
+import { openFront } from './front.ts';
+import type { MigrationTrack } from './observe.ts';
 import {
   asker,
   lookAtAttributes,
@@ -10,14 +13,25 @@ import {
   power,
   type Rig,
   readProductLog,
+  setPolicy,
 } from './rig.ts';
 import { DrillError, sleep, waitFor } from './run.ts';
+import type { Disabled } from './stage.ts';
 import { evacuateRequests, type Plan } from './timeline.ts';
 import type { Watch } from './watch.ts';
 
 export interface Scenario {
   readonly name: ScenarioName;
   readonly title: string;
+  /** Servers on the hosts that fail, unless the user says otherwise. */
+  readonly instances: number;
+  readonly cast: (count: number) => readonly Member[];
+  /** The hosts that fail: all at once, or the first one at the beginning and the others by the second fault. */
+  readonly victims: readonly string[];
+  readonly failTogether: boolean;
+  readonly disabled: Disabled;
+  /** The evacuator's policy file; null: it has none. */
+  readonly policy: string | null;
   /** Seconds that a spawn takes, unless the user says otherwise. */
   readonly spawnDelayS: number;
   /** Seconds that this scenario may take longer than a plain power loss. */
@@ -28,6 +42,11 @@ const NOVA_EVACUATE = 'nova-evacuate';
 /** The second fault comes after so many requests to evacuate: in the middle. */
 const REQUESTS_BEFORE_FAULT = 4;
 const API_AWAY_MS = 60_000;
+/** The number of the accepted evacuation whose answer is lost. */
+const LOST_ANSWER = 2;
+const REFUSING_S = 30;
+/** So many evacuations to the destination are under way when it dies. */
+const UNDER_WAY_BEFORE_FAULT = 2;
 /** How long the second fault may wait for its moment. */
 const MOMENT_TIMEOUT_MS = 300_000;
 const STOP_TIMEOUT_MS = 90_000;
@@ -35,36 +54,92 @@ const STOPPED_FOR_MS = 5_000;
 const LOOK_INTERVAL_MS = 50;
 const CLUSTER_INTERVAL_MS = 300;
 
+const VICTIM = 'compute-1';
+/** Dies as well, or later: a destination. */
+const SECOND = 'compute-2';
+
+/** What most of them have in common. */
+const usual = {
+  instances: 12,
+  cast: castOf,
+  victims: [VICTIM],
+  failTogether: true,
+  disabled: 'operator',
+  policy: null,
+  spawnDelayS: 0,
+  extraS: 0,
+} as const;
+
 export const SCENARIOS: readonly Scenario[] = [
   {
+    ...usual,
     name: 'power-loss',
     title: 'a compute node dies; its instances go on elsewhere; it comes back',
-    spawnDelayS: 0,
-    extraS: 0,
   },
   {
+    ...usual,
     name: 'controller-loss',
     title: 'in the middle of the evacuation the controller that does it dies as well',
     spawnDelayS: 3,
     extraS: 120,
   },
   {
+    ...usual,
     name: 'api-away',
     title: 'nova-api is away for 60 s from the moment the node is marked',
-    spawnDelayS: 0,
     extraS: 120,
   },
   {
+    ...usual,
     name: 'fast-rejoin',
     title: 'the node is back in the cluster long before its evacuation is complete',
     spawnDelayS: 20,
-    extraS: 0,
   },
   {
+    ...usual,
     name: 'clean-stop',
     title: 'in the middle of the evacuation nova-evacuate is stopped, and started on another controller',
     spawnDelayS: 3,
     extraS: 60,
+  },
+  {
+    ...usual,
+    name: 'order-and-room',
+    title: 'priorities, a dependency, server groups, a reserved host, and one instance that fits nowhere',
+    instances: 50,
+    cast: castInOrder,
+    disabled: 'reserve',
+    policy: `order: {ready: ${READY_S}s}\ndestinations: {reserved_hosts: true}`,
+    extraS: 120,
+  },
+  {
+    ...usual,
+    name: 'bad-api',
+    title:
+      'an answer of nova-api is lost, then it answers 503 for 30 s, then the token is not valid any more',
+    disabled: 'useless-reserve',
+    policy: 'destinations: {reserved_hosts: true}',
+    extraS: 120,
+  },
+  {
+    ...usual,
+    name: 'two-hosts',
+    title: 'two of the three compute nodes die together',
+    cast: castOnTwo,
+    victims: [VICTIM, SECOND],
+    disabled: 'none',
+    extraS: 60,
+  },
+  {
+    ...usual,
+    name: 'destination-loss',
+    title: 'in the middle of the evacuation one of its destinations dies as well',
+    cast: castWithNeighbour,
+    victims: [VICTIM, SECOND],
+    failTogether: false,
+    disabled: 'none',
+    spawnDelayS: 6,
+    extraS: 240,
   },
 ];
 
@@ -96,6 +171,8 @@ export interface Play {
   readonly plan: Plan;
   readonly signal: AbortSignal;
   readonly notes: Notes;
+  /** What is to be taken back when the drill is over. */
+  readonly takeBack: (() => Promise<void>)[];
 }
 
 const evacuatorNow = async (rig: Rig): Promise<string | null> =>
@@ -159,6 +236,46 @@ async function takeApiAway(play: Play): Promise<void> {
     const started = await novaApi(rig, 'start');
     watch.note(started.code === 0 ? 'nova-api is back' : 'nova-api could not be started again');
   }
+}
+
+/**
+ * The front before nova-api: the answer to an accepted request is lost, some requests later every one is answered
+ * 503 for a while, and what was a valid token before that is none after it.
+ */
+async function spoilApi(play: Play): Promise<void> {
+  const { rig, watch, notes } = play;
+  const front = await openFront(rig, (event) => {
+    watch.record(event);
+    if (event.what === 'closed') front.tell('spoil');
+  });
+  play.takeBack.push(() => front.close());
+  front.tell(`lose ${LOST_ANSWER}`);
+  front.tell(`refuse ${REQUESTS_BEFORE_FAULT} ${REFUSING_S}`);
+  const closed = await moment(play, 'evacuation that Nova accepted', () => frontDid(watch, 'closed'));
+  if (closed === null) return;
+  notes.faultAt = closed;
+  notes.away = { from: closed, to: Number.POSITIVE_INFINITY };
+  const open = await moment(play, 'end of the 503', () => frontDid(watch, 'open'));
+  if (open !== null) notes.away = { from: closed, to: open };
+}
+
+const frontDid = (watch: Watch, what: 'closed' | 'open'): number | null =>
+  watch.events().find((e) => e.kind === 'front' && e.what === what)?.at ?? null;
+
+async function killDestination(play: Play): Promise<void> {
+  const { rig, watch, notes, plan } = play;
+  const second = plan.victims[1] ?? '';
+  const live = (): MigrationTrack[] =>
+    [...watch.view().migrations.values()].filter(({ status }) => isLive(status));
+  const underWay = (): number => live().filter(({ dest }) => dest === second).length;
+  // Whom the scheduler has chosen for a record without a destination can't be seen: it might be lost, or not.
+  const met = await moment(play, `${UNDER_WAY_BEFORE_FAULT} evacuations under way to ${second}`, () =>
+    underWay() >= UNDER_WAY_BEFORE_FAULT && live().every(({ dest }) => dest !== null) ? true : null,
+  );
+  if (met === null) return;
+  notes.faultAt = Date.now() / 1000;
+  watch.note(`FAULT: ${second}, to which ${underWay()} instances are on their way, dies`);
+  await power(rig, 'kill', second);
 }
 
 /** The alert about the end of nova-evacuate's stop. */
@@ -263,9 +380,13 @@ async function productsReasons(rig: Rig, plan: Plan): Promise<string[]> {
 }
 
 /** Before the power loss; the answer takes it back. */
-export async function prepare(scenario: Scenario, rig: Rig, victim: string): Promise<() => Promise<void>> {
+export async function prepare(scenario: Scenario, rig: Rig): Promise<() => Promise<void>> {
+  if (scenario.policy !== null) {
+    await setPolicy(rig, scenario.policy);
+    return () => setPolicy(rig, null);
+  }
   if (scenario.name !== 'fast-rejoin') return async () => {};
-  const parameter = `crm_resource --resource ${victim}`;
+  const parameter = `crm_resource --resource ${VICTIM}`;
   const was = await onController(rig, 'sh', '-c', `${parameter} --get-parameter reconnect_interval`);
   const set = (value: string): Promise<string | null> =>
     onController(
@@ -285,6 +406,8 @@ export async function prepare(scenario: Scenario, rig: Rig, victim: string): Pro
 export async function play(scenario: Scenario, context: Play): Promise<void> {
   switch (scenario.name) {
     case 'power-loss':
+    case 'order-and-room':
+    case 'two-hosts':
       return;
     case 'controller-loss':
       return killEvacuatorsController(context);
@@ -294,6 +417,10 @@ export async function play(scenario: Scenario, context: Play): Promise<void> {
       return askWhyHeld(context);
     case 'clean-stop':
       return stopAndStartElsewhere(context);
+    case 'bad-api':
+      return spoilApi(context);
+    case 'destination-loss':
+      return killDestination(context);
     default:
       return scenario.name satisfies never;
   }

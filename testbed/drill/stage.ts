@@ -1,15 +1,21 @@
 /** Makes the servers of a drill, describes them, and tidies up what a drill left. */
-import { castOf, expectedStates, isLocked, type Member, type Role } from './cast.ts';
+import { APART, expectedStates, type Group, isLocked, type Member, type Role } from './cast.ts';
 import {
   actOnServer,
   type Cloud,
   changeService,
+  createAggregate,
   createFloating,
+  createGroup,
   createServer,
+  deleteAggregate,
   deleteFloating,
+  deleteGroup,
   deleteServer,
   getServer,
+  listAggregates,
   listFloating,
+  listGroups,
   listPorts,
   listServers,
   listServices,
@@ -21,6 +27,7 @@ import { clusterTrouble, type Whole } from './observe.ts';
 import {
   asker,
   DURABLE_ATTRIBUTES,
+  HISTORY_ATTRIBUTE,
   isOn,
   lookAtAttributes,
   lookAtCluster,
@@ -29,6 +36,7 @@ import {
   power,
   type Rig,
   setKnob,
+  setPolicy,
 } from './rig.ts';
 import { DrillError, waitFor, waitOrThrow } from './run.ts';
 
@@ -47,20 +55,32 @@ const FINISH_TIMEOUT_MS = 60_000;
 const LOOK_INTERVAL_MS = 500;
 
 export const OPERATOR_REASON = 'operator: broken fan';
+export const RESERVE_REASON = 'reserved: spare for failures';
+
+/**
+ * Why the last of the hosts that do not fail is disabled: by an operator; as a reserve that the instances may use;
+ * as a reserve of the failing host's aggregate, out of the zone that the instances have to stay in; or not at all.
+ */
+export type Disabled = 'operator' | 'reserve' | 'useless-reserve' | 'none';
+
+/** The zone that the instances have to stay in, and the aggregate by which the reserve is the failing host's. */
+const ZONE = 'drill-zone';
+const RACK = 'drill-rack';
 
 export interface Stage {
   readonly subjects: readonly Subject[];
   readonly controls: readonly Subject[];
   readonly operator: OperatorSetting | null;
+  readonly reserve: OperatorSetting | null;
 }
 
 export interface StageOptions {
   readonly rig: Rig;
   readonly cloud: Cloud;
-  readonly victim: string;
-  readonly count: number;
-  /** Whether an operator has disabled one of the other hosts. */
-  readonly operator: boolean;
+  /** The hosts that fail; a member of the cast says on which of them it is. */
+  readonly victims: readonly string[];
+  readonly members: readonly Member[];
+  readonly disabled: Disabled;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
 }
@@ -95,6 +115,8 @@ export async function snapshots(cloud: Cloud): Promise<Map<string, Snapshot>> {
   return all;
 }
 
+type MakeOptions = Pick<StageOptions, 'cloud' | 'signal' | 'say'>;
+
 interface Made {
   readonly id: string;
   readonly name: string;
@@ -105,18 +127,27 @@ interface Wanted {
   readonly name: string;
   readonly role: Role | null;
   readonly host: string;
+  readonly zone?: string | null;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly group?: string | null;
 }
 
-async function createOne({ cloud }: Pick<StageOptions, 'cloud'>, seed: Seed, wanted: Wanted): Promise<Made> {
-  const { name, role, host } = wanted;
-  return { id: await createServer(cloud, seed, name, host), name, role };
+async function createOne({ cloud }: MakeOptions, seed: Seed, wanted: Wanted): Promise<Made> {
+  return { id: await createServer(cloud, seed, wanted), name: wanted.name, role: wanted.role };
+}
+
+/** The server groups that the cast wants: name → id. */
+async function createGroups({ cloud, members }: StageOptions): Promise<ReadonlyMap<string, string>> {
+  const groups = new Map<string, Group>();
+  for (const { group } of members) if (group !== null) groups.set(group.name, group);
+  const ids = new Map<string, string>();
+  for (const { name, policy, membersAHost } of groups.values())
+    ids.set(name, await createGroup(cloud, name, policy, membersAHost));
+  return ids;
 }
 
 /** Why a server is in ERROR. Nova writes the state first and the fault after it, so it is asked for until it is there. */
-async function faultOf(
-  { cloud, signal }: Pick<StageOptions, 'cloud' | 'signal'>,
-  id: string,
-): Promise<string> {
+async function faultOf({ cloud, signal }: MakeOptions, id: string): Promise<string> {
   const fault = await waitFor(async () => (await getServer(cloud, id)).fault, {
     timeoutMs: FAULT_TIMEOUT_MS,
     intervalMs: LOOK_INTERVAL_MS,
@@ -130,7 +161,7 @@ async function faultOf(
  * said aloud, deleted and made again, some times at most.
  */
 export async function makeServers(
-  options: Pick<StageOptions, 'cloud' | 'signal' | 'say'>,
+  options: MakeOptions,
   seed: Seed,
   wanted: readonly Wanted[],
 ): Promise<Made[]> {
@@ -207,31 +238,58 @@ async function giveFloating(
   }
 }
 
-async function disableForOperator(options: StageOptions, host: string): Promise<OperatorSetting> {
+async function disable(options: StageOptions, host: string, reason: string): Promise<OperatorSetting> {
   const service = (await listServices(options.cloud)).find((row) => row.host === host);
   if (!service) throw new DrillError(`Nova has no compute service on ${host}`);
-  await changeService(options.cloud, service.id, { status: 'disabled', disabled_reason: OPERATOR_REASON });
-  return { host, reason: OPERATOR_REASON };
+  await changeService(options.cloud, service.id, { status: 'disabled', disabled_reason: reason });
+  return { host, reason };
 }
 
 /** The servers on the victim, one on each other host as a control, and an operator's setting. */
 export async function setStage(options: StageOptions): Promise<Stage> {
-  const { rig, cloud, victim, say } = options;
+  const { rig, cloud, victims, members, say } = options;
   const seed = readSeed(rig.seedFile);
-  const members = castOf(options.count);
-  const others = rig.computes.filter((node) => node !== victim);
+  const others = rig.computes.filter((node) => !victims.includes(node));
   say(
-    `making ${members.length} servers on ${victim}, and one on each of ${others.join(' and ')} as a control`,
+    `making ${members.length} servers on ${victims.join(' and ')}, and one on ${others.join(' and on ')} as a control`,
   );
+  const groups = await createGroups(options);
+  const last = others.at(-1);
+  const zone = options.disabled === 'useless-reserve' ? ZONE : null;
+  if (zone !== null && last !== undefined) {
+    await createAggregate(cloud, ZONE, ZONE, [...victims, ...others.slice(0, -1)]);
+    await createAggregate(cloud, RACK, null, [...victims, last]);
+  }
   const made = await makeServers(options, seed, [
-    ...members.map(({ name, role }) => ({ name, role, host: victim })),
-    ...others.map((host) => ({ name: `drill-control-${host}`, role: null, host })),
+    ...members.map(({ name, role, on, metadata, group }) => {
+      const host = victims[on];
+      if (host === undefined) throw new DrillError(`${name} has no host: only ${victims.join(', ')} fail`);
+      return {
+        name,
+        role,
+        host,
+        zone,
+        metadata,
+        group: group === null ? null : (groups.get(group.name) ?? null),
+      };
+    }),
+    // A control in the group that has to be on hosts of its own leaves no room there.
+    ...others.map((host) => ({
+      name: `drill-control-${host}`,
+      role: null,
+      host,
+      metadata: {},
+      group: groups.get(APART.name) ?? null,
+    })),
   ]);
   await giveFloating(options, seed, members, made);
   await act(options, made);
-  const disabled = options.operator ? others.at(-1) : undefined;
-  const operator = disabled === undefined ? null : await disableForOperator(options, disabled);
+  const off = async (kinds: readonly Disabled[], reason: string): Promise<OperatorSetting | null> =>
+    last !== undefined && kinds.includes(options.disabled) ? disable(options, last, reason) : null;
+  const operator = await off(['operator'], OPERATOR_REASON);
+  const reserve = await off(['reserve', 'useless-reserve'], RESERVE_REASON);
   if (operator) say(`an operator has disabled ${operator.host}: “${operator.reason}”`);
+  if (reserve) say(`${reserve.host} is kept for failures: disabled, “${reserve.reason}”`);
   const all = await snapshots(cloud);
   const subjects = made.map(({ id, name, role }): Subject => {
     const before = all.get(id);
@@ -242,6 +300,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     subjects: subjects.filter((subject) => subject.role !== null),
     controls: subjects.filter((subject) => subject.role === null),
     operator,
+    reserve,
   };
 }
 
@@ -263,6 +322,8 @@ async function deleteAll(options: TidyOptions): Promise<void> {
     { timeoutMs: DELETE_TIMEOUT_MS, intervalMs: 1_000, signal },
   );
   for (const ip of await listFloating(cloud)) await deleteFloating(cloud, ip.id);
+  for (const group of await listGroups(cloud)) await deleteGroup(cloud, group);
+  for (const aggregate of await listAggregates(cloud)) await deleteAggregate(cloud, aggregate);
 }
 
 export interface TidyOptions {
@@ -286,7 +347,9 @@ async function healMachines(options: TidyOptions): Promise<void> {
     await novaApi(rig, 'start');
   }
   for (const knob of ['spawn_delay', 'spawn_fail', 'spawn_fail_server'] as const) setKnob(rig, knob, null);
-  if (rig.agents !== 'none') await releaseEvacuator(rig);
+  if (rig.agents === 'none') return;
+  await releaseEvacuator(rig);
+  await setPolicy(rig, null);
 }
 
 /** Takes back what a drill may have told Pacemaker about nova-evacuate. */
@@ -318,22 +381,20 @@ async function dropRecords(options: TidyOptions): Promise<void> {
     return;
   for (const node of await whatIsHeld(rig)) {
     say(`taking away the record of an incident of ${node} by hand`);
-    for (const name of DURABLE_ATTRIBUTES) {
-      await onController(
-        rig,
-        'crm_attribute',
-        '--node',
-        node,
-        '--name',
-        name,
-        '--lifetime',
-        'forever',
-        '--delete',
-      );
-    }
+    for (const name of DURABLE_ATTRIBUTES) await dropAttribute(rig, node, name);
     await onController(rig, 'attrd_updater', '-n', 'evacuate', '-N', node, '-D');
   }
 }
+
+/** A host that fails in drill after drill is not a bad host. */
+async function forgetHistory(rig: Rig): Promise<void> {
+  const attributes = (await lookAtAttributes(asker(rig))) ?? new Map<string, ReadonlyMap<string, string>>();
+  for (const [node, values] of attributes)
+    if (values.has(HISTORY_ATTRIBUTE)) await dropAttribute(rig, node, HISTORY_ATTRIBUTE);
+}
+
+const dropAttribute = (rig: Rig, node: string, name: string): Promise<string | null> =>
+  onController(rig, 'crm_attribute', '--node', node, '--name', name, '--lifetime', 'forever', '--delete');
 
 async function healServices(options: TidyOptions): Promise<void> {
   const { rig, cloud, signal, say } = options;
@@ -369,6 +430,7 @@ export async function tidyUp(options: TidyOptions): Promise<void> {
     if (service.reason === OPERATOR_REASON) await changeService(cloud, service.id, { status: 'enabled' });
   }
   await dropRecords(options);
+  await forgetHistory(rig);
   const whole = wholeOf(rig);
   let last: readonly string[] = [];
   const found = await waitFor(

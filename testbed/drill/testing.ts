@@ -1,5 +1,5 @@
 /** A drill in which all went well, made up; tests spoil one thing at a time. */
-import { castOf, expectedStates, isEvacuable, isLocked } from './cast.ts';
+import { castOf, expectedStates, hasToMove, isLocked } from './cast.ts';
 import type { DrillEvent } from './events.ts';
 import type { Facts, ScenarioName, Snapshot, Subject } from './facts.ts';
 import type { MigrationTrack } from './observe.ts';
@@ -34,7 +34,7 @@ export const goodSubjects = (): Subject[] =>
   castOf(12).map(({ name, role, floating }, index) => {
     const n = index + 1;
     const { before, after } = expectedStates(role);
-    const moves = isEvacuable(role);
+    const moves = hasToMove(role);
     return {
       id: uuid(n),
       name,
@@ -56,7 +56,7 @@ const request = (at: number, server: string): DrillEvent => ({
 
 /** The events of a drill, in order. */
 export function goodEvents(): DrillEvent[] {
-  const moving = goodSubjects().filter((s) => s.role !== null && isEvacuable(s.role));
+  const moving = goodSubjects().filter((s) => s.role !== null && hasToMove(s.role));
   const v = VICTIM;
   const alert = { kind: 'alert', rc: '', targetRc: '', resource: '', task: '', node: v } as const;
   return [
@@ -127,7 +127,7 @@ export function goodEvents(): DrillEvent[] {
 
 const goodMigrations = (): MigrationTrack[] =>
   goodSubjects()
-    .filter((s) => s.role !== null && isEvacuable(s.role))
+    .filter((s) => s.role !== null && hasToMove(s.role))
     .map((s, i) => ({
       id: 100 + i,
       server: s.id,
@@ -143,7 +143,7 @@ const goodMigrations = (): MigrationTrack[] =>
 
 export function goodFacts(scenario: ScenarioName = 'power-loss'): Facts {
   const subjects = goodSubjects();
-  const moving = subjects.filter((s) => s.role !== null && isEvacuable(s.role));
+  const moving = subjects.filter((s) => s.role !== null && hasToMove(s.role));
   const paused = subjects.find((s) => s.role === 'paused');
   const control = snapshot(99, 'compute-3', 'active', false, false);
   const service = { forcedDown: false, enabled: true, reason: null, lastSeen: T0 + 40, schedulable: true };
@@ -151,8 +151,14 @@ export function goodFacts(scenario: ScenarioName = 'power-loss'): Facts {
     scenario,
     plan: {
       victim: VICTIM,
+      victims: [VICTIM],
       t0: T0,
-      moving: moving.map((s) => ({ id: s.id, name: s.name, expected: s.after?.vmState ?? '' })),
+      moving: moving.map((s) => ({
+        id: s.id,
+        name: s.name,
+        from: s.before.host ?? '',
+        expected: s.after?.vmState ?? '',
+      })),
       offFromStart: false,
       controllers: new Set([CONTROLLER, '10.99.0.12', '10.99.0.13']),
     },
@@ -165,12 +171,13 @@ export function goodFacts(scenario: ScenarioName = 'power-loss'): Facts {
       { id: uuid(99), name: 'drill-control-compute-3', role: null, before: control, after: control },
     ],
     operator: { host: 'compute-3', reason: 'operator: broken fan' },
+    reserve: null,
     services: [
       { host: VICTIM, ...service },
       { host: ELSEWHERE, ...service },
       { host: 'compute-3', ...service, enabled: false, reason: 'operator: broken fan', schedulable: false },
     ],
-    victimBeats: true,
+    beating: new Set([VICTIM, ELSEWHERE, 'compute-3']),
     guests: subjects.map((s) => ({
       host: s.after?.host ?? '',
       powered: true,
@@ -179,7 +186,7 @@ export function goodFacts(scenario: ScenarioName = 'power-loss'): Facts {
     })),
     migrations: goodMigrations(),
     events: goodEvents(),
-    attributes: new Map([['evacuate', 'no']]),
+    attributes: new Map([[VICTIM, new Map([['evacuate', 'no']])]]),
     productLines: [
       {
         at: T0 + 7,

@@ -38,6 +38,27 @@ describe('timelineOf', () => {
     expect(timelineOf(events, plan).get('poweredOff')).toBe(0);
     expect(timelineOf(events, goodFacts().plan).has('poweredOff')).toBe(false);
   });
+  it('leaves the requests and the instances of another failed host to that one', () => {
+    const { plan, events } = goodFacts();
+    const moving = plan.moving.map((mover, n) => (n === 0 ? { ...mover, from: 'compute-3' } : mover));
+    const both = { ...plan, victims: [VICTIM, 'compute-3'], moving };
+    expect(timelineOf(events, both).get('firstRequest')).toBeCloseTo(7);
+    expect(timelineOf(events, { ...both, victim: 'compute-3' }).get('lastRequest')).toBeCloseTo(6);
+    expect(timelineOf(events, { ...both, victim: 'compute-3' }).get('allElsewhere')).toBeCloseTo(8);
+  });
+  it('counts the last arrival of an instance that had to move twice', () => {
+    const { plan, events } = goodFacts();
+    const again: DrillEvent = {
+      kind: 'server',
+      at: T0 + 30,
+      server: uuid(1),
+      host: 'compute-3',
+      vmState: 'active',
+      taskState: null,
+    };
+    expect(arrivals([...events, again], plan).get(uuid(1))).toBeCloseTo(30);
+    expect(arrivals([...events, { ...again, host: 'compute-2' }], plan).get(uuid(1))).toBeCloseTo(8);
+  });
   it('says nothing of what was not seen', () => {
     const events = goodFacts().events.filter((e) => e.kind !== 'server' || e.server !== uuid(1));
     expect(lineOf(events).allElsewhere).toBeUndefined();

@@ -1,15 +1,28 @@
 /** From events to the time line of a drill: when what happened, in seconds since the power loss. Pure. */
-import { type DrillEvent, isEvacuateRequest, type RequestEvent, serverOfPath } from './events.ts';
+import {
+  type DrillEvent,
+  diedSince,
+  isEvacuateRequest,
+  isLive,
+  type MigrationEvent,
+  type RequestEvent,
+  serverOfPath,
+} from './events.ts';
 
 export interface Mover {
   readonly id: string;
   readonly name: string;
+  /** The host that it has to leave. */
+  readonly from: string;
   /** vm_state in which it has to end. */
   readonly expected: string;
 }
 
 export interface Plan {
+  /** The host whose story the time line is. */
   readonly victim: string;
+  /** All hosts that fail in the drill. */
+  readonly victims: readonly string[];
   /** Epoch, seconds: the power loss. */
   readonly t0: number;
   /** The servers that have to move. */
@@ -46,18 +59,22 @@ export type Milestone = keyof typeof MILESTONES;
 /** Milestone → seconds since the power loss; missing: not seen. */
 export type Timeline = ReadonlyMap<Milestone, number>;
 
-/** When each moving server first stood on another host, in the state that it has to have, with nothing under way. */
+/**
+ * When each moving server first stood on the other host on which it stayed, in the state that it has to have, with
+ * nothing under way.
+ */
 export function arrivals(events: readonly DrillEvent[], plan: Plan): Map<string, number> {
-  const wanted = new Map(plan.moving.map((mover) => [mover.id, mover.expected]));
-  const seen = new Map<string, number>();
+  const movers = new Map(plan.moving.map((mover) => [mover.id, mover]));
+  const seen = new Map<string, { readonly host: string; readonly seconds: number }>();
   for (const event of events) {
-    if (event.kind !== 'server' || event.at < plan.t0 || seen.has(event.server)) continue;
-    const expected = wanted.get(event.server);
-    const there = event.host !== null && event.host !== plan.victim;
-    if (there && event.vmState === expected && event.taskState === null)
-      seen.set(event.server, event.at - plan.t0);
+    if (event.kind !== 'server' || event.at < plan.t0 || event.host === null) continue;
+    const mover = movers.get(event.server);
+    const known = seen.get(event.server);
+    if (mover === undefined || (known?.host ?? mover.from) === event.host) continue;
+    if (event.vmState === mover.expected && event.taskState === null)
+      seen.set(event.server, { host: event.host, seconds: event.at - plan.t0 });
   }
-  return seen;
+  return new Map([...seen].map(([server, { seconds }]) => [server, seconds]));
 }
 
 /** Requests to evacuate that Nova took or refused, since the power loss, in order. */
@@ -125,7 +142,7 @@ function single(event: DrillEvent, victim: string, add: (milestone: Milestone, a
 /** Milestones of which the last occurrence counts: the way back may have to be gone twice. */
 const LAST_COUNTS: ReadonlySet<Milestone> = new Set(['released', 'unforced', 'enabled', 'schedulable']);
 
-/** The time line. */
+/** The time line of one host; requests for what was on the others that failed are theirs. */
 export function timelineOf(events: readonly DrillEvent[], plan: Plan): Timeline {
   const { victim, t0 } = plan;
   const found = new Map<Milestone, number>();
@@ -144,13 +161,15 @@ export function timelineOf(events: readonly DrillEvent[], plan: Plan): Timeline 
     single(event, victim, add);
   }
   if (plan.offFromStart) add('poweredOff', t0);
-  const requests = evacuateRequests(events, plan);
+  const others = new Set(plan.moving.filter(({ from }) => from !== victim).map(({ id }) => id));
+  const own = plan.moving.filter(({ id }) => !others.has(id));
+  const requests = evacuateRequests(events, plan).filter(({ path }) => !others.has(serverOfPath(path) ?? ''));
   const first = requests[0];
   const last = requests.at(-1);
   if (first) add('firstRequest', first.at);
   if (last) add('lastRequest', last.at);
-  const arrived = arrivals(events, plan);
-  if (plan.moving.length > 0 && arrived.size === plan.moving.length) {
+  const arrived = arrivals(events, { ...plan, moving: own });
+  if (own.length > 0 && arrived.size === own.length) {
     found.set('allElsewhere', Math.max(...arrived.values()));
   }
   const ended = migrationEnds(events, plan);
@@ -164,20 +183,23 @@ function migrationEnds(
   events: readonly DrillEvent[],
   plan: Plan,
 ): { readonly terminal: number | null; readonly completed: number | null } {
-  const status = new Map<number, string>();
+  const open = new Map<number, MigrationEvent>();
+  const begun = new Map<number, number>();
   let terminal: number | null = null;
   let completed: number | null = null;
   for (const event of events) {
     if (event.kind !== 'migration' || event.source !== plan.victim || event.at < plan.t0) continue;
-    status.set(event.id, event.status);
+    begun.set(event.id, begun.get(event.id) ?? event.at);
+    if (isLive(event.status) || event.status === 'done') open.set(event.id, event);
+    else open.delete(event.id);
     if (['done', 'error', 'failed', 'cancelled'].includes(event.status)) terminal = event.at;
     if (event.status === 'completed') {
       completed = event.at;
       if (event.was !== 'done') terminal = event.at;
     }
   }
-  if (![...status.values()].every((value) => ['completed', 'error', 'failed', 'cancelled'].includes(value))) {
-    completed = null;
-  }
+  const isLost = ({ id, status, dest }: MigrationEvent): boolean =>
+    isLive(status) && diedSince(events, dest, begun.get(id) ?? plan.t0);
+  if (![...open.values()].every(isLost)) completed = null;
   return { terminal, completed };
 }

@@ -46,6 +46,8 @@ export interface Watch {
   events(): readonly DrillEvent[];
   /** What the drill itself did. */
   note(text: string): void;
+  /** What somebody else has seen. */
+  record(event: DrillEvent): void;
   /** Poll the attributes often, or no longer. */
   hurry(often: boolean): void;
   stop(): Promise<void>;
@@ -187,6 +189,7 @@ export function startWatch(options: WatchOptions): Watch {
   return {
     view: () => ({ look, attributes, cluster, migrations, longestGapS }),
     events: () => events,
+    record: (event) => add([event]),
     note: (text) => add([{ kind: 'fault', at: Date.now() / 1000, text }]),
     hurry: (value) => {
       often = value;
