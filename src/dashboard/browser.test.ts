@@ -119,7 +119,7 @@ describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
       await tab.getByText('closed', { exact: true }).waitFor();
       await tab.screenshot({ path: `${ARTEFACTS}/5-back.png` });
       expect(world.servers.filter(({ host }) => host === 'compute-1')).toHaveLength(0);
-      expect(await badge(tab, 'compute-1').locator('.count').textContent()).toBe('0');
+      await expect.poll(() => badge(tab, 'compute-1').locator('.count').textContent()).toBe('0');
       expect(world.violations).toEqual([]);
       expect(errors).toEqual([]);
     },
