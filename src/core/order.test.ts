@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Member } from './member.ts';
 import { hostName, serverId } from './names.ts';
 import { known, type Maybe, type ServerGroupView, unknown } from './observation.ts';
-import { type Member, plan, priorityOf } from './order.ts';
+import { plan } from './order.ts';
 import { DEFAULT_POLICY, type OrderPolicy } from './policy.ts';
+import { priorityOf } from './priority.ts';
 import { aServer } from './testing.ts';
 
 const ORDER = DEFAULT_POLICY.order;

@@ -74,6 +74,7 @@ describe('records', () => {
         expect(parsePause(formatPause(record))).toEqual(record);
       }),
     );
+    expect(parsePause(formatPause({ until: 0, by: 'a\ud800b', why: '' }))?.by).toBe('a\uFFFDb');
   });
 
   it('of a thousand instances, each stopped and each lost three times, fit into a node attribute', () => {

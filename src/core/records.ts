@@ -115,10 +115,10 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** Free words in a record's value: what it may not hold is written as %XX. */
 function toWord(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*~]/g,
-    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+  // Half a surrogate pair is no character, and encodeURIComponent throws at one.
+  const whole = text.replace(/\p{Cs}/gu, '\uFFFD');
+  const toHex = (c: string): string => `%${c.charCodeAt(0).toString(16).toUpperCase()}`;
+  return encodeURIComponent(whole).replace(/[!'()*~]/g, toHex);
 }
 
 function fromWord(text: string): string | null {

@@ -1,9 +1,10 @@
 import type { EvacuateOptions } from './decision.ts';
 import { type Draft, issue, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
+import type { Member } from './member.ts';
 import type { ServerId } from './names.ts';
 import type { EvacuationView, HostView } from './observation.ts';
-import { type Member, type Plan, plan } from './order.ts';
+import { type Plan, plan } from './order.ts';
 import { presumedEnded, usualDurationMs, windowSize } from './pace.ts';
 
 /** What came of asking: who is asked for in this step, and what the others wait for. */

@@ -12,3 +12,8 @@ export function isTrue(text: string | undefined): boolean {
 export function isFalse(text: string | undefined): boolean {
   return text !== undefined && FALSE.has(text.trim().toLowerCase());
 }
+
+/** Order by code unit, the same under every locale. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

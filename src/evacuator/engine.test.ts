@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { hostName, type NodeName, nodeName, serverId } from '../core/names.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
-import { EVACUATION_ATTRIBUTE, HISTORY_ATTRIBUTE, LOCAL_DISK_ATTRIBUTE } from '../core/records.ts';
+import {
+  EVACUATION_ATTRIBUTE,
+  HISTORY_ATTRIBUTE,
+  INCIDENT_ATTRIBUTE,
+  LOCAL_DISK_ATTRIBUTE,
+  RELEASE_ATTRIBUTE,
+} from '../core/records.ts';
 import { type FakeServer, World } from './testing.ts';
 import { comeBack, isReleased, start, until } from './testing-runs.ts';
 
@@ -197,6 +203,22 @@ describe('a reserved host', () => {
     expect(world.violations).toEqual([]);
   });
 
+  it('is given back when somebody lets the node go by hand before anything came to it', async () => {
+    const world = new World(2, 4);
+    reserve(world, 'compute-4');
+    start(world, policy({ destinations: { reservedHosts: true } }));
+    world.fate = () => ({ spawnMs: 60_000, end: 'done', answer: 'given' });
+    world.fence();
+    const spare = (): string => world.service(hostName('compute-4')).status;
+    expect(await until(world, 10_000, () => spare() === 'enabled' && world.posts > 0)).toBe(true);
+    world.permanent.delete(`${world.victim} ${INCIDENT_ATTRIBUTE}`);
+    expect(await until(world, 20_000, () => spare() === 'disabled')).toBe(true);
+    expect(world.incidents.at(-1)).toMatchObject({
+      state: 'released',
+      text: expect.stringContaining('let go'),
+    });
+  });
+
   it('is not claimed twice, and one that is down is passed over', async () => {
     const world = new World(2, 6);
     for (const server of [30, 31]) world.addServer(server, 'active', { host: hostName('compute-2') });
@@ -257,6 +279,17 @@ describe('a gate', () => {
     expect(names(world)).not.toContain('vm-050');
     expect(told(world)).toMatch(/paused by ada \(power works in room 2\).*opens when the pause ends at/);
     expect(await until(world, 120_000, () => isReleased(world, nodeName('compute-2')))).toBe(true);
+  });
+
+  it('is told to a boot that asks, on one line whatever the words', async () => {
+    const world = new World(1);
+    world.pause = { until: world.nova() + 60_000, by: 'ada', why: 'works\nin room 2\u0007' };
+    start(world);
+    world.fence();
+    world.rejoin('boot-aaaa-0001');
+    await world.clock.advance(5_000);
+    const answer = world.transient.get(`${world.victim} ${RELEASE_ATTRIBUTE}`) ?? '';
+    expect(answer).toMatch(/^held boot-aaaa-0001 paused by ada \(works in room 2 \)/);
   });
 
   it('for too many failures at once lets no new incident in; a successor goes on with what was let in', async () => {

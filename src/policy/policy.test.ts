@@ -92,7 +92,7 @@ delays:
     ['retry: { max_attempts: .nan }', 'retry.max_attempts must be'],
     [
       'delays:\n  evacuate_delay: 2 days',
-      'line 2: delays.evacuate_delay must be a time from 0s to 1h (30 or 30s, 500ms, 2min, 1h) (it is 2 days)',
+      'line 2: delays.evacuate_delay must be a time from 0s to 1h, such as 30s, 500ms, 2min, or 30 for seconds (it is 2 days)',
     ],
     ['storage: { local_disk: maybe }', 'must be one of evacuate, skip, ask (it is maybe)'],
     [

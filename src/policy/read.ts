@@ -4,7 +4,7 @@ import { DEFAULT_POLICY, type OperatorPolicy } from '../core/policy.ts';
 import { failure, type Result, success } from '../core/result.ts';
 import { type Branch, fileKey, isRow } from './keys.ts';
 import { nearest } from './nearest.ts';
-import { demandOf, schemaOf } from './schema.ts';
+import { demandOf, exampleOf, schemaOf } from './schema.ts';
 import { POLICY_TABLE, type Row } from './table.ts';
 
 /** Characters of a policy file, at most. */
@@ -67,7 +67,8 @@ function readBranch(
   }
   // `section:` with nothing after it is what remains when all its keys are commented out.
   if (actual === null || actual === undefined || (isScalar(actual) && actual.value === null)) {
-    if (isRow(branch) && actual !== undefined) complain(reading, node, path, `must be ${demandOf(branch)}`);
+    if (isRow(branch) && actual !== undefined)
+      complain(reading, node, path, `must be ${demandOf(branch)}${exampleOf(branch)}`);
     return defaults;
   }
   if (isRow(branch)) return readValue(reading, actual as Node, branch, defaults, path);
@@ -108,7 +109,7 @@ function readValue(
   }
   const parsed = v.safeParse(schemaOf(row), value);
   if (parsed.success) return parsed.output;
-  complain(reading, node, path, `must be ${demandOf(row)}${shown(value)}`);
+  complain(reading, node, path, `must be ${demandOf(row)}${exampleOf(row)}${shown(value)}`);
   return fallback;
 }
 

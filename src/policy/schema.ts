@@ -16,16 +16,22 @@ export function demandOf(row: Row): string {
       return `a ${row.whole ? 'whole number' : 'number'} from ${row.min} to ${row.max}${unit}`;
     }
     case 'time':
-      return `a time from ${formatTimeMs(row.minMs)} to ${formatTimeMs(row.maxMs)} (30 or 30s, 500ms, 2min, 1h)`;
+      return `a time from ${formatTimeMs(row.minMs)} to ${formatTimeMs(row.maxMs)}`;
     case 'word':
       return 'a text';
     case 'words':
-      return 'a list of texts, such as [a, b]';
+      return 'a list of texts';
     case 'choice':
       return `one of ${row.values.join(', ')}`;
     default:
       return row satisfies never;
   }
+}
+
+/** How such a value is written, for whoever has not found out; '' where that is plain. */
+export function exampleOf(row: Row): string {
+  if (row.type === 'time') return ', such as 30s, 500ms, 2min, or 30 for seconds';
+  return row.type === 'words' ? ', such as [a, b]' : '';
 }
 
 const WordSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_WORD_CHARS));

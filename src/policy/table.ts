@@ -1,4 +1,5 @@
 import type { OperatorPolicy } from '../core/policy.ts';
+import { MAX_HISTORY } from '../core/records.ts';
 
 /** What a key of the policy file takes. The default stands in DEFAULT_POLICY, the description is for operators. */
 interface Described {
@@ -162,7 +163,7 @@ export const POLICY_TABLE = {
     startIntervalMs: time(1000, 24 * HOUR_MS, 'The interval of starts_per_interval.'),
     quarantineIncidents: count(
       0,
-      20,
+      MAX_HISTORY,
       'From this many incidents of a host within quarantine_window on, it stays disabled when it is back. 0: never.',
       'incidents',
     ),
