@@ -51,7 +51,7 @@ export function windowSize(facts: PaceFacts, pace: PacePolicy): number {
   const rate = Math.max(pace.startRatePerSecond, shown * (queues ? 1 : pace.growthFactor));
   const wanted = pace.startInFlight + (rate * Math.max(0, shortestMs - CONTROL_PLANE_MS)) / 1000;
   const healthy = Math.min(pace.maxInFlight, wanted) * (1 - troubleShare(facts, pace));
-  return Math.max(pace.minInFlight, Math.ceil(healthy));
+  return Math.min(pace.maxInFlight, Math.max(pace.minInFlight, Math.ceil(healthy)));
 }
 
 /** What is in flight, as the last look and what was asked for since then show it. */

@@ -56,6 +56,27 @@ describe('the selection', () => {
     expect(world.posts).toBe(2);
   });
 
+  it('goes on with other hosts while Glance hangs', async () => {
+    const world = new World(6);
+    world.fate = () => ({ spawnMs: 40_000, end: 'done', answer: 'given' });
+    world.addServer(50, 'active', { host: hostName('compute-2') });
+    start(world);
+    world.fence('first');
+    expect(await until(world, 10_000, () => world.posts === 6)).toBe(true);
+    world.hangs.add('images');
+    await world.clock.advance(DEFAULT_POLICY.timing.factAgeMs);
+    world.fence('second', nodeName('compute-2'));
+    await world.clock.advance(25_000);
+    const ticks = world.reports.length;
+    await world.clock.advance(60_000);
+    // Once it has failed it holds nobody up: there are as many ticks as ever.
+    expect(world.reports.length - ticks).toBeGreaterThan(100);
+    expect(names(world)).not.toContain('vm-050');
+    world.hangs.delete('images');
+    const both = (): boolean => isReleased(world) && isReleased(world, nodeName('compute-2'));
+    expect(await until(world, 120_000, both)).toBe(true);
+  });
+
   it('leaves out what is not selected, names it, and releases the host', async () => {
     const world = new World(1);
     world.addServer(10, 'active', { metadata: { 'instance-ha:evacuate': 'false' } });
@@ -171,6 +192,7 @@ describe('a reserved host', () => {
       status: 'disabled',
       disabledReason: 'reserved: spare, see ticket 7',
     });
+    expect(world.log.filter((line) => /adding compute-4 to aggregate/.test(line))).toHaveLength(1);
     expect(await comeBack(world)).toBe(true);
   });
 
@@ -201,6 +223,22 @@ describe('a reserved host', () => {
     expect(await until(world, 90_000, () => isReleased(world))).toBe(true);
     expect(world.servers.map(({ host }) => host)).toEqual(Array(2).fill('compute-4'));
     expect(world.violations).toEqual([]);
+  });
+
+  it('that can’t join the aggregate, or leave it, holds up neither the evacuation nor the way back', async () => {
+    const world = new World(2, 4);
+    world.aggregates = [
+      { id: 7, name: 'rack-1', availabilityZone: null, hosts: [hostName('compute-1')], metadata: {} },
+    ];
+    reserve(world, 'compute-4');
+    world.silent.add('aggregate change');
+    start(world, policy({ destinations: { reservedHosts: true, addToAggregate: true } }));
+    world.fence();
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    expect(told(world)).toMatch(/adding the reserved host compute-4 to the aggregate rack-1: no answer/);
+    expect(await comeBack(world)).toBe(true);
+    expect(world.service(hostName('compute-4')).status).toBe('disabled');
+    expect(world.service(world.victimHost).status).toBe('enabled');
   });
 
   it('is given back when somebody lets the node go by hand before anything came to it', async () => {

@@ -28,6 +28,8 @@ export interface Memory {
   readonly hosts: Map<HostName, HostMemory>;
   facts: Omit<CloudFacts, 'controlServices'>;
   controlServices: CloudFacts['controlServices'];
+  /** Facts that are being asked for while the loop goes on. */
+  readonly asking: Set<string>;
   readonly history: Map<NodeName, Maybe<readonly FencingEvent[]>>;
   readonly requests: Map<ServerId, RequestView>;
   readonly commands: Map<string, CommandView>;
@@ -75,6 +77,7 @@ export function newMemory(owner: string, mono: number): Memory {
       microversion: unknown('not asked yet'),
     },
     controlServices: unknown('not asked yet'),
+    asking: new Set(),
     history: new Map(),
     requests: new Map(),
     commands: new Map(),
@@ -143,6 +146,18 @@ export function rememberServer(host: HostMemory, seen: SeenServer, mono: number)
 export function rememberService(memory: Memory, service: ServiceView): void {
   if (!memory.services.known) return;
   memory.services = known(memory.services.value.map((held) => (held.id === service.id ? service : held)));
+}
+
+/** Takes in that a host is in an aggregate now, or is not any more. */
+export function rememberAggregate(memory: Memory, id: number, host: HostName, isIn: boolean): void {
+  const { value, mono } = memory.facts.aggregates;
+  if (!value.known) return;
+  const aggregates = value.value.map((each) => {
+    if (each.id !== id) return each;
+    const others = each.hosts.filter((other) => other !== host);
+    return { ...each, hosts: isIn ? [...others, host] : others };
+  });
+  memory.facts = { ...memory.facts, aggregates: { value: known(aggregates), mono } };
 }
 
 /** Forgets commands that ended before this look: it shows what they did. That a server was stopped again is kept with its host. */
