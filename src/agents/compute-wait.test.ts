@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { formatHoldAnswer, HOLD_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../core/records.ts';
 import { exits, type FakeCluster, fakeCluster, hangs } from '../pacemaker/fake-tools.ts';
 import { OCF, ocfMetadata, runOcfAgent } from '../pacemaker/ocf-agent.ts';
-import { computeWaitAgent } from './compute-wait.ts';
+import { computeWaitAgent, STOCK_OVERLAYS } from './compute-wait.ts';
 import { bootToken } from './hold.ts';
 
 const BOOT = '0d9a2a36-6d2c-4c0c-9d7b-7f4e1f3f9d11';
@@ -148,6 +148,18 @@ describe('start', () => {
     expect(said()).toBe(
       'nova-compute-wait: a compute needs no cloud credentials; remove username, password, insecure from checkevacuate:0\n',
     );
+  });
+
+  it('takes away what the stock agent left for systemd', async () => {
+    const { cluster, disk, call, said } = setUp();
+    answer(cluster, RELEASED);
+    const [overlay = ''] = STOCK_OVERLAYS;
+    disk.set(overlay, '[Service]\nExecStartPost=/sbin/fence_compute -p s3cret -o on -n compute-1\n');
+    expect(await call('start')).toBe(OCF.SUCCESS);
+    expect(disk.has(overlay)).toBe(false);
+    expect(cluster.calls).toContainEqual(['systemctl', 'daemon-reload']);
+    expect(said()).toContain(`removed ${overlay}`);
+    expect(said()).not.toContain('s3cret');
   });
 
   it('does not start where boots cannot be told apart', async () => {

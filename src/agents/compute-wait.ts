@@ -14,6 +14,14 @@ import {
 } from './hold.ts';
 import { VERSION } from './version.ts';
 
+/**
+ * What the stock agent leaves for systemd until the next boot (its `build_unfence_overlay`): nova-compute would
+ * call fence_compute after its start, with credentials, on a compute, where cibadmin must not be called.
+ */
+export const STOCK_OVERLAYS = ['openstack-nova-compute', 'nova-compute'].map(
+  (unit) => `/run/systemd/system/${unit}.service.d/unfence-20.conf`,
+);
+
 export interface WaitPorts extends HoldPorts {
   readonly files: WaitFiles;
 }
@@ -47,7 +55,23 @@ async function start(context: OcfContext, ports: WaitPorts): Promise<OcfResult> 
   const token = bootToken(ports.files);
   if (token === null) return NO_BOOT_TOKEN;
   if (isReleased(context, ports, token)) return { code: OCF.SUCCESS };
+  await removeStockOverlays(context, ports);
   return (await holdUntilReleased(context, ports, token)) ?? release(context, ports, token);
+}
+
+/** Best effort: they are gone after the next boot anyway. */
+async function removeStockOverlays(context: OcfContext, ports: WaitPorts): Promise<void> {
+  try {
+    const left = STOCK_OVERLAYS.filter((path) => ports.files.read(path) !== null);
+    if (left.length === 0) return;
+    for (const path of left) ports.files.remove(path);
+    context.log(
+      `removed ${left.join(', ')}, which the stock agent had made: it calls fence_compute on a compute`,
+    );
+    await ports.run('systemctl', ['daemon-reload'], { timeoutMs: CALL_LIMIT_MS });
+  } catch (cause) {
+    context.log(`what the stock agent left for systemd cannot be removed (${systemCode(cause)})`);
+  }
 }
 
 function release(context: OcfContext, ports: WaitPorts, token: string): OcfResult {

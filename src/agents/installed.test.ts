@@ -335,6 +335,39 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
       }
     }, 120_000);
 
+    it('and the command of the install guide says nothing when all is well', async () => {
+      shims();
+      const guide = readFileSync('docs/install.md', 'utf8');
+      const command = /^ {4}(OCF_ROOT=.* validate-all)$/m.exec(guide)?.[1] ?? '';
+      const rc = join(directory, 'overcloudrc');
+      const cloud = await startFakeCloud({
+        handle: (request) => (request.path.endsWith('/os-services') ? { body: { services: [] } } : null),
+      });
+      try {
+        const variables = {
+          AUTH_URL: cloud.url,
+          USERNAME: 'admin',
+          PASSWORD: "'correct horse'",
+          PROJECT_NAME: 'admin',
+          REGION_NAME: 'regionOne',
+        };
+        const lines = Object.entries(variables).map(([name, value]) => `export OS_${name}=${value}\n`);
+        writeFileSync(rc, lines.join(''), { mode: 0o600 });
+        const tried = command.replace('/etc/instance-ha/overcloudrc', rc);
+        expect(tried).toContain(rc);
+        expect(await installed(`env ${tried}`)).toMatchObject({
+          code: 0,
+          out: expect.not.stringContaining('ocf-exit'),
+        });
+        writeFileSync(rc, lines.join('').replace('correct', 'wrong'));
+        const refused = await installed(`env ${tried}`);
+        expect(refused.code).toBe(6);
+        expect(refused.out).toContain('check username, password, project_name');
+      } finally {
+        await cloud.close();
+      }
+    }, 60_000);
+
     it('nova-compute-wait', async () => {
       shims();
       const { code, out } = await installed(
