@@ -12,6 +12,7 @@ const AGENTS = {
   'src/agents/nova-compute-wait.main.ts': 'dist/layer/usr/lib/ocf/resource.d/openstack/nova-compute-wait',
   'src/agents/evacuator.main.ts': 'dist/layer/usr/lib/instance-ha/evacuator',
 };
+const LAB = { 'src/lab/demo.main.ts': 'dist/lab/demo.cjs' };
 const DRILL = { 'testbed/drill/main.ts': 'dist/testbed/drill.cjs' };
 
 const common = {
@@ -29,7 +30,7 @@ await rm('dist', { recursive: true, force: true });
 await mkdir('dist');
 await writeFile('dist/package.json', '{ "type": "commonjs" }\n');
 const drill = existsSync('testbed/drill/main.ts') ? DRILL : {};
-for (const [entry, outfile] of Object.entries({ ...AGENTS, ...drill })) {
+for (const [entry, outfile] of Object.entries({ ...AGENTS, ...LAB, ...drill })) {
   await build({ ...common, entryPoints: [entry], outfile });
   await chmod(outfile, 0o755);
 }

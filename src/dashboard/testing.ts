@@ -143,7 +143,11 @@ export class Stage {
         event: face.event,
       },
     };
-    const evacuator = createEvacuator(ports, { owner: identity.epoch, policy: () => DEFAULT_POLICY, domain: null });
+    const evacuator = createEvacuator(ports, {
+      owner: identity.epoch,
+      policy: () => DEFAULT_POLICY,
+      domain: null,
+    });
     void evacuator.run();
     this.#evacuator = { ...evacuator, kill: inner.kill };
     this.#face = face;
