@@ -1,4 +1,4 @@
-// Bundles the agents into a tree that mirrors the file system: dist/layer is laid over a node's /.
+// build.mjs [DIRECTORY]: bundles the agents into a tree that mirrors the file system: dist/layer is laid over a node's /.
 // Each is one CommonJS file with a #! line, because a file without an ending is CommonJS to every Node.
 
 import { existsSync } from 'node:fs';
@@ -25,17 +25,21 @@ const common = {
   logLevel: 'warning',
 };
 
-await rm('dist', { recursive: true, force: true });
+/** Tests build into a directory of their own. */
+const DIST = process.argv[2] ?? 'dist';
+const inDist = (path) => path.replace(/^dist/, DIST);
+
+await rm(DIST, { recursive: true, force: true });
 // The package itself is ESM; what is below dist is not.
-await mkdir('dist');
-await writeFile('dist/package.json', '{ "type": "commonjs" }\n');
+await mkdir(DIST, { recursive: true });
+await writeFile(`${DIST}/package.json`, '{ "type": "commonjs" }\n');
 const drill = existsSync('testbed/drill/main.ts') ? DRILL : {};
 for (const [entry, outfile] of Object.entries({ ...AGENTS, ...LAB, ...drill })) {
-  await build({ ...common, entryPoints: [entry], outfile });
-  await chmod(outfile, 0o755);
+  await build({ ...common, entryPoints: [entry], outfile: inDist(outfile) });
+  await chmod(inDist(outfile), 0o755);
 }
 
 // The page lies beside the evacuator that serves it.
-const PAGE = 'dist/layer/usr/lib/instance-ha/dashboard';
+const PAGE = inDist('dist/layer/usr/lib/instance-ha/dashboard');
 await build(pageBuild(PAGE));
 for (const name of PAGE_FILES) await copyFile(`src/dashboard/${name}`, `${PAGE}/${name}`);

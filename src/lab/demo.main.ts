@@ -4,9 +4,10 @@ import { openLab } from './lab.ts';
 import { DEFAULT_LAB } from './spec.ts';
 import { newestReport, playStory, sayFact } from './story.ts';
 
-const USAGE = `demo [--hosts N] [--instances N] [--spawn SECONDS] [--port N] [--story] [--verbose]
+const USAGE = `demo [--hosts N] [--instances N] [--spawn SECONDS] [--port N] [--fail N] [--story] [--verbose]
   A cloud and a cluster in one process, with the real agents and the real evacuator: no root, nothing installed.
   Without --story it runs until Ctrl-C, and a browser shows it and breaks things in it.
+  --fail N  the next N spawns on one of the hosts fail
   --story   plays the power loss of a compute in the terminal, and ends with the incident's report
 `;
 const DEFAULT_PORT = 7475;
@@ -20,6 +21,7 @@ interface Options {
   readonly instances: number;
   readonly spawnS: number;
   readonly port: number;
+  readonly failingSpawns: number;
   readonly isStory: boolean;
   readonly isVerbose: boolean;
 }
@@ -34,6 +36,7 @@ function readOptions(args: readonly string[]): Options | string {
         instances: { type: 'string', default: String(DEFAULT_LAB.instances) },
         spawn: { type: 'string', default: String(DEFAULT_LAB.spawnS) },
         port: { type: 'string', default: String(DEFAULT_PORT) },
+        fail: { type: 'string', default: '0' },
         story: { type: 'boolean', default: false },
         verbose: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
@@ -51,6 +54,7 @@ function readOptions(args: readonly string[]): Options | string {
       instances: Math.floor(number('instances', values.instances, 0, MAX_INSTANCES)),
       spawnS: number('spawn', values.spawn, 0.1, 600),
       port: Math.floor(number('port', values.port, 0, 65_535)),
+      failingSpawns: Math.floor(number('fail', values.fail, 0, MAX_INSTANCES)),
       isStory: values.story,
       isVerbose: values.verbose,
     };
@@ -94,6 +98,7 @@ async function main(): Promise<number> {
       process.stderr.write(`demo: the evacuator does not begin; see ${lab.agents.logFile}\n`);
       return 1;
     }
+    if (options.failingSpawns > 0) lab.act({ kind: 'fail-spawns', count: options.failingSpawns });
     if (!options.isStory) {
       say(
         `${options.hosts} hosts, ${options.instances} instances. Open ${lab.url} and break something; Ctrl-C ends it.`,

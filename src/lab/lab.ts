@@ -121,7 +121,7 @@ function carryOut(world: World, action: LabAction): Result<string, string> {
       powerOff(world, action.controller, 'the lab');
       return success(`${action.controller} has lost its power`);
     case 'fail-spawns': {
-      const host = world.spec.computes.find(({ node }) => world.machines.get(node)?.os === 'up')?.host;
+      const host = world.spec.computes.findLast(({ node }) => world.machines.get(node)?.os === 'up')?.host;
       if (host === undefined) return failure('no host is up');
       world.spawnFailures.set(host, action.count);
       return success(`the next ${action.count} spawns on ${host} fail`);

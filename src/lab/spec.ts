@@ -59,7 +59,8 @@ function instanceOf(index: number, computes: readonly string[]): InstanceSpec {
   return {
     id: uuidOf(0x50, index + 1),
     name: `vm-${String(index + 1).padStart(3, '0')}`,
-    host: computes[index % computes.length] ?? null,
+    // The first host, which is the one that dies in the story, has half of them.
+    host: computes[index % 2 === 0 ? 0 : 1 + (((index - 1) / 2) % (computes.length - 1))] ?? null,
     vmState: index % 11 === 5 ? 'stopped' : 'active',
     taskState: null,
     locked: false,

@@ -86,8 +86,13 @@ async function tellLines(lab: Lab, told: Set<string>, say: (text: string) => voi
     const id = `${overview.evacuator.epoch} ${key}`;
     if (told.has(id)) continue;
     told.add(id);
-    if (line.node !== null) say(`evacuator: ${line.node}: ${line.text}`);
+    if (line.node !== null && isNews(line)) say(`evacuator: ${line.node}: ${line.text}`);
   }
+}
+
+/** Of single instances: how they end, and what goes wrong. The rest is on the page. */
+function isNews({ server, level, text }: LineRow): boolean {
+  return server === null || level !== 'info' || /^\S+ \((moved|excluded|gone)\)/.test(text);
 }
 
 /** Guests that two machines run at once. */
