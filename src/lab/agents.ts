@@ -18,6 +18,8 @@ export interface RealAgents extends Agents {
   /** The log of the evacuators, and the reports. */
   readonly logFile: string;
   readonly incidentDirectory: string;
+  /** A machine is down: the agents that ran there are gone. */
+  readonly lose: (machine: string) => void;
   /** Ends all that was started. */
   readonly close: () => void;
 }
@@ -28,7 +30,8 @@ const OPERATION_LIMIT_MS = 60_000;
 /** The real agents, as the processes that Pacemaker makes of them: with its environment, on standard input, by exit code. */
 export function realAgents(means: AgentMeans): RealAgents {
   const { layer, directory } = means;
-  const children = new Set<ChildProcess>();
+  /** Each with the machine that it runs on. */
+  const children = new Map<ChildProcess, string>();
   const health = new Map<string, 'healthy' | 'dead' | 'wedged'>();
   const waits = new Map<string, string>();
   const logFile = join(directory, 'evacuator.log');
@@ -44,14 +47,16 @@ export function realAgents(means: AgentMeans): RealAgents {
   });
 
   function run(
+    machine: string,
     file: string,
     args: readonly string[],
     env: Record<string, string>,
     input: string,
     ended: (code: number) => void,
   ): ChildProcess {
-    const child = spawn(file, args, { env, stdio: ['pipe', 'ignore', 'ignore'] });
-    children.add(child);
+    // A group of its own, so that what it has called dies with it.
+    const child = spawn(file, args, { env, stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    children.set(child, machine);
     child.stdin?.on('error', () => {});
     child.stdin?.end(input);
     const done = (code: number): void => {
@@ -78,7 +83,7 @@ export function realAgents(means: AgentMeans): RealAgents {
       INSTANCE_HA_LOG: logFile,
       INSTANCE_HA_INCIDENTS: incidentDirectory,
     };
-    run(process.execPath, [join(layer, OCF_DIRECTORY, 'NovaEvacuate'), action], env, '', ended);
+    run(controller, process.execPath, [join(layer, OCF_DIRECTORY, 'NovaEvacuate'), action], env, '', ended);
   }
 
   return {
@@ -87,7 +92,14 @@ export function realAgents(means: AgentMeans): RealAgents {
     fence(on, action, node, reply) {
       const script = join(layer, 'usr/sbin/fence_compute');
       const input = `action=${action}\nnodename=${node}\nplug=${node}\n`;
-      run(fencer, ['-c', '"$0" "$1"; exit $?', process.execPath, script], environmentOf(on), input, reply);
+      run(
+        on,
+        fencer,
+        ['-c', '"$0" "$1"; exit $?', process.execPath, script],
+        environmentOf(on),
+        input,
+        reply,
+      );
     },
     wait(node, timeoutMs, reply) {
       // A boot begins with an empty state directory: it lies on a tmpfs.
@@ -103,7 +115,7 @@ export function realAgents(means: AgentMeans): RealAgents {
         OCF_RESKEY_CRM_meta_on_node: node,
         OCF_RESKEY_evacuation_delay: '120',
       };
-      run(process.execPath, [join(layer, OCF_DIRECTORY, 'nova-compute-wait'), 'start'], env, '', reply);
+      run(node, process.execPath, [join(layer, OCF_DIRECTORY, 'nova-compute-wait'), 'start'], env, '', reply);
     },
     startEvacuator(on, reply) {
       const rc = [
@@ -133,12 +145,15 @@ export function realAgents(means: AgentMeans): RealAgents {
     },
     killEvacuator(on) {
       const pid = pidOf(join(stateOf(on), 'instance-ha-nova-evacuate', 'status.json'));
-      if (pid !== null) killQuietly(pid);
+      killGroup(pid);
       health.set(on, 'dead');
       rmSync(stateOf(on), { recursive: true, force: true });
     },
+    lose(machine) {
+      for (const [child, on] of children) if (on === machine) killGroup(child.pid);
+    },
     close() {
-      for (const child of children) child.kill('SIGKILL');
+      for (const child of children.keys()) killGroup(child.pid);
       for (const controller of health.keys()) this.killEvacuator(controller);
     },
   };
@@ -154,9 +169,11 @@ function pidOf(statusFile: string): number | null {
   }
 }
 
-function killQuietly(pid: number): void {
+/** Kills a process with all that it has called: each that is started here leads a group. */
+function killGroup(pid: number | null | undefined): void {
+  if (pid === null || pid === undefined) return;
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(-pid, 'SIGKILL');
   } catch {
     // It has ended already.
   }

@@ -192,6 +192,9 @@ describe('demo --story', () => {
         out += text;
       });
       const code = await new Promise((resolve) => child.on('exit', resolve));
+      const programs = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+      expect(programs).not.toContain(dist);
+      expect(programs).not.toMatch(/instance-ha-lab-\S+\/tools/);
       expect(code).toBe(0);
       expect(out).toContain('# compute-1: 3 instances: 3 moved');
       expect(labs().filter((name) => !before.includes(name))).toEqual([]);

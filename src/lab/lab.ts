@@ -53,7 +53,10 @@ export async function openLab(setting: LabSetting): Promise<Result<Lab, string>>
   const world: World = createWorld(spec, {
     dice: () => Math.random(),
     agents,
-    emit: (fact) => setting.onFact(world?.agenda.now ?? 0, fact),
+    emit(fact) {
+      if (fact.kind === 'os' && fact.state === 'down') agents.lose(fact.machine);
+      setting.onFact(world?.agenda.now ?? 0, fact);
+    },
   });
   cloud = await openCloud(world);
   tools = layTools(world, join(directory, 'tools'));

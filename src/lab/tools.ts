@@ -62,7 +62,7 @@ for argument; do line=$line${SEPARATOR}$argument; done
 mkfifo -m 600 "$answer" || exit 1
 trap 'rm -f "$answer"' EXIT
 exec 3<>"$answer"
-printf '%s\\n' "$line" > ${directory}/requests
+printf '%s\\n' "$line" 1<> ${directory}/requests
 read -r code size words <&3
 [ -z "$words" ] || printf '%s\\n' "$words" >&2
 [ "$size" = 0 ] || head -c "$size" <&3
