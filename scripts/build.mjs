@@ -30,6 +30,7 @@ const FRONTS = {
   'src/agents/nova-compute-wait.sh': `${OCF}/nova-compute-wait`,
 };
 const DRILL = { 'testbed/drill/main.ts': 'testbed/drill.cjs' };
+const LAB = { 'src/lab/demo.main.ts': 'lab/demo.cjs' };
 
 const common = {
   bundle: true,
@@ -46,7 +47,7 @@ await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 await writeFile(join(out, 'package.json'), '{ "type": "commonjs" }\n');
 const drill = existsSync('testbed/drill/main.ts') ? DRILL : {};
-for (const [entry, file] of Object.entries({ ...PROGRAMS, ...drill })) {
+for (const [entry, file] of Object.entries({ ...PROGRAMS, ...LAB, ...drill })) {
   const outfile = join(out, file);
   await build({ ...common, entryPoints: [entry], outfile });
   await chmod(outfile, 0o755);

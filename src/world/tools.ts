@@ -137,12 +137,17 @@ function stonithAdmin(world: World, on: string, args: readonly string[]): ToolRe
     return exits(DISCONNECTED, '', 'stonith_admin: Could not connect to fencer');
   const node = after(args, '--history');
   if (node === null) return exits(UNSUPPORTED, '', 'stonith_admin: usage');
-  const events = (world.cluster.history.get(node) ?? []).map((record) => {
+  // `*` is all of them (lib/pacemaker/pcmk_fence.c pcmk__fence_history).
+  const targets = node === '*' ? [...world.cluster.history.keys()] : [node];
+  const records = targets.flatMap((target) =>
+    (world.cluster.history.get(target) ?? []).map((record) => ({ target, record })),
+  );
+  const events = records.map(({ target, record }) => {
     const when =
       record.completedAt === null
         ? ''
         : ` completed="${new Date(record.completedAt).toISOString().slice(0, 19).replace('T', ' ')}Z"`;
-    return `    <fence_event action="${record.action}" target="${node}" client="pacemaker-controld" origin="${record.delegate}" status="${record.status}" delegate="${record.delegate}"${when}/>`;
+    return `    <fence_event action="${record.action}" target="${target}" client="pacemaker-controld" origin="${record.delegate}" status="${record.status}" delegate="${record.delegate}"${when}/>`;
   });
   return exits(
     0,

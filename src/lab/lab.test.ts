@@ -1,0 +1,214 @@
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createWorld, type World } from '../world/model.ts';
+import { keepRealTime } from './drive.ts';
+import { type Lab, openLab } from './lab.ts';
+import { DEFAULT_LAB, labSpec } from './spec.ts';
+import { newestReport, playStory } from './story.ts';
+import { layTools, type Tools } from './tools.ts';
+
+const STORY_LIMIT_MS = 150_000;
+let dist: string;
+
+beforeAll(() => {
+  dist = mkdtempSync(join(tmpdir(), 'instance-ha-dist-'));
+  execFileSync(process.execPath, ['scripts/build.mjs', '--out', dist]);
+}, 60_000);
+afterAll(() => rmSync(dist, { recursive: true, force: true }));
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+describe('the commands of Pacemaker in the lab', () => {
+  let directory: string;
+  let tools: Tools;
+  let world: World;
+  let stopTime: () => void;
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'instance-ha-tools-'));
+    const nobody = () => {};
+    world = createWorld(labSpec({ ...DEFAULT_LAB, hosts: 2 }, Date.now()), {
+      dice: () => 0.5,
+      emit: nobody,
+      agents: {
+        fence: nobody,
+        wait: nobody,
+        startEvacuator: nobody,
+        stopEvacuator: nobody,
+        monitorEvacuator: () => 'healthy',
+        killEvacuator: nobody,
+      },
+    });
+    tools = layTools(world, join(directory, 'tools'));
+    stopTime = keepRealTime(world.agenda, () => performance.now());
+  });
+  afterAll(() => {
+    stopTime();
+    tools.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const run = (machine: string, tool: string, ...args: string[]): Promise<Ran> =>
+    new Promise((resolve) => {
+      const limits = { timeout: 5_000, killSignal: 'SIGKILL' as const, maxBuffer: 2 ** 24 };
+      execFile(join(tools.pathOf(machine), tool), args, limits, (error, out, err) =>
+        resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }),
+      );
+    });
+
+  it('answer with the words and the exit codes of the real ones', async () => {
+    const asked = ['-n', 'evacuate', '-A', '--output-as=xml'];
+    expect(await run('controller-1', 'attrd_updater', ...asked)).toMatchObject({ code: 78, out: '' });
+    const value = 'v=1,id=a,at=2026-01-01T00:00:00Z with "quotes" & <signs>';
+    expect(
+      (await run('controller-1', 'attrd_updater', '-p', '-n', 'evacuate', '-N', 'compute-1', '-U', value))
+        .code,
+    ).toBe(0);
+    const answer = await run('controller-2', 'attrd_updater', ...asked);
+    expect(answer).toMatchObject({ code: 0, err: '' });
+    expect(answer.out).toContain(
+      'value="v=1,id=a,at=2026-01-01T00:00:00Z with &quot;quotes&quot; &amp; &lt;signs&gt;"',
+    );
+    const missing = await run('controller-1', 'crm_attribute', '--node', 'nobody', '--name', 'x', '--query');
+    expect(missing.code).toBe(105);
+    expect(missing.err).toContain('Could not map name=nobody');
+  });
+
+  it('give all of a large answer, to many at once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => run('controller-1', 'cibadmin', '--query', '--local')),
+    );
+    for (const { code, out } of answers) {
+      expect(code).toBe(0);
+      expect(out).toMatch(/^<cib [\s\S]*<\/cib>$/);
+    }
+    // Nothing is left of those that have ended.
+    expect(readdirSync(join(directory, 'tools')).filter((name) => name.startsWith('answer'))).toEqual([]);
+  });
+
+  it('hang where the real ones do, and are killed by whoever called them', async () => {
+    const member = world.cluster.members.get('controller-3');
+    if (member !== undefined) member.toolsHang = true;
+    expect((await run('controller-3', 'cibadmin', '--query', '--local')).code).toBe(-1);
+    expect((await run('controller-1', 'cibadmin', '--query', '--local')).code).toBe(0);
+  }, 15_000);
+});
+
+describe('the lab', () => {
+  const open = async (): Promise<Lab> => {
+    const opened = await openLab({
+      hosts: 4,
+      instances: 12,
+      spawnS: 2,
+      port: 0,
+      layer: join(dist, 'layer'),
+      onFact: () => {},
+    });
+    if (!opened.ok) throw new Error(opened.error);
+    for (let tries = 0; tries < 150; tries++) {
+      if ((await fetch(`${opened.value.url}healthz`)).ok) return opened.value;
+      await pause(200);
+    }
+    throw new Error('the evacuator does not begin');
+  };
+
+  it(
+    'plays a power loss with the real agents, over the death of the controller that works on it',
+    async () => {
+      const lab = await open();
+      try {
+        const said: string[] = [];
+        const story = playStory(lab, 'compute-1', (text) => said.push(text));
+        while (lab.world.nova.migrations.length === 0) await pause(50);
+        const first = lab.world.cluster.evacuator?.on ?? '';
+        const killed = await fetch(`${lab.url}api/lab/actions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ kind: 'kill-controller', controller: first }),
+        });
+        expect(killed.status).toBe(200);
+        expect(await story).toBe(true);
+        expect(lab.world.cluster.evacuator?.on).not.toBe(first);
+        expect(said.join('\n')).toContain('taking over from');
+        expect(newestReport(lab)).toContain('compute-1: 6 instances: 6 moved');
+      } finally {
+        await lab.close();
+      }
+    },
+    STORY_LIMIT_MS,
+  );
+
+  it('takes no action that is none, and none from elsewhere', async () => {
+    const lab = await open();
+    try {
+      const act = async (body: string, headers = {}): Promise<number> =>
+        (
+          await fetch(`${lab.url}api/lab/actions`, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', ...headers },
+            body,
+          })
+        ).status;
+      expect(await act('{')).toBe(400);
+      expect(await act('{"kind":"reboot-everything"}')).toBe(400);
+      expect(await act('{"kind":"crash","host":"../x"}')).toBe(400);
+      expect(await act('{"kind":"crash","host":"nobody"}')).toBe(409);
+      expect(await act('{"kind":"crash","host":"compute-1"}', { 'content-type': 'text/plain' })).toBe(415);
+      expect(await act(`{"kind":"crash","host":"${'x'.repeat(10_000)}"}`)).toBe(400);
+    } finally {
+      await lab.close();
+    }
+  }, 60_000);
+});
+
+describe('demo --story', () => {
+  it(
+    'ends by itself with the report and exit code 0, and leaves nothing behind',
+    async () => {
+      const labs = (): string[] =>
+        readdirSync(tmpdir()).filter((name) => name.startsWith('instance-ha-lab-'));
+      const before = labs();
+      const args = [
+        join(dist, 'lab/demo.cjs'),
+        '--story',
+        '--hosts',
+        '3',
+        '--instances',
+        '6',
+        '--spawn',
+        '1',
+      ];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      let out = '';
+      child.stdout.setEncoding('utf8').on('data', (text) => {
+        out += text;
+      });
+      const code = await new Promise((resolve) => child.on('exit', resolve));
+      const programs = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+      expect(programs).not.toContain(dist);
+      expect(programs).not.toMatch(/instance-ha-lab-\S+\/tools/);
+      expect(code).toBe(0);
+      expect(out).toContain('# compute-1: 3 instances: 3 moved');
+      expect(labs().filter((name) => !before.includes(name))).toEqual([]);
+    },
+    STORY_LIMIT_MS,
+  );
+
+  it('says what is wrong with its options', () => {
+    try {
+      execFileSync(process.execPath, [join(dist, 'lab/demo.cjs'), '--hosts', 'many'], { stdio: 'pipe' });
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({ status: 64 });
+      expect(String((error as { stderr: Buffer }).stderr)).toMatch(/^demo: --hosts is a number from 2/);
+    }
+  });
+});

@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { after } from '../world/agenda.ts';
+import { machineOf, type World } from '../world/model.ts';
+import { runPacemakerTool } from '../world/tools.ts';
+
+/** What a call takes on a controller and on a remote node beside the start of the shim, ms. */
+const CONTROLLER_MS = 8;
+const REMOTE_MS = 60;
+/** A shim waits for its answer before it asks; it may be a moment late, ms. */
+const OPEN_PAUSE_MS = 5;
+const MAX_OPEN_TRIES = 400;
+const TOOLS = ['attrd_updater', 'cibadmin', 'crm_attribute', 'stonith_admin'];
+/** Between the parts of a request. */
+const SEPARATOR = '\u001f';
+
+export interface Tools {
+  /** The directory to put before PATH on a machine. */
+  readonly pathOf: (machine: string) => string;
+  readonly close: () => void;
+}
+
+/**
+ * Pacemaker's commands as programs on PATH, one directory a machine. A few lines of sh, because the evacuator calls
+ * three of them a tick: the request goes into a pipe of the lab, the answer comes out of one of the shim's own.
+ */
+export function layTools(world: World, directory: string): Tools {
+  mkdirSync(directory, { recursive: true });
+  const requests = join(directory, 'requests');
+  execFileSync('mkfifo', ['-m', '600', requests]);
+  const pathOf = (machine: string): string => join(directory, machine);
+  for (const machine of world.machines.keys()) {
+    mkdirSync(pathOf(machine), { recursive: true });
+    for (const tool of TOOLS) {
+      writeFileSync(join(pathOf(machine), tool), shim(directory, machine, tool));
+      chmodSync(join(pathOf(machine), tool), 0o755);
+    }
+  }
+  // Opened for writing too, so that it does not end when a shim closes it.
+  const socket = new Socket({
+    fd: openSync(requests, constants.O_RDWR | constants.O_NONBLOCK),
+    readable: true,
+  });
+  let rest = '';
+  socket.setEncoding('utf8').on('data', (piece: string) => {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) take(world, line);
+  });
+  socket.on('error', () => {});
+  return { pathOf, close: () => socket.destroy() };
+}
+
+function shim(directory: string, machine: string, tool: string): string {
+  return `#!/bin/sh
+# ${tool} of ${machine} in the lab: asks the lab, and answers as it says
+answer=${directory}/answer.$$
+line=$answer${SEPARATOR}${machine}${SEPARATOR}${tool}
+for argument; do line=$line${SEPARATOR}$argument; done
+mkfifo -m 600 "$answer" || exit 1
+trap 'rm -f "$answer"' EXIT
+exec 3<>"$answer"
+printf '%s\\n' "$line" 1<> ${directory}/requests
+read -r code size words <&3
+[ -z "$words" ] || printf '%s\\n' "$words" >&2
+[ "$size" = 0 ] || head -c "$size" <&3
+exit "$code"
+`;
+}
+
+function take(world: World, line: string): void {
+  const [answer, machine, tool, ...args] = line.split(SEPARATOR);
+  if (answer === undefined || machine === undefined || tool === undefined) return;
+  const takesMs = machineOf(world, machine).role === 'compute' ? REMOTE_MS : CONTROLLER_MS;
+  after(world.agenda, takesMs, () => {
+    const result = runPacemakerTool(world, machine, tool, args);
+    // One that hangs is killed by whoever called it.
+    if (result === 'hangs') return;
+    const size = Buffer.byteLength(result.stdout);
+    reply(answer, `${result.exitCode} ${size} ${result.stderr.replaceAll('\n', ' ')}\n${result.stdout}`, 0);
+  });
+}
+
+/** Without blocking: a shim that was killed opens its pipe no more. */
+function reply(path: string, text: string, tries: number): void {
+  try {
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    const socket = new Socket({ fd, readable: false, writable: true });
+    socket.on('error', () => {});
+    socket.end(text);
+  } catch {
+    if (tries < MAX_OPEN_TRIES) setTimeout(() => reply(path, text, tries + 1), OPEN_PAUSE_MS).unref();
+  }
+}
