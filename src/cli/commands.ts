@@ -1,8 +1,11 @@
 import type { CommandSpec } from './command.ts';
 import { configureCommands } from './commands/configure.ts';
+import { confirmFencedCommand } from './commands/confirm-fenced.ts';
 import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
+import { drillCommand, evacuateCommand } from './commands/fence.ts';
 import { history } from './commands/history.ts';
+import { hold } from './commands/hold.ts';
 import { plan } from './commands/plan.ts';
 import { status } from './commands/status.ts';
 
@@ -13,5 +16,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   plan,
   explain,
   history,
+  evacuateCommand,
+  confirmFencedCommand,
+  hold,
+  drillCommand,
   ...configureCommands,
 ];

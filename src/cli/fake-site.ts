@@ -21,6 +21,10 @@ export interface FakeSite {
     readonly memory: number;
   }[];
   evacuations: object[];
+  /** Computes that are offline in the cluster. */
+  offline: string[];
+  /** Exit code of the fence agents' next calls; 0: on, or done. */
+  agent: number;
   close(): Promise<void>;
 }
 
@@ -57,11 +61,14 @@ export async function startFakeSite(): Promise<FakeSite> {
       },
     ],
     evacuations: [],
-    run: async (tool, args) => {
-      site.calls.push([tool, ...args].join(' '));
+    offline: [],
+    agent: 0,
+    run: async (tool, args, { input }) => {
+      site.calls.push([tool, ...args, ...(input?.split('\n').slice(0, 2) ?? [])].join(' '));
+      if (tool.startsWith('fence_')) return success({ exitCode: site.agent, stdout: '', stderr: 'no' });
       if (tool === 'cibadmin') return success({ exitCode: 0, stdout: site.cib, stderr: '' });
-      if (tool === 'crm_mon') return success({ exitCode: 0, stdout: crmMon(), stderr: '' });
-      return success({ exitCode: tool === 'attrd_updater' ? 78 : 0, stdout: '', stderr: '' });
+      if (tool === 'crm_mon') return success({ exitCode: 0, stdout: crmMon(site), stderr: '' });
+      return success({ exitCode: args.includes('-A') ? 78 : 0, stdout: '', stderr: '' });
     },
     close: async () => {
       await cloud.close();
@@ -71,16 +78,21 @@ export async function startFakeSite(): Promise<FakeSite> {
   return site;
 }
 
-function crmMon(): string {
+const SINGLES = ['nova-evacuate', 'fence-nova', 'ipmilan-compute-0', 'ipmilan-compute-1'];
+const CHAIN = ['nova-compute-checkevacuate', 'nova-compute'];
+const started = (id: string, node: string): string =>
+  `<resource id="${id}" resource_agent="x" role="Started" managed="true" failed="false" blocked="false"><node name="${node}" id="2"/></resource>`;
+
+function crmMon(site: FakeSite): string {
   const node = (name: string, type: string): string =>
-    `<node name="${name}" online="true" standby="false" maintenance="false" unclean="false" type="${type}"/>`;
+    `<node name="${name}" online="${!site.offline.includes(name)}" standby="false" maintenance="false" unclean="false" type="${type}"/>`;
   const nodes = [
     ...['controller-0', 'controller-1'].map((name) => node(name, 'member')),
     ...COMPUTES.map((name) => node(name, 'remote')),
   ];
   return pacemakerResult(
     `<summary><current_dc present="true" name="controller-0" with_quorum="true"/></summary><nodes>${nodes.join('')}</nodes>` +
-      '<resources><resource id="nova-evacuate" resource_agent="ocf:openstack:NovaEvacuate" role="Started" managed="true" failed="false" blocked="false"><node name="controller-1" id="2"/></resource></resources>',
+      `<resources>${[...SINGLES.map((id) => started(id, 'controller-1')), ...CHAIN.flatMap((id) => COMPUTES.map((node) => started(id, node)))].join('')}</resources>`,
   );
 }
 
