@@ -3,13 +3,13 @@ import { runOcfAgent } from '../pacemaker/ocf-agent.ts';
 import { runTool } from '../pacemaker/tool.ts';
 import { systemClock } from './clock.ts';
 import { computeWaitAgent } from './compute-wait.ts';
-import { waitFiles } from './wait-files.ts';
+import { systemFiles } from './files.ts';
 
 runOcfAgent(
   computeWaitAgent({
     run: runTool,
     clock: systemClock,
-    files: waitFiles,
+    files: systemFiles,
     random: () => randomBytes(4).toString('hex'),
   }),
 ).then(

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatEvacuation, formatIncident, parseIncident } from '../core/records.ts';
+import { formatIncident, parseIncident } from '../core/records.ts';
 import type { LocalPort } from '../doctor/gather-local.ts';
 import type { AuditEntry } from './audit.ts';
 import { confirmFenced } from './commands/confirm-fenced.ts';
@@ -8,6 +8,9 @@ import { type FakeSite, startFakeSite } from './fake-site.ts';
 import { runCli, type TestRun, type TestWorld } from './testing.ts';
 
 const NOW = Date.parse('2026-11-25T04:00:00Z');
+/** The evacuator's record as it stands in the attribute. */
+const EVACUATING =
+  'v=1,incident=abc,phase=evacuating,fenced=2026-11-25T04:00:00.000Z,since=2026-11-25T04:00:00.000Z,status=enabled,forced=no,owner=o,clean=no,released=,stopped=,lost=';
 let site: FakeSite;
 let audited: AuditEntry[];
 beforeEach(async () => {
@@ -84,21 +87,7 @@ function recovery(): () => Promise<void> {
     'instance-ha-incident',
     formatIncident({ id: 'abc', at: NOW, by: 'fencer', on: 'controller-0' }),
   );
-  const record = on(
-    'instance-ha-evacuation',
-    formatEvacuation({
-      incident: 'abc',
-      phase: 'evacuating',
-      fencedAt: NOW,
-      since: NOW,
-      before: { status: 'enabled', forcedDown: false },
-      owner: 'o',
-      clean: false,
-      releasedAt: null,
-      stopped: [],
-      lost: [],
-    }),
-  );
+  const record = on('instance-ha-evacuation', EVACUATING);
   const withRecords = (text: string): string =>
     before.cib.replace('<nvpair id="nodes-compute-0-osprole"', `${text}$&`);
   const steps = [

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../agents/clock.ts';
 import { computeWaitAgent } from '../../agents/compute-wait.ts';
-import { waitFiles } from '../../agents/wait-files.ts';
+import { systemFiles } from '../../agents/files.ts';
 import { OCF, parseTimeMs, runOcfAgent } from '../../pacemaker/ocf-agent.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 
@@ -38,7 +38,7 @@ async function runHold(call: Call): Promise<Outcome> {
   const agent = computeWaitAgent({
     run: call.io.run,
     clock: systemClock,
-    files: waitFiles,
+    files: systemFiles,
     random: () => randomBytes(4).toString('hex'),
   });
   let said = '';

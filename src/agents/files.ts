@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname } from 'node:path';
 import type { WaitFiles } from './compute-wait.ts';
 
-/** The real files of nova-compute-wait. */
-export const waitFiles: WaitFiles = {
+/** The machine's files. */
+export const systemFiles: WaitFiles = {
   read(path) {
     try {
       return readFileSync(path, 'utf8');
