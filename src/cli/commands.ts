@@ -6,6 +6,7 @@ import { explain } from './commands/explain.ts';
 import { drillCommand, evacuateCommand } from './commands/fence.ts';
 import { history } from './commands/history.ts';
 import { hold } from './commands/hold.ts';
+import { maintenance } from './commands/maintenance.ts';
 import { plan } from './commands/plan.ts';
 import { status } from './commands/status.ts';
 
@@ -16,6 +17,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   plan,
   explain,
   history,
+  maintenance,
   evacuateCommand,
   confirmFencedCommand,
   hold,
