@@ -1,8 +1,12 @@
 import type { CommandSpec } from './command.ts';
 import { configureCommands } from './commands/configure.ts';
+import { confirmFencedCommand } from './commands/confirm-fenced.ts';
 import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
+import { drillCommand, evacuateCommand } from './commands/fence.ts';
 import { history } from './commands/history.ts';
+import { hold } from './commands/hold.ts';
+import { maintenance } from './commands/maintenance.ts';
 import { plan } from './commands/plan.ts';
 import { status } from './commands/status.ts';
 
@@ -13,5 +17,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   plan,
   explain,
   history,
+  maintenance,
+  evacuateCommand,
+  confirmFencedCommand,
+  hold,
+  drillCommand,
   ...configureCommands,
 ];

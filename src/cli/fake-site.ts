@@ -21,6 +21,14 @@ export interface FakeSite {
     readonly memory: number;
   }[];
   evacuations: object[];
+  /** What a PUT has changed of a host's service. */
+  readonly services: Map<string, Readonly<Record<string, unknown>>>;
+  /** Servers that Nova was asked to move alive. */
+  readonly migrating: Set<string>;
+  /** Computes that are offline in the cluster. */
+  offline: string[];
+  /** Exit code of the fence agents' next calls; 0: on, or done. */
+  agent: number;
   close(): Promise<void>;
 }
 
@@ -57,11 +65,16 @@ export async function startFakeSite(): Promise<FakeSite> {
       },
     ],
     evacuations: [],
-    run: async (tool, args) => {
-      site.calls.push([tool, ...args].join(' '));
+    services: new Map(),
+    migrating: new Set(),
+    offline: [],
+    agent: 0,
+    run: async (tool, args, { input }) => {
+      site.calls.push([tool, ...args, ...(input?.split('\n').slice(0, 2) ?? [])].join(' '));
+      if (tool.startsWith('fence_')) return success({ exitCode: site.agent, stdout: '', stderr: 'no' });
       if (tool === 'cibadmin') return success({ exitCode: 0, stdout: site.cib, stderr: '' });
-      if (tool === 'crm_mon') return success({ exitCode: 0, stdout: crmMon(), stderr: '' });
-      return success({ exitCode: tool === 'attrd_updater' ? 78 : 0, stdout: '', stderr: '' });
+      if (tool === 'crm_mon') return success({ exitCode: 0, stdout: crmMon(site), stderr: '' });
+      return success({ exitCode: args.includes('-A') ? 78 : 0, stdout: '', stderr: '' });
     },
     close: async () => {
       await cloud.close();
@@ -71,20 +84,39 @@ export async function startFakeSite(): Promise<FakeSite> {
   return site;
 }
 
-function crmMon(): string {
+const SINGLES = ['nova-evacuate', 'fence-nova', 'ipmilan-compute-0', 'ipmilan-compute-1'];
+const CHAIN = ['nova-compute-checkevacuate', 'nova-compute'];
+const started = (id: string, node: string): string =>
+  `<resource id="${id}" resource_agent="x" role="Started" managed="true" failed="false" blocked="false"><node name="${node}" id="2"/></resource>`;
+
+function crmMon(site: FakeSite): string {
   const node = (name: string, type: string): string =>
-    `<node name="${name}" online="true" standby="false" maintenance="false" unclean="false" type="${type}"/>`;
+    `<node name="${name}" online="${!site.offline.includes(name)}" standby="false" maintenance="false" unclean="false" type="${type}"/>`;
   const nodes = [
     ...['controller-0', 'controller-1'].map((name) => node(name, 'member')),
     ...COMPUTES.map((name) => node(name, 'remote')),
   ];
   return pacemakerResult(
     `<summary><current_dc present="true" name="controller-0" with_quorum="true"/></summary><nodes>${nodes.join('')}</nodes>` +
-      '<resources><resource id="nova-evacuate" resource_agent="ocf:openstack:NovaEvacuate" role="Started" managed="true" failed="false" blocked="false"><node name="controller-1" id="2"/></resource></resources>',
+      `<resources>${[...SINGLES.map((id) => started(id, 'controller-1')), ...CHAIN.flatMap((id) => COMPUTES.map((node) => started(id, node)))].join('')}</resources>`,
   );
 }
 
-function answer(site: FakeSite, { method, path }: SeenRequest): { body: unknown } | null {
+function answer(
+  site: FakeSite,
+  { method, path, body, query }: SeenRequest,
+): { status?: number; body?: unknown } | null {
+  const change = /^\/compute\/v2\.1\/os-services\/([^/]+)$/.exec(path);
+  if (method === 'PUT' && change !== null) {
+    const host = change[1] ?? '';
+    site.services.set(host, { disabled_reason: null, ...JSON.parse(body) });
+    return { body: { service: service(site, host) } };
+  }
+  const action = /^\/compute\/v2\.1\/servers\/([^/]+)\/action$/.exec(path);
+  if (method === 'POST' && action !== null && body.includes('os-migrateLive')) {
+    site.migrating.add(action[1] ?? '');
+    return { status: 202 };
+  }
   if (method !== 'GET') return null;
   const provider = /^\/placement\/resource_providers\/([^/]+)\/(inventories|allocations)$/.exec(path);
   if (provider !== null)
@@ -95,27 +127,34 @@ function answer(site: FakeSite, { method, path }: SeenRequest): { body: unknown 
     case '/compute/v2.1/os-services':
       return {
         body: {
-          services: COMPUTES.map((host) => ({
-            id: host,
-            binary: 'nova-compute',
-            host,
-            status: 'enabled',
-            state: 'up',
-            zone: 'nova',
-            updated_at: '2026-11-25T04:00:00.000000',
-            disabled_reason: null,
-            forced_down: false,
-          })),
+          services: COMPUTES.map((host) => service(site, host)),
         },
       };
     case '/compute/v2.1/servers/detail':
-      return { body: { servers: site.servers.map(server) } };
+      return {
+        body: {
+          servers: site.servers.filter(({ host }) => [null, host].includes(query.get('host'))).map(server),
+        },
+      };
     case '/compute/v2.1/os-migrations':
       return { body: { migrations: site.evacuations } };
     default:
       return null;
   }
 }
+
+const service = (site: FakeSite, host: string): object => ({
+  id: host,
+  binary: 'nova-compute',
+  host,
+  status: 'enabled',
+  state: 'up',
+  zone: 'nova',
+  updated_at: '2026-11-25T04:00:00.000000',
+  disabled_reason: null,
+  forced_down: false,
+  ...site.services.get(host),
+});
 
 const inventories = (): unknown => ({
   inventories: {

@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatEvacuation, formatIncident } from '../core/records.ts';
+import { formatIncident } from '../core/records.ts';
 import { COMMANDS } from './commands.ts';
 import { type FakeSite, migration, startFakeSite } from './fake-site.ts';
 import { runCli, type TestRun } from './testing.ts';
 
 const NOW = Date.parse('2026-11-25T04:00:00Z');
+/** The evacuator's record as it stands in the attribute. */
+const EVACUATING =
+  'v=1,incident=abc,phase=evacuating,fenced=2026-11-25T04:00:00.000Z,since=2026-11-25T04:00:00.000Z,status=enabled,forced=no,owner=o,clean=no,released=,stopped=,lost=';
 const FIRST = '11111111-1111-4111-8111-111111111111';
 let site: FakeSite;
 beforeEach(async () => {
@@ -31,22 +34,7 @@ describe('status', () => {
     const incident = { id: 'abc', at: NOW - 90_000, by: 'fencer', on: 'controller-0' } as const;
     onCompute('instance-ha-incident', formatIncident(incident));
     expect((await run('status')).out).toContain('incident abc for 90 s: waits for proof');
-    onCompute(
-      'instance-ha-evacuation',
-      formatEvacuation({
-        incident: 'abc',
-        phase: 'evacuating',
-        fencedAt: NOW,
-        since: NOW,
-        before: { status: 'enabled', forcedDown: false },
-        owner: 'o',
-        clean: false,
-        releasedAt: null,
-        stopped: [],
-        lost: [],
-        reserves: [],
-      }),
-    );
+    onCompute('instance-ha-evacuation', EVACUATING);
     const { code, out } = await run('status');
     expect(code).toBe(4);
     expect(out).toContain('being evacuated');

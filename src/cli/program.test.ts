@@ -53,7 +53,7 @@ describe('the completion for bash', () => {
     }
   };
   it('offers commands, their commands, options and choices', () => {
-    expect(complete('conf')).toEqual(['configure']);
+    expect(complete('confi')).toEqual(['confirm-fenced', 'configure']);
     expect(complete('configure', 'a')).toEqual(['apply', 'adopt']);
     expect(complete('configure', 'show', '--as', 'p')).toEqual(['pcs']);
     expect(complete('configure', 'plan', '--ad')).toEqual(['--adopt']);

@@ -9,13 +9,22 @@ export interface TestRun {
   readonly err: string;
 }
 
+export interface TestWorld {
+  readonly run?: RunTool;
+  /** To every question; null: nobody can be asked. */
+  readonly answer?: string | null;
+  /** What happens while a command waits. */
+  readonly sleep?: (ms: number) => Promise<void>;
+}
+
 /** Runs a command line with an own world; tools that are not given are not there, questions are answered as told. */
 export async function runCli(
   specs: readonly CommandSpec[],
   argv: readonly string[],
-  { run = noTools, answer = null }: { readonly run?: RunTool; readonly answer?: string | null } = {},
+  { run = noTools, answer = null, sleep = async () => {} }: TestWorld = {},
 ): Promise<TestRun> {
   let [out, err] = ['', ''];
+  let now = Date.parse('2026-11-25T04:00:00Z');
   const io = (output: Io['output']): Io => ({
     run,
     progress: (line) => {
@@ -28,8 +37,11 @@ export async function runCli(
     isTerminal: false,
     output,
     signal: new AbortController().signal,
-    now: () => Date.parse('2026-11-25T04:00:00Z'),
-    sleep: async () => {},
+    now: () => now,
+    sleep: async (ms) => {
+      now += ms;
+      await sleep(ms);
+    },
   });
   const streams = {
     io,

@@ -19,12 +19,7 @@ export async function gatherPower(
   configuration: ConfigurationFacts,
   nodes: readonly string[],
 ): Promise<readonly PowerAnswer[]> {
-  const recorders = recordersOf(configuration).map(({ id }) => id);
-  const open = nodes.flatMap((node) =>
-    devicesOf(configuration, node)
-      .filter((id) => !recorders.includes(id))
-      .map((id) => ({ node, id })),
-  );
+  const open = nodes.flatMap((node) => powerDevicesOf(configuration, node).map((id) => ({ node, id })));
   const answers: PowerAnswer[] = [];
   while (open.length > 0) {
     const batch = open.splice(0, MAX_AT_ONCE);
@@ -33,9 +28,29 @@ export async function gatherPower(
   return answers;
 }
 
-function devicesOf({ cluster }: ConfigurationFacts, node: string): string[] {
-  const own = cluster.fencingLevels.filter(({ target }) => target.kind === 'node' && target.node === node);
-  return [...new Set(own.flatMap(({ devices }) => devices))];
+/** The devices of a node's levels that turn something off. */
+export function powerDevicesOf(configuration: ConfigurationFacts, node: string): string[] {
+  const recorders = recordersOf(configuration).map(({ id }) => id);
+  const own = configuration.cluster.fencingLevels.filter(
+    ({ target }) => target.kind === 'node' && target.node === node,
+  );
+  return [...new Set(own.flatMap(({ devices }) => devices))].filter((id) => !recorders.includes(id));
+}
+
+/** Cuts the power of a node by a device itself, behind the back of the cluster; gives why it did not, or null. */
+export async function powerOff(
+  run: RunTool,
+  configuration: ConfigurationFacts,
+  node: string,
+  id: string,
+): Promise<string | null> {
+  const device = configuration.resources.find((resource) => resource.id === id);
+  const agent = device?.agent.replace(/^stonith:/, '') ?? '';
+  if (device === undefined || !/^fence_[a-z0-9_]+$/.test(agent)) return 'it is no agent of fence-agents';
+  const output = await run(agent, [], { timeoutMs: POWER_LIMIT_MS, input: inputOf(device, node, 'off') });
+  if (!output.ok) return explain(output.error);
+  if (output.value.exitCode === 0) return null;
+  return withoutSecrets(device, lastWords(output.value)) || `exit status ${output.value.exitCode}`;
 }
 
 async function askPower(
@@ -64,7 +79,7 @@ async function askPower(
   if (!/^fence_[a-z0-9_]+$/.test(agent)) return answer('not-asked', 'it is no agent of fence-agents');
   if ([...device.parameters.values()].some((value) => value.startsWith('lrm://')))
     return answer('not-asked', 'its secrets are kept by cibsecret');
-  const output = await run(agent, [], { timeoutMs: POWER_LIMIT_MS, input: inputOf(device, node) });
+  const output = await run(agent, [], { timeoutMs: POWER_LIMIT_MS, input: inputOf(device, node, 'status') });
   if (!output.ok) return answer('failed', explain(output.error));
   if (output.value.exitCode === EXIT_ON) return answer('on', '');
   if (output.value.exitCode === EXIT_OFF) return answer('off', '');
@@ -75,12 +90,12 @@ async function askPower(
 }
 
 /** As Pacemaker hands it over: on standard input, so that no password stands in a command line. */
-function inputOf(device: ConfiguredResource, node: string): string {
+function inputOf(device: ConfiguredResource, node: string, action: 'status' | 'off'): string {
   const parameters = [...device.parameters].filter(([name]) => !name.startsWith('pcmk_'));
   const port = parameters.some(([name]) => name === 'port' || name === 'plug')
     ? []
     : [['port', plugOf(device, node)]];
-  return [['action', 'status'], ['nodename', node], ...parameters, ...port]
+  return [['action', action], ['nodename', node], ...parameters, ...port]
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
 }

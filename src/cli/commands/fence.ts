@@ -1,0 +1,301 @@
+import { protectionOf } from '../../doctor/checks/protection.ts';
+import { runChecks } from '../../doctor/checks.ts';
+import type { CloudFacts, Facts } from '../../doctor/facts.ts';
+import { gatherFacts, readCloud } from '../../doctor/gather.ts';
+import { type LocalPort, localPort } from '../../doctor/gather-local.ts';
+import { powerDevicesOf, powerOff } from '../../doctor/gather-power.ts';
+import { explain } from '../../pacemaker/errors.ts';
+import { exitError, type RunTool } from '../../pacemaker/tool.ts';
+import { type Audit, audit } from '../audit.ts';
+import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
+import { advance, beginning, type Followed, news, type Progress, reportText, type Sight } from '../follow.ts';
+import { type Forecast, forecast } from '../forecast.ts';
+import { novaHostOf, openCloud, readSituation } from '../situation.ts';
+import { forecastText } from './plan.ts';
+
+/** Pause between two looks while following, ms. */
+const LOOK_PAUSE_MS = 1_000;
+const DEFAULT_LIMIT_S = 1_800;
+/** The fencer answers when the whole level has been gone through, ms. */
+const FENCE_LIMIT_MS = 300_000;
+
+const LIMIT = {
+  name: 'limit',
+  value: 'SECONDS',
+  says: 'how long to follow',
+  default: String(DEFAULT_LIMIT_S),
+};
+const NAME = {
+  name: 'name',
+  value: 'NAME',
+  says: "the compute's name once more, instead of typing it when asked",
+};
+const HOST = { name: 'host', says: 'the compute', offers: 'node' } as const;
+
+/** What these commands touch beside the cluster and the cloud. */
+export interface FenceWorld {
+  readonly audit: Audit;
+  readonly local: (run: RunTool) => LocalPort;
+}
+
+export function drill(world: FenceWorld): CommandSpec {
+  return {
+    path: ['drill'],
+    summary: 'Let a compute really die, follow what happens, and report the times',
+    description: [
+      'A failure on purpose, with your yes: first doctor and plan have to be content, then the power is cut by the power device itself, behind the back of the cluster, so that everything is as in a real failure: the death has to be noticed, fenced, proven, every instance moved, the host let go and brought back. It ends in a report with the measured times.',
+      'The instances of the host go down with it. Ctrl-C ends the following, not the recovery.',
+    ],
+    arguments: [HOST],
+    options: [
+      NAME,
+      LIMIT,
+      {
+        name: 'despite-warnings',
+        says: 'also where the check capacity or an instance that can not move warns',
+      },
+    ],
+    examples: [
+      {
+        command: 'instance-ha drill overcloud-compute-1',
+        says: 'shows what would happen, asks for the name, and does it',
+      },
+    ],
+    exits: ['failed', 'conflict', 'declined', 'unknown', 'fault'],
+    run: (call) => act(call, world, 'drill'),
+  };
+}
+
+export function evacuate(world: FenceWorld): CommandSpec {
+  return {
+    path: ['evacuate'],
+    summary: 'Fence a compute by hand, so that its instances are evacuated',
+    description: [
+      'The same engine and the same gates as after a failure: the cluster fences the compute (its power goes off, and on again), fence_compute records the incident, the evacuator does the rest. For a host that is broken in a way that the cluster does not see.',
+      'The instances of the host go down with it; to move them alive, migrate them with Nova. Ctrl-C ends the following, not the evacuation.',
+    ],
+    arguments: [HOST],
+    options: [NAME, LIMIT, { name: 'reason', value: 'TEXT', says: 'for the audit log', default: 'by hand' }],
+    examples: [
+      {
+        command: "instance-ha evacuate overcloud-compute-1 --reason 'the storage network of it is gone'",
+        says: 'asks for the name',
+      },
+    ],
+    exits: ['failed', 'conflict', 'declined', 'unknown', 'fault'],
+    run: (call) => act(call, world, 'evacuate'),
+  };
+}
+
+async function act(call: Call, world: FenceWorld, kind: 'drill' | 'evacuate'): Promise<Outcome> {
+  const node = call.arguments[0] ?? '';
+  const limitS = Number(call.text('limit') ?? DEFAULT_LIMIT_S);
+  if (!Number.isInteger(limitS) || limitS < 1) return failed('--limit takes a number of seconds', 'usage');
+  const facts = await gatherFacts({
+    run: call.io.run,
+    local: world.local(call.io.run),
+    now: call.io.now,
+    progress: call.io.progress,
+  });
+  const ready = readiness(facts, node, kind, call.flag('despite-warnings'));
+  if (ready.state !== 'ready') return ready.outcome;
+  const text = forecastText(ready.forecast);
+  call.io.progress(text);
+  const typed = call.text('name') ?? (await call.io.ask(`The power of ${node} will be cut. Type its name:`));
+  if (typed?.trim() !== node)
+    return outcome('declined', 'nothing was done: that is not its name', { node, forecast: ready.forecast });
+  try {
+    await world.audit({ command: kind, node, reason: call.text('reason') ?? kind }, call.io.now());
+  } catch {
+    return failed(
+      'the audit log can not be written, so nothing was done: be root, and see /var/log/instance-ha',
+    );
+  }
+  const begun = call.io.now();
+  const cut = await cutPower(call, facts, node, kind);
+  if (cut !== null) return failed(cut);
+  call.io.progress(`     +0 s  ${kind === 'drill' ? 'the power is cut' : 'the cluster fences it'}`);
+  return follow(call, { node, host: ready.host, begun, limitMs: limitS * 1000, result: ready.forecast });
+}
+
+type Readiness =
+  | { readonly state: 'ready'; readonly host: string; readonly forecast: Forecast }
+  | { readonly state: 'not'; readonly outcome: Outcome };
+
+/** Nothing is killed on purpose that would not come back. */
+function readiness(
+  facts: Facts,
+  node: string,
+  kind: 'drill' | 'evacuate',
+  despiteWarnings: boolean,
+): Readiness {
+  const not = (ended: Outcome): Readiness => ({ state: 'not', outcome: ended });
+  if (!facts.configuration.known) return not(failed(facts.configuration.reason, 'unknown'));
+  if (!facts.cloud.known) return not(failed(`Nova can't be asked: ${facts.cloud.reason}`, 'unknown'));
+  if (!facts.usage.known) return not(failed(`Placement can't be asked: ${facts.usage.reason}`, 'unknown'));
+  const own = facts.configuration.value.cluster.nodes.find(({ name }) => name === node);
+  if (own === undefined || own.kind !== 'remote')
+    return not(failed(`${node} is no compute node of this cluster`));
+  if (own.permanent.has('instance-ha-incident') || own.permanent.has('instance-ha-evacuation')) {
+    return not(outcome('conflict', `${node} has an incident already: instance-ha status`, { node }));
+  }
+  const { lacks, unknowns } = protectionOf(facts, node);
+  if (lacks.length + unknowns.length > 0) {
+    const why = [...lacks, ...unknowns].join('; ');
+    return not(
+      outcome(
+        'conflict',
+        `${node} is not protected, so nothing was done: ${why} (instance-ha doctor --node ${node})`,
+        { node, lacks, unknowns },
+      ),
+    );
+  }
+  const faults = kind === 'drill' ? runChecks(facts, node).filter(({ verdict }) => verdict === 'fault') : [];
+  if (faults.length > 0) {
+    const why = faults.flatMap(({ problems }) => problems.map(({ says }) => says)).join('; ');
+    return not(
+      outcome('conflict', `doctor is not content, so nothing was done: ${why}`, {
+        node,
+        faults: faults.map(({ check, problems }) => ({ check: check.id, problems })),
+      }),
+    );
+  }
+  const hosts = facts.cloud.value.services.map(({ host }) => host);
+  const host = novaHostOf(facts.configuration.value, node, hosts);
+  if (host === null) return not(failed(`Nova has no compute host ${node}`));
+  const result = forecast(facts.cloud.value, facts.usage.value, [host]);
+  const staying = result.instances.filter(({ verdict }) => verdict !== 'moves');
+  if (kind === 'drill' && staying.length > 0 && !despiteWarnings) {
+    return not(
+      outcome(
+        'conflict',
+        `${staying.length} instances would not move, so nothing was done (--despite-warnings does it all the same):\n${forecastText(result)}`,
+        { node, forecast: result },
+      ),
+    );
+  }
+  return { state: 'ready', host, forecast: result };
+}
+
+/** Why the power could not be cut, or null. */
+async function cutPower(
+  call: Call,
+  facts: Facts,
+  node: string,
+  kind: 'drill' | 'evacuate',
+): Promise<string | null> {
+  const { run } = call.io;
+  if (kind === 'evacuate') {
+    const fenced = await run('stonith_admin', ['--reboot', node], { timeoutMs: FENCE_LIMIT_MS });
+    if (!fenced.ok) return `${explain(fenced.error)}; the fencing may go on all the same: instance-ha status`;
+    return fenced.value.exitCode === 0
+      ? null
+      : `${node} was not fenced: ${explain(exitError('stonith_admin', fenced.value))}`;
+  }
+  if (!facts.configuration.known) return facts.configuration.reason;
+  const devices = powerDevicesOf(facts.configuration.value, node);
+  if (devices.length === 0) return `${node} has no power device`;
+  for (const device of devices) {
+    const why = await powerOff(run, facts.configuration.value, node, device);
+    if (why !== null) return `${device} did not cut the power of ${node}: ${why}`;
+  }
+  return null;
+}
+
+interface Chase {
+  readonly node: string;
+  readonly host: string;
+  readonly begun: number;
+  readonly limitMs: number;
+  readonly result: Forecast;
+}
+
+async function follow(call: Call, { node, host, begun, limitMs, result }: Chase): Promise<Outcome> {
+  const followed = result.instances.map(
+    ({ id, name, verdict }): Followed => ({ id, name, expected: verdict === 'moves' }),
+  );
+  let progress = beginning(begun);
+  while (progress.back === null && call.io.now() - begun < limitMs && !call.io.signal.aborted) {
+    const next = advance(progress, await look(call, node, host), host, followed);
+    for (const line of news(progress, next)) call.io.progress(line);
+    progress = next;
+    if (progress.back === null) await call.io.sleep(LOOK_PAUSE_MS);
+  }
+  const isWhole = progress.back !== null && progress.evacuated !== null;
+  return outcome(
+    isWhole ? 'ok' : 'fault',
+    `${reportText(progress, followed)}\n\n${isWhole ? 'passed' : 'NOT PASSED'}`,
+    reportData(progress, followed, isWhole),
+  );
+}
+
+async function look(call: Call, node: string, host: string): Promise<Sight> {
+  const situation = await readSituation(call.io);
+  const at = call.io.now();
+  if (!situation.known) return { at, records: null, instances: null, serviceIsFine: null };
+  const cloud = await lookAtCloud(call, situation.value.configuration);
+  const service = cloud?.services.find((each) => each.host === host);
+  return {
+    at: call.io.now(),
+    records: situation.value.nodes.find((each) => each.node === node) ?? null,
+    instances:
+      cloud === null
+        ? null
+        : new Map(
+            cloud.servers.map((server) => [
+              server.id,
+              { host: server.host, vmState: server.vmState, taskState: server.taskState },
+            ]),
+          ),
+    serviceIsFine:
+      service === undefined
+        ? null
+        : service.state === 'up' && service.status === 'enabled' && !service.forcedDown,
+  };
+}
+
+async function lookAtCloud(
+  call: Call,
+  configuration: Parameters<typeof openCloud>[0],
+): Promise<CloudFacts | null> {
+  const session = await openCloud(configuration);
+  if (!session.known) return null;
+  try {
+    const cloud = await readCloud(session.value, call.io.now);
+    return cloud.known ? cloud.value : null;
+  } finally {
+    await session.value.close();
+  }
+}
+
+function reportData(
+  progress: Progress,
+  followed: readonly Followed[],
+  passed: boolean,
+): Readonly<Record<string, unknown>> {
+  const since = (at: number | null): number | null => (at === null ? null : at - progress.begun);
+  return {
+    passed,
+    begun: new Date(progress.begun).toISOString(),
+    afterMs: {
+      recorded: since(progress.recorded),
+      proven: since(progress.proven),
+      evacuated: since(progress.evacuated),
+      released: since(progress.released),
+      back: since(progress.back),
+    },
+    instances: followed.map(({ id, name, expected }) => {
+      const moved = progress.moved.get(id);
+      return {
+        id,
+        name,
+        expected,
+        to: moved?.to ?? null,
+        afterMs: moved === undefined ? null : moved.at - progress.begun,
+      };
+    }),
+  };
+}
+
+export const drillCommand: CommandSpec = drill({ audit, local: localPort });
+export const evacuateCommand: CommandSpec = evacuate({ audit, local: localPort });
