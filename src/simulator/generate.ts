@@ -244,7 +244,7 @@ function faultOf(
     [1, () => ({ at, do: 'tokens-revoked' })],
     [3, () => ({ at, do: 'password-changed', forMs })],
     [
-      6,
+      10,
       () => ({
         at,
         do: 'answers-lost',

@@ -19,12 +19,12 @@ const mutant = (name: string, within: number, ...edits: readonly [string, string
 
 /** Each is a bug that somebody has had, or could have. All must be caught; one that is not is a hole in the checkers. */
 export const MUTANTS: readonly Mutant[] = [
-  mutant('a request without an answer counts as never sent', 60, [
+  mutant('a request without an answer counts as never sent', 400, [
     'evacuator/act.ts',
     "state: 'unknown', message, refusals",
     "state: 'unsent', message, refusals",
   ]),
-  mutant('a request without an answer is repeated after the next look', 60, [
+  mutant('a request without an answer is repeated after the next look', 400, [
     'core/instance.ts',
     'facts.followedAt - request.at >= policy.timing.requestSettleMs',
     'facts.followedAt - request.at >= 0',
