@@ -21,11 +21,11 @@ export interface Stage {
   readonly touched: Set<string>;
   killEvacuator(): void;
   freezeEvacuator(forMs: number): void;
-  killAtCall(call: string, nth: number, side: 'before' | 'after'): void;
+  killAtCall(call: string, nth: number, side: 'before' | 'during' | 'after'): void;
 }
 
 /** A live migration that ran when its destination died is over so soon after, ms. */
-const LAST_ARRIVALS_MS = 10_000;
+const LAST_ARRIVALS_MS = 6_000;
 
 /** Lets one fault happen, now; what it began it ends itself when its time is over. */
 export function happen(stage: Stage, fault: Fault): void {
@@ -167,6 +167,8 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       const isJustDead = to.os !== 'up' && world.agenda.now - to.poweredOffAt < LAST_ARRIVALS_MS;
       const wasEvacuated = world.nova.migrations.some((each) => each.server === instance.id);
       if (from.guests.get(instance.id) !== 'running' || !isJustDead || wasEvacuated) return;
+      // It may come between the last list and the release, where nobody can see it any more.
+      touched.add(instance.id);
       from.guests.delete(instance.id);
       world.emit({ kind: 'guest', host: from.name, server: instance.id, state: 'gone' });
       to.guests.set(instance.id, 'shutoff');

@@ -180,6 +180,11 @@ function faultsOf(row: Row, cast: Cast): Fault[] {
     const at = Math.max(0, first + row.int(-3_000, row.chance(0.7) ? 30_000 : SPREAD_MS));
     faults.push(faultOf(row, cast, at, death));
   }
+  // A predecessor whose last request still lies in a slow Nova when its successor begins.
+  if (row.chance(0.05)) {
+    faults.push({ at: first, do: 'nova-slow', ms: 7_500, forMs: 60_000 });
+    faults.push({ at: first, do: 'kill-at-call', call: 'POST action', nth: row.int(1, 3), side: 'during' });
+  }
   return faults.sort((a, b) => a.at - b.at);
 }
 
@@ -224,7 +229,7 @@ function faultOf(
         do: 'kill-at-call',
         call: row.pick(CALLS),
         nth: row.int(1, 12),
-        side: row.pick(['before', 'after']),
+        side: row.pick(['before', 'during', 'after']),
       }),
     ],
     [2, () => ({ at, do: 'tools-hang', machine: controller, forMs })],

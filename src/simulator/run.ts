@@ -64,7 +64,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
   const turn = { dirty: false };
   const processes: Running[] = [];
   const quorumSeen = new Map<number, boolean>();
-  const traps: { call: string; left: number; side: 'before' | 'after' }[] = [];
+  const traps: { call: string; left: number; side: 'before' | 'during' | 'after' }[] = [];
   const touched = new Set<string>();
   let report: TickReport | null = null;
   let violation: Violation | null = null;
@@ -76,10 +76,10 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
   const on = (machine: string): Running | null =>
     processes.findLast((each) => each.process.machine === machine && each.process.alive && !each.ended) ??
     null;
-  const spring = (process: Process, call: string, side: 'before' | 'after'): void => {
+  const spring = (process: Process, call: string, side: 'before' | 'during' | 'after'): void => {
     const trap = traps.find((each) => each.side === side && each.call === call && each.left > 0);
     if (trap === undefined || --trap.left > 0) return;
-    kill(process, `killed ${side} ${call}`);
+    kill(process, `killed ${side === 'during' ? 'in the middle of' : side} ${call}`);
   };
   const kill = (process: Process, what: string): void => {
     if (!process.alive) return;
@@ -148,6 +148,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
           spring(process, call, 'before');
           if (process.alive) for (const checker of checkers) checker.sending?.(process, { call, path, body });
         },
+        sent: (process, call) => spring(process, call, 'during'),
         answered(process, call) {
           sign(process);
           spring(process, call, 'after');
@@ -159,6 +160,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
           if (!process.alive) return;
           for (const checker of checkers) checker.sending?.(process, { call, path: '', body: null });
         },
+        sent: (process, call) => spring(process, call, 'during'),
         answered(process, call) {
           sign(process);
           spring(process, call, 'after');

@@ -28,6 +28,8 @@ export interface Losses {
 /** Told of every request of a process before it leaves, and of every answer before it is heard. */
 export interface WireWatch {
   sending(process: Process, call: string, request: { method: string; path: string; body: unknown }): void;
+  /** It has left: whatever becomes of its sender now, it goes on. */
+  sent(process: Process, call: string): void;
   answered(process: Process, call: string): void;
 }
 
@@ -96,6 +98,7 @@ export function createWire(
         if (takesMs + lateMs > CLIENT_LIMIT_MS) end(CLIENT_LIMIT_MS - takesMs, failure({ kind: 'timeout' }));
         else end(lateMs, success(textOf(answer)));
       });
+      watch.sent(process, call);
     });
   }
 

@@ -59,7 +59,7 @@ export const MUTANTS: readonly Mutant[] = [
     ': over && isListedAfterAll(draft, host)',
     ': over && (isListedAfterAll(draft, host) || true)',
   ]),
-  mutant('a boot is let go though its incident stands', 40, [
+  mutant('a boot is let go though its incident stands', 200, [
     'core/hold.ts',
     'if (node.incident !== null) return hold(',
     'if (node.incident !== null && node.online !== true) return hold(',
