@@ -32,6 +32,7 @@ export interface ClusterTrouble {
 
 export interface ClusterWatch {
   sending(process: Process, call: string): void;
+  sent(process: Process, call: string): void;
   answered(process: Process, call: string): void;
   /** What a process has been told about quorum. */
   sawQuorum(process: Process, haveQuorum: boolean): void;
@@ -65,6 +66,7 @@ export function createSimulatedCluster(
         if (value === 'hangs') after(world.agenda, TOOL_LIMIT_MS - takesMs, () => answer(hung));
         else answer(value);
       });
+      watch.sent(process, name);
     });
   }
 

@@ -21,11 +21,11 @@ export interface Stage {
   readonly touched: Set<string>;
   killEvacuator(): void;
   freezeEvacuator(forMs: number): void;
-  killAtCall(call: string, nth: number, side: 'before' | 'after'): void;
+  killAtCall(call: string, nth: number, side: 'before' | 'during' | 'after'): void;
 }
 
 /** A live migration that ran when its destination died is over so soon after, ms. */
-const LAST_ARRIVALS_MS = 10_000;
+const LAST_ARRIVALS_MS = 6_000;
 
 /** Lets one fault happen, now; what it began it ends itself when its time is over. */
 export function happen(stage: Stage, fault: Fault): void {
@@ -40,7 +40,7 @@ export function happen(stage: Stage, fault: Fault): void {
       crash(world, fault.machine, fault.rebootsAfterMs);
       return;
     case 'isolate':
-      setIsolated(world, fault.machine, true);
+      setIsolated(world, fault.machine, true, fault.keepsApi ?? false);
       later(fault.forMs, () => heal(world, fault.machine));
       return;
     case 'bmc': {
@@ -167,6 +167,8 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       const isJustDead = to.os !== 'up' && world.agenda.now - to.poweredOffAt < LAST_ARRIVALS_MS;
       const wasEvacuated = world.nova.migrations.some((each) => each.server === instance.id);
       if (from.guests.get(instance.id) !== 'running' || !isJustDead || wasEvacuated) return;
+      // It may come between the last list and the release, where nobody can see it any more.
+      touched.add(instance.id);
       from.guests.delete(instance.id);
       world.emit({ kind: 'guest', host: from.name, server: instance.id, state: 'gone' });
       to.guests.set(instance.id, 'shutoff');
@@ -179,12 +181,9 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
     case 'operator-enables':
       change(world, fault.host, { status: 'enabled' });
       return;
-    case 'operator-forces-down': {
-      // By hand only what is down already: a living host that is forced down is the operator's own disaster.
-      if (machineOf(world, nodeOfHost(world, fault.host)).os === 'up') return;
+    case 'operator-forces-down':
       change(world, fault.host, { forcedDown: true });
       return;
-    }
     case 'operator-takes-over':
       change(world, fault.host, { status: 'disabled', disabledReason: 'mine: do not touch' });
       return;

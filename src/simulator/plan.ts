@@ -5,7 +5,8 @@ import type { WorldSpec } from '../world/model.ts';
 export type Fault = { readonly at: number } & (
   | { readonly do: 'power-loss'; readonly machine: string }
   | { readonly do: 'crash'; readonly machine: string; readonly rebootsAfterMs: number | null }
-  | { readonly do: 'isolate'; readonly machine: string; readonly forMs: number }
+  /** Cut off from everything but the BMC; `keepsApi`: from the cluster only. */
+  | { readonly do: 'isolate'; readonly machine: string; readonly forMs: number; readonly keepsApi?: boolean }
   | {
       readonly do: 'bmc';
       readonly machine: string;
@@ -15,12 +16,12 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'kill-evacuator' }
   | { readonly do: 'move-evacuator' }
   | { readonly do: 'freeze-evacuator'; readonly forMs: number }
-  /** The evacuator's process dies right before or after the n-th call of a port from then on. */
+  /** The evacuator's process dies right before, in the middle of, or after the n-th call of a port from then on; in the middle: it has left. */
   | {
       readonly do: 'kill-at-call';
       readonly call: string;
       readonly nth: number;
-      readonly side: 'before' | 'after';
+      readonly side: 'before' | 'during' | 'after';
     }
   | { readonly do: 'tools-hang'; readonly machine: string; readonly forMs: number }
   /** The cluster's commands fail; `effect`: what they were to do is done all the same. */

@@ -24,9 +24,11 @@ import { helpOut, repair, switchOn } from './remedies.ts';
 /** After the faults everything has to be as it should be within this time, ms: the bound of the liveness phase. */
 export const LIVENESS_MS = 3_600_000;
 /** The faults are over this long after the last one has ended. */
-const CALM_AFTER_MS = 5_000;
+const CALM_AFTER_MS = 20_000;
 /** An operator looks at what is stuck so long after that, and again, ms. */
 const OPERATOR_MS = 300_000;
+/** Calm counts from so long after that, ms. */
+const SETTLE_MS = 5_000;
 const LOOK_MS = 1_000;
 /** No run takes more steps: a loop without end in the world would be a bug of the simulator. */
 const MAX_STEPS = 3_000_000;
@@ -62,7 +64,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
   const turn = { dirty: false };
   const processes: Running[] = [];
   const quorumSeen = new Map<number, boolean>();
-  const traps: { call: string; left: number; side: 'before' | 'after' }[] = [];
+  const traps: { call: string; left: number; side: 'before' | 'during' | 'after' }[] = [];
   const touched = new Set<string>();
   let report: TickReport | null = null;
   let violation: Violation | null = null;
@@ -74,10 +76,10 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
   const on = (machine: string): Running | null =>
     processes.findLast((each) => each.process.machine === machine && each.process.alive && !each.ended) ??
     null;
-  const spring = (process: Process, call: string, side: 'before' | 'after'): void => {
+  const spring = (process: Process, call: string, side: 'before' | 'during' | 'after'): void => {
     const trap = traps.find((each) => each.side === side && each.call === call && each.left > 0);
     if (trap === undefined || --trap.left > 0) return;
-    kill(process, `killed ${side} ${call}`);
+    kill(process, `killed ${side === 'during' ? 'in the middle of' : side} ${call}`);
   };
   const kill = (process: Process, what: string): void => {
     if (!process.alive) return;
@@ -146,6 +148,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
           spring(process, call, 'before');
           if (process.alive) for (const checker of checkers) checker.sending?.(process, { call, path, body });
         },
+        sent: (process, call) => spring(process, call, 'during'),
         answered(process, call) {
           sign(process);
           spring(process, call, 'after');
@@ -157,6 +160,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
           if (!process.alive) return;
           for (const checker of checkers) checker.sending?.(process, { call, path: '', body: null });
         },
+        sent: (process, call) => spring(process, call, 'during'),
         answered(process, call) {
           sign(process);
           spring(process, call, 'after');
@@ -229,7 +233,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
       turn.dirty = false;
       await promises();
     }
-    if (now() < faultsEnd + CALM_AFTER_MS || now() - lookedAt < LOOK_MS) continue;
+    if (now() < faultsEnd + SETTLE_MS || now() - lookedAt < LOOK_MS) continue;
     lookedAt = now();
     if (whatIsLeft(world).length === 0) break;
   }

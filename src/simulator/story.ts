@@ -1,3 +1,4 @@
+import { HOLD_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../core/records.ts';
 import type { Fact } from '../world/facts.ts';
 import type { World } from '../world/model.ts';
 import type { Audience } from './run.ts';
@@ -98,6 +99,10 @@ function inWords(fact: Fact, world: World, detail: boolean): readonly [string, s
 function tellAttribute(fact: Extract<Fact, { kind: 'attribute' }>): readonly [string, string] | null {
   const { node, name, value } = fact;
   if (value === null) return ['attribute', `${node}: ${name} gone (${fact.by})`];
+  if (name === HOLD_ATTRIBUTE) return [node, 'asks to be let go'];
+  // The token names the boot; what counts is the word and the reason.
+  if (name === RELEASE_ATTRIBUTE)
+    return ['attribute', `${node}: ${name} = ${value.replace(/^(\w+) \S+/, '$1')}`];
   const short = value.replace(/^v=1,/, '').replace(/(incident|id)=[^,]+,/, '');
   const words = short.length > 90 ? `${short.slice(0, 90)}...` : short;
   return ['attribute', `${node}: ${name} = ${words}`];

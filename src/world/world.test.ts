@@ -1,0 +1,266 @@
+import { describe, expect, it } from 'vitest';
+import { step } from './agenda.ts';
+import { setTransient } from './attributes.ts';
+import type { Fact } from './facts.ts';
+import { type HttpAnswer, serve } from './http.ts';
+import { powerOff } from './machines.ts';
+import { createWorld, type InstanceSpec, machineOf, uuidOf, type World, type WorldSpec } from './model.ts';
+import { runPacemakerTool } from './tools.ts';
+
+const SPEC: WorldSpec = {
+  epoch: Date.parse('2026-01-01T00:00:00Z'),
+  controllers: ['controller-1', 'controller-2', 'controller-3'],
+  computes: ['compute-1', 'compute-2', 'compute-3'].map((node) => ({
+    node,
+    host: node,
+    capacity: 10,
+    bootMs: [5_000, 5_000],
+  })),
+  instances: [instance(1), instance(2, 'paused'), instance(3, 'stopped')],
+  cluster: {
+    detectMs: [3_000, 3_000],
+    tokenMs: [1_000, 1_000],
+    bmcMs: [300, 300],
+    reconnectMs: [1_000, 1_000],
+    recheckMs: 60_000,
+    fencingAttempts: 10,
+    holdRule: 'held',
+    holdAgent: false,
+    unfencing: false,
+    powerFirst: true,
+    novaStartMs: [1_000, 1_000],
+    controllerBootMs: [10_000, 10_000],
+  },
+  nova: {
+    release: 'zed',
+    maxMicroversion: '2.93',
+    maxLimit: 2,
+    downTimeMs: 60_000,
+    reportMs: 10_000,
+    conductorMs: [100, 100],
+    claimMs: [100, 100],
+    spawnMs: [2_000, 2_000],
+    finishMs: [500, 500],
+    periodicMs: 60_000,
+    skewMs: 0,
+    groups: [],
+    aggregates: [],
+    flavors: [],
+    imageTags: [],
+  },
+  tokenLifeMs: 3_600_000,
+};
+
+function instance(index: number, vmState = 'active'): InstanceSpec {
+  return {
+    id: uuidOf(0x50, index),
+    name: `vm-${index}`,
+    host: 'compute-1',
+    vmState,
+    taskState: null,
+    locked: false,
+    storage: 'shared',
+    group: null,
+    projectId: 'p',
+    flavor: 'small',
+    metadata: {},
+    tags: [],
+  };
+}
+
+function newWorld(nova: Partial<WorldSpec['nova']> = {}): { world: World; facts: Fact[] } {
+  const facts: Fact[] = [];
+  const world = createWorld(
+    { ...SPEC, nova: { ...SPEC.nova, ...nova } },
+    {
+      dice: () => 0.5,
+      emit: (fact) => void facts.push(fact),
+      agents: {
+        fence: (_on, _action, _node, reply) => reply(0),
+        wait: (_node, _timeoutMs, reply) => reply(0),
+        startEvacuator: (_on, reply) => reply(true),
+        stopEvacuator: (_on, reply) => reply(),
+        monitorEvacuator: () => 'healthy',
+        killEvacuator: () => {},
+      },
+    },
+  );
+  world.keystone.tokens.set('t', Number.POSITIVE_INFINITY);
+  return { world, facts };
+}
+
+function advance(world: World, ms: number): void {
+  const end = world.agenda.now + ms;
+  while (step(world.agenda, end));
+  world.agenda.now = end;
+}
+
+function ask(world: World, method: string, url: string, body: unknown = null): HttpAnswer {
+  const [path = '', query = ''] = url.split('?');
+  const pairs = [...new URLSearchParams(query)];
+  const headers = { 'x-auth-token': 't', 'openstack-api-version': 'compute 2.93' };
+  return serve(world, {
+    method,
+    path: `/compute/v2.1${path}`,
+    query: new Map(pairs),
+    pairs,
+    headers,
+    body,
+    by: 'test',
+  });
+}
+
+const evacuate = (world: World, index: number): HttpAnswer =>
+  ask(world, 'POST', `/servers/${uuidOf(0x50, index)}/action`, { evacuate: {} });
+const serviceId = uuidOf(0xc0, 0);
+const forceDown = (world: World, forced: boolean): HttpAnswer =>
+  ask(world, 'PUT', `/os-services/${serviceId}`, { forced_down: forced });
+const recordsOf = (
+  world: World,
+): { status: string; dest_compute: string | null; updated_at: string | null }[] =>
+  (ask(world, 'GET', '/os-migrations?source_compute=compute-1').body as { migrations: [] }).migrations;
+
+describe('Nova', () => {
+  it('refuses a host that is up with 400 and an instance that is paused with 409', () => {
+    const { world } = newWorld();
+    expect(evacuate(world, 1).status).toBe(400);
+    forceDown(world, true);
+    expect(evacuate(world, 2).status).toBe(409);
+    expect(evacuate(world, 99).status).toBe(404);
+  });
+
+  it('goes accepted, pre-migrating, done; the host changes at the very end', () => {
+    const { world } = newWorld();
+    powerOff(world, 'compute-1', 'test');
+    forceDown(world, true);
+    expect(evacuate(world, 1).status).toBe(200);
+    expect(recordsOf(world)).toMatchObject([{ status: 'accepted', dest_compute: null, updated_at: null }]);
+    advance(world, 300);
+    expect(recordsOf(world)[0]?.status).toBe('pre-migrating');
+    advance(world, 2_000);
+    expect(world.nova.instances.get(uuidOf(0x50, 1))).toMatchObject({ host: 'compute-1', taskState: null });
+    advance(world, 500);
+    expect(recordsOf(world)[0]?.status).toBe('done');
+    expect(world.nova.instances.get(uuidOf(0x50, 1))?.host).not.toBe('compute-1');
+  });
+
+  it('takes a second evacuation since Zed, and the guest runs twice; before it says 409', () => {
+    const { world, facts } = newWorld();
+    powerOff(world, 'compute-1', 'test');
+    forceDown(world, true);
+    evacuate(world, 1);
+    advance(world, 250);
+    expect(evacuate(world, 1).status).toBe(200);
+    advance(world, 5_000);
+    const hosts = facts.flatMap((fact) =>
+      fact.kind === 'guest' && fact.state === 'running' ? [fact.host] : [],
+    );
+    expect(new Set(hosts).size).toBe(2);
+    const older = newWorld({ release: 'yoga' }).world;
+    forceDown(older, true);
+    evacuate(older, 1);
+    expect(evacuate(older, 1).status).toBe(409);
+  });
+
+  it('does not clear forced_down while a done record names the host; its restart completes the record', () => {
+    const { world, facts } = newWorld();
+    powerOff(world, 'compute-1', 'test');
+    forceDown(world, true);
+    evacuate(world, 3);
+    advance(world, 60_000);
+    expect(facts.some((fact) => fact.kind === 'nova-compute' && fact.state === 'running')).toBe(true);
+    expect(recordsOf(world)[0]?.status).toBe('completed');
+    expect(world.nova.instances.get(uuidOf(0x50, 3))?.vmState).toBe('stopped');
+    expect(forceDown(world, false).status).toBe(200);
+    world.nova.migrations[0] = {
+      ...(world.nova.migrations[0] as (typeof world.nova.migrations)[0]),
+      status: 'done',
+    };
+    expect(forceDown(world, false).status).toBe(400);
+  });
+
+  it('gives at most a page, with a link to the next', () => {
+    const { world } = newWorld();
+    const first = ask(world, 'GET', '/servers/detail?host=compute-1').body as {
+      servers: unknown[];
+      servers_links: { href: string }[];
+    };
+    expect(first.servers).toHaveLength(2);
+    const next = new URL(first.servers_links[0]?.href ?? '').search;
+    const second = ask(world, 'GET', `/servers/detail${next}`).body as { servers: unknown[] };
+    expect(second.servers).toHaveLength(1);
+  });
+
+  it('leaves a down cell out of filtered lists in silence; the services say so', () => {
+    const { world } = newWorld();
+    world.nova.cellDown = true;
+    expect(ask(world, 'GET', '/servers/detail?host=compute-1').body).toEqual({ servers: [] });
+    expect(ask(world, 'GET', '/os-services?binary=nova-compute').body).toMatchObject({
+      services: [{ status: 'UNKNOWN' }, { status: 'UNKNOWN' }, { status: 'UNKNOWN' }],
+    });
+  });
+
+  it('wants a token', () => {
+    const { world } = newWorld();
+    world.keystone.tokens.clear();
+    expect(ask(world, 'GET', '/os-services').status).toBe(401);
+  });
+});
+
+describe('Pacemaker', () => {
+  it('fences a node that is lost, and forgets its transient attributes at loss and at rejoin', () => {
+    const { world } = newWorld();
+    setTransient(world, 'compute-1', 'evacuate', 'yes', 'test');
+    powerOff(world, 'compute-1', 'test');
+    advance(world, 3_100);
+    expect(world.cluster.transient.get('evacuate')?.get('compute-1')).toBe(undefined);
+    setTransient(world, 'compute-1', 'evacuate', 'yes', 'test');
+    advance(world, 20_000);
+    expect(world.cluster.remotes.get('compute-1')?.online).toBe(true);
+    expect(world.cluster.transient.get('evacuate')?.get('compute-1')).toBe(undefined);
+    expect(world.cluster.history.get('compute-1')?.[0]).toMatchObject({
+      action: 'reboot',
+      status: 'success',
+    });
+  });
+
+  it('keeps the chain off a node while the attribute of the rule is defined', () => {
+    const { world } = newWorld();
+    world.cluster.permanent.set('compute-1', new Map([['held', 'yes']]));
+    powerOff(world, 'compute-1', 'test');
+    advance(world, 30_000);
+    expect(world.nova.computes.get('compute-1')?.state).toBe('stopped');
+    runPacemakerTool(world, 'controller-1', 'crm_attribute', [
+      '--node',
+      'compute-1',
+      '--name',
+      'held',
+      '--lifetime',
+      'forever',
+      '--delete',
+    ]);
+    advance(world, 3_000);
+    expect(world.nova.computes.get('compute-1')?.state).toBe('running');
+  });
+
+  it('has no quorum without a majority, and then fences nobody', () => {
+    const { world } = newWorld();
+    powerOff(world, 'controller-2', 'test');
+    powerOff(world, 'controller-3', 'test');
+    advance(world, 1_100);
+    powerOff(world, 'compute-1', 'test');
+    advance(world, 60_000);
+    expect(machineOf(world, 'compute-1').power).toBe(false);
+    const cib = runPacemakerTool(world, 'controller-1', 'cibadmin', ['--query', '--local']);
+    expect(cib === 'hangs' ? '' : cib.stdout).toContain('have-quorum="0"');
+  });
+
+  it('answers attrd_updater as 2.1.5 does: 78 for an attribute that was never set, 102 where it does not run', () => {
+    const { world } = newWorld();
+    const query = ['-n', 'evacuate', '-A', '--output-as=xml'];
+    expect(runPacemakerTool(world, 'controller-1', 'attrd_updater', query)).toMatchObject({ exitCode: 78 });
+    const member = world.cluster.members.get('controller-1');
+    if (member !== undefined) member.pacemaker = false;
+    expect(runPacemakerTool(world, 'controller-1', 'attrd_updater', query)).toMatchObject({ exitCode: 102 });
+  });
+});
