@@ -56,6 +56,27 @@ describe('the selection', () => {
     expect(world.posts).toBe(2);
   });
 
+  it('goes on with other hosts while Glance hangs', async () => {
+    const world = new World(6);
+    world.fate = () => ({ spawnMs: 40_000, end: 'done', answer: 'given' });
+    world.addServer(50, 'active', { host: hostName('compute-2') });
+    start(world);
+    world.fence('first');
+    expect(await until(world, 10_000, () => world.posts === 6)).toBe(true);
+    world.hangs.add('images');
+    await world.clock.advance(DEFAULT_POLICY.timing.factAgeMs);
+    world.fence('second', nodeName('compute-2'));
+    await world.clock.advance(25_000);
+    const ticks = world.reports.length;
+    await world.clock.advance(60_000);
+    // Once it has failed it holds nobody up: there are as many ticks as ever.
+    expect(world.reports.length - ticks).toBeGreaterThan(100);
+    expect(names(world)).not.toContain('vm-050');
+    world.hangs.delete('images');
+    const both = (): boolean => isReleased(world) && isReleased(world, nodeName('compute-2'));
+    expect(await until(world, 120_000, both)).toBe(true);
+  });
+
   it('leaves out what is not selected, names it, and releases the host', async () => {
     const world = new World(1);
     world.addServer(10, 'active', { metadata: { 'instance-ha:evacuate': 'false' } });

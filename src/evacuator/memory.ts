@@ -28,6 +28,8 @@ export interface Memory {
   readonly hosts: Map<HostName, HostMemory>;
   facts: Omit<CloudFacts, 'controlServices'>;
   controlServices: CloudFacts['controlServices'];
+  /** Facts that are being asked for while the loop goes on. */
+  readonly asking: Set<string>;
   readonly history: Map<NodeName, Maybe<readonly FencingEvent[]>>;
   readonly requests: Map<ServerId, RequestView>;
   readonly commands: Map<string, CommandView>;
@@ -75,6 +77,7 @@ export function newMemory(owner: string, mono: number): Memory {
       microversion: unknown('not asked yet'),
     },
     controlServices: unknown('not asked yet'),
+    asking: new Set(),
     history: new Map(),
     requests: new Map(),
     commands: new Map(),

@@ -1,30 +1,55 @@
 import type { FactsLook } from '../core/decision.ts';
-import { type Fact, known, unknown } from '../core/observation.ts';
+import { type Fact, known, type Maybe, unknown } from '../core/observation.ts';
 import type { HostMemory, Memory } from './memory.ts';
 import type { Answer, Ports } from './ports.ts';
 
-/** Reads what a look asks for of what changes seldom, side by side; the rest stays as it is remembered. */
+type Facts = Memory['facts'];
+type FactKey = 'aggregates' | 'serverGroups' | 'flavors' | 'images';
+
+/**
+ * Reads what a look asks for of what changes seldom, side by side. The first answer is waited for, so that it is
+ * there together with the first listing of a host. What has failed before is asked again without waiting: a service
+ * that hangs must not keep the evacuator from following what is under way.
+ */
 export async function lookAtFacts(ports: Ports, memory: Memory, look: FactsLook): Promise<void> {
-  const { cloud, clock } = ports;
-  const held = memory.facts;
-  const read = async <T>(question: Promise<Answer<T>>): Promise<Fact<T>> => {
-    const answer = await question;
-    return { value: answer.ok ? known(answer.value) : unknown(answer.reason), mono: clock.mono() };
+  const { cloud } = ports;
+  const { images } = look;
+  const questions: Promise<void>[] = [];
+  if (look.aggregates) questions.push(ask(ports, memory, 'aggregates', () => cloud.listAggregates()));
+  if (look.serverGroups) questions.push(ask(ports, memory, 'serverGroups', () => cloud.listServerGroups()));
+  if (look.flavors) questions.push(ask(ports, memory, 'flavors', () => cloud.listFlavors()));
+  if (images !== null) {
+    memory.facts = { ...memory.facts, imageQuery: images };
+    questions.push(ask(ports, memory, 'images', () => cloud.findImages(images)));
+  }
+  await Promise.all(questions);
+}
+
+type ValueOf<K extends FactKey> = Extract<Facts[K]['value'], { known: true }>['value'];
+
+async function ask<K extends FactKey>(
+  { clock }: Ports,
+  memory: Memory,
+  key: K,
+  question: () => Promise<Answer<ValueOf<K>>>,
+): Promise<void> {
+  const put = (value: Maybe<ValueOf<K>>): void => {
+    memory.facts = { ...memory.facts, [key]: { value, mono: clock.mono() } };
   };
-  const [aggregates, serverGroups, flavors, images] = await Promise.all([
-    look.aggregates ? read(cloud.listAggregates()) : held.aggregates,
-    look.serverGroups ? read(cloud.listServerGroups()) : held.serverGroups,
-    look.flavors ? read(cloud.listFlavors()) : held.flavors,
-    look.images === null ? held.images : read(cloud.findImages(look.images)),
-  ]);
-  memory.facts = {
-    ...memory.facts,
-    aggregates,
-    serverGroups,
-    flavors,
-    images,
-    imageQuery: look.images ?? held.imageQuery,
+  const read = async (): Promise<void> => {
+    const answer = await question();
+    put(answer.ok ? known(answer.value) : unknown(answer.reason));
   };
+  const { value: held, mono }: Fact<unknown> = memory.facts[key];
+  if (mono < 0 || held.known) return read();
+  // The time of the question counts for when it is asked again.
+  put(held);
+  if (memory.asking.has(key)) return;
+  memory.asking.add(key);
+  void read().then(() => {
+    memory.asking.delete(key);
+    clock.wake();
+  });
 }
 
 /** Asks Neutron about what has arrived; the answer comes when it comes, and wakes the loop. */

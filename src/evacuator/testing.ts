@@ -143,6 +143,8 @@ export class World {
   }));
   /** Questions that get no answer, by what they ask for. */
   readonly silent = new Set<string>();
+  /** ... and those that only get none after a long time. */
+  readonly hangs = new Set<string>();
   /** Every request to evacuate, in its order. */
   readonly asked: { readonly at: number; readonly server: FakeServer; readonly options: EvacuateOptions }[] =
     [];
@@ -305,7 +307,9 @@ export class World {
       this.silent.has(what) ? call(50, () => silence) : cloud(() => structuredClone(value()));
     // Glance and Neutron: not counted as requests to Nova.
     const elsewhere = <T>(what: string, value: () => T): Promise<Answer<T>> =>
-      call(50, () => (this.silent.has(what) ? silence : { ok: true, value: value() }));
+      call(this.hangs.has(what) ? REQUEST_LIMIT_MS : 50, () =>
+        this.silent.has(what) || this.hangs.has(what) ? silence : { ok: true, value: value() },
+      );
     const listed = <T>(items: readonly T[]): Listed<T> => ({
       items: structuredClone(items),
       novaNow: this.nova(),
