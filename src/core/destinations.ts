@@ -1,5 +1,5 @@
-import type { Draft } from './draft.ts';
-import { issue } from './draft.ts';
+import { type Draft, issue } from './draft.ts';
+import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
 import type { EvacuationRecord, ReserveClaim } from './records.ts';
@@ -72,22 +72,27 @@ export function decideReserve(draft: Draft, facts: Claiming): Reserve {
 
 function prepare(draft: Draft, { node }: Claiming, claim: ReserveClaim, service: ServiceView): Reserve {
   const { aggregates } = draft.observation.facts;
+  let trouble: string | null = null;
   if (claim.aggregate !== null && aggregates.value.known) {
     const aggregate = aggregates.value.value.find(({ id }) => id === claim.aggregate);
     if (aggregate !== undefined && !aggregate.hosts.includes(claim.host)) {
       const why = issue(draft, { kind: 'join-aggregate', host: claim.host, aggregate: claim.aggregate });
-      draft.facts.aggregates = true;
+      lookAtAggregates(draft);
       const text = `adding the reserved host ${claim.host} to the aggregate ${aggregate.name}`;
-      return { kind: 'preparing', text: why ? `${text}: ${why}` : text };
+      // One that Nova refuses is tried again beside the evacuation: it helps, and is no condition.
+      if (why === null) return { kind: 'preparing', text };
+      trouble = `${text}: ${why}`;
     }
   }
   if (service.status === 'disabled') {
     const why = issue(draft, { kind: 'enable', host: service.host, serviceId: service.id });
     const text = `enabling the reserved host ${service.host} for ${node.name}`;
-    return { kind: 'preparing', text: why ? `${text}: ${why}` : text };
+    return why === null
+      ? { kind: 'preparing', text }
+      : { kind: 'ready', target: null, text: `without the reserved host: ${text}: ${why}` };
   }
   const target = draft.policy.destinations.targetReserved ? claim.host : null;
-  return { kind: 'ready', target, text: `with the reserved host ${claim.host}` };
+  return { kind: 'ready', target, text: trouble ?? `with the reserved host ${claim.host}` };
 }
 
 function deadHosts({ observation }: Draft, cluster: ClusterView): ReadonlySet<HostName> {
@@ -172,11 +177,11 @@ function leaveAggregate(draft: Draft, claim: ReserveClaim): Tried | null {
   if (claim.aggregate === null) return null;
   const { aggregates } = draft.observation.facts;
   if (!aggregates.value.known) {
-    draft.facts.aggregates = true;
+    lookAtAggregates(draft);
     return { why: `the aggregates can't be listed: ${aggregates.value.reason}` };
   }
   const its = aggregates.value.value.find(({ id }) => id === claim.aggregate);
   if (!its?.hosts.includes(claim.host)) return null;
-  draft.facts.aggregates = true;
+  lookAtAggregates(draft);
   return { why: issue(draft, { kind: 'leave-aggregate', host: claim.host, aggregate: claim.aggregate }) };
 }

@@ -42,6 +42,14 @@ export function lookAtFacts(draft: Draft, maxAgeMs: number): void {
   if (isDue(draft, facts.images, isSame ? maxAgeMs : 0)) draft.facts.images = images;
 }
 
+/** How old the aggregates may be while a host joins or leaves one, ms. */
+const AGGREGATE_AGE_MS = 5_000;
+
+/** Asks for the aggregates again from time to time: one of them is to be changed by us, and somebody else may have done it. */
+export function lookAtAggregates(draft: Draft): void {
+  draft.facts.aggregates ||= isDue(draft, draft.observation.facts.aggregates, AGGREGATE_AGE_MS);
+}
+
 function isDue(draft: Draft, fact: Fact<unknown>, maxAgeMs: number): boolean {
   const { observation, policy } = draft;
   const ageMs = fact.mono < 0 ? Number.POSITIVE_INFINITY : observation.mono - fact.mono;

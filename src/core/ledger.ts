@@ -48,7 +48,7 @@ function lookAtAll(draft: Draft, hosts: readonly Candidates[], names: readonly N
 
 /** `unseen`: other hosts under evacuation whose evacuations have not been looked at since this one died. */
 function concludeHost(draft: Draft, host: Candidates, round: Round, unseen: readonly NodeName[]): void {
-  const { node, view, judged, service, record } = host;
+  const { node, view, judged, service, record, reserve } = host;
   for (const { server, outcome } of judged) {
     if (outcome.kind === 'restoring')
       issue(draft, { kind: 'stop-server', host: view.host, server: server.id });
@@ -70,12 +70,15 @@ function concludeHost(draft: Draft, host: Candidates, round: Round, unseen: read
       : over && isListedAfterAll(draft, host)
         ? release(draft, host, instances)
         : follow(draft, host, round, left);
+  const asides: string[] = [];
+  if (left.length > 0 && reserve.text !== null) asides.push(reserve.text);
+  if (view.trouble) asides.push(`Nova does not answer: ${view.trouble}`);
   draft.verdicts.push({
     node: node.name,
     host: service.host,
     incident: record.incident,
     phase: over ? 'releasing' : 'evacuating',
-    text: view.trouble ? `${text}; Nova does not answer: ${view.trouble}` : text,
+    text: [text, ...asides].join('; '),
     instances,
   });
 }

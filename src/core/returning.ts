@@ -30,23 +30,20 @@ const REPORT_MARGIN_MS = 1_000;
  */
 export function decideReturning(draft: Draft, node: NodeView, record: EvacuationRecord): void {
   const { observation, policy } = draft;
+  // Whether or not the node comes back; only the end of its record waits for it.
+  const toGiveBack = giveBack(draft, node, record);
   const say = (text: string, host: HostName | null): void => {
     draft.verdicts.push({
       node: node.name,
       host,
       incident: record.incident,
       phase: 'returning',
-      text,
+      text: toGiveBack === null ? text : `${text}; ${toGiveBack}`,
       instances: [],
     });
   };
   lookAtPorts(draft, record);
-  const toGiveBack = giveBack(draft, node, record);
-  if (toGiveBack !== null) {
-    lookAtServices(draft, policy.timing.returnSlowMs);
-    say(toGiveBack, null);
-    return;
-  }
+  if (toGiveBack !== null) lookAtServices(draft, policy.timing.returnSlowMs);
   if (node.online !== true) {
     lookAtServices(draft, policy.timing.idleServicesMs);
     say('released; waiting for the node to come back', null);
@@ -217,6 +214,7 @@ function lookAtPorts(draft: Draft, record: EvacuationRecord): void {
 }
 
 function finishRecord(draft: Draft, node: NodeView, record: EvacuationRecord, text: string): string {
+  if (record.reserves.length > 0) return text;
   const { observation, policy } = draft;
   const view = viewOfIncident(draft, record.incident);
   const command = { kind: 'delete-evacuation', node: node.name, incident: record.incident } as const;

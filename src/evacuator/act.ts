@@ -9,7 +9,7 @@ import {
   INCIDENT_ATTRIBUTE,
   RELEASE_ATTRIBUTE,
 } from '../core/records.ts';
-import { type Memory, rememberService } from './memory.ts';
+import { type Memory, rememberAggregate, rememberService } from './memory.ts';
 import type { Answer, Ports, ServiceChange } from './ports.ts';
 
 /** Acts that are under way, so that a clean stop can wait for them. */
@@ -134,9 +134,8 @@ async function execute(
         disabledReason: command.reason,
       });
     case 'join-aggregate':
-      return cloud.addHostToAggregate(command.aggregate, command.host);
     case 'leave-aggregate':
-      return cloud.removeHostFromAggregate(command.aggregate, command.host);
+      return changeAggregate(ports, memory, command);
     case 'stop-server':
       return cloud.stopServer(command.server);
     default:
@@ -152,6 +151,19 @@ async function changeService(
 ): Promise<Answer<unknown>> {
   const answer = await ports.cloud.updateService(serviceId, change);
   if (answer.ok) rememberService(memory, answer.value);
+  return answer;
+}
+
+async function changeAggregate(
+  { cloud }: Ports,
+  memory: Memory,
+  { kind, aggregate, host }: Extract<Command, { kind: 'join-aggregate' | 'leave-aggregate' }>,
+): Promise<Answer<unknown>> {
+  const isJoining = kind === 'join-aggregate';
+  const answer = isJoining
+    ? await cloud.addHostToAggregate(aggregate, host)
+    : await cloud.removeHostFromAggregate(aggregate, host);
+  if (answer.ok) rememberAggregate(memory, aggregate, host, isJoining);
   return answer;
 }
 

@@ -192,6 +192,7 @@ describe('a reserved host', () => {
       status: 'disabled',
       disabledReason: 'reserved: spare, see ticket 7',
     });
+    expect(world.log.filter((line) => /adding compute-4 to aggregate/.test(line))).toHaveLength(1);
     expect(await comeBack(world)).toBe(true);
   });
 
@@ -222,6 +223,22 @@ describe('a reserved host', () => {
     expect(await until(world, 90_000, () => isReleased(world))).toBe(true);
     expect(world.servers.map(({ host }) => host)).toEqual(Array(2).fill('compute-4'));
     expect(world.violations).toEqual([]);
+  });
+
+  it('that can’t join the aggregate, or leave it, holds up neither the evacuation nor the way back', async () => {
+    const world = new World(2, 4);
+    world.aggregates = [
+      { id: 7, name: 'rack-1', availabilityZone: null, hosts: [hostName('compute-1')], metadata: {} },
+    ];
+    reserve(world, 'compute-4');
+    world.silent.add('aggregate change');
+    start(world, policy({ destinations: { reservedHosts: true, addToAggregate: true } }));
+    world.fence();
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    expect(told(world)).toMatch(/adding the reserved host compute-4 to the aggregate rack-1: no answer/);
+    expect(await comeBack(world)).toBe(true);
+    expect(world.service(hostName('compute-4')).status).toBe('disabled');
+    expect(world.service(world.victimHost).status).toBe('enabled');
   });
 
   it('is given back when somebody lets the node go by hand before anything came to it', async () => {

@@ -148,6 +148,18 @@ export function rememberService(memory: Memory, service: ServiceView): void {
   memory.services = known(memory.services.value.map((held) => (held.id === service.id ? service : held)));
 }
 
+/** Takes in that a host is in an aggregate now, or is not any more. */
+export function rememberAggregate(memory: Memory, id: number, host: HostName, isIn: boolean): void {
+  const { value, mono } = memory.facts.aggregates;
+  if (!value.known) return;
+  const aggregates = value.value.map((each) => {
+    if (each.id !== id) return each;
+    const others = each.hosts.filter((other) => other !== host);
+    return { ...each, hosts: isIn ? [...others, host] : others };
+  });
+  memory.facts = { ...memory.facts, aggregates: { value: known(aggregates), mono } };
+}
+
 /** Forgets commands that ended before this look: it shows what they did. That a server was stopped again is kept with its host. */
 export function forgetDone(memory: Memory, begunAt: number): void {
   for (const [key, command] of memory.commands) {

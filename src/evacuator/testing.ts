@@ -409,9 +409,12 @@ export class World {
           }),
         evacuate: (id, options) => this.#evacuate(id, options, call),
         listAggregates: () => fact('aggregates', () => this.aggregates),
-        addHostToAggregate: (id, host) => cloud(() => this.#changeAggregate(id, (hosts) => [...hosts, host])),
+        addHostToAggregate: (id, host) =>
+          fact('aggregate change', () => this.#changeAggregate(id, (hosts) => [...hosts, host])),
         removeHostFromAggregate: (id, host) =>
-          cloud(() => this.#changeAggregate(id, (hosts) => hosts.filter((each) => each !== host))),
+          fact('aggregate change', () =>
+            this.#changeAggregate(id, (hosts) => hosts.filter((each) => each !== host)),
+          ),
         listServerGroups: () => fact('server groups', () => this.serverGroups),
         listFlavors: () => fact('flavors', () => []),
         findImages: () => elsewhere('images', () => this.images),
