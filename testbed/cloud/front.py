@@ -14,7 +14,7 @@ Commands, a line each:
   spoil            the tokens that were seen so far are no longer valid (Nova's own 401)
 
 It prints a JSON line for each thing that it does: {"at", "what", "client", "method", "path", "status"}, `what`
-being ready, lost, closed, refused, open, spoilt or unauthorized.
+being ready, told, lost, closed, refused, open, spoilt or unauthorized.
 """
 import http.client
 import json
@@ -146,8 +146,7 @@ def obey(words):
             State.spoilt |= State.tokens
         else:
             raise SystemExit('unknown command %s' % words[0])
-    if words[0] == 'spoil':
-        say('spoilt')
+    say('spoilt' if words[0] == 'spoil' else 'told')
 
 
 def main(argv):

@@ -264,6 +264,7 @@ export async function runScenario(context: DrillContext, scenario: Scenario): Pr
     cloud,
     victims: scenario.victims,
     members: scenario.cast(options.instances ?? scenario.instances),
+    controls: scenario.controls,
     disabled: scenario.disabled === 'operator' && !options.operator ? 'none' : scenario.disabled,
     signal,
     say,

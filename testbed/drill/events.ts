@@ -109,7 +109,7 @@ export interface ClusterEvent extends At {
   readonly was: string | null;
 }
 
-export type FrontWhat = 'ready' | 'lost' | 'closed' | 'refused' | 'open' | 'spoilt' | 'unauthorized';
+export type FrontWhat = 'ready' | 'told' | 'lost' | 'closed' | 'refused' | 'open' | 'spoilt' | 'unauthorized';
 /** What the front before nova-api did; requests that it refused are not in nova-api's log. */
 export interface FrontEvent extends At {
   readonly kind: 'front';

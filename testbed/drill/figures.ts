@@ -15,7 +15,7 @@ export interface Figure {
 
 const MARK_TO_REQUEST_TARGET_S = 1.5;
 const RETURN_TARGET_S = 5;
-const REQUESTS_TARGET = 1.5;
+const REQUESTS_TARGET = 1.3;
 /** What others need for so many instances decides; with fewer, the polling weighs more. */
 const REQUESTS_TARGET_INSTANCES = 50;
 

@@ -172,6 +172,7 @@ export function createNarrator(options: NarratorOptions): Narrator {
     const by = addresses.get(client) ?? client;
     switch (what) {
       case 'ready':
+      case 'told':
         return [];
       case 'lost':
         return [

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { limitOf, parseOptions } from './options.ts';
 import { rigOf } from './rig.ts';
 import { SCENARIOS, scenarioOf } from './scenarios.ts';
+import { RIG_ENV } from './testing.ts';
 
 describe('options', () => {
   it('has a default for everything', () => {
@@ -63,27 +64,8 @@ describe('what is written about the scenarios elsewhere', () => {
 });
 
 describe('rigOf', () => {
-  const text = [
-    'TESTBED_DIR=/t',
-    'TESTBED_CONTROLLERS=controller-1,controller-2,controller-3',
-    'TESTBED_COMPUTES=compute-1,compute-2,compute-3',
-    'TESTBED_NET=10.99.0',
-    ...[
-      'NODES_DIR',
-      'CLOUD_RC',
-      'SEED',
-      'MYSQL_SOCKET',
-      'NOVA_API_LOG',
-      'JOURNAL',
-      'GUESTS_DIR',
-      'POWER_DIR',
-    ].map((key) => `TESTBED_${key}=/x/${key}`),
-    ...['CTL_DIR', 'EVENTS', 'ALERT_LOG', 'CHASSIS_LOG', 'CLOUD_IP', 'NOVA_PORT'].map(
-      (key) => `TESTBED_${key}=/x/${key}`,
-    ),
-  ].join('\n');
   it('knows every node by its address', () => {
-    const rig = rigOf(text);
+    const rig = rigOf(RIG_ENV);
     expect(rig.addresses.get('10.99.0.12')).toBe('controller-2');
     expect(rig.addresses.get('10.99.0.23')).toBe('compute-3');
     expect(rig.downTimeS).toBe(6);

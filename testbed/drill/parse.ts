@@ -77,6 +77,7 @@ export function parseRequestLine(line: string): RequestEvent | null {
 
 const FRONT_WHATS: ReadonlySet<string> = new Set<FrontWhat>([
   'ready',
+  'told',
   'lost',
   'closed',
   'refused',

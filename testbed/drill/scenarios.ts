@@ -30,6 +30,8 @@ export interface Scenario {
   readonly victims: readonly string[];
   readonly failTogether: boolean;
   readonly disabled: Disabled;
+  /** Servers on each host that does not fail. */
+  readonly controls: number;
   /** The evacuator's policy file; null: it has none. */
   readonly policy: string | null;
   /** Seconds that a spawn takes, unless the user says otherwise. */
@@ -65,6 +67,7 @@ const usual = {
   victims: [VICTIM],
   failTogether: true,
   disabled: 'operator',
+  controls: 1,
   policy: null,
   spawnDelayS: 0,
   extraS: 0,
@@ -138,6 +141,8 @@ export const SCENARIOS: readonly Scenario[] = [
     victims: [VICTIM, SECOND],
     failTogether: false,
     disabled: 'none',
+    // The scheduler prefers the host with more room: it has to be the one that will die.
+    controls: 4,
     spawnDelayS: 6,
     extraS: 240,
   },

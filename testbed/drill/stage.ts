@@ -81,6 +81,8 @@ export interface StageOptions {
   readonly victims: readonly string[];
   readonly members: readonly Member[];
   readonly disabled: Disabled;
+  /** Servers on each host that does not fail. */
+  readonly controls: number;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
 }
@@ -251,7 +253,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   const seed = readSeed(rig.seedFile);
   const others = rig.computes.filter((node) => !victims.includes(node));
   say(
-    `making ${members.length} servers on ${victims.join(' and ')}, and one on ${others.join(' and on ')} as a control`,
+    `making ${members.length} servers on ${victims.join(' and ')}, and ${options.controls} on ${others.join(' and on ')} as a control`,
   );
   const groups = await createGroups(options);
   const last = others.at(-1);
@@ -274,13 +276,14 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       };
     }),
     // A control in the group that has to be on hosts of its own leaves no room there.
-    ...others.map((host) => ({
-      name: `drill-control-${host}`,
-      role: null,
-      host,
-      metadata: {},
-      group: groups.get(APART.name) ?? null,
-    })),
+    ...others.flatMap((host) =>
+      Array.from({ length: options.controls }, (_, n) => ({
+        name: n === 0 ? `drill-control-${host}` : `drill-control-${host}-${n + 1}`,
+        role: null,
+        host,
+        group: n === 0 ? (groups.get(APART.name) ?? null) : null,
+      })),
+    ),
   ]);
   await giveFloating(options, seed, members, made);
   await act(options, made);

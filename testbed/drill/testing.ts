@@ -203,3 +203,24 @@ export function goodFacts(scenario: ScenarioName = 'power-loss'): Facts {
     notes: noNotes(),
   };
 }
+
+/** The env file of a rig that is nowhere. */
+export const RIG_ENV = [
+  'TESTBED_DIR=/t',
+  'TESTBED_CONTROLLERS=controller-1,controller-2,controller-3',
+  'TESTBED_COMPUTES=compute-1,compute-2,compute-3',
+  'TESTBED_NET=10.99.0',
+  ...[
+    'NODES_DIR',
+    'CLOUD_RC',
+    'SEED',
+    'MYSQL_SOCKET',
+    'NOVA_API_LOG',
+    'JOURNAL',
+    'GUESTS_DIR',
+    'POWER_DIR',
+  ].map((key) => `TESTBED_${key}=/x/${key}`),
+  ...['CTL_DIR', 'EVENTS', 'ALERT_LOG', 'CHASSIS_LOG', 'CLOUD_IP', 'NOVA_PORT'].map(
+    (key) => `TESTBED_${key}=/x/${key}`,
+  ),
+].join('\n');
