@@ -15,7 +15,6 @@ import type {
 import { ownsRecord, quietUntil } from './ownership.ts';
 import { isLive } from './pace.ts';
 import { fencingProof } from './proof.ts';
-import { rememberIncident } from './quarantine.ts';
 import { disabledReason, type EvacuationRecord, type IncidentRecord } from './records.ts';
 import type { Admission } from './selection.ts';
 import { admitByStorage } from './storage.ts';
@@ -61,7 +60,6 @@ export function decideEvacuating(
   }
   if (!ownsRecord(draft, { node, incident, record, fencedAt, service, view })) return null;
   if (record === null) return null;
-  rememberIncident(draft, node, incident);
   if (gates.cloud !== null && !service.forcedDown) {
     block(draft, node, incident, service.host, `${gates.cloud.text}; this goes on when ${gates.cloud.opens}`);
     return null;

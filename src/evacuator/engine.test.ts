@@ -416,6 +416,21 @@ describe('a host that fails again and again', () => {
   });
 });
 
+describe('a host that is fenced again while it is being evacuated', () => {
+  it('has failed once: it is enabled again', async () => {
+    const world = new World(1);
+    world.fate = () => ({ spawnMs: 20_000, end: 'done', answer: 'given' });
+    start(world, policy({ gates: { quarantineIncidents: 2 } }));
+    world.fence('first');
+    expect(await until(world, 10_000, () => world.posts === 1)).toBe(true);
+    world.fence('again');
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    expect(await comeBack(world)).toBe(true);
+    expect(world.attribute(HISTORY_ATTRIBUTE)).toMatch(/:first$/);
+    expect(world.service(world.victimHost).status).toBe('enabled');
+  });
+});
+
 describe('local disks', () => {
   it('that would be lost are asked about, and the answer counts for this incident alone', async () => {
     const world = new World(2);

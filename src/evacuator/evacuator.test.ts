@@ -412,7 +412,8 @@ describe('the evacuator itself', () => {
           process.evacuator.stop();
         },
       ),
-      { numRuns: 150 },
+      // A busy machine tries fewer, and does not fail by its slowness.
+      { numRuns: 150, interruptAfterTimeLimit: 60_000 },
     );
   });
 });
