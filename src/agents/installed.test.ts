@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startFakeCloud } from '../openstack/testing.ts';
 import { processStart, statusPath, TICK_LIMIT_MS, uptimeS, writeStatus } from './evacuator/life.ts';
-import { systemFiles } from './files.ts';
 import { bootToken } from './hold.ts';
+import { systemFiles } from './system-files.ts';
 
 /**
  * The built agents as a machine has them: the few lines of sh in front, and what resource-agents, fence-agents,
@@ -92,14 +92,16 @@ describe('the front of NovaEvacuate', () => {
 
   it('does not take a zombie for a process', async () => {
     // A shell that starts a child and then becomes a program which never asks for its children.
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 30'], {
+    const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 30'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     try {
       const pid = await new Promise<number>((resolve) =>
         parent.stdout.once('data', (text) => resolve(Number(text))),
       );
-      await expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z ');
+      await expect
+        .poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8'), { timeout: 10_000 })
+        .toContain(') Z ');
       const start = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19] ?? '';
       await live({ pid, start });
       expect(monitor().status).toBe(asksTheProgram);
