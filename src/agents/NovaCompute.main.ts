@@ -3,9 +3,9 @@ import { accessSync, constants, readdirSync } from 'node:fs';
 import { runOcfAgent } from '../pacemaker/ocf-agent.ts';
 import { runTool } from '../pacemaker/tool.ts';
 import { systemClock } from './clock.ts';
-import { systemFiles } from './files.ts';
 import { novaComputeAgent } from './nova-compute.ts';
 import { findNovaCompute, launchAs, signalProcess } from './processes.ts';
+import { systemFiles } from './system-files.ts';
 
 const agent = novaComputeAgent({
   run: runTool,

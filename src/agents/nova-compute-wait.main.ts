@@ -3,7 +3,7 @@ import { runOcfAgent } from '../pacemaker/ocf-agent.ts';
 import { runTool } from '../pacemaker/tool.ts';
 import { systemClock } from './clock.ts';
 import { computeWaitAgent } from './compute-wait.ts';
-import { systemFiles } from './files.ts';
+import { systemFiles } from './system-files.ts';
 
 runOcfAgent(
   computeWaitAgent({
