@@ -70,6 +70,7 @@ async function serve(settings: Settings, session: Session, policy: OperatorPolic
     pageDirectory: join(dirname(process.argv[1] ?? ''), 'dashboard'),
     reportDirectory: settings.incidentDirectory,
     journal: file,
+    metrics: null,
   });
   const { journal } = face;
   const cloud = cloudOf(session, journal);

@@ -236,6 +236,15 @@ describe('what may be asked', () => {
     expect((await get('/healthz')).status).toBe(503);
   });
 
+  it('serves metrics where there are some', async () => {
+    await begin();
+    expect((await ask('/metrics')).status).toBe(404);
+    face.close();
+    await server.close();
+    await begin({}, { metrics: () => 'up 1\n' });
+    expect(await ask('/metrics')).toMatchObject({ status: 200, body: 'up 1\n' });
+  });
+
   it('says healthy only while the evacuator ticks', async () => {
     let mono = 0;
     await begin({}, { clock: { now: () => 1, mono: () => mono } });

@@ -28,6 +28,8 @@ export interface HttpOptions {
   readonly pageDirectory: string;
   readonly reportDirectory: string;
   readonly journal: Journal;
+  /** The metrics in Prometheus' text format; null: none are served. */
+  readonly metrics: (() => string) | null;
 }
 
 export interface HttpFace {
@@ -48,7 +50,7 @@ export function openHttpFace(options: HttpOptions): HttpFace {
     clock: options.clock,
     viewer: viewerOf(options.nova),
     reports: reportsIn(options.reportDirectory),
-    metrics: null,
+    metrics: options.metrics,
   });
   const ended = new AbortController();
   const server = openWhenPossible(options, face, ended.signal);
