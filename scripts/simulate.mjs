@@ -1,11 +1,14 @@
-// Bundles the simulator (the agents' own code with it) and runs it with the arguments given.
+// Bundles the simulator or the scenarios' runner (the agents' own code with it) and runs it with the arguments given.
 
 import { spawn } from 'node:child_process';
 import { build } from 'esbuild';
 
-const outfile = 'dist/simulator/main.cjs';
+const ENTRIES = { simulator: 'src/simulator/main.ts', scenarios: 'src/simulator/scenarios.main.ts' };
+const [what = 'simulator', ...args] = process.argv.slice(2);
+
+const outfile = `dist/simulator/${what}.cjs`;
 await build({
-  entryPoints: ['src/simulator/main.ts'],
+  entryPoints: [ENTRIES[what]],
   bundle: true,
   platform: 'node',
   target: 'node20',
@@ -13,7 +16,7 @@ await build({
   outfile,
   logLevel: 'warning',
 });
-const child = spawn(process.execPath, [outfile, ...process.argv.slice(2)], { stdio: 'inherit' });
+const child = spawn(process.execPath, [outfile, ...args], { stdio: 'inherit' });
 // Ctrl-C reaches the child by itself; what is sent to us alone is passed on.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => child.kill('SIGTERM'));

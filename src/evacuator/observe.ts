@@ -53,6 +53,7 @@ export async function observe(
   // That a cell was there while a host was listed shows only in a list of the services made after it.
   const listed = [...look.hosts.keys()].some((name) => (memory.hosts.get(name)?.listedAt ?? -1) >= begunAt);
   if (settling && (look.services || (listed && memory.servicesAt >= 0))) await lookAtServices(ports, memory);
+  forgetListsOfDownCells(memory);
   return {
     now: ports.clock.now(),
     mono: ports.clock.mono(),
@@ -69,6 +70,18 @@ export async function observe(
     commands: new Map(memory.commands),
     domain,
   };
+}
+
+/**
+ * Lists of a host whose cell is down leave out what is in it, in silence; that they were made while it was down is
+ * not seen from a list of the services that comes after the cell's return. So they are made anew then.
+ */
+function forgetListsOfDownCells(memory: Memory): void {
+  if (!memory.services.known) return;
+  for (const { host, state } of memory.services.value) {
+    const held = state === 'unknown' ? memory.hosts.get(host) : undefined;
+    if (held !== undefined) held.listedAt = held.followedAt = held.changedAt = -1;
+  }
 }
 
 async function observeCluster(ports: Ports, memory: Memory, look: Look): Promise<Maybe<ClusterView>> {

@@ -40,7 +40,7 @@ export function happen(stage: Stage, fault: Fault): void {
       crash(world, fault.machine, fault.rebootsAfterMs);
       return;
     case 'isolate':
-      setIsolated(world, fault.machine, true);
+      setIsolated(world, fault.machine, true, fault.keepsApi ?? false);
       later(fault.forMs, () => heal(world, fault.machine));
       return;
     case 'bmc': {
@@ -179,12 +179,9 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
     case 'operator-enables':
       change(world, fault.host, { status: 'enabled' });
       return;
-    case 'operator-forces-down': {
-      // By hand only what is down already: a living host that is forced down is the operator's own disaster.
-      if (machineOf(world, nodeOfHost(world, fault.host)).os === 'up') return;
+    case 'operator-forces-down':
       change(world, fault.host, { forcedDown: true });
       return;
-    }
     case 'operator-takes-over':
       change(world, fault.host, { status: 'disabled', disabledReason: 'mine: do not touch' });
       return;

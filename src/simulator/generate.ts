@@ -165,7 +165,13 @@ function faultsOf(row: Row, cast: Cast): Fault[] {
       () => ({ at, do: 'power-loss', machine }),
       () => ({ at, do: 'power-loss', machine }),
       () => ({ at, do: 'crash', machine, rebootsAfterMs: row.pick([null, 500, 8_000]) }),
-      () => ({ at, do: 'isolate', machine, forMs: row.pick([500, 3_000, 20_000, 90_000]) }),
+      () => ({
+        at,
+        do: 'isolate',
+        machine,
+        forMs: row.pick([500, 3_000, 20_000, 90_000]),
+        keepsApi: row.chance(0.5),
+      }),
     ])();
   const faults: Fault[] = [];
   // Some have no disaster at all, so that peace is seen too; few begin before the evacuator has.
@@ -199,6 +205,7 @@ function faultOf(
 ): Fault {
   const forMs = row.pick([1_000, 5_000, 20_000, 60_000]);
   const compute = row.pick(computes);
+  const first = computes[0]?.host ?? compute.host;
   const controller = row.pick(controllers);
   const server = instances.length > 0 ? row.pick(instances) : null;
   const withServer = (make: (server: InstanceSpec) => Fault): (() => Fault) =>
@@ -233,11 +240,11 @@ function faultOf(
         forMs,
       }),
     ],
-    [2, () => ({ at, do: 'nova-slow', ms: row.pick([500, 3_000, 7_000]), forMs })],
+    [4, () => ({ at, do: 'nova-slow', ms: row.pick([500, 3_000, 7_000]), forMs })],
     [1, () => ({ at, do: 'tokens-revoked' })],
-    [1, () => ({ at, do: 'password-changed', forMs })],
+    [3, () => ({ at, do: 'password-changed', forMs })],
     [
-      6,
+      10,
       () => ({
         at,
         do: 'answers-lost',
@@ -261,18 +268,12 @@ function faultOf(
         ms: row.pick([-3_600_000, -5_000, 5_000, 3_600_000]),
       }),
     ],
-    [
-      2,
-      withServer(({ id }) => ({
-        at,
-        do: 'late-arrival',
-        server: id,
-        host: computes[0]?.host ?? compute.host,
-      })),
-    ],
+    [4, withServer(({ id }) => ({ at, do: 'late-arrival', server: id, host: first }))],
     [1, () => ({ at, do: 'operator-disables', host: compute.host })],
     [1, () => ({ at, do: 'operator-enables', host: compute.host })],
     [1, () => ({ at, do: 'operator-forces-down', host: compute.host })],
+    // Before the disaster, on the host that it will hit.
+    [3, () => ({ at: 1_000, do: row.pick(['operator-forces-down', 'operator-disables']), host: first })],
     [1, () => ({ at, do: 'operator-takes-over', host: compute.host })],
     [2, () => ({ at, do: 'operator-fences', node: compute.node })],
     [1, () => ({ at, do: 'operator-removes-incident', node: compute.node })],

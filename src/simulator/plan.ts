@@ -5,7 +5,8 @@ import type { WorldSpec } from '../world/model.ts';
 export type Fault = { readonly at: number } & (
   | { readonly do: 'power-loss'; readonly machine: string }
   | { readonly do: 'crash'; readonly machine: string; readonly rebootsAfterMs: number | null }
-  | { readonly do: 'isolate'; readonly machine: string; readonly forMs: number }
+  /** Cut off from everything but the BMC; `keepsApi`: from the cluster only. */
+  | { readonly do: 'isolate'; readonly machine: string; readonly forMs: number; readonly keepsApi?: boolean }
   | {
       readonly do: 'bmc';
       readonly machine: string;

@@ -2,8 +2,8 @@ import { EVACUATE_ATTRIBUTE, EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '..
 import type { TickReport } from '../evacuator/ports.ts';
 import { setPermanent, setTransient } from '../world/attributes.ts';
 import { changeMigration } from '../world/database.ts';
-import { fenceAllUnclean, fenceByHand, pickMember } from '../world/fencing.ts';
-import { powerOn } from '../world/machines.ts';
+import { fenceByHand, pickMember } from '../world/fencing.ts';
+import { powerOff, powerOn } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
 import { hostOfNode, nodeOfHost, type World } from '../world/model.ts';
 import { heal } from './faults.ts';
@@ -16,7 +16,6 @@ export function repair(world: World): void {
   for (const api of Object.values(world.apis)) Object.assign(api, { up: true, failing: false, slowMs: 0 });
   for (const member of world.cluster.members.values()) member.toolsHang = false;
   world.nova.cellDown = false;
-  world.spawnFailures.clear();
   for (const machine of world.machines.values()) {
     machine.bmc = 'ok';
     heal(world, machine.name);
@@ -31,19 +30,12 @@ export function switchOn(world: World): void {
     // Without quorum nobody is fenced: controllers are switched on all the same.
     const isLeft = machine.role === 'controller' && !isQuorate(world);
     if (!isLeft && (target === undefined || target.fencing !== null || target.unclean)) continue;
+    if (machine.power && machine.os === 'down') {
+      if (machine.role === 'compute' && isQuorate(world)) fenceByHand(world, machine.name);
+      else powerOff(world, machine.name, 'an operator');
+    }
     if (!machine.power) powerOn(world, machine.name, 'an operator');
-    else if (machine.os === 'down') fenceLikeAPerson(world, machine.name);
   }
-}
-
-function fenceLikeAPerson(world: World, name: string): void {
-  const member = world.cluster.members.get(name);
-  if (member === undefined) {
-    fenceByHand(world, name);
-    return;
-  }
-  member.unclean = true;
-  fenceAllUnclean(world);
 }
 
 /** What the verdict about a node with an incident tells an operator to do; null: nothing yet. */

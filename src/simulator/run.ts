@@ -24,9 +24,11 @@ import { helpOut, repair, switchOn } from './remedies.ts';
 /** After the faults everything has to be as it should be within this time, ms: the bound of the liveness phase. */
 export const LIVENESS_MS = 3_600_000;
 /** The faults are over this long after the last one has ended. */
-const CALM_AFTER_MS = 5_000;
+const CALM_AFTER_MS = 20_000;
 /** An operator looks at what is stuck so long after that, and again, ms. */
 const OPERATOR_MS = 300_000;
+/** Calm counts from so long after that, ms. */
+const SETTLE_MS = 5_000;
 const LOOK_MS = 1_000;
 /** No run takes more steps: a loop without end in the world would be a bug of the simulator. */
 const MAX_STEPS = 3_000_000;
@@ -229,7 +231,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
       turn.dirty = false;
       await promises();
     }
-    if (now() < faultsEnd + CALM_AFTER_MS || now() - lookedAt < LOOK_MS) continue;
+    if (now() < faultsEnd + SETTLE_MS || now() - lookedAt < LOOK_MS) continue;
     lookedAt = now();
     if (whatIsLeft(world).length === 0) break;
   }

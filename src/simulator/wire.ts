@@ -14,6 +14,11 @@ import { hear, type Process, type Turn } from './process.ts';
 /** How long our client waits for an answer, ms (src/openstack/session.ts). */
 const CLIENT_LIMIT_MS = 20_000;
 const CONNECT_LIMIT_MS = 5_000;
+/**
+ * How long a request may lie in the API at most before it takes effect, ms. The rules count on less than
+ * `takeoverSettleMs` and the time that a successor needs to begin (docs/simulator.md, what is assumed).
+ */
+const MAX_QUEUE_MS = 8_000;
 
 /** What gets lost on the wire just now. */
 export interface Losses {
@@ -54,7 +59,8 @@ export function createWire(
       // A request that has left goes on without its sender; one of a process that died before has not left.
       if (!process.alive) return;
       const health = healthOf(world, path);
-      if (machineOf(world, process.machine).isolated) {
+      const machine = machineOf(world, process.machine);
+      if (machine.isolated && !machine.keepsApi) {
         end(
           CONNECT_LIMIT_MS,
           failure({ kind: 'unreachable', reason: 'connect-timeout', detail: 'no route' }),
@@ -71,8 +77,12 @@ export function createWire(
         return;
       }
       const key = world.counter++;
-      const takesMs =
-        20 + Math.round(world.dice('latency', key) * (method === 'GET' ? 80 : 200)) + health.slowMs;
+      const usualMs = 20 + Math.round(world.dice('latency', key) * (method === 'GET' ? 80 : 200));
+      // A proxy that restarts drops the connection while the request still waits in the API's queue.
+      const isReset = fate === 'answer' && world.dice('reset', key) < 0.5;
+      const queueMs = isReset ? Math.round(world.dice('queue', key) * MAX_QUEUE_MS) : 0;
+      const takesMs = usualMs + Math.min(MAX_QUEUE_MS, health.slowMs + queueMs);
+      if (isReset) end(usualMs, failure({ kind: 'lost', detail: 'ECONNRESET' }));
       after(world.agenda, takesMs, () => {
         const pairs = [...url.searchParams];
         const query = new Map(pairs);
@@ -80,9 +90,7 @@ export function createWire(
         // The whole time of a request counts against the client's patience; what was asked for is done.
         const lateMs = answer.extraMs + 5;
         if (fate === 'answer') {
-          const isSilent = world.dice('silent', key) < 0.5;
-          if (isSilent) end(CLIENT_LIMIT_MS - takesMs, failure({ kind: 'timeout' }));
-          else end(lateMs, failure({ kind: 'lost', detail: 'ECONNRESET' }));
+          if (!isReset) end(CLIENT_LIMIT_MS - takesMs, failure({ kind: 'timeout' }));
           return;
         }
         if (takesMs + lateMs > CLIENT_LIMIT_MS) end(CLIENT_LIMIT_MS - takesMs, failure({ kind: 'timeout' }));

@@ -33,15 +33,18 @@ function pickFencer(world: World, node: string): string {
   return members[Math.floor(world.dice('fencer', node, world.counter++) * members.length)] ?? '';
 }
 
+/** An operation is lost with the fencer that ran it; what it had asked a BMC for may have happened. */
+export function dropLostFencings(world: World): void {
+  for (const target of [...world.cluster.members.values(), ...world.cluster.remotes.values()]) {
+    if (target.fencing !== null && !world.cluster.agreed.has(target.fencing.by)) target.fencing = null;
+  }
+}
+
 /** Fences whoever has been lost and is not being fenced: those whose fencer has gone are begun anew. */
 export function fenceAllUnclean(world: World): void {
   if (!isQuorate(world)) return;
   const targets = [...world.cluster.members.values(), ...world.cluster.remotes.values()];
   for (const target of targets) {
-    if (target.fencing !== null && !world.cluster.agreed.has(target.fencing.by)) {
-      // An operation is lost with the fencer that ran it; what it had asked a BMC for may have happened.
-      target.fencing = null;
-    }
     const name = nameOf(target);
     // Nobody fences itself: the only controller of a cluster that was cut off simply goes on.
     if (world.cluster.agreed.size === 1 && world.cluster.agreed.has(name)) target.unclean = false;

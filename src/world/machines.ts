@@ -40,8 +40,9 @@ export function crash(world: World, name: string, rebootsAfterMs: number | null)
 }
 
 /** The network of a machine goes or comes back; its guests run on meanwhile. */
-export function setIsolated(world: World, name: string, isolated: boolean): void {
+export function setIsolated(world: World, name: string, isolated: boolean, keepsApi = false): void {
   const machine = machineOf(world, name);
+  machine.keepsApi = keepsApi;
   if (machine.isolated === isolated) return;
   machine.isolated = isolated;
   world.emit({ kind: 'network', machine: name, isolated });

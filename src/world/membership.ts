@@ -1,5 +1,5 @@
 import { after } from './agenda.ts';
-import { fenceAllUnclean } from './fencing.ts';
+import { dropLostFencings, fenceAllUnclean } from './fencing.ts';
 import { isReachable } from './machines.ts';
 import { between, type Cluster, type Member, machineOf, type World } from './model.ts';
 import { reconnectAll } from './remotes.ts';
@@ -79,6 +79,7 @@ function agree(world: World): void {
     world.emit({ kind: 'membership', members: [...cluster.agreed], quorum: isQuorate(world) });
   }
   leaveEvacuator(world);
+  dropLostFencings(world);
   if (!isQuorate(world)) return;
   fenceAllUnclean(world);
   manageEvacuator(world);

@@ -120,6 +120,8 @@ export interface Machine {
   life: number;
   /** Cut off from everything but its BMC. */
   isolated: boolean;
+  /** ... but its requests still reach the APIs: only the cluster's network is cut. */
+  keepsApi: boolean;
   bmc: 'ok' | 'unreachable' | 'refuses';
   /** Its clock against the world's, ms. */
   clockMs: number;
@@ -397,6 +399,7 @@ function newMachine(name: string, role: Machine['role']): Machine {
     os: 'up',
     life: 1,
     isolated: false,
+    keepsApi: false,
     bmc: 'ok',
     clockMs: 0,
     poweredOffAt: -1,

@@ -1,20 +1,36 @@
 import type { CheckerKind } from './checker.ts';
 
+/** Outcomes with which an instance may be left where it is, with its reason. */
+const EXPLAINED: ReadonlySet<string> = new Set(['failed', 'cannot', 'excluded']);
+
 /** In the end what was stopped is stopped, what was locked is locked, and what ran and could be moved runs. */
 export const users: CheckerKind = {
   name: "the user's own state is kept",
-  invariants: [17],
-  make: (scene) => ({
-    end() {
-      for (const instance of scene.world.nova.instances.values()) {
-        if (instance.deleted || scene.touched(instance.id)) continue;
-        const { spec, name, vmState } = instance;
-        if (spec.vmState === 'stopped' && vmState === 'active')
-          scene.violate(`${name} was stopped and runs now`);
-        if (spec.vmState === 'active' && vmState === 'stopped' && spec.taskState === null)
-          scene.violate(`${name} ran and is stopped now`);
-        if (spec.locked !== instance.locked) scene.violate(`the lock of ${name} has changed`);
-      }
-    },
-  }),
+  invariants: [9, 17],
+  make(scene) {
+    const explained = new Set<string>();
+    /** Hosts that have been down: only there an instance can have stopped running. */
+    const runsSomewhere = (id: string): boolean =>
+      [...scene.world.machines.values()].some((machine) => machine.guests.get(id) === 'running');
+    return {
+      report(_process, report) {
+        for (const { instances } of report.verdicts)
+          for (const { id, outcome } of instances) if (EXPLAINED.has(outcome)) explained.add(id);
+      },
+      end() {
+        for (const instance of scene.world.nova.instances.values()) {
+          const { spec, name, vmState, host, taskState } = instance;
+          if (instance.deleted || scene.touched(instance.id) || scene.touched(host ?? '')) continue;
+          if (spec.vmState === 'stopped' && vmState === 'active')
+            scene.violate(`${name} was stopped and runs now`);
+          if (spec.vmState === 'active' && vmState === 'stopped' && spec.taskState === null)
+            scene.violate(`${name} ran and is stopped now`);
+          if (spec.locked !== instance.locked) scene.violate(`the lock of ${name} has changed`);
+          const shouldRun = spec.vmState === 'active' && spec.taskState === null && taskState === null;
+          if (shouldRun && vmState === 'active' && !explained.has(instance.id) && !runsSomewhere(instance.id))
+            scene.violate(`${name} ran, could have been moved, and does not run anywhere now`);
+        }
+      },
+    };
+  },
 };

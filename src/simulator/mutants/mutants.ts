@@ -1,0 +1,143 @@
+/** A deliberate bug: text in a source file that is replaced when the simulator is built for it, and nowhere else. */
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly {
+    readonly file: string;
+    /** Stands in the file exactly once, or the mutant is out of date. */
+    readonly find: string;
+    readonly put: string;
+  }[];
+  /** Seeds, from 1 on, within which the simulator must catch it. */
+  readonly within: number;
+}
+
+const mutant = (name: string, within: number, ...edits: readonly [string, string, string][]): Mutant => ({
+  name,
+  within,
+  edits: edits.map(([file, find, put]) => ({ file: `src/${file}`, find, put })),
+});
+
+/** Each is a bug that somebody has had, or could have. All must be caught; one that is not is a hole in the checkers. */
+export const MUTANTS: readonly Mutant[] = [
+  mutant('a request without an answer counts as never sent', 400, [
+    'evacuator/act.ts',
+    "state: 'unknown', message, refusals",
+    "state: 'unsent', message, refusals",
+  ]),
+  mutant('a request without an answer is repeated after the next look', 400, [
+    'core/instance.ts',
+    'facts.followedAt - request.at >= policy.timing.requestSettleMs',
+    'facts.followedAt - request.at >= 0',
+  ]),
+  mutant('an accepted request needs no record', 60, [
+    'core/instance.ts',
+    'return facts.evacuations.length > request.recordsBefore;',
+    'return true || facts.evacuations.length > request.recordsBefore;',
+  ]),
+  mutant('moved is what Nova has accepted', 20, [
+    'core/instance.ts',
+    "if (moving) return { kind: 'moving', to: moving.dest };",
+    "if (moving) return { kind: 'moved', to: moving.dest ?? facts.source };",
+  ]),
+  mutant('an evacuation whose destination is slow counts as lost', 40, [
+    'core/deaths.ts',
+    'dest !== null && updatedAt < (deaths.get(dest) ?? 0)',
+    'dest !== null && updatedAt < (deaths.get(dest) ?? Number.POSITIVE_INFINITY)',
+  ]),
+  mutant('a successor does not wait for the last requests of a dead predecessor', 400, [
+    'core/ownership.ts',
+    '+ draft.policy.timing.takeoverSettleMs',
+    '- draft.policy.timing.takeoverSettleMs',
+  ]),
+  mutant('the host is released while evacuations are live', 40, [
+    'core/ledger.ts',
+    'const over = left.length === 0 && judged.every((each) => !each.live);',
+    "const over = left.every((each) => each.outcome.kind === 'moving');",
+  ]),
+  mutant('the host is not listed once more before its release', 400, [
+    'core/ledger.ts',
+    ': over && isListedAfterAll(draft, host)',
+    ': over && (isListedAfterAll(draft, host) || true)',
+  ]),
+  mutant('a boot is let go though its incident stands', 40, [
+    'core/hold.ts',
+    'if (node.incident !== null) return hold(',
+    'if (node.incident !== null && node.online !== true) return hold(',
+  ]),
+  mutant('silence lets nova-compute go', 200, [
+    'agents/compute-wait.ts',
+    "if (answer === null) return { state: 'silent' };",
+    "if (answer === null) return { state: 'released' };",
+  ]),
+  mutant('the second page is forgotten', 100, [
+    'openstack/nova-channel.ts',
+    'if (next === null || isEnough(answer.value.body.items))',
+    'if (next !== undefined || isEnough(answer.value.body.items))',
+  ]),
+  mutant('every disabled service is enabled', 200, [
+    'core/returning.ts',
+    "} else if (isOurMarker(service.disabledReason) && record.before.status === 'enabled') {",
+    "} else if (isOurMarker(service.disabledReason) || service.status === 'disabled') {",
+  ]),
+  mutant('every forced_down is cleared', 400, [
+    'core/returning.ts',
+    'const ourForce = !record.before.forcedDown;',
+    'const ourForce = true;',
+  ]),
+  mutant("an operator's reason is overwritten", 300, [
+    'core/evacuating.ts',
+    "const disable = record.before.status === 'enabled' && service.status === 'enabled';",
+    'const disable = true;',
+  ]),
+  mutant('the service is never enabled again', 20, [
+    'core/returning.ts',
+    "const why = issue(draft, { kind: 'enable', host: service.host, serviceId: service.id });",
+    'const why = null;',
+  ]),
+  mutant('the record stays for ever', 20, [
+    'core/returning.ts',
+    "const command = { kind: 'delete-evacuation', node: node.name, incident: record.incident } as const;",
+    "const command = { kind: 'clear-mark', node: node.name } as const;",
+  ]),
+  mutant('fence_compute alone is proof enough', 400, [
+    'core/proof.ts',
+    'if (!node.powerFencedFirst) {',
+    "if (!node.powerFencedFirst && incident.by === 'operator') {",
+  ]),
+  mutant('quorum does not matter', 200, [
+    'core/decide.ts',
+    'if (!cluster.haveQuorum) {',
+    'if (false as boolean) {',
+  ]),
+  mutant(
+    'nothing of an instance is written down',
+    20,
+    ['evacuator/act.ts', "...('server' in command ? { server: command.server } : {}),", ''],
+    ['evacuator/record.ts', '        server: instance.id,\n', ''],
+  ),
+  mutant('what cannot be moved is not named', 20, [
+    'core/ledger.ts',
+    'judged.map((each) =>\n    instanceVerdict(',
+    "judged.filter((each) => each.outcome.kind !== 'cannot').map((each) =>\n    instanceVerdict(",
+  ]),
+  mutant('a failing instance is tried for ever', 200, [
+    'core/instance.ts',
+    'if (failures.length >= policy.retry.maxAttempts) {',
+    'if (failures.length >= 1_000_000) {',
+  ]),
+  mutant('the password stands in the error', 200, [
+    'openstack/session.ts',
+    'const text = message ??',
+    'const text = loginSecret.reveal() + message ||',
+  ]),
+  mutant('a stopped instance that Nova has started stays started', 400, [
+    'core/instance.ts',
+    "const startedByNova = facts.wasStopped && server.vmState === 'active' && failedAttempts(facts).length > 0;",
+    'const startedByNova = false;',
+  ]),
+  mutant('fence_compute records nothing', 20, [
+    'agents/fence-compute.ts',
+    'return isRecordingDisabled(request, ports) ? 0 : off(request, ports);',
+    'return 0;',
+  ]),
+];
