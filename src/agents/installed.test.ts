@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startFakeCloud } from '../openstack/testing.ts';
 import { processStart, statusPath, TICK_LIMIT_MS, uptimeS, writeStatus } from './evacuator/life.ts';
-import { systemFiles } from './files.ts';
 import { bootToken } from './hold.ts';
+import { systemFiles } from './system-files.ts';
 
 /**
  * The built agents as a machine has them: the few lines of sh in front, and what resource-agents, fence-agents,

@@ -28,7 +28,7 @@ export interface FaceOptions {
   readonly viewer: ViewerPort;
   readonly reports: Reports;
   /** The metrics in Prometheus' text format; null: there are none here. */
-  readonly metrics: ((view: View) => string) | null;
+  readonly metrics: (() => string) | null;
 }
 
 /** What the evacuator shows of itself: fed with its ticks and lines, it answers the routes of the server. */
@@ -114,7 +114,7 @@ export function createFace({ identity, clock, viewer, reports, metrics }: FaceOp
       answer: () => ({
         status: 200,
         type: 'text/plain; version=0.0.4; charset=utf-8',
-        body: metrics(view()),
+        body: metrics(),
       }),
     });
 

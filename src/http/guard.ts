@@ -53,7 +53,9 @@ export function createGuard(access: Access): Guard {
           text: 'this name is not one of this server; use 127.0.0.1 or a name of its certificate',
         };
       const site = headers['sec-fetch-site'];
-      if (site === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate')
+      // Another port of this machine is of the same site, and none of ours either.
+      const isOfAnother = site === 'cross-site' || site === 'same-site';
+      if (isOfAnother && headers['sec-fetch-mode'] !== 'navigate')
         return { status: 403, text: 'requests from other sites are not answered' };
       return null;
     },

@@ -182,9 +182,13 @@ describe('what may be asked', () => {
       expect((await ask('/', { host })).status).toBe(200);
     for (const host of ['evil.example', '127.0.0.1.evil.example', 'a b'])
       expect([400, 421]).toContain((await ask('/api/state', { host })).status);
-    expect(
-      (await ask('/api/state', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' })).status,
-    ).toBe(403);
+    const from = async (site: string, mode: string): Promise<number> =>
+      (await ask('/api/state', { 'sec-fetch-site': site, 'sec-fetch-mode': mode })).status;
+    expect(await from('cross-site', 'cors')).toBe(403);
+    expect(await from('same-site', 'no-cors')).toBe(403);
+    expect(await from('same-origin', 'cors')).toBe(200);
+    // A link from somewhere else may lead here.
+    expect(await from('cross-site', 'navigate')).toBe(200);
   });
 
   it('can be read and not written', async () => {
@@ -230,6 +234,15 @@ describe('what may be asked', () => {
     // The page has no secrets, and a balancer has no token.
     expect((await get('/')).status).toBe(200);
     expect((await get('/healthz')).status).toBe(503);
+  });
+
+  it('serves metrics where there are some', async () => {
+    await begin();
+    expect((await ask('/metrics')).status).toBe(404);
+    face.close();
+    await server.close();
+    await begin({}, { metrics: () => 'up 1\n' });
+    expect(await ask('/metrics')).toMatchObject({ status: 200, body: 'up 1\n' });
   });
 
   it('says healthy only while the evacuator ticks', async () => {

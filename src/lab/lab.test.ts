@@ -173,9 +173,7 @@ describe('demo --story', () => {
   it(
     'ends by itself with the report and exit code 0, and leaves nothing behind',
     async () => {
-      const labs = (): string[] =>
-        readdirSync(tmpdir()).filter((name) => name.startsWith('instance-ha-lab-'));
-      const before = labs();
+      const own = mkdtempSync(join(tmpdir(), 'instance-ha-story-'));
       const args = [
         join(dist, 'lab/demo.cjs'),
         '--story',
@@ -186,7 +184,10 @@ describe('demo --story', () => {
         '--spawn',
         '1',
       ];
-      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, args, {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, TMPDIR: own },
+      });
       let out = '';
       child.stdout.setEncoding('utf8').on('data', (text) => {
         out += text;
@@ -194,10 +195,11 @@ describe('demo --story', () => {
       const code = await new Promise((resolve) => child.on('exit', resolve));
       const programs = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
       expect(programs).not.toContain(dist);
-      expect(programs).not.toMatch(/instance-ha-lab-\S+\/tools/);
+      expect(programs).not.toContain(own);
       expect(code).toBe(0);
       expect(out).toContain('# compute-1: 3 instances: 3 moved');
-      expect(labs().filter((name) => !before.includes(name))).toEqual([]);
+      expect(readdirSync(own)).toEqual([]);
+      rmSync(own, { recursive: true });
     },
     STORY_LIMIT_MS,
   );

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../agents/clock.ts';
 import { computeWaitAgent } from '../../agents/compute-wait.ts';
-import { systemFiles } from '../../agents/files.ts';
+import { systemFiles } from '../../agents/system-files.ts';
 import { parseTimeMs } from '../../core/duration.ts';
 import { OCF, runOcfAgent } from '../../pacemaker/ocf-agent.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
