@@ -48,11 +48,12 @@ async function serve(settings: Settings, session: Session): Promise<void> {
     owner,
   });
   const cloud = cloudOf(session, journal);
+  const policy = { ...DEFAULT_POLICY, delays: { evacuateDelayMs: settings.evacuateDelayMs } };
   const evacuator = createEvacuator(
     { cluster: createClusterPort(), cloud, clock, journal },
     {
       owner,
-      policy: { ...DEFAULT_POLICY, evacuateDelayMs: settings.evacuateDelayMs },
+      policy: () => policy,
       domain: settings.domain,
     },
   );

@@ -1,14 +1,28 @@
 import { evacuationsLost } from './deaths.ts';
 import type { Decision } from './decision.ts';
-import { type Draft, finish, issue, lookAtServices, newDraft, wakeWithin } from './draft.ts';
-import { decideEvacuating } from './evacuating.ts';
+import { unusedReserves } from './destinations.ts';
+import {
+  type Draft,
+  finish,
+  issue,
+  issueWithReport,
+  lookAtServices,
+  newDraft,
+  viewOfIncident,
+  wakeWithin,
+} from './draft.ts';
+import { decideEvacuating, type Evacuating } from './evacuating.ts';
+import { gates } from './gates.ts';
 import { answerHold } from './hold.ts';
-import { type Candidates, decideInstances } from './ledger.ts';
-import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
+import type { Candidates } from './judged.ts';
+import { decideInstances } from './ledger.ts';
+import type { ClusterView, NodeView, Observation } from './observation.ts';
 import type { Policy } from './policy.ts';
 import { markIsFresh } from './proof.ts';
-import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
+import { EVACUATION_ATTRIBUTE, type EvacuationRecord, INCIDENT_ATTRIBUTE } from './records.ts';
+import { reportIncident } from './report.ts';
 import { decideReturning } from './returning.ts';
+import { selector } from './selection.ts';
 
 /**
  * What to do next, from what was observed alone: commands, what to look at, and a verdict in words for every
@@ -17,31 +31,45 @@ import { decideReturning } from './returning.ts';
 export function decide(observation: Observation, policy: Policy): Decision {
   const draft = newDraft(observation, policy);
   if (!observation.cluster.known) {
-    draft.gates.push(`the cluster can't be read, so nothing is done: ${observation.cluster.reason}`);
+    draft.gates.push({
+      id: 'cluster-unreadable',
+      text: `the cluster can't be read, so nothing is done: ${observation.cluster.reason}`,
+      opens: 'the cluster’s tools answer again on this controller',
+      node: null,
+    });
     return finish(draft);
   }
   const cluster = observation.cluster.value;
   if (!cluster.haveQuorum) {
-    draft.gates.push(
-      'this partition has no quorum, so nothing is done; it opens when a majority of the controllers is back',
-    );
+    draft.gates.push({
+      id: 'no-quorum',
+      text: 'this partition has no quorum, so nothing is done',
+      opens: 'a majority of the controllers is back',
+      node: null,
+    });
     return finish(draft);
   }
-  lookAtServices(draft, policy.idleServicesMs);
-  const isLost = evacuationsLost(draft, cluster);
+  lookAtServices(draft, policy.timing.idleServicesMs);
+  const rules: Rules = {
+    cluster,
+    gates: gates(draft, cluster),
+    isLost: evacuationsLost(draft, cluster),
+    select: selector(observation.facts, policy),
+    claimed: new Set(),
+  };
   const candidates: Candidates[] = [];
   for (const node of cluster.nodes) {
-    const ready = decideNode(draft, node, cluster, isLost);
+    const ready = decideNode(draft, node, rules);
     if (ready) candidates.push(ready);
   }
   const evacuating = cluster.nodes.filter(
     ({ evacuation }) => evacuation !== 'unreadable' && evacuation?.phase === 'evacuating',
   );
-  decideInstances(
-    draft,
-    candidates,
-    evacuating.map((node) => node.name),
-  );
+  const { cloud } = rules.gates;
+  decideInstances(draft, candidates, {
+    evacuating: evacuating.map((node) => node.name),
+    closed: cloud === null ? null : `${cloud.text}; it is asked for when ${cloud.opens}`,
+  });
   for (const node of cluster.nodes) {
     answerHold(
       draft,
@@ -52,12 +80,10 @@ export function decide(observation: Observation, policy: Policy): Decision {
   return finish(draft);
 }
 
-function decideNode(
-  draft: Draft,
-  node: NodeView,
-  cluster: ClusterView,
-  isLost: (evacuation: EvacuationView) => boolean,
-): Candidates | null {
+/** What holds for all nodes in this step. */
+type Rules = Omit<Evacuating, 'node' | 'incident'>;
+
+function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | null {
   const { incident, evacuation } = node;
   if (incident === 'unreadable' || evacuation === 'unreadable') {
     const name = incident === 'unreadable' ? INCIDENT_ATTRIBUTE : EVACUATION_ATTRIBUTE;
@@ -71,7 +97,7 @@ function decideNode(
   if (incident === null) {
     if (evacuation?.phase === 'returning') decideReturning(draft, node, evacuation);
     else if (evacuation?.phase === 'evacuating') letGoByHand(draft, node, evacuation.incident);
-    else if (node.mark === 'yes') adoptMark(draft, node, cluster);
+    else if (node.mark === 'yes') adoptMark(draft, node, rules.cluster);
     return null;
   }
   // Released, but the hold not taken away yet: the mark goes first, so that it can never stand alone.
@@ -88,7 +114,7 @@ function decideNode(
     });
     return null;
   }
-  return decideEvacuating(draft, { node, incident, isLost });
+  return decideEvacuating(draft, { ...rules, node, incident });
 }
 
 function blocked(draft: Draft, node: NodeView, text: string): void {
@@ -99,19 +125,28 @@ function blocked(draft: Draft, node: NodeView, text: string): void {
 function letGoByHand(draft: Draft, node: NodeView, incident: string): void {
   const record = node.evacuation;
   if (record === null || record === 'unreadable') return;
-  issue(draft, {
-    kind: 'write-evacuation',
-    node: node.name,
-    record: { ...record, phase: 'returning', releasedAt: draft.observation.novaNow || draft.observation.now },
-  });
-  draft.verdicts.push({
-    node: node.name,
-    host: null,
-    incident,
-    phase: 'releasing',
-    text: `somebody removed its ${INCIDENT_ATTRIBUTE}: no more is evacuated, the node is let go`,
-    instances: [],
-  });
+  const { observation, policy } = draft;
+  const view = viewOfIncident(draft, incident);
+  const text = `somebody removed its ${INCIDENT_ATTRIBUTE}: no more is evacuated, the node is let go`;
+  const released: EvacuationRecord = {
+    ...record,
+    phase: 'returning',
+    releasedAt: observation.novaNow || observation.now,
+    reserves: unusedReserves(record, view),
+  };
+  issueWithReport(draft, { kind: 'write-evacuation', node: node.name, record: released }, () =>
+    reportIncident({
+      observation,
+      node,
+      record: released,
+      view,
+      state: 'released',
+      text,
+      storage: policy.storage,
+      instances: [],
+    }),
+  );
+  draft.verdicts.push({ node: node.name, host: null, incident, phase: 'releasing', text, instances: [] });
 }
 
 /** A mark without an incident: a stock fence_compute, or somebody's hand. It counts only with a fencing. */
@@ -123,13 +158,13 @@ function adoptMark(draft: Draft, node: NodeView, cluster: ClusterView): void {
     issue(draft, {
       kind: 'adopt-mark',
       node: node.name,
-      incident: { id, at: observation.now - policy.markProofMs, by: 'mark', on: observation.owner },
+      incident: { id, at: observation.now - policy.timing.markProofMs, by: 'mark', on: observation.owner },
     });
     blocked(draft, node, 'marked evacuate=yes without an incident; fenced just now, so it is taken for one');
     return;
   }
   draft.history.add(node.name);
-  wakeWithin(draft, fresh === 'ask' && !cluster.history.has(node.name) ? 0 : policy.lookRetryMs);
+  wakeWithin(draft, fresh === 'ask' && !cluster.history.has(node.name) ? 0 : policy.timing.lookRetryMs);
   blocked(
     draft,
     node,

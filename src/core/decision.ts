@@ -1,13 +1,15 @@
 import type { Outcome } from './instance.ts';
 import type { HostName, NodeName, ServerId } from './names.ts';
-import type { CommandView } from './observation.ts';
+import type { CommandView, ImageQuery } from './observation.ts';
 import type { Policy } from './policy.ts';
-import type { EvacuationRecord, IncidentRecord } from './records.ts';
+import type { EvacuationRecord, HistoryRecord, IncidentRecord } from './records.ts';
+import type { ReportDraft } from './report.ts';
 
 /** What is to be done. Each is idempotent or guarded by the observation; its key names it while it is under way. */
 export type Command =
   | { readonly kind: 'adopt-mark'; readonly node: NodeName; readonly incident: IncidentRecord }
   | { readonly kind: 'write-evacuation'; readonly node: NodeName; readonly record: EvacuationRecord }
+  | { readonly kind: 'write-history'; readonly node: NodeName; readonly record: HistoryRecord }
   | { readonly kind: 'delete-evacuation'; readonly node: NodeName; readonly incident: string }
   | { readonly kind: 'delete-incident'; readonly node: NodeName; readonly incident: string }
   | { readonly kind: 'clear-mark'; readonly node: NodeName }
@@ -22,13 +24,30 @@ export type Command =
   | { readonly kind: 'clear-forced-down'; readonly host: HostName; readonly serviceId: string }
   | { readonly kind: 'enable'; readonly host: HostName; readonly serviceId: string }
   | {
+      readonly kind: 'disable';
+      readonly host: HostName;
+      readonly serviceId: string;
+      readonly reason: string;
+    }
+  | { readonly kind: 'join-aggregate'; readonly host: HostName; readonly aggregate: number }
+  | { readonly kind: 'leave-aggregate'; readonly host: HostName; readonly aggregate: number }
+  | {
       readonly kind: 'evacuate';
       readonly host: HostName;
       readonly server: ServerId;
       readonly name: string;
       readonly recordsBefore: number;
+      readonly options: EvacuateOptions;
     }
   | { readonly kind: 'stop-server'; readonly host: HostName; readonly server: ServerId };
+
+/** What goes with a request to evacuate. */
+export interface EvacuateOptions {
+  /** The destination; without it the scheduler chooses. */
+  readonly host?: HostName;
+  /** Whether the instance's disk is on shared storage. Sent below 2.14 only: from there on Nova finds out itself. */
+  readonly onSharedStorage?: boolean;
+}
 
 /** The name under which a command's progress is kept: no second one with this key starts before the first has ended. */
 export function commandKey(command: Command): string {
@@ -39,9 +58,13 @@ export function commandKey(command: Command): string {
     case 'force-down':
     case 'clear-forced-down':
     case 'enable':
+    case 'disable':
+    case 'join-aggregate':
+    case 'leave-aggregate':
       return `${command.kind}:${command.host}`;
     case 'adopt-mark':
     case 'write-evacuation':
+    case 'write-history':
     case 'delete-evacuation':
     case 'delete-incident':
     case 'clear-mark':
@@ -54,7 +77,7 @@ export function commandKey(command: Command): string {
 
 /** How long a command that failed waits for its next try, ms. */
 export function commandPauseMs(view: CommandView, policy: Policy): number {
-  return Math.min(policy.slowMs, policy.commandRetryMs * 2 ** Math.min(view.failures - 1, 10));
+  return Math.min(policy.timing.slowMs, policy.timing.commandRetryMs * 2 ** Math.min(view.failures - 1, 10));
 }
 
 /** What to look at in the next tick, on one host. */
@@ -70,13 +93,26 @@ export interface HostLook {
   /** If no evacuation is live any more, read the changes and list the host in this same look, and the services after it. */
   readonly settle: boolean;
   readonly traits: boolean;
+  /** Ask Neutron for the ports of the servers that have arrived; nothing waits for the answer. */
+  readonly ports: boolean;
   /** Nova's clock at the beginning of the incident; null before the first look. */
   readonly since: number | null;
 }
 
+export interface FactsLook {
+  readonly aggregates: boolean;
+  readonly serverGroups: boolean;
+  readonly flavors: boolean;
+  readonly images: ImageQuery | null;
+}
+
+export const NO_FACTS: FactsLook = { aggregates: false, serverGroups: false, flavors: false, images: null };
+
 export interface Look {
   /** The list of all compute services. */
   readonly services: boolean;
+  /** What of the cloud that changes seldom. */
+  readonly facts: FactsLook;
   readonly history: readonly NodeName[];
   readonly hosts: ReadonlyMap<HostName, HostLook>;
 }
@@ -87,7 +123,34 @@ export interface InstanceVerdict {
   readonly outcome: Outcome['kind'];
   readonly to: HostName | null;
   readonly attempts: number;
+  /** Whether it keeps its disk, or is rebuilt from its image. */
+  readonly disk: DiskFate;
+  /** What is not as it was before: addresses, volumes, flavor, state; empty when nothing is, or nothing was seen before. */
+  readonly differences: readonly string[];
   readonly text: string;
+}
+
+/** What becomes of an instance's own disk when it is evacuated. */
+export type DiskFate = 'kept' | 'rebuilt';
+
+/** Something that holds work up on purpose, and what would open it. */
+export interface Gate {
+  readonly id:
+    | 'cluster-unreadable'
+    | 'no-quorum'
+    | 'no-proof'
+    | 'paused'
+    | 'blind'
+    | 'no-scheduler'
+    | 'no-conductor'
+    | 'no-destination'
+    | 'failed-hosts'
+    | 'starts-per-interval';
+  readonly text: string;
+  /** What would open it, in words. */
+  readonly opens: string;
+  /** The node that it holds up; null: all of them. */
+  readonly node: NodeName | null;
 }
 
 /** Why a node is where it is, in words; the log, the status and every tool print these. */
@@ -100,11 +163,20 @@ export interface HostVerdict {
   readonly instances: readonly InstanceVerdict[];
 }
 
+export interface PaceView {
+  readonly window: number;
+  readonly inFlight: number;
+}
+
 export interface Decision {
   readonly commands: readonly Command[];
   readonly verdicts: readonly HostVerdict[];
   /** What holds everything up; empty when nothing does. */
-  readonly gates: readonly string[];
+  readonly gates: readonly Gate[];
+  /** Reports of incidents that come to their release, or to their end, with this decision. */
+  readonly reports: readonly ReportDraft[];
+  /** What is in flight, and how much may be; null while nothing is evacuated. */
+  readonly pace: PaceView | null;
   readonly look: Look;
   /** The next tick is due after this time at the latest, ms; 0: at once. */
   readonly wakeMs: number;

@@ -3,12 +3,17 @@ import {
   commandKey,
   commandPauseMs,
   type Decision,
+  type FactsLook,
+  type Gate,
   type HostLook,
   type HostVerdict,
+  NO_FACTS,
+  type PaceView,
 } from './decision.ts';
 import type { HostName, NodeName } from './names.ts';
-import type { Observation } from './observation.ts';
+import type { HostView, Observation } from './observation.ts';
 import type { Policy } from './policy.ts';
+import type { ReportDraft } from './report.ts';
 
 /** A decision while it is being made: the rules add to it, nothing is taken back. */
 export interface Draft {
@@ -16,10 +21,13 @@ export interface Draft {
   readonly policy: Policy;
   readonly commands: Command[];
   readonly verdicts: HostVerdict[];
-  readonly gates: string[];
+  readonly gates: Gate[];
+  readonly facts: { -readonly [key in keyof FactsLook]: FactsLook[key] };
+  readonly reports: ReportDraft[];
   readonly looks: Map<HostName, HostLook>;
   readonly history: Set<NodeName>;
   services: boolean;
+  pace: PaceView | null;
   wakeMs: number;
 }
 
@@ -33,9 +41,12 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     commands: [],
     verdicts: [],
     gates: [],
+    facts: { ...NO_FACTS },
+    reports: [],
     looks: new Map(),
     history: new Set(),
     services: false,
+    pace: null,
     wakeMs: IDLE_TICK_MS,
   };
 }
@@ -45,7 +56,9 @@ export function finish(draft: Draft): Decision {
     commands: draft.commands,
     verdicts: draft.verdicts,
     gates: draft.gates,
-    look: { services: draft.services, history: [...draft.history], hosts: draft.looks },
+    reports: draft.reports,
+    pace: draft.pace,
+    look: { services: draft.services, facts: draft.facts, history: [...draft.history], hosts: draft.looks },
     wakeMs: draft.wakeMs,
   };
 }
@@ -78,6 +91,14 @@ export function issue(draft: Draft, command: Command): string | null {
   return before?.state === 'failed' ? before.message : null;
 }
 
+/** Issues a command that ends a part of an incident; the report of it goes with it, as often as it is tried. */
+export function issueWithReport(draft: Draft, command: Command, report: () => ReportDraft): string | null {
+  const before = draft.commands.length;
+  const why = issue(draft, command);
+  if (draft.commands.length > before) draft.reports.push(report());
+  return why;
+}
+
 /** The last failure of a command, or null. */
 export function failureOf(draft: Draft, key: string): string | null {
   const view = draft.observation.commands.get(key);
@@ -93,7 +114,7 @@ export function lookAt(
   const view = draft.observation.hosts.get(host);
   // After a look that failed the next one waits: an API that is down is not helped by questions.
   if (view?.trouble && view.incident === look.incident) {
-    const waitMs = view.lookedAt + draft.policy.lookRetryMs - draft.observation.mono;
+    const waitMs = view.lookedAt + draft.policy.timing.lookRetryMs - draft.observation.mono;
     if (waitMs > 0) {
       wakeWithin(draft, waitMs);
       return;
@@ -105,6 +126,7 @@ export function lookAt(
     changes: false,
     settle: false,
     traits: false,
+    ports: false,
     ...look,
   });
   wakeWithin(draft, 0);
@@ -115,11 +137,16 @@ export function lookAtServices(draft: Draft, maxAgeMs: number): void {
   const { observation, policy } = draft;
   const ageMs =
     observation.servicesAt < 0 ? Number.POSITIVE_INFINITY : observation.mono - observation.servicesAt;
-  const limitMs = observation.services.known ? maxAgeMs : policy.lookRetryMs;
+  const limitMs = observation.services.known ? maxAgeMs : policy.timing.lookRetryMs;
   if (ageMs >= limitMs) {
     draft.services = true;
     wakeWithin(draft, 0);
   } else {
     wakeWithin(draft, limitMs - ageMs);
   }
+}
+
+/** What is seen of the host of an incident, whatever it is called; null: nothing yet. */
+export function viewOfIncident(draft: Draft, incident: string): HostView | null {
+  return [...draft.observation.hosts.values()].find((view) => view.incident === incident) ?? null;
 }

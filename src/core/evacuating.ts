@@ -1,31 +1,47 @@
+import { decideReserve, NO_RESERVE } from './destinations.ts';
 import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
-import { shortId } from './instance.ts';
-import { type Candidates, judgeAll } from './ledger.ts';
+import { lookAtFacts } from './facts.ts';
+import type { Gates } from './gates.ts';
+import { type Candidates, judgeAll } from './judged.ts';
 import { type HostName, hostOfNode } from './names.ts';
-import type { EvacuationView, HostView, NodeView, ServiceView } from './observation.ts';
+import type {
+  ClusterView,
+  EvacuationView,
+  HostView,
+  NodeView,
+  ServerView,
+  ServiceView,
+} from './observation.ts';
+import { ownsRecord, quietUntil } from './ownership.ts';
 import { isLive } from './pace.ts';
 import { fencingProof } from './proof.ts';
-import {
-  disabledReason,
-  type EvacuationRecord,
-  type IncidentRecord,
-  isOurMarker,
-  type ServiceBefore,
-} from './records.ts';
+import { rememberIncident } from './quarantine.ts';
+import { disabledReason, type EvacuationRecord, type IncidentRecord } from './records.ts';
+import type { Admission } from './selection.ts';
+import { admitByStorage } from './storage.ts';
 
 /** What is going on with a node that has an incident. */
 export interface Evacuating {
   readonly node: NodeView;
   readonly incident: IncidentRecord;
+  readonly cluster: ClusterView;
+  readonly gates: Gates;
+  /** Reserved hosts claimed in this very decision. */
+  readonly claimed: Set<HostName>;
   /** Whether an evacuation died with its destination. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
+  /** Whether an instance of this host is selected. */
+  readonly select: (server: ServerView, host: HostName) => Admission;
 }
 
 /**
  * One step of a node's evacuation: proof → Nova's view → our record → forced down → its instances (ledger.ts).
  * Adds commands and the verdict to the draft; gives the instances that are ready to be asked for, if it is so far.
  */
-export function decideEvacuating(draft: Draft, { node, incident, isLost }: Evacuating): Candidates | null {
+export function decideEvacuating(
+  draft: Draft,
+  { node, incident, cluster, gates, isLost, select, claimed }: Evacuating,
+): Candidates | null {
   const record = node.evacuation === 'unreadable' ? null : node.evacuation;
   // Looking does no harm, so Nova is asked while the proof is still awaited.
   const eyes = lookAtNova(draft, node, incident, record);
@@ -36,24 +52,49 @@ export function decideEvacuating(draft: Draft, { node, incident, isLost }: Evacu
     return null;
   }
   const { service, view } = eyes;
+  // A successor finds in the record that it was let in: what is under way is never stopped.
+  const isLetIn = record?.incident === incident.id || record?.phase === 'evacuating';
+  const gate = isLetIn ? null : gates.admit(node.name, service.host);
+  if (gate !== null) {
+    block(draft, node, incident, service.host, `${gate.text}; this begins when ${gate.opens}`);
+    return null;
+  }
   if (!ownsRecord(draft, { node, incident, record, fencedAt, service, view })) return null;
   if (record === null) return null;
+  rememberIncident(draft, node, incident);
+  if (gates.cloud !== null && !service.forcedDown) {
+    block(draft, node, incident, service.host, `${gates.cloud.text}; this goes on when ${gates.cloud.opens}`);
+    return null;
+  }
   if (!isForcedDown(draft, node, incident, service, record)) return null;
-  const delayMs = record.fencedAt + draft.policy.evacuateDelayMs - draft.observation.now;
-  if (draft.policy.evacuateDelayMs > 0 && delayMs > 0) {
+  const delayMs = record.fencedAt + draft.policy.delays.evacuateDelayMs - draft.observation.now;
+  if (draft.policy.delays.evacuateDelayMs > 0 && delayMs > 0) {
     wakeWithin(draft, delayMs);
     block(
       draft,
       node,
       incident,
       service.host,
-      `waiting ${draft.policy.evacuateDelayMs / 1000} s after the fencing (evacuate_delay)`,
+      `waiting ${draft.policy.delays.evacuateDelayMs / 1000} s after the fencing (evacuate_delay)`,
     );
     return null;
   }
   if (!rememberLost(draft, { node, record, view, isLost })) return null;
-  const judged = judgeAll(draft, record, view, quietUntil(draft, record, view));
-  return { node, service, view, judged };
+  const { storage } = draft.policy;
+  const asking = { node: node.name, incident: incident.id, answer: node.localDiskAnswer };
+  const judged = judgeAll(draft, {
+    record,
+    view,
+    quietUntil: quietUntil(draft, record, view),
+    admit: (server) => {
+      const selected = select(server, view.host);
+      return selected.kind === 'admitted' ? admitByStorage(server, storage, asking) : selected;
+    },
+  });
+  const reserve = judged.some(({ outcome }) => outcome.kind === 'ready')
+    ? decideReserve(draft, { node, service, record, cluster, claimed })
+    : NO_RESERVE;
+  return { node, service, view, record, judged, reserve };
 }
 
 type Eyes =
@@ -71,7 +112,10 @@ function lookAtNova(
   record: EvacuationRecord | null,
 ): Eyes {
   const { observation, policy } = draft;
-  lookAtServices(draft, record?.incident === incident.id ? policy.idleServicesMs : policy.serviceAgeMs);
+  lookAtServices(
+    draft,
+    record?.incident === incident.id ? policy.timing.idleServicesMs : policy.timing.serviceAgeMs,
+  );
   if (!observation.services.known) {
     return { blocked: `Nova can't be asked: ${observation.services.reason}`, host: null };
   }
@@ -87,7 +131,9 @@ function lookAtNova(
   }
   if (service.state === 'unknown') return { blocked: CELL_IS_DOWN, host };
   const view = observation.hosts.get(host);
-  if (view === undefined || view.incident !== incident.id || view.listedAt < 0) {
+  const isSeen = view !== undefined && view.incident === incident.id && view.listedAt >= 0;
+  lookAtFacts(draft, isSeen ? Number.POSITIVE_INFINITY : policy.timing.factAgeMs);
+  if (!isSeen) {
     lookAt(draft, host, {
       incident: incident.id,
       evacuations: true,
@@ -131,7 +177,16 @@ function provenAt(
   if (!observation.cluster.known) return null;
   const proof = fencingProof(node, incident, observation.cluster.value, policy);
   if (proof.proven) return proof.fencedAt;
-  block(draft, node, incident, null, `waiting for the proof that its power is off: ${proof.reason}`);
+  const text = `waiting for the proof that its power is off: ${proof.reason}`;
+  block(draft, node, incident, null, text);
+  if (observation.cluster.value.history.has(node.name)) {
+    draft.gates.push({
+      id: 'no-proof',
+      text,
+      opens: `the power of ${node.name} is confirmed off`,
+      node: node.name,
+    });
+  }
   if (proof.ask) {
     draft.history.add(node.name);
     wakeWithin(draft, observation.cluster.value.history.has(node.name) ? HISTORY_PAUSE_MS : 0);
@@ -141,107 +196,6 @@ function provenAt(
 
 /** Pause between two readings of the fencing history while a proof is awaited, ms. */
 const HISTORY_PAUSE_MS = 500;
-
-interface Ownership {
-  readonly node: NodeView;
-  readonly incident: IncidentRecord;
-  readonly record: EvacuationRecord | null;
-  readonly fencedAt: number;
-  readonly service: ServiceView;
-  readonly view: HostView;
-}
-
-/**
- * Whether the durable record says that this process works on this incident; writes it if not. It stands before
- * anything is told to Nova, so that a successor knows how the service stood before and that requests were sent.
- */
-function ownsRecord(draft: Draft, facts: Ownership): boolean {
-  const { node, incident, record, view, service } = facts;
-  const { observation, policy } = draft;
-  const mine =
-    record?.incident === incident.id &&
-    record.phase === 'evacuating' &&
-    record.owner === observation.owner &&
-    !record.clean;
-  if (mine) return true;
-  if (record === null && observation.mono - observation.servicesAt > policy.serviceAgeMs) return false;
-  const quiet = quietUntil(draft, record, view);
-  if (observation.mono < quiet) {
-    wakeWithin(draft, quiet - observation.mono);
-    draft.verdicts.push({
-      node: node.name,
-      host: service.host,
-      incident: incident.id,
-      phase: 'evacuating',
-      text: `taking over from ${record?.owner}; waiting until its last requests have taken effect`,
-      instances: [],
-    });
-    return false;
-  }
-  // What was seen before the quiet time ended may have changed in it.
-  if (view.followedAt < quiet) {
-    lookAt(draft, service.host, {
-      incident: incident.id,
-      evacuations: true,
-      listing: true,
-      changes: true,
-      since: record?.since ?? null,
-    });
-    return false;
-  }
-  const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: nextRecord(draft, facts) });
-  draft.verdicts.push({
-    node: node.name,
-    host: service.host,
-    incident: incident.id,
-    phase: 'evacuating',
-    text: why
-      ? `the record can't be written to the cluster: ${why}`
-      : 'writing down the intent before Nova is told anything',
-    instances: [],
-  });
-  return false;
-}
-
-/** `mono` before which no request is sent: a predecessor that did not end cleanly may still have some under way. */
-function quietUntil(draft: Draft, record: EvacuationRecord | null, view: HostView): number {
-  const { owner, ownerSince } = draft.observation;
-  if (record === null || record.phase !== 'evacuating' || record.clean || record.owner === owner) return 0;
-  return Math.max(ownerSince, view.firstLookAt) + draft.policy.takeoverSettleMs;
-}
-
-function nextRecord(
-  draft: Draft,
-  { incident, record, fencedAt, service, view }: Ownership,
-): EvacuationRecord {
-  const goesOn = record !== null && record.phase === 'evacuating';
-  const stopped = view.servers
-    .filter((s) => s.host === view.host && s.vmState === 'stopped')
-    .map((s) => shortId(s.id));
-  return {
-    incident: incident.id,
-    phase: 'evacuating',
-    fencedAt,
-    since: goesOn ? record.since : view.novaNow - SINCE_MARGIN_MS,
-    before: record?.before ?? serviceBefore(service),
-    owner: draft.observation.owner,
-    clean: false,
-    releasedAt: null,
-    lost: goesOn ? record.lost : [],
-    stopped: goesOn
-      ? [...new Set([...record.stopped, ...(record.incident === incident.id ? [] : stopped)])]
-      : stopped,
-  };
-}
-
-/** Evacuations that somebody started this long before our first look count as this incident's, ms; Nova's Date header has whole seconds. */
-const SINCE_MARGIN_MS = 2_000;
-
-/** How the service stood before us. Our own marker without a record (the CIB was lost) means that it was we who disabled it. */
-function serviceBefore(service: ServiceView): ServiceBefore {
-  if (isOurMarker(service.disabledReason)) return { status: 'enabled', forcedDown: false };
-  return { status: service.status, forcedDown: service.forcedDown };
-}
 
 function isForcedDown(
   draft: Draft,

@@ -26,7 +26,8 @@ export function answerHold(draft: Draft, node: NodeView, verdict: HostVerdict | 
 function mayGo(node: NodeView, verdict: HostVerdict | undefined): HoldAnswer {
   const hold = (reason: string): HoldAnswer => ({
     released: false,
-    reason: reason.slice(0, MAX_REASON_LENGTH),
+    // People's words are in it, and Nova's: an attribute takes one line without control characters.
+    reason: reason.replace(/\p{Cc}+/gu, ' ').slice(0, MAX_REASON_LENGTH),
   });
   if (node.incident === 'unreadable') return hold(`the attribute ${INCIDENT_ATTRIBUTE} can't be read`);
   if (node.evacuation === 'unreadable') return hold(`the attribute ${EVACUATION_ATTRIBUTE} can't be read`);

@@ -1,26 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { type InstanceFacts, judge, whyNotEvacuable } from './instance.ts';
-import { hostName, serverId } from './names.ts';
+import { serverId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
-import { followPauseMs, windowSize } from './pace.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
+import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
 
-const SOURCE = hostName('compute-1');
-const ELSEWHERE = hostName('compute-2');
 const ID = serverId('11111111-0000-4000-8000-000000000000');
 const SINCE = 1_000_000;
 
-const server = (more: Partial<ServerView> = {}): ServerView => ({
-  id: ID,
-  name: 'vm',
-  host: SOURCE,
-  vmState: 'active',
-  taskState: null,
-  fault: null,
-  deleted: false,
-  taskSince: 0,
-  ...more,
-});
+const server = (more: Partial<ServerView> = {}): ServerView => aServer({ id: ID, ...more });
 
 const evacuation = (status: string, more: Partial<EvacuationView> = {}): EvacuationView => ({
   id: 1,
@@ -35,6 +23,7 @@ const evacuation = (status: string, more: Partial<EvacuationView> = {}): Evacuat
 
 const request = (state: RequestView['state'], more: Partial<RequestView> = {}): RequestView => ({
   state,
+  sentAt: 49_000,
   at: 50_000,
   message: 'why',
   recordsBefore: 0,
@@ -56,6 +45,7 @@ const judged = (more: Partial<InstanceFacts> = {}): string => {
     quietUntil: 0,
     followedAt: 60_000,
     isLost: () => false,
+    admission: { kind: 'admitted' },
     ...more,
   };
   return judge(facts, POLICY).kind;
@@ -133,7 +123,11 @@ describe('an instance of a dead host', () => {
     // Time alone settles nothing: it takes a look after that time.
     expect(judged({ request: request('unknown'), mono: 900_000, followedAt: 60_000 })).toBe('unanswered');
     expect(
-      judged({ request: request('unknown'), mono: 900_000, followedAt: 50_000 + POLICY.requestSettleMs }),
+      judged({
+        request: request('unknown'),
+        mono: 900_000,
+        followedAt: 50_000 + POLICY.timing.requestSettleMs,
+      }),
     ).toBe('ready');
   });
 
@@ -167,36 +161,13 @@ describe('an instance of a dead host', () => {
     expect(judged({ server: server({ taskState: 'deleting' }) })).toBe('gone');
     expect(judged({ server: server({ host: null, vmState: 'shelved_offloaded' }) })).toBe('gone');
   });
-});
 
-describe('the pause between looks', () => {
-  const done = (ms: number) => evacuation('done', { createdAt: 0, updatedAt: ms });
-  it('is a part of what an evacuation usually takes, shorter at the end', () => {
-    const usual = [5_000, 10_000, 60_000].map(done);
-    expect(followPauseMs(usual, 0, false, POLICY)).toBe(6_000);
-    expect(followPauseMs(usual, 0, true, POLICY)).toBe(2_500);
-    expect(followPauseMs([], 0, false, POLICY)).toBe(POLICY.followMs);
-    expect(followPauseMs([done(600_000)], 0, false, POLICY)).toBe(POLICY.maxFollowMs);
-  });
-});
-
-describe('the window', () => {
-  it('grows with the time that a spawn takes, within its bounds', () => {
-    const done = (ms: number) => evacuation('done', { createdAt: 0, updatedAt: ms });
-    expect(windowSize([], 0, POLICY)).toBe(POLICY.minInFlight);
-    expect(windowSize([done(1_000)], 0, POLICY)).toBe(POLICY.minInFlight);
-    expect(windowSize([done(20_000)], 0, POLICY)).toBe(40);
-    expect(windowSize([done(600_000)], 0, POLICY)).toBe(POLICY.maxInFlight);
-  });
-
-  it('is not widened by queueing: the shortest evacuation counts', () => {
-    const times = [3_000, 30_000, 60_000].map((ms, id) =>
-      evacuation('done', { id, createdAt: 0, updatedAt: ms }),
-    );
-    expect(windowSize(times, 0, POLICY)).toBe(POLICY.minInFlight);
-  });
-
-  it('is widened by age before the first has finished', () => {
-    expect(windowSize([evacuation('pre-migrating', { createdAt: 0 })], 15_000, POLICY)).toBe(30);
+  it('that is not selected is named, but only when nothing of it is under way', () => {
+    const excluded = { admission: { kind: 'excluded', reason: 'opted out' } } as const;
+    expect(judged(excluded)).toBe('excluded');
+    expect(judged({ ...excluded, server: server({ vmState: 'paused' }) })).toBe('cannot');
+    expect(judged({ ...excluded, evacuations: [evacuation('accepted')] })).toBe('moving');
+    expect(judged({ ...excluded, request: request('accepted') })).toBe('moving');
+    expect(judged({ admission: { kind: 'held', reason: 'Glance does not answer' } })).toBe('waiting');
   });
 });

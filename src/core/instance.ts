@@ -2,11 +2,14 @@ import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
 import { hasSucceeded, isLive } from './pace.ts';
 import type { Policy } from './policy.ts';
+import type { Admission } from './selection.ts';
 
-/** Where an instance stands. `moved`, `cannot`, `failed` and `gone` are ends; the host waits for all others. */
+/** Where an instance stands. `moved`, `cannot`, `excluded`, `failed` and `gone` are ends; the host waits for all others. */
 export type Outcome =
   | { readonly kind: 'moved'; readonly to: HostName }
   | { readonly kind: 'cannot'; readonly reason: string }
+  /** Nova would, but the policy or its owner says that it is not to be evacuated. */
+  | { readonly kind: 'excluded'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'gone'; readonly reason: string }
   /** May be asked for now. */
@@ -41,6 +44,8 @@ export interface InstanceFacts {
   readonly followedAt: number;
   /** Whether the destination of an evacuation died under it, so that it is over though Nova shows it as live. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
+  /** Whether it is selected, and what the policy says of its disk. */
+  readonly admission: Admission;
 }
 
 /**
@@ -74,9 +79,9 @@ export function liveEvacuations(facts: InstanceFacts, policy: Policy): readonly 
   return facts.evacuations.filter((e) => {
     if (!isLive(e)) return false;
     if (facts.isLost(e)) return false;
-    if (facts.server.deleted && facts.novaNow - e.updatedAt >= policy.deletedSettleMs) return false;
+    if (facts.server.deleted && facts.novaNow - e.updatedAt >= policy.timing.deletedSettleMs) return false;
     const overtaken = success !== undefined && success.id > e.id;
-    return !(overtaken && facts.novaNow - e.updatedAt >= policy.overtakenMs);
+    return !(overtaken && facts.novaNow - e.updatedAt >= policy.timing.overtakenMs);
   });
 }
 
@@ -146,7 +151,7 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
 
   const failures = failedAttempts(facts);
   const fault = server.fault ? `: ${server.fault}` : '';
-  if (failures.length >= policy.maxAttempts) {
+  if (failures.length >= policy.retry.maxAttempts) {
     return { kind: 'failed', reason: `${failures.length} evacuations failed${fault}` };
   }
   if (request !== null) {
@@ -156,9 +161,11 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   if (mono < facts.quietUntil) {
     return { kind: 'waiting', reason: 'a request of the evacuator before this one may still be under way' };
   }
+  if (facts.admission.kind === 'excluded') return facts.admission;
+  if (facts.admission.kind === 'held') return { kind: 'waiting', reason: facts.admission.reason };
   // What a lost evacuation has left behind as task_state nobody goes on with.
   const isLeftover = last !== undefined && isLive(last) && facts.isLost(last);
-  if (server.taskState !== null && !isLeftover && mono - server.taskSince < policy.taskSettleMs) {
+  if (server.taskState !== null && !isLeftover && mono - server.taskSince < policy.timing.taskSettleMs) {
     return {
       kind: 'waiting',
       reason: `its task_state is ${server.taskState}; waiting whether somebody goes on with it`,
@@ -166,11 +173,11 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   }
   const failed = failures.at(-1);
   if (failed) {
-    const pauseMs = policy.retryDelayMs * 2 ** (failures.length - 1);
+    const pauseMs = policy.retry.retryDelayMs * 2 ** (failures.length - 1);
     if (facts.novaNow - failed.updatedAt < pauseMs) {
       return {
         kind: 'waiting',
-        reason: `attempt ${failures.length} of ${policy.maxAttempts} failed${fault}; again after ${pauseMs / 1000} s`,
+        reason: `attempt ${failures.length} of ${policy.retry.maxAttempts} failed${fault}; again after ${pauseMs / 1000} s`,
       };
     }
   }
@@ -183,20 +190,20 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
     case 'pending':
       return { kind: 'moving', to: null };
     case 'refused':
-      if (request.refusals >= policy.maxRefusals)
-        return { kind: 'failed', reason: `Nova refused it ${request.refusals} times: ${request.message}` };
-      return facts.mono - request.at < policy.retryDelayMs
+      if (request.refusals >= policy.retry.maxRefusals)
+        return { kind: 'failed', reason: sayRefused(request, facts) };
+      return facts.mono - request.at < policy.retry.retryDelayMs
         ? { kind: 'waiting', reason: `Nova refused it: ${request.message}` }
         : null;
     case 'unsent':
-      return facts.mono - request.at < policy.lookRetryMs
+      return facts.mono - request.at < policy.timing.lookRetryMs
         ? { kind: 'waiting', reason: `Nova could not be reached: ${request.message}` }
         : null;
     case 'accepted':
     case 'unknown': {
       // A request that has got its record is judged by the record; one newer than the last look has none yet.
       if (hasRecord(facts, request)) return null;
-      const settled = facts.followedAt - request.at >= policy.requestSettleMs;
+      const settled = facts.followedAt - request.at >= policy.timing.requestSettleMs;
       if (settled) return null;
       return request.state === 'accepted'
         ? { kind: 'moving', to: null }
@@ -208,6 +215,16 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
     default:
       return request.state satisfies never;
   }
+}
+
+/**
+ * Until Zed Nova evacuated no instance that had a task_state (`nova/compute/api.py` evacuate, check_instance_state
+ * without task_state=None); what the dead host was about to do is left standing then.
+ */
+function sayRefused({ refusals, message }: RequestView, { server }: InstanceFacts): string {
+  const text = `Nova refused it ${refusals} times: ${message}`;
+  if (server.taskState === null) return text;
+  return `${text}. Its task_state ${server.taskState} is left over from the dead host, and this Nova evacuates nothing that has one: reset it (openstack server set --state error ${server.id}), then evacuate it by hand or let it come back with its host`;
 }
 
 /** Whether an evacuation that the request made has been seen: more records than there were when it was sent. */

@@ -1,5 +1,5 @@
 import type { HostName, NodeName, ServerId } from './names.ts';
-import type { EvacuationRecord, IncidentRecord } from './records.ts';
+import type { EvacuationRecord, HistoryRecord, IncidentRecord, PauseRecord } from './records.ts';
 
 /** Something that could not be read. Unknown is neither down nor failed. */
 export interface Unknown {
@@ -23,6 +23,10 @@ export interface NodeView {
   readonly evacuation: Stored<EvacuationRecord>;
   /** Whether the nova-compute that Pacemaker manages there runs; null: it manages none, or knows nothing yet. */
   readonly novaCompute: 'running' | 'stopped' | null;
+  /** The incidents that this node had before. */
+  readonly past: Stored<HistoryRecord>;
+  /** What an operator answered to the question about local disks, as it stands in the attribute. */
+  readonly localDiskAnswer: string | null;
   /** The attribute `evacuate`. */
   readonly mark: string | null;
   /** The token of a boot that asks to be let go. */
@@ -42,6 +46,8 @@ export interface FencingEvent {
 export interface ClusterView {
   readonly haveQuorum: boolean;
   readonly nodes: readonly NodeView[];
+  /** The pause that an operator has asked for, over or not. */
+  readonly pause: Stored<PauseRecord>;
   /** The fencing history of the nodes that were asked for. */
   readonly history: ReadonlyMap<NodeName, Maybe<readonly FencingEvent[]>>;
 }
@@ -52,6 +58,8 @@ export interface ServiceView {
   /** `unknown`: its cell does not answer; then every list that Nova gives about this host may be short. */
   readonly state: 'up' | 'down' | 'unknown';
   readonly status: 'enabled' | 'disabled';
+  /** The availability zone; null when Nova does not say. */
+  readonly zone: string | null;
   readonly disabledReason: string | null;
   readonly forcedDown: boolean;
   /** Nova's clock, epoch ms; null when it never reported. */
@@ -67,8 +75,31 @@ export interface ServerView {
   readonly taskState: string | null;
   readonly fault: string | null;
   readonly deleted: boolean;
+  /** Nova's clock, epoch ms. */
+  readonly createdAt: number;
+  readonly projectId: string;
+  readonly flavor: FlavorOfServer;
+  /** null: booted from a volume, so its disk is not on the host. */
+  readonly imageId: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tags: Maybe<readonly string[]>;
+  /** Sorted. */
+  readonly addresses: { readonly fixed: readonly string[]; readonly floating: readonly string[] };
+  /** Ids of the volumes attached, sorted. */
+  readonly volumes: readonly string[];
+  readonly locked: boolean;
+  /** `nova/compute/power_state.py`: 0 none, 1 running, 3 paused, 4 shut down, 6 crashed, 7 suspended. */
+  readonly powerState: number | null;
+  readonly availabilityZone: string | null;
   /** `mono` of the look in which this task_state was first seen without a break. */
   readonly taskSince: number;
+}
+
+/** The flavor as the server's own record has it; its extra specs stand there from 2.47 on, its id before that. */
+export interface FlavorOfServer {
+  readonly name: string;
+  readonly id: string | null;
+  readonly extraSpecs: Maybe<Readonly<Record<string, string>>>;
 }
 
 export interface EvacuationView {
@@ -91,6 +122,10 @@ export interface HostView {
   readonly evacuations: readonly EvacuationView[];
   /** Servers that were on this host since the incident, each as last seen. */
   readonly servers: readonly ServerView[];
+  /** Those of them that were seen before anything was asked for, each as it was then: what arrives is compared with it. */
+  readonly before: ReadonlyMap<ServerId, ServerView>;
+  /** Ports of the servers that have arrived, as Neutron shows them. */
+  readonly ports: ReadonlyMap<ServerId, Maybe<readonly PortView[]>>;
   /** Why the last look at it failed; null when it did not. */
   readonly trouble: string | null;
   /** `mono` of the last look, answered or not; -1: none. */
@@ -109,9 +144,88 @@ export interface HostView {
   readonly traitsAt: number;
 }
 
+export interface AggregateView {
+  readonly id: number;
+  readonly name: string;
+  readonly availabilityZone: string | null;
+  readonly hosts: readonly HostName[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface ServerGroupView {
+  readonly id: string;
+  readonly policy: 'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity';
+  readonly members: readonly ServerId[];
+}
+
+export interface ImageView {
+  readonly id: string;
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+export interface FlavorView {
+  readonly id: string;
+  readonly name: string;
+  readonly extraSpecs: Readonly<Record<string, string>>;
+}
+
+export interface ControlServiceView {
+  readonly binary: 'nova-conductor' | 'nova-scheduler';
+  readonly host: string;
+  readonly state: 'up' | 'down' | 'unknown';
+  readonly status: 'enabled' | 'disabled';
+  readonly forcedDown: boolean;
+}
+
+export interface PortView {
+  readonly id: string;
+  /** `binding:host_id`. */
+  readonly boundHost: HostName | null;
+  readonly status: string;
+  readonly fixed: readonly string[];
+}
+
+/** Something of the cloud that changes seldom, with the `mono` of the question; -1: not asked yet. */
+export interface Fact<T> {
+  readonly value: Maybe<T>;
+  readonly mono: number;
+}
+
+/** What the rules want to know of the cloud besides hosts and servers. What was not asked for is unknown. */
+export interface CloudFacts {
+  readonly aggregates: Fact<readonly AggregateView[]>;
+  readonly serverGroups: Fact<readonly ServerGroupView[]>;
+  /** The images that {@link ImageQuery} asked for, wherever in the cloud. */
+  readonly images: Fact<readonly ImageView[]>;
+  /** What was asked for; null: nothing yet. Another policy asks for other images. */
+  readonly imageQuery: ImageQuery | null;
+  /** All flavors of the cloud. */
+  readonly flavors: Fact<readonly FlavorView[]>;
+  /** Conductors and schedulers, from the same list as the compute services. */
+  readonly controlServices: Maybe<readonly ControlServiceView[]>;
+  readonly microversion: Maybe<Microversion>;
+}
+
+/** Nova's highest microversion, and the one that is spoken. */
+export interface Microversion {
+  readonly max: string;
+  readonly used: string;
+}
+
+/** Which images are looked for: all that carry one of the tags, or one of the properties with any value, or one of the names. */
+export interface ImageQuery {
+  readonly tags: readonly string[];
+  readonly properties: readonly string[];
+  readonly names: readonly string[];
+}
+
 /** What became of a request to evacuate that this process sent. */
 export interface RequestView {
   readonly state: 'pending' | 'accepted' | 'unknown' | 'refused' | 'unsent';
+  /** `mono` of the request. */
+  readonly sentAt: number;
   /** `mono` of the answer (of the request, while pending). */
   readonly at: number;
   readonly message: string;
@@ -147,6 +261,7 @@ export interface Observation {
   /** `mono` of that list; -1: none. */
   readonly servicesAt: number;
   readonly novaNow: number;
+  readonly facts: CloudFacts;
   readonly hosts: ReadonlyMap<HostName, HostView>;
   readonly requests: ReadonlyMap<ServerId, RequestView>;
   readonly commands: ReadonlyMap<string, CommandView>;

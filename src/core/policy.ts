@@ -1,19 +1,128 @@
-/** The named bounds of the rules. Units stand last in each name. */
-export interface Policy {
-  /** Evacuations unfinished at a time, at least: what a control plane of 2 cores does best with instant spawns. */
+/** Which instances are evacuated at all. Tags and `HA_Enabled` select, exclusions and opt-outs take away. */
+export interface SelectionPolicy {
+  /** Off: tags and `HA_Enabled` are not asked for. Exclusions and an instance's own opt-out hold all the same. */
+  readonly instanceFiltering: boolean;
+  /** The tag: an image's tag or property, a flavor's extra spec, an aggregate's metadata. Matched exactly. */
+  readonly evacuableTag: string;
+  readonly taggedImages: boolean;
+  readonly taggedFlavors: boolean;
+  readonly taggedAggregates: boolean;
+  /** Only instances whose metadata has `HA_Enabled` are evacuated (Masakari's evacuate_all_instances = False). */
+  readonly haEnabledOnly: boolean;
+  readonly exclude: {
+    /** Project ids. */
+    readonly projects: readonly string[];
+    /** Names of instances; `*` and `?` stand for any characters and for one. */
+    readonly names: readonly string[];
+    /** Ids or names. */
+    readonly images: readonly string[];
+    readonly flavors: readonly string[];
+  };
+  /** Leave Octavia's amphorae to Octavia: its health manager replaces them, and an evacuated one is in its way. */
+  readonly excludeAmphorae: boolean;
+  /** What makes an amphora: a name `amphora-UUID`, an image with one of these tags, or one of these projects. */
+  readonly amphoraImageTags: readonly string[];
+  readonly amphoraProjects: readonly string[];
+}
+
+/** Who goes first. */
+export interface OrderPolicy {
+  /** The priority of an instance that names none, 1 to 1000; the highest goes first. */
+  readonly defaultPriority: number;
+  /** Instances with `HA_Enabled` go before all others. */
+  readonly haEnabledFirst: boolean;
+  /** A lower rank begins only when everything above it has ended. */
+  readonly waitForHigherRanks: boolean;
+  /** How long the instances of a group must have been ACTIVE before those that come after it begin, ms. */
+  readonly readyMs: number;
+}
+
+/** How many at a time, and how fast. */
+export interface PacePolicy {
+  /** Evacuations unfinished at a time, at least: what is left of the window when Nova is in trouble. */
   readonly minInFlight: number;
-  /** ... and at most, when spawns take long. */
+  /** ... to begin with, and as long as nothing speaks against it: what a control plane of 2 cores does best with instant spawns. */
+  readonly startInFlight: number;
+  /** ... and at most, in all. */
   readonly maxInFlight: number;
-  /** Evacuations per second that the control plane is trusted with; with the time a spawn takes it makes the window. */
-  readonly targetRatePerSecond: number;
-  /** Time between the confirmed power off and the first request, ms: some storage needs it to drop the dead host's locks. */
-  readonly evacuateDelayMs: number;
+  /** ... and at most, from one host. */
+  readonly maxInFlightPerHost: number;
+  /** Evacuations per second that the control plane is trusted with before it has shown what it can do. */
+  readonly startRatePerSecond: number;
+  /** The window grows by at most this factor over what the control plane has shown, while nothing queues. */
+  readonly growthFactor: number;
+  /** A request that Nova answers later than this is a sign that it has too much to do, ms. */
+  readonly slowAnswerMs: number;
+  /** How long an error or a slow answer keeps the window small, ms. */
+  readonly troubleMemoryMs: number;
+  /** Pause between two requests, at least, ms. */
+  readonly staggerMs: number;
+}
+
+/** Where instances go. */
+export interface DestinationPolicy {
+  /** Enable a reserved host (disabled, `reserved` in the reason) of the same aggregate or zone for a host that dies. */
+  readonly reservedHosts: boolean;
+  /** Add the reserved host to the failed host's aggregate, and take it out again when it is given back. */
+  readonly addToAggregate: boolean;
+  /** Name the reserved host in the request; otherwise the scheduler chooses among all. */
+  readonly targetReserved: boolean;
+}
+
+/** What stops the automation and calls a person. 0 turns a limit off. */
+export interface GatePolicy {
+  /** Failed hosts at a time, in all and in one aggregate, above which no new incident begins. */
+  readonly maxFailedHosts: number;
+  readonly maxFailedHostsPerAggregate: number;
+  /** The same as a share, percent. It counts only where there are at least `shareFromHosts` hosts. */
+  readonly maxFailedPercent: number;
+  readonly maxFailedPercentPerAggregate: number;
+  readonly shareFromHosts: number;
+  /** Hosts whose evacuation may begin within `startIntervalMs`. */
+  readonly startsPerInterval: number;
+  readonly startIntervalMs: number;
+  /** From this many incidents of a host within `quarantineWindowMs` on, it stays disabled when it is back. */
+  readonly quarantineIncidents: number;
+  readonly quarantineWindowMs: number;
+  /** No compute service has reported for this long: Nova's own clockwork stands still, ms. */
+  readonly staleReportsMs: number;
+}
+
+export interface StoragePolicy {
+  /** The hosts share their instance storage (`no_shared_storage` is off): instances keep their disks. */
+  readonly shared: boolean;
+  /** What to do with an instance whose disk would be lost: rebuild it from its image, leave it, or ask a person. */
+  readonly localDisk: 'evacuate' | 'skip' | 'ask';
+}
+
+export interface RetryPolicy {
   /** Evacuations of one instance that may fail before it is given up. */
   readonly maxAttempts: number;
   /** Requests for one instance that Nova may refuse (4xx) before it is given up. */
   readonly maxRefusals: number;
-  /** Pause before the second attempt; doubled for each further one. */
+  /** Pause before the second attempt; doubled for each further one, ms. */
   readonly retryDelayMs: number;
+}
+
+export interface DelayPolicy {
+  /** Time between the confirmed power off and the first request, ms: some storage needs it to drop the dead host's locks. */
+  readonly evacuateDelayMs: number;
+}
+
+/** What the operator decides, section by section as in the policy file. */
+export interface OperatorPolicy {
+  readonly selection: SelectionPolicy;
+  readonly order: OrderPolicy;
+  readonly pace: PacePolicy;
+  readonly destinations: DestinationPolicy;
+  readonly gates: GatePolicy;
+  readonly storage: StoragePolicy;
+  readonly retry: RetryPolicy;
+  readonly delays: DelayPolicy;
+}
+
+/** Bounds of the clockwork that are no operator's business. Units stand last in each name. */
+export interface Timing {
   /** How long a request with an unknown outcome may still take effect in nova-api (its longest RPC wait is 60 s; ours ends after 20 s). */
   readonly requestSettleMs: number;
   /** After a predecessor that did not end cleanly: how long its last requests may still take effect. */
@@ -45,6 +154,8 @@ export interface Policy {
   readonly serviceAgeMs: number;
   /** Pause between two lists of the services while nothing happens: it keeps the token fresh and finds out about a wrong password before the outage. */
   readonly idleServicesMs: number;
+  /** Greatest age of what changes seldom (aggregates, server groups, images, flavors) when an incident begins. */
+  readonly factAgeMs: number;
   /** Pause between tries of a command that failed; doubled each time up to `slowMs`. */
   readonly commandRetryMs: number;
   /** A fencing that was complete this long before the incident was written still belongs to it (the history has whole seconds, controllers' clocks differ a little). */
@@ -53,32 +164,73 @@ export interface Policy {
   readonly markProofMs: number;
 }
 
+/** All bounds of the rules: the operator's and the clockwork's. */
+export interface Policy extends OperatorPolicy {
+  readonly timing: Timing;
+}
+
 export const DEFAULT_POLICY: Policy = {
-  minInFlight: 10,
-  maxInFlight: 64,
-  targetRatePerSecond: 2,
-  evacuateDelayMs: 0,
-  maxAttempts: 3,
-  maxRefusals: 3,
-  retryDelayMs: 5_000,
-  requestSettleMs: 30_000,
-  takeoverSettleMs: 10_000,
-  taskSettleMs: 15_000,
-  overtakenMs: 600_000,
-  deletedSettleMs: 60_000,
-  changesMs: 30_000,
-  followMs: 2_000,
-  maxFollowMs: 8_000,
-  settleMs: 1_500,
-  maxSettleMs: 2_500,
-  returnMs: 2_000,
-  maxReturnMs: 4_000,
-  returnSlowMs: 5_000,
-  slowMs: 15_000,
-  lookRetryMs: 2_000,
-  serviceAgeMs: 3_000,
-  idleServicesMs: 60_000,
-  commandRetryMs: 1_000,
-  historySkewMs: 2_000,
-  markProofMs: 120_000,
+  selection: {
+    instanceFiltering: true,
+    evacuableTag: 'evacuable',
+    taggedImages: true,
+    taggedFlavors: true,
+    taggedAggregates: true,
+    haEnabledOnly: false,
+    exclude: { projects: [], names: [], images: [], flavors: [] },
+    excludeAmphorae: false,
+    amphoraImageTags: ['amphora'],
+    amphoraProjects: [],
+  },
+  order: { defaultPriority: 500, haEnabledFirst: true, waitForHigherRanks: false, readyMs: 30_000 },
+  pace: {
+    minInFlight: 2,
+    startInFlight: 8,
+    maxInFlight: 64,
+    maxInFlightPerHost: 64,
+    startRatePerSecond: 2.5,
+    growthFactor: 1.5,
+    slowAnswerMs: 5_000,
+    troubleMemoryMs: 60_000,
+    staggerMs: 0,
+  },
+  destinations: { reservedHosts: false, addToAggregate: false, targetReserved: false },
+  gates: {
+    maxFailedHosts: 0,
+    maxFailedHostsPerAggregate: 0,
+    maxFailedPercent: 50,
+    maxFailedPercentPerAggregate: 0,
+    shareFromHosts: 5,
+    startsPerInterval: 10,
+    startIntervalMs: 30_000,
+    quarantineIncidents: 5,
+    quarantineWindowMs: 3_600_000,
+    staleReportsMs: 300_000,
+  },
+  storage: { shared: true, localDisk: 'evacuate' },
+  retry: { maxAttempts: 3, maxRefusals: 3, retryDelayMs: 5_000 },
+  delays: { evacuateDelayMs: 0 },
+  timing: {
+    requestSettleMs: 30_000,
+    takeoverSettleMs: 10_000,
+    taskSettleMs: 15_000,
+    overtakenMs: 600_000,
+    deletedSettleMs: 60_000,
+    changesMs: 30_000,
+    followMs: 2_000,
+    maxFollowMs: 8_000,
+    settleMs: 1_500,
+    maxSettleMs: 2_500,
+    returnMs: 2_000,
+    maxReturnMs: 4_000,
+    returnSlowMs: 5_000,
+    slowMs: 15_000,
+    lookRetryMs: 2_000,
+    serviceAgeMs: 3_000,
+    idleServicesMs: 60_000,
+    factAgeMs: 60_000,
+    commandRetryMs: 1_000,
+    historySkewMs: 2_000,
+    markProofMs: 120_000,
+  },
 };

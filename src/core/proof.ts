@@ -40,7 +40,7 @@ export function fencingProof(
     return { proven: false, ask: true, reason: `the fencing history can't be read: ${history.reason}` };
   const events = history.value.filter((event) => POWERS_OFF.has(event.action));
   const ended = events.filter(
-    (e) => e.status === 'success' && (e.completedAt ?? 0) >= incident.at - policy.historySkewMs,
+    (e) => e.status === 'success' && (e.completedAt ?? 0) >= incident.at - policy.timing.historySkewMs,
   );
   const success = ended.at(0);
   if (success) return { proven: true, fencedAt: Math.max(success.completedAt ?? 0, incident.at) };
@@ -67,6 +67,6 @@ export function markIsFresh(
     (event) =>
       POWERS_OFF.has(event.action) &&
       (event.status === 'pending' ||
-        (event.status === 'success' && now - (event.completedAt ?? 0) <= policy.markProofMs)),
+        (event.status === 'success' && now - (event.completedAt ?? 0) <= policy.timing.markProofMs)),
   );
 }

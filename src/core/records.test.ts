@@ -5,13 +5,17 @@ import {
   disabledReason,
   type EvacuationRecord,
   formatEvacuation,
+  formatHistory,
   formatHoldAnswer,
   formatIncident,
+  formatPause,
   type IncidentRecord,
   isOurMarker,
   parseEvacuation,
+  parseHistory,
   parseHoldAnswer,
   parseIncident,
+  parsePause,
 } from './records.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
@@ -41,12 +45,54 @@ describe('records', () => {
       releasedAt: fc.option(time, { nil: null }),
       stopped: fc.array(fc.stringMatching(/^[0-9a-f]{8}$/), { maxLength: 5 }),
       lost: fc.array(fc.nat(), { maxLength: 5 }),
+      reserves: fc.array(
+        fc.record({
+          host: fc.string({ minLength: 1 }).map(hostName),
+          reason: fc.string({ unit: 'grapheme' }),
+          aggregate: fc.option(fc.nat(), { nil: null }),
+        }),
+        { maxLength: 3 },
+      ),
     });
     fc.assert(
       fc.property(evacuation, (record) => {
         expect(parseEvacuation(formatEvacuation(record))).toEqual(record);
       }),
     );
+  });
+
+  it('of a node’s past and of a pause say the same too, in whatever words', () => {
+    const past = fc.record({ incidents: fc.array(fc.record({ id: word, at: time }), { maxLength: 5 }) });
+    fc.assert(
+      fc.property(past, (record) => {
+        expect(parseHistory(formatHistory(record))).toEqual(record);
+      }),
+    );
+    const pause = fc.record({ until: time, by: fc.string(), why: fc.string({ unit: 'grapheme' }) });
+    fc.assert(
+      fc.property(pause, (record) => {
+        expect(parsePause(formatPause(record))).toEqual(record);
+      }),
+    );
+    expect(parsePause(formatPause({ until: 0, by: 'a\ud800b', why: '' }))?.by).toBe('a\uFFFDb');
+  });
+
+  it('of a thousand instances, each stopped and each lost three times, fit into a node attribute', () => {
+    const record: EvacuationRecord = {
+      incident: 'i',
+      phase: 'evacuating',
+      fencedAt: 0,
+      since: 0,
+      before: { status: 'enabled', forcedDown: false },
+      owner: 'controller-1:1',
+      clean: false,
+      releasedAt: null,
+      stopped: Array.from({ length: 1_000 }, (_, i) => i.toString(16).padStart(8, '0')),
+      lost: Array.from({ length: 3_000 }, (_, i) => 1_000_000 + i),
+      reserves: [],
+    };
+    // What pacemaker/attributes.ts lets through, and what the command line of crm_attribute takes.
+    expect(formatEvacuation(record).length).toBeLessThan(64 * 1024);
   });
 
   it('that are none of ours are not read', () => {

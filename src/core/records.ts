@@ -1,3 +1,5 @@
+import { type HostName, hostName } from './names.ts';
+
 /**
  * What the project keeps in the cluster: node attributes and the records inside them.
  *
@@ -17,6 +19,13 @@ export const HOLD_ATTRIBUTE = 'instance-ha-hold';
 /** The evacuator's answer: `released TOKEN`, or `held TOKEN REASON`. Private, transient. */
 export const RELEASE_ATTRIBUTE = 'instance-ha-release';
 
+/** The incidents that a node had before, by the evacuator: permanent node attribute. From it quarantine knows a host that keeps failing. */
+export const HISTORY_ATTRIBUTE = 'instance-ha-history';
+/** An operator's answer to "its local disks would be lost": `evacuate INCIDENT` or `skip INCIDENT`; permanent node attribute. */
+export const LOCAL_DISK_ATTRIBUTE = 'instance-ha-local-disk';
+/** A pause, as a cluster property (`crm_attribute --type crm_config`): no new incident begins while it lasts. */
+export const PAUSE_PROPERTY = 'instance-ha-pause';
+
 /** The durable incident. `at` is the epoch in ms on the clock of the controller that wrote it. */
 export interface IncidentRecord {
   readonly id: string;
@@ -31,6 +40,18 @@ export interface IncidentRecord {
 export interface ServiceBefore {
   readonly status: 'enabled' | 'disabled';
   readonly forcedDown: boolean;
+}
+
+/** When the last incidents of a node began, epoch ms, oldest first. */
+export interface HistoryRecord {
+  readonly incidents: readonly { readonly id: string; readonly at: number }[];
+}
+
+export interface PauseRecord {
+  /** When it ends by itself, epoch ms on the controllers' clock. */
+  readonly until: number;
+  readonly by: string;
+  readonly why: string;
 }
 
 export interface EvacuationRecord {
@@ -52,13 +73,23 @@ export interface EvacuationRecord {
   readonly stopped: readonly string[];
   /** Ids of evacuations whose destination died under them: Nova shows them as live for ever. */
   readonly lost: readonly number[];
+  /** Reserved hosts that were taken for it, and are to be given back if nothing comes to them. */
+  readonly reserves: readonly ReserveClaim[];
+}
+
+export interface ReserveClaim {
+  readonly host: HostName;
+  /** The `disabled_reason` that it had. */
+  readonly reason: string;
+  /** The aggregate into which it was put for it; null: none. */
+  readonly aggregate: number | null;
 }
 
 /** Text of a record: `k=v` pairs with commas, no character that XML, a shell or attrd would change. */
 function format(pairs: Readonly<Record<string, string>>): string {
   return Object.entries(pairs)
     .map(([key, value]) => {
-      if (!/^[A-Za-z0-9_.:+-]*$/.test(value))
+      if (!/^[A-Za-z0-9_.:+%-]*$/.test(value))
         throw new Error(`record value of ${key} holds a forbidden character`);
       return `${key}=${value}`;
     })
@@ -81,6 +112,22 @@ const epoch = (text: string | undefined): number | null => {
   return Number.isNaN(value) ? null : value;
 };
 const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** Free words in a record's value: what it may not hold is written as %XX. */
+function toWord(text: string): string {
+  // Half a surrogate pair is no character, and encodeURIComponent throws at one.
+  const whole = text.replace(/\p{Cs}/gu, '\uFFFD');
+  const toHex = (c: string): string => `%${c.charCodeAt(0).toString(16).toUpperCase()}`;
+  return encodeURIComponent(whole).replace(/[!'()*~]/g, toHex);
+}
+
+function fromWord(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
 
 /** The value of {@link INCIDENT_ATTRIBUTE}. */
 export function formatIncident(record: IncidentRecord): string {
@@ -113,6 +160,9 @@ export function formatEvacuation(record: EvacuationRecord): string {
     released: record.releasedAt === null ? '' : iso(record.releasedAt),
     stopped: record.stopped.join('+'),
     lost: record.lost.join('+'),
+    reserves: record.reserves
+      .map(({ host, aggregate, reason }) => [toWord(host), aggregate ?? '', toWord(reason)].join(':'))
+      .join('+'),
   });
 }
 
@@ -128,6 +178,8 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
   if (!incident || fencedAt === null || since === null) return null;
   if (phase !== 'evacuating' && phase !== 'returning') return null;
   if (status !== 'enabled' && status !== 'disabled') return null;
+  const reserves = parseReserves(pairs.get('reserves') ?? '');
+  if (reserves === null) return null;
   const list = (text: string | undefined): readonly string[] => (text ? text.split('+') : []);
   return {
     incident,
@@ -140,7 +192,56 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
     releasedAt: epoch(pairs.get('released')),
     stopped: list(pairs.get('stopped')),
     lost: list(pairs.get('lost')).map(Number).filter(Number.isSafeInteger),
+    reserves,
   };
+}
+
+function parseReserves(text: string): readonly ReserveClaim[] | null {
+  const reserves: ReserveClaim[] = [];
+  for (const part of text === '' ? [] : text.split('+')) {
+    const [, name, aggregate, words] = /^([^:]+):(\d*):([^:]*)$/.exec(part) ?? [];
+    const host = fromWord(name ?? '');
+    const reason = fromWord(words ?? '');
+    if (!host || reason === null) return null;
+    reserves.push({ host: hostName(host), reason, aggregate: aggregate ? Number(aggregate) : null });
+  }
+  return reserves;
+}
+
+/** The incidents kept in a node's history, at most: the attribute stays short. */
+export const MAX_HISTORY = 20;
+
+/** The value of {@link HISTORY_ATTRIBUTE}. */
+export function formatHistory(record: HistoryRecord): string {
+  const incidents = record.incidents.slice(-MAX_HISTORY).map(({ id, at }) => `${at}:${id}`);
+  return format({ v: '1', incidents: incidents.join('+') });
+}
+
+/** The history in an attribute's value, or null when it can't be read. */
+export function parseHistory(text: string): HistoryRecord | null {
+  const list = parse(text)?.get('incidents');
+  if (list === undefined) return null;
+  const incidents = [];
+  for (const part of list === '' ? [] : list.split('+')) {
+    const [, at, id] = /^(\d{1,15}):(.+)$/.exec(part) ?? [];
+    if (at === undefined || id === undefined) return null;
+    incidents.push({ id, at: Number(at) });
+  }
+  return { incidents };
+}
+
+/** The value of {@link PAUSE_PROPERTY}. */
+export function formatPause(record: PauseRecord): string {
+  return format({ v: '1', until: iso(record.until), by: toWord(record.by), why: toWord(record.why) });
+}
+
+/** The pause in a property's value, or null when it can't be read: then nothing new begins until a person has looked at it. */
+export function parsePause(text: string): PauseRecord | null {
+  const pairs = parse(text);
+  const until = epoch(pairs?.get('until'));
+  const by = fromWord(pairs?.get('by') ?? '');
+  const why = fromWord(pairs?.get('why') ?? '');
+  return until === null || by === null || why === null ? null : { until, by, why };
 }
 
 /** What a `disabled_reason` of ours begins with: only a service that carries it is enabled by us. */

@@ -1,7 +1,18 @@
-import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
+import { giveBack } from './destinations.ts';
+import {
+  type Draft,
+  issue,
+  issueWithReport,
+  lookAt,
+  lookAtServices,
+  viewOfIncident,
+  wakeWithin,
+} from './draft.ts';
 import { type HostName, hostOfNode } from './names.ts';
-import type { HostView, NodeView, ServiceView } from './observation.ts';
+import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
+import { isQuarantine, quarantineReason, whyQuarantined } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker } from './records.ts';
+import { reportIncident } from './report.ts';
 
 /** The trait that keeps the scheduler off a disabled host (`nova/compute/manager.py` _update_compute_status trait handling). */
 const DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED';
@@ -29,14 +40,21 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
       instances: [],
     });
   };
+  lookAtPorts(draft, record);
+  const toGiveBack = giveBack(draft, node, record);
+  if (toGiveBack !== null) {
+    lookAtServices(draft, policy.timing.returnSlowMs);
+    say(toGiveBack, null);
+    return;
+  }
   if (node.online !== true) {
-    lookAtServices(draft, policy.idleServicesMs);
+    lookAtServices(draft, policy.timing.idleServicesMs);
     say('released; waiting for the node to come back', null);
     return;
   }
   // Where Pacemaker starts nova-compute, it knows when there is something to ask Nova about.
   if (node.novaCompute === 'stopped') {
-    lookAtServices(draft, policy.idleServicesMs);
+    lookAtServices(draft, policy.timing.idleServicesMs);
     say('released; waiting for Pacemaker to start nova-compute', null);
     return;
   }
@@ -68,22 +86,28 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   if (ourForce && service.forcedDown) {
     say(clearForcedDown(draft, node, record, service), host);
   } else if (isOurMarker(service.disabledReason) && record.before.status === 'enabled') {
-    say(enable(draft, service), host);
+    say(enable(draft, node, service), host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
     say(confirmSchedulable(draft, node, record, service), host);
   } else {
-    say(finishRecord(draft, node, record, 'back; the service stays as the operator set it'), host);
+    say(finishRecord(draft, node, record, sayKept(service)), host);
   }
+}
+
+function sayKept({ disabledReason }: ServiceView): string {
+  return isQuarantine(disabledReason)
+    ? `back, and left disabled (${disabledReason})`
+    : 'back; the service stays as the operator set it';
 }
 
 /** The pause between two lists of the services while a node comes back, ms. */
 function returnPauseMs(draft: Draft, node: NodeView, record: EvacuationRecord): number {
   const { observation, policy } = draft;
-  if (node.novaCompute === 'running') return policy.returnMs;
+  if (node.novaCompute === 'running') return policy.timing.returnMs;
   const isLetGo = node.holdAnswer?.startsWith('released ') ?? false;
-  if (!isLetGo || record.releasedAt === null) return policy.returnSlowMs;
+  if (!isLetGo || record.releasedAt === null) return policy.timing.returnSlowMs;
   const sinceReleaseMs = observation.novaNow - record.releasedAt;
-  return Math.min(policy.maxReturnMs, Math.max(policy.returnMs, sinceReleaseMs / 2));
+  return Math.min(policy.timing.maxReturnMs, Math.max(policy.timing.returnMs, sinceReleaseMs / 2));
 }
 
 function clearForcedDown(
@@ -98,22 +122,51 @@ function clearForcedDown(
   if (!reported) return 'released; waiting for nova-compute to start';
   // A report newer than the last look at the records: they may have changed since.
   if (view === null || view.followedAt < observation.servicesAt) {
-    const dueMs = view === null ? 0 : view.lookedAt + policy.returnMs - observation.mono;
+    const dueMs = view === null ? 0 : view.lookedAt + policy.timing.returnMs - observation.mono;
     if (dueMs <= 0)
       lookAt(draft, service.host, { incident: record.incident, evacuations: true, since: record.since });
     else wakeWithin(draft, dueMs);
     if (view === null || view.followedAt < 0)
       return 'nova-compute reports; looking at its evacuation records';
   }
-  const waiting = view.evacuations.filter((evacuation) => evacuation.status === 'done').length;
-  if (waiting > 0) return `nova-compute reports; it has ${waiting} evacuation records still to complete`;
+  const waiting = view.evacuations.filter((evacuation) => evacuation.status === 'done');
+  if (waiting.length > 0) return sayStillDone(draft, node, record, waiting);
   const why = issue(draft, { kind: 'clear-forced-down', host: service.host, serviceId: service.id });
   return why ? `forced_down could not be cleared: ${why}` : `clearing forced_down of ${node.name}`;
 }
 
-function enable(draft: Draft, service: ServiceView): string {
+/** Records that are still `done` this long after the release, ms, are not going to be completed by this start of nova-compute. */
+const LEFTOVER_MS = 60_000;
+
+/**
+ * nova-compute completes the records at its start, before it reports (`nova/compute/manager.py` init_host,
+ * _destroy_evacuated_instances). One that turned `done` after that stays so: of two evacuations of one instance the
+ * later one does it. Only another start completes it, and until then Nova refuses to clear forced_down.
+ */
+function sayStillDone(
+  { observation }: Draft,
+  node: NodeView,
+  record: EvacuationRecord,
+  waiting: readonly EvacuationView[],
+): string {
+  const count = waiting.length;
+  if (observation.novaNow - (record.releasedAt ?? 0) < LEFTOVER_MS) {
+    return `nova-compute reports; it has ${count} evacuation records still to complete`;
+  }
+  const ids = waiting.slice(0, 5).map(({ id, server }) => `${id} of server ${server}`);
+  return `nova-compute has started, but ${count} evacuation records are still done (${ids.join(', ')}${count > 5 ? ', ...' : ''}): an instance was evacuated twice, or evacuated while nova-compute started. Restart nova-compute on ${node.name} once: it completes them at its start; until then Nova refuses to clear forced_down`;
+}
+
+function enable(draft: Draft, node: NodeView, service: ServiceView): string {
+  const quarantine = whyQuarantined(node, draft.policy.gates);
+  if (quarantine !== null) {
+    const reason = quarantineReason(quarantine);
+    const why = issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason });
+    const text = `in quarantine after ${quarantine}: it stays disabled until a person enables it`;
+    return why ? `${text}; that could not be written into its reason: ${why}` : text;
+  }
   if (service.state !== 'up') {
-    wakeWithin(draft, draft.policy.returnMs);
+    wakeWithin(draft, draft.policy.timing.returnMs);
     return 'waiting for the compute service to be up before it is enabled';
   }
   const why = issue(draft, { kind: 'enable', host: service.host, serviceId: service.id });
@@ -140,7 +193,8 @@ function confirmSchedulable(
     if (!view.traits.value.includes(DISABLED_TRAIT))
       return finishRecord(draft, node, record, 'back, enabled and schedulable');
   }
-  const dueMs = view === null || view.traitsAt < 0 ? 0 : view.traitsAt + policy.returnMs - observation.mono;
+  const dueMs =
+    view === null || view.traitsAt < 0 ? 0 : view.traitsAt + policy.timing.returnMs - observation.mono;
   if (dueMs <= 0)
     lookAt(draft, service.host, { incident: record.incident, traits: true, since: record.since });
   else wakeWithin(draft, dueMs);
@@ -152,7 +206,31 @@ function viewOf(draft: Draft, host: HostName, record: EvacuationRecord): HostVie
   return view?.incident === record.incident ? view : null;
 }
 
+/** Asks once about the ports of what has arrived: how Neutron has them holds nothing up. */
+function lookAtPorts(draft: Draft, record: EvacuationRecord): void {
+  const view = viewOfIncident(draft, record.incident);
+  if (view === null || draft.looks.has(view.host)) return;
+  const isAsked = ({ id, host, deleted }: ServerView): boolean =>
+    deleted || host === view.host || host === null || view.ports.has(id);
+  if (view.servers.every(isAsked)) return;
+  lookAt(draft, view.host, { incident: record.incident, since: record.since, ports: true });
+}
+
 function finishRecord(draft: Draft, node: NodeView, record: EvacuationRecord, text: string): string {
-  const why = issue(draft, { kind: 'delete-evacuation', node: node.name, incident: record.incident });
+  const { observation, policy } = draft;
+  const view = viewOfIncident(draft, record.incident);
+  const command = { kind: 'delete-evacuation', node: node.name, incident: record.incident } as const;
+  const why = issueWithReport(draft, command, () =>
+    reportIncident({
+      observation,
+      node,
+      record,
+      view,
+      state: 'closed',
+      text,
+      storage: policy.storage,
+      instances: [],
+    }),
+  );
   return why ? `${text}; the record can't be removed from the cluster: ${why}` : text;
 }

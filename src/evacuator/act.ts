@@ -3,7 +3,9 @@ import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
   formatEvacuation,
+  formatHistory,
   formatIncident,
+  HISTORY_ATTRIBUTE,
   INCIDENT_ATTRIBUTE,
   RELEASE_ATTRIBUTE,
 } from '../core/records.ts';
@@ -64,10 +66,10 @@ async function request(
   const { server, recordsBefore } = command;
   const refusals = memory.requests.get(server)?.refusals ?? 0;
   const at = ports.clock.mono();
-  memory.requests.set(server, { state: 'pending', at, message: '', recordsBefore, refusals });
+  memory.requests.set(server, { state: 'pending', sentAt: at, at, message: '', recordsBefore, refusals });
   say(ports, command, 'info', `asking Nova to evacuate ${command.name}`);
-  const answer = await ports.cloud.evacuate(server);
-  const ended = { at: ports.clock.mono(), recordsBefore };
+  const answer = await ports.cloud.evacuate(server, command.options);
+  const ended = { sentAt: at, at: ports.clock.mono(), recordsBefore };
   if (answer.ok) {
     memory.requests.set(server, { ...ended, state: 'accepted', message: '', refusals: 0 });
     return;
@@ -105,6 +107,8 @@ async function execute(
       return cluster.writePermanent(command.node, INCIDENT_ATTRIBUTE, formatIncident(command.incident));
     case 'write-evacuation':
       return cluster.writePermanent(command.node, EVACUATION_ATTRIBUTE, formatEvacuation(command.record));
+    case 'write-history':
+      return cluster.writePermanent(command.node, HISTORY_ATTRIBUTE, formatHistory(command.record));
     case 'delete-evacuation':
       return cluster.deletePermanent(command.node, EVACUATION_ATTRIBUTE, command.incident);
     case 'delete-incident':
@@ -124,6 +128,15 @@ async function execute(
       return changeService(ports, memory, command.serviceId, { forcedDown: false });
     case 'enable':
       return changeService(ports, memory, command.serviceId, { status: 'enabled' });
+    case 'disable':
+      return changeService(ports, memory, command.serviceId, {
+        status: 'disabled',
+        disabledReason: command.reason,
+      });
+    case 'join-aggregate':
+      return cloud.addHostToAggregate(command.aggregate, command.host);
+    case 'leave-aggregate':
+      return cloud.removeHostFromAggregate(command.aggregate, command.host);
     case 'stop-server':
       return cloud.stopServer(command.server);
     default:
@@ -150,6 +163,8 @@ function describe(command: Exclude<Command, { kind: 'evacuate' }>): string {
       return command.record.phase === 'evacuating'
         ? `writing down the evacuation of ${command.node}`
         : `writing down the release of ${command.node}`;
+    case 'write-history':
+      return `keeping the incident in the history of ${command.node}`;
     case 'delete-evacuation':
       return `${command.node} is back: closing its record`;
     case 'delete-incident':
@@ -164,6 +179,12 @@ function describe(command: Exclude<Command, { kind: 'evacuate' }>): string {
       return `clearing forced_down of ${command.host}`;
     case 'enable':
       return `enabling ${command.host}`;
+    case 'disable':
+      return `disabling ${command.host} (${command.reason})`;
+    case 'join-aggregate':
+      return `adding ${command.host} to aggregate ${command.aggregate}`;
+    case 'leave-aggregate':
+      return `taking ${command.host} out of aggregate ${command.aggregate}`;
     case 'stop-server':
       return 'stopping it again: it was stopped when its host died';
     default:

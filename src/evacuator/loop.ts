@@ -1,5 +1,5 @@
 import { decide } from '../core/decide.ts';
-import type { Look } from '../core/decision.ts';
+import { type Look, NO_FACTS } from '../core/decision.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Policy } from '../core/policy.ts';
 import { EVACUATION_ATTRIBUTE, formatEvacuation } from '../core/records.ts';
@@ -7,7 +7,8 @@ import { type Acts, act, newActs } from './act.ts';
 import { type Memory, newMemory } from './memory.ts';
 import { observe } from './observe.ts';
 import type { Ports } from './ports.ts';
-import { record, type Said } from './record.ts';
+import { record, type Written } from './record.ts';
+import { newReports } from './reports.ts';
 
 /** How long a clean stop waits for requests that are under way, ms; no request of ours lives longer than 20 s. */
 export const DRAIN_LIMIT_MS = 25_000;
@@ -15,7 +16,8 @@ export const DRAIN_LIMIT_MS = 25_000;
 export interface EvacuatorOptions {
   /** NODE:START of this process; an identity that no other process has. */
   readonly owner: string;
-  readonly policy: Policy;
+  /** The policy in force, asked for in each step: it may be read anew while the evacuator runs. */
+  readonly policy: () => Policy;
   readonly domain: string | null;
 }
 
@@ -30,19 +32,19 @@ export interface Evacuator {
 export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacuator {
   const memory = newMemory(options.owner, ports.clock.mono());
   const acts = newActs();
-  const said: Said = new Map();
+  const written: Written = { said: new Map(), reports: newReports() };
   let stopping = false;
 
   async function run(): Promise<void> {
-    let look: Look = { services: false, history: [], hosts: new Map() };
+    let look: Look = { services: false, facts: NO_FACTS, history: [], hosts: new Map() };
     let last: Observation | null = null;
     while (!stopping) {
       const observation = await observe(ports, memory, look, options.domain);
       last = observation;
       if (stopping) break;
-      const decision = decide(observation, options.policy);
+      const decision = decide(observation, options.policy());
       act(ports, memory, acts, decision.commands);
-      record(ports.journal, said, observation, decision);
+      record(ports.journal, written, observation, decision);
       look = decision.look;
       if (decision.wakeMs > 0) await ports.clock.sleep(decision.wakeMs);
     }

@@ -1,10 +1,13 @@
 import type { HostName, NodeName, ServerId } from '../core/names.ts';
 import type {
+  CloudFacts,
   CommandView,
   EvacuationView,
+  Fact,
   FencingEvent,
   HostView,
   Maybe,
+  PortView,
   RequestView,
   ServerView,
   ServiceView,
@@ -23,6 +26,10 @@ export interface Memory {
   servicesAt: number;
   novaNow: number;
   readonly hosts: Map<HostName, HostMemory>;
+  facts: Omit<CloudFacts, 'controlServices'>;
+  controlServices: CloudFacts['controlServices'];
+  /** Facts that are being asked for while the loop goes on. */
+  readonly asking: Set<string>;
   readonly history: Map<NodeName, Maybe<readonly FencingEvent[]>>;
   readonly requests: Map<ServerId, RequestView>;
   readonly commands: Map<string, CommandView>;
@@ -34,6 +41,10 @@ export interface HostMemory {
   readonly incident: string;
   readonly evacuations: Map<number, EvacuationView>;
   readonly servers: Map<ServerId, ServerView>;
+  readonly before: Map<ServerId, ServerView>;
+  /** Servers of which an evacuation of this incident, or a live one, has been seen. */
+  readonly begun: Set<ServerId>;
+  readonly ports: Map<ServerId, Maybe<readonly PortView[]>>;
   trouble: string | null;
   firstLookAt: number;
   lookedAt: number;
@@ -47,6 +58,8 @@ export interface HostMemory {
   traitsAt: number;
 }
 
+const notAsked = <T>(): Fact<T> => ({ value: unknown('not asked yet'), mono: -1 });
+
 export function newMemory(owner: string, mono: number): Memory {
   return {
     owner,
@@ -55,6 +68,16 @@ export function newMemory(owner: string, mono: number): Memory {
     servicesAt: -1,
     novaNow: 0,
     hosts: new Map(),
+    facts: {
+      aggregates: notAsked(),
+      serverGroups: notAsked(),
+      images: notAsked(),
+      imageQuery: null,
+      flavors: notAsked(),
+      microversion: unknown('not asked yet'),
+    },
+    controlServices: unknown('not asked yet'),
+    asking: new Set(),
     history: new Map(),
     requests: new Map(),
     commands: new Map(),
@@ -70,6 +93,9 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     incident,
     evacuations: new Map(),
     servers: new Map(),
+    before: new Map(),
+    begun: new Set(),
+    ports: new Map(),
     trouble: null,
     firstLookAt: -1,
     lookedAt: -1,
@@ -91,6 +117,8 @@ export function hostView(host: HostMemory): HostView {
     incident: host.incident,
     evacuations: [...host.evacuations.values()].sort((a, b) => a.createdAt - b.createdAt || a.id - b.id),
     servers: [...host.servers.values()],
+    before: new Map(host.before),
+    ports: new Map(host.ports),
     trouble: host.trouble,
     firstLookAt: host.firstLookAt,
     lookedAt: host.lookedAt,
@@ -105,9 +133,13 @@ export function hostView(host: HostMemory): HostView {
 
 /** Takes in a server as just seen; its task_state keeps the time since which it has stood. */
 export function rememberServer(host: HostMemory, seen: SeenServer, mono: number): void {
-  const before = host.servers.get(seen.id);
-  const taskSince = before !== undefined && before.taskState === seen.taskState ? before.taskSince : mono;
-  host.servers.set(seen.id, { ...seen, taskSince });
+  const held = host.servers.get(seen.id);
+  const taskSince = held !== undefined && held.taskState === seen.taskState ? held.taskSince : mono;
+  const server = { ...seen, taskSince };
+  host.servers.set(seen.id, server);
+  if (!host.before.has(seen.id) && seen.host === host.host && !host.begun.has(seen.id)) {
+    host.before.set(seen.id, server);
+  }
 }
 
 /** Takes in a service as Nova's answer to a change shows it. */

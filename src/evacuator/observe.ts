@@ -11,6 +11,7 @@ import {
   type Memory,
   rememberServer,
 } from './memory.ts';
+import { lookAtFacts, lookAtPorts } from './observe-facts.ts';
 import type { Answer, CloudPort, Listed, Ports } from './ports.ts';
 
 /** How far back the first look at a host's evacuations goes, ms: one that somebody began long ago may still be live. */
@@ -40,6 +41,7 @@ export async function observe(
   });
   const settling = [...look.hosts.values()].some((host) => host.settle);
   if (look.services && !settling) workers.push(lookAtServices(ports, memory));
+  workers.push(lookAtFacts(ports, memory, look.facts));
   await Promise.all(workers);
   // That a cell was there while a host was listed shows only in a list of the services made after it.
   const listed = [...look.hosts.keys()].some((name) => (memory.hosts.get(name)?.listedAt ?? -1) >= begunAt);
@@ -54,6 +56,7 @@ export async function observe(
     services: memory.services,
     servicesAt: memory.servicesAt,
     novaNow: memory.novaNow,
+    facts: { ...memory.facts, controlServices: memory.controlServices },
     hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
     requests: new Map(memory.requests),
     commands: new Map(memory.commands),
@@ -64,7 +67,7 @@ export async function observe(
 async function observeCluster(ports: Ports, memory: Memory, look: Look): Promise<Maybe<ClusterView>> {
   const read = await ports.cluster.readNodes();
   if (!read.known) return read;
-  const { nodes, haveQuorum } = read.value;
+  const { nodes } = read.value;
   const incidents = new Set<string>();
   const troubled = new Set(nodes.filter((n) => n.incident !== null || n.mark === 'yes').map((n) => n.name));
   for (const node of nodes) {
@@ -77,18 +80,27 @@ async function observeCluster(ports: Ports, memory: Memory, look: Look): Promise
       if (troubled.has(node)) memory.history.set(node, await ports.cluster.readHistory(node));
     }),
   );
-  return known({ haveQuorum, nodes, history: new Map(memory.history) });
+  return known({ ...read.value, history: new Map(memory.history) });
 }
 
 async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
-  const answer = await ports.cloud.listComputeServices();
+  const answer = await ports.cloud.listServices();
   memory.servicesAt = ports.clock.mono();
   if (!answer.ok) {
     memory.services = unknown(answer.reason);
+    memory.controlServices = unknown(answer.reason);
     return;
   }
   memory.services = known(answer.value.items);
+  memory.controlServices = known(answer.value.control);
   memory.novaNow = answer.value.novaNow;
+  if (memory.facts.microversion.known) return;
+  // Negotiated with the first request, so this one costs nothing.
+  const microversion = await ports.cloud.microversion();
+  memory.facts = {
+    ...memory.facts,
+    microversion: microversion.ok ? known(microversion.value) : unknown(microversion.reason),
+  };
 }
 
 async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: HostLook): Promise<void> {
@@ -97,6 +109,7 @@ async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: Ho
   host.trouble = await read(ports.cloud, host, look, at);
   host.lookedAt = ports.clock.mono();
   if (host.trouble === null && host.firstLookAt < 0) host.firstLookAt = host.lookedAt;
+  if (look.ports) void lookAtPorts(ports, host);
 }
 
 /**
@@ -109,7 +122,11 @@ async function read(cloud: CloudPort, host: HostMemory, look: HostLook, at: numb
     const answer = await cloud.listEvacuations(host.host, followSince(host, look));
     const trouble = whatIsWrong(answer);
     if (trouble !== null || !answer.ok) return trouble;
-    for (const evacuation of answer.value.items) host.evacuations.set(evacuation.id, evacuation);
+    for (const evacuation of answer.value.items) {
+      host.evacuations.set(evacuation.id, evacuation);
+      if (isLive(evacuation) || evacuation.createdAt >= (look.since ?? Number.POSITIVE_INFINITY))
+        host.begun.add(evacuation.server);
+    }
     host.novaNow = answer.value.novaNow;
     host.followedAt = at;
   }
@@ -204,7 +221,26 @@ async function readMissing(
 }
 
 function goneServer(id: ServerId): Parameters<typeof rememberServer>[1] {
-  return { id, name: id, host: null, vmState: 'deleted', taskState: null, fault: null, deleted: true };
+  return {
+    id,
+    name: id,
+    host: null,
+    vmState: 'deleted',
+    taskState: null,
+    fault: null,
+    deleted: true,
+    createdAt: 0,
+    projectId: '',
+    flavor: { name: '', id: null, extraSpecs: unknown('it was deleted') },
+    imageId: null,
+    metadata: {},
+    tags: unknown('it was deleted'),
+    addresses: { fixed: [], floating: [] },
+    volumes: [],
+    locked: false,
+    powerState: null,
+    availabilityZone: null,
+  };
 }
 
 async function readTraits(cloud: CloudPort, host: HostMemory, at: number): Promise<null> {

@@ -1,13 +1,22 @@
-import type { HostVerdict } from '../core/decision.ts';
+import type { EvacuateOptions, Gate, HostVerdict, PaceView } from '../core/decision.ts';
 import type { HostName, NodeName, ServerId } from '../core/names.ts';
 import type {
+  AggregateView,
+  ClusterView,
+  ControlServiceView,
   EvacuationView,
   FencingEvent,
+  FlavorView,
+  ImageQuery,
+  ImageView,
   Maybe,
-  NodeView,
+  Microversion,
+  PortView,
+  ServerGroupView,
   ServerView,
   ServiceView,
 } from '../core/observation.ts';
+import type { IncidentReport } from '../core/report.ts';
 
 /**
  * How an act or a question ended. `effect` of one that failed: `refused`, the service answered that it will not;
@@ -19,7 +28,7 @@ export type Answer<T> =
 
 /** Pacemaker, as the evacuator sees it. */
 export interface ClusterPort {
-  readNodes(): Promise<Maybe<{ readonly haveQuorum: boolean; readonly nodes: readonly NodeView[] }>>;
+  readNodes(): Promise<Maybe<Omit<ClusterView, 'history'>>>;
   readHistory(node: NodeName): Promise<Maybe<readonly FencingEvent[]>>;
   writePermanent(node: NodeName, attribute: string, value: string): Promise<Answer<null>>;
   /** Deletes the attribute only if its value still belongs to this incident (`id=` or `incident=`), in one step of the CIB. */
@@ -41,9 +50,14 @@ export interface ServiceChange {
   readonly disabledReason?: string;
 }
 
-/** Nova and Placement, as the evacuator sees them. Times are epoch ms on Nova's clock. */
+/** All services of Nova in one list. */
+export interface ServiceList extends Listed<ServiceView> {
+  readonly control: readonly ControlServiceView[];
+}
+
+/** Nova, Placement, Glance and Neutron, as the evacuator sees them. Times are epoch ms on Nova's clock. */
 export interface CloudPort {
-  listComputeServices(): Promise<Answer<Listed<ServiceView>>>;
+  listServices(): Promise<Answer<ServiceList>>;
   /** Those made before `createdSince` may be missing. */
   listEvacuations(source: HostName, createdSince: number | null): Promise<Answer<Listed<EvacuationView>>>;
   listServersOn(host: HostName): Promise<Answer<Listed<SeenServer>>>;
@@ -51,9 +65,20 @@ export interface CloudPort {
   /** null: there is no such server any more. */
   getServer(server: ServerId): Promise<Answer<SeenServer | null>>;
   updateService(serviceId: string, change: ServiceChange): Promise<Answer<ServiceView>>;
-  evacuate(server: ServerId): Promise<Answer<null>>;
+  evacuate(server: ServerId, options: EvacuateOptions): Promise<Answer<null>>;
   stopServer(server: ServerId): Promise<Answer<null>>;
   providerTraits(host: HostName): Promise<Answer<readonly string[] | null>>;
+  listAggregates(): Promise<Answer<readonly AggregateView[]>>;
+  addHostToAggregate(aggregateId: number, host: HostName): Promise<Answer<null>>;
+  removeHostFromAggregate(aggregateId: number, host: HostName): Promise<Answer<null>>;
+  listServerGroups(): Promise<Answer<readonly ServerGroupView[]>>;
+  /** All flavors, public or not. */
+  listFlavors(): Promise<Answer<readonly FlavorView[]>>;
+  /** Images of all projects. One that fits may be given with others that do not. */
+  findImages(query: ImageQuery): Promise<Answer<readonly ImageView[]>>;
+  /** The ports of these servers; one without ports is there with none. */
+  listPorts(servers: readonly ServerId[]): Promise<Answer<ReadonlyMap<ServerId, readonly PortView[]>>>;
+  microversion(): Promise<Answer<Microversion>>;
 }
 
 /** A server as one answer shows it; how long its task_state has stood is the memory's to know. */
@@ -73,8 +98,10 @@ export interface Clock {
 export interface TickReport {
   readonly at: number;
   readonly mono: number;
-  readonly gates: readonly string[];
+  readonly gates: readonly Gate[];
   readonly verdicts: readonly HostVerdict[];
+  /** What is in flight, and how much may be; null while nothing is evacuated. */
+  readonly pace: PaceView | null;
   /** Why Nova could not be asked last; null when it answered. */
   readonly cloudTrouble: string | null;
 }
@@ -82,6 +109,8 @@ export interface TickReport {
 export interface JournalPort {
   /** The state after a tick; also the sign of life that monitor reads. */
   tick(report: TickReport): void;
+  /** What is known of an incident, at its release and again when the host is back; the later one takes the earlier one's place. */
+  report(report: IncidentReport): void;
   /** One line about something that was done, refused or found. */
   event(line: {
     readonly level: 'info' | 'warn' | 'error';

@@ -1,18 +1,37 @@
 import type { Decision } from '../core/decision.ts';
 import type { Observation } from '../core/observation.ts';
 import type { JournalPort } from './ports.ts';
+import { completeReport, noteGates, type Reports } from './reports.ts';
 
 /** The words last written about each host and instance, so that only changes go into the log. */
-export type Said = Map<string, string>;
+type Said = Map<string, string>;
+
+/** What has been written down by this process. */
+export interface Written {
+  readonly said: Said;
+  readonly reports: Reports;
+}
 
 /** Writes a tick down: the state as it is (with the sign of life), and every verdict that has changed. */
-export function record(journal: JournalPort, said: Said, observation: Observation, decision: Decision): void {
+export function record(
+  journal: JournalPort,
+  { said, reports }: Written,
+  observation: Observation,
+  decision: Decision,
+): void {
+  noteGates(reports, decision.gates, observation.now);
+  for (const draft of decision.reports) journal.report(completeReport(reports, draft));
   const now = new Map<string, string>();
   const tell = (key: string, text: string, line: Parameters<JournalPort['event']>[0]): void => {
     now.set(key, text);
     if (said.get(key) !== text) journal.event(line);
   };
-  for (const gate of decision.gates) tell(`gate ${gate}`, gate, { level: 'warn', msg: gate });
+  for (const gate of decision.gates) {
+    // What holds up one node is told in that node's verdict.
+    if (gate.node !== null) continue;
+    const msg = `${gate.text}; it opens when ${gate.opens}`;
+    tell(`gate ${gate.id}`, msg, { level: 'warn', msg });
+  }
   const cloudTrouble =
     observation.services.known || observation.servicesAt < 0 ? null : observation.services.reason;
   if (cloudTrouble !== null)
@@ -42,6 +61,7 @@ export function record(journal: JournalPort, said: Said, observation: Observatio
     mono: observation.mono,
     gates: decision.gates,
     verdicts: decision.verdicts,
+    pace: decision.pace,
     cloudTrouble,
   });
 }

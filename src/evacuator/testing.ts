@@ -2,19 +2,38 @@
  * A small cloud and cluster in virtual time for the evacuator's tests: enough of Nova's evacuation records,
  * refusals and delays, and of Pacemaker's attributes, to break every rule that the evacuator has to keep.
  */
+
+import type { EvacuateOptions } from '../core/decision.ts';
 import { type HostName, hostName, type NodeName, nodeName, type ServerId, serverId } from '../core/names.ts';
-import { type FencingEvent, known, type NodeView, type ServiceView } from '../core/observation.ts';
+import {
+  type AggregateView,
+  type ControlServiceView,
+  type FencingEvent,
+  type ImageView,
+  known,
+  type NodeView,
+  type PortView,
+  type ServerGroupView,
+  type ServiceView,
+  type Stored,
+} from '../core/observation.ts';
 
 import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
   formatIncident,
+  HISTORY_ATTRIBUTE,
   HOLD_ATTRIBUTE,
   INCIDENT_ATTRIBUTE,
+  LOCAL_DISK_ATTRIBUTE,
+  type PauseRecord,
   parseEvacuation,
+  parseHistory,
   parseIncident,
   RELEASE_ATTRIBUTE,
 } from '../core/records.ts';
+import type { IncidentReport } from '../core/report.ts';
+import { aServer } from '../core/testing.ts';
 import type { Answer, Listed, Ports, SeenServer, TickReport } from './ports.ts';
 
 export const EPOCH = Date.parse('2026-01-01T00:00:00Z');
@@ -60,16 +79,7 @@ async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-export interface FakeServer {
-  readonly id: ServerId;
-  readonly name: string;
-  host: HostName | null;
-  vmState: string;
-  taskState: string | null;
-  fault: string | null;
-  deleted: boolean;
-  updatedAt: number;
-}
+export type FakeServer = { -readonly [key in keyof SeenServer]: SeenServer[key] } & { updatedAt: number };
 
 export interface FakeEvacuation {
   readonly id: number;
@@ -107,9 +117,11 @@ export class World {
   readonly violations: string[] = [];
   readonly log: string[] = [];
   readonly reports: TickReport[] = [];
+  readonly incidents: IncidentReport[] = [];
   history: FencingEvent[] = [];
   online = new Set<NodeName>();
   quorum = true;
+  pause: Stored<PauseRecord> = null;
   powerFencedFirst = true;
   cloudDown = false;
   posts = 0;
@@ -119,6 +131,24 @@ export class World {
   /** The fate of the n-th request, from 0. */
   fate: (n: number, server: FakeServer) => Fate = () => GOOD;
   traits: string[] = [];
+  aggregates: AggregateView[] = [];
+  serverGroups: ServerGroupView[] = [];
+  images: ImageView[] = [];
+  control: ControlServiceView[] = (['nova-scheduler', 'nova-conductor'] as const).map((binary) => ({
+    binary,
+    host: 'controller-1',
+    state: 'up',
+    status: 'enabled',
+    forcedDown: false,
+  }));
+  /** Questions that get no answer, by what they ask for. */
+  readonly silent = new Set<string>();
+  /** ... and those that only get none after a long time. */
+  readonly hangs = new Set<string>();
+  /** Every request to evacuate, in its order. */
+  readonly asked: { readonly at: number; readonly server: FakeServer; readonly options: EvacuateOptions }[] =
+    [];
+  portsOf: (id: ServerId) => PortView[] = () => [];
   /** What Pacemaker says of nova-compute on each node. */
   novaCompute: NodeView['novaCompute'] = null;
   #migration = 100;
@@ -127,8 +157,8 @@ export class World {
   readonly #lives = new Map<HostName, number>();
   readonly #dead = new Set<number>();
 
-  constructor(instances: number) {
-    for (const name of ['compute-1', 'compute-2', 'compute-3']) {
+  constructor(instances: number, hosts = 3) {
+    for (const name of Array.from({ length: hosts }, (_, i) => `compute-${i + 1}`)) {
       const host = hostName(name);
       this.online.add(nodeName(name));
       this.services.set(host, {
@@ -136,6 +166,7 @@ export class World {
         host,
         state: 'up',
         status: 'enabled',
+        zone: 'nova',
         disabledReason: null,
         forcedDown: false,
         updatedAt: this.nova(),
@@ -144,16 +175,16 @@ export class World {
     for (let i = 0; i < instances; i++) this.addServer(i, 'active');
   }
 
-  addServer(i: number, vmState: string): FakeServer {
+  addServer(i: number, vmState: string, more: Partial<FakeServer> = {}): FakeServer {
+    const { taskSince: _, ...common } = aServer();
     const server: FakeServer = {
+      ...common,
       id: serverId(`${i.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`),
       name: `vm-${String(i).padStart(3, '0')}`,
       host: this.victimHost,
       vmState,
-      taskState: null,
-      fault: null,
-      deleted: false,
       updatedAt: this.nova() - 3_600_000,
+      ...more,
     };
     this.servers.push(server);
     return server;
@@ -231,6 +262,20 @@ export class World {
     );
   }
 
+  /** The services as Nova has heard of them: the living have just reported. */
+  #heard(): ServiceView[] {
+    return [...this.services.values()].map((service) =>
+      service.state === 'up' ? { ...service, updatedAt: this.nova() } : service,
+    );
+  }
+
+  #changeAggregate(id: number, change: (hosts: readonly HostName[]) => readonly HostName[]): null {
+    this.aggregates = this.aggregates.map((each) =>
+      each.id === id ? { ...each, hosts: change(each.hosts) } : each,
+    );
+    return null;
+  }
+
   #lifeOf(host: HostName): number {
     return this.#lives.get(host) ?? 0;
   }
@@ -257,12 +302,20 @@ export class World {
           ? { ok: false as const, reason: 'connection refused', effect: 'none' as const }
           : { ok: true as const, value: value() };
       });
+    const silence = { ok: false, reason: 'no answer', effect: 'none' } as const;
+    const fact = <T>(what: string, value: () => T): Promise<Answer<T>> =>
+      this.silent.has(what) ? call(50, () => silence) : cloud(() => structuredClone(value()));
+    // Glance and Neutron: not counted as requests to Nova.
+    const elsewhere = <T>(what: string, value: () => T): Promise<Answer<T>> =>
+      call(this.hangs.has(what) ? REQUEST_LIMIT_MS : 50, () =>
+        this.silent.has(what) || this.hangs.has(what) ? silence : { ok: true, value: value() },
+      );
     const listed = <T>(items: readonly T[]): Listed<T> => ({
       items: structuredClone(items),
       novaNow: this.nova(),
       partial: false,
     });
-    const seen = ({ updatedAt: _, ...server }: FakeServer): SeenServer => ({ ...server });
+    const seen = ({ updatedAt: _, ...server }: FakeServer): SeenServer => structuredClone(server);
     return {
       kill: () => {
         alive = false;
@@ -290,7 +343,8 @@ export class World {
         },
       },
       cluster: {
-        readNodes: () => call(10, () => known({ haveQuorum: this.quorum, nodes: this.#nodes() })),
+        readNodes: () =>
+          call(10, () => known({ haveQuorum: this.quorum, nodes: this.#nodes(), pause: this.pause })),
         readHistory: () => call(10, () => known(structuredClone(this.history))),
         writePermanent: (node, attribute, value) =>
           call(20, () => {
@@ -301,7 +355,7 @@ export class World {
           call(20, () => {
             const key = `${node} ${attribute}`;
             if (this.permanent.get(key)?.includes(`=${incident},`)) this.permanent.delete(key);
-            if (attribute === INCIDENT_ATTRIBUTE && this.live().length > 0)
+            if (attribute === INCIDENT_ATTRIBUTE && this.live().some((e) => e.source === hostName(node)))
               this.violations.push('released while an evacuation is live');
             return { ok: true as const, value: null };
           }),
@@ -312,7 +366,7 @@ export class World {
           }),
       },
       cloud: {
-        listComputeServices: () => cloud(() => listed([...this.services.values()])),
+        listServices: () => cloud(() => ({ ...listed(this.#heard()), control: this.control })),
         listEvacuations: (source, since) =>
           cloud(() =>
             listed(this.evacuations.filter((e) => e.source === source && e.updatedAt >= (since ?? 0))),
@@ -353,7 +407,16 @@ export class World {
             this.services.set(service.host, next);
             return { ok: true, value: next };
           }),
-        evacuate: (id) => this.#evacuate(id, call),
+        evacuate: (id, options) => this.#evacuate(id, options, call),
+        listAggregates: () => fact('aggregates', () => this.aggregates),
+        addHostToAggregate: (id, host) => cloud(() => this.#changeAggregate(id, (hosts) => [...hosts, host])),
+        removeHostFromAggregate: (id, host) =>
+          cloud(() => this.#changeAggregate(id, (hosts) => hosts.filter((each) => each !== host))),
+        listServerGroups: () => fact('server groups', () => this.serverGroups),
+        listFlavors: () => fact('flavors', () => []),
+        findImages: () => elsewhere('images', () => this.images),
+        listPorts: (ids) => elsewhere('ports', () => new Map(ids.map((id) => [id, this.portsOf(id)]))),
+        microversion: () => call(0, () => ({ ok: true as const, value: { max: '2.93', used: '2.93' } })),
         stopServer: (id) =>
           cloud(() => {
             const server = this.servers.find((s) => s.id === id);
@@ -366,6 +429,9 @@ export class World {
         tick: (report) => {
           this.reports.push(report);
         },
+        report: (report) => {
+          this.incidents.push(report);
+        },
         event: (line) => {
           this.log.push(`${this.clock.time} ${line.level} ${line.node ?? line.host ?? '-'} ${line.msg}`);
         },
@@ -374,10 +440,11 @@ export class World {
   }
 
   #nodes(): NodeView[] {
-    return ['compute-1', 'compute-2', 'compute-3'].map((text) => {
-      const name = nodeName(text);
+    return [...this.services.keys()].map((host) => {
+      const name = nodeName(host);
       const incident = this.permanent.get(`${name} ${INCIDENT_ATTRIBUTE}`);
       const evacuation = this.permanent.get(`${name} ${EVACUATION_ATTRIBUTE}`);
+      const past = this.permanent.get(`${name} ${HISTORY_ATTRIBUTE}`);
       return {
         name,
         kind: 'remote',
@@ -385,6 +452,8 @@ export class World {
         novaCompute: this.novaCompute,
         incident: incident === undefined ? null : (parseIncident(incident) ?? 'unreadable'),
         evacuation: evacuation === undefined ? null : (parseEvacuation(evacuation) ?? 'unreadable'),
+        past: past === undefined ? null : (parseHistory(past) ?? 'unreadable'),
+        localDiskAnswer: this.permanent.get(`${name} ${LOCAL_DISK_ATTRIBUTE}`) ?? null,
         mark: this.transient.get(`${name} ${EVACUATE_ATTRIBUTE}`) ?? null,
         holdToken: this.transient.get(`${name} ${HOLD_ATTRIBUTE}`) ?? null,
         holdAnswer: this.transient.get(`${name} ${RELEASE_ATTRIBUTE}`) ?? null,
@@ -393,10 +462,15 @@ export class World {
     });
   }
 
-  async #evacuate(id: ServerId, call: <T>(ms: number, run: () => T) => Promise<T>): Promise<Answer<null>> {
+  async #evacuate(
+    id: ServerId,
+    options: EvacuateOptions,
+    call: <T>(ms: number, run: () => T) => Promise<T>,
+  ): Promise<Answer<null>> {
     const server = this.servers.find((s) => s.id === id);
     if (server === undefined || server.host === null) return { ok: false, reason: '404', effect: 'refused' };
     const fate = this.fate(this.posts++, server);
+    this.asked.push({ at: this.clock.time, server, options });
     if (this.cloudDown || fate.answer === 'refused-connection')
       return { ok: false, reason: 'connection refused', effect: 'none' };
     if (fate.answer === 'lost-before') {
@@ -407,7 +481,7 @@ export class World {
     const effect = this.clock.delay(fate.queuedMs ?? 100).then((): Answer<null> => {
       const refusal = this.#refuses(server);
       if (refusal !== null) return { ok: false, reason: refusal, effect: 'refused' };
-      this.#begin(server, fate);
+      this.#begin(server, fate, options);
       return { ok: true, value: null };
     });
     const limit = this.clock
@@ -419,10 +493,10 @@ export class World {
 
   /** The first living host but this one, as a scheduler without weights. */
   #schedule(source: HostName): HostName {
-    const host = ['compute-2', 'compute-3']
-      .map(hostName)
-      .find((each) => each !== source && this.service(each).state === 'up');
-    return host ?? hostName('compute-3');
+    const host = [...this.services.values()].find(
+      (each) => each.host !== source && each.state === 'up' && each.status === 'enabled',
+    );
+    return host?.host ?? hostName('compute-3');
   }
 
   #refuses(server: FakeServer): string | null {
@@ -432,7 +506,7 @@ export class World {
     return null;
   }
 
-  #begin(server: FakeServer, fate: Fate): void {
+  #begin(server: FakeServer, fate: Fate, options: EvacuateOptions): void {
     if (this.live().some((e) => e.server === server.id))
       this.violations.push(`two live evacuations of ${server.name}`);
     const source = server.host;
@@ -463,7 +537,7 @@ export class World {
         });
         return;
       }
-      const dest = this.#schedule(source);
+      const dest = options.host ?? this.#schedule(source);
       Object.assign(evacuation, { status: 'pre-migrating', dest, updatedAt: this.nova() });
       life = this.#lifeOf(dest);
     });

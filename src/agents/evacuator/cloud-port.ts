@@ -1,5 +1,5 @@
 import { hostName, serverId } from '../../core/names.ts';
-import type { EvacuationView, ServiceView } from '../../core/observation.ts';
+import { type EvacuationView, type ServiceView, unknown } from '../../core/observation.ts';
 import type { Answer, CloudPort, Listed, SeenServer } from '../../evacuator/ports.ts';
 import { type CloudError, explain } from '../../openstack/errors.ts';
 import type { Nova } from '../../openstack/nova.ts';
@@ -16,10 +16,11 @@ export function createCloudPort(nova: Nova, placement: Placement, now: () => num
     return date ?? now() + skewMs;
   };
   return {
-    async listComputeServices() {
+    async listServices() {
       const answer = await nova.listComputeServices();
       if (!answer.ok) return failed(answer.error);
-      return listed(answer.value.services.map(serviceView), clock(answer.value.date), false);
+      const list = { items: answer.value.services.map(serviceView), novaNow: clock(answer.value.date) };
+      return { ok: true, value: { ...list, partial: false, control: [] } };
     },
     async listEvacuations(source, createdSince) {
       const answer = await nova.listEvacuations({
@@ -59,11 +60,24 @@ export function createCloudPort(nova: Nova, placement: Placement, now: () => num
     },
     evacuate: async (server) => done(await nova.evacuate(server)),
     stopServer: async (server) => done(await nova.stopServer(server)),
+    listAggregates: notAsked,
+    addHostToAggregate: notAsked,
+    removeHostFromAggregate: notAsked,
+    listServerGroups: notAsked,
+    listFlavors: notAsked,
+    findImages: notAsked,
+    listPorts: notAsked,
+    microversion: notAsked,
     async providerTraits(host) {
       const answer = await placement.providerTraits(host);
       return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
     },
   };
+}
+
+/** A question that this port has no service to put to. */
+async function notAsked(): Promise<Extract<Answer<never>, { ok: false }>> {
+  return { ok: false, reason: 'not asked', effect: 'none' };
 }
 
 function listed<T>(items: readonly T[], novaNow: number, partial: boolean): Answer<Listed<T>> {
@@ -95,6 +109,7 @@ function serviceView(service: ComputeService): ServiceView {
     // Without an id the record is the stub that Nova gives for a cell that is down.
     state: service.id === null ? 'unknown' : service.state,
     status: service.status === 'disabled' ? 'disabled' : 'enabled',
+    zone: service.zone,
     disabledReason: service.disabledReason,
     forcedDown: service.forcedDown,
     updatedAt: service.updatedAt,
@@ -122,5 +137,19 @@ function seenServer(server: Server): SeenServer {
     taskState: server.taskState,
     fault: server.fault?.message ?? null,
     deleted: server.deleted,
+    createdAt: server.created,
+    projectId: server.projectId,
+    flavor: { name: server.flavor ?? '', id: null, extraSpecs: unknown('not asked') },
+    imageId: server.imageId,
+    metadata: server.metadata,
+    tags: unknown('not asked'),
+    addresses: {
+      fixed: server.addresses.filter((each) => each.type === 'fixed').map((each) => each.address),
+      floating: server.addresses.filter((each) => each.type === 'floating').map((each) => each.address),
+    },
+    volumes: server.volumes,
+    locked: server.locked,
+    powerState: server.powerState,
+    availabilityZone: null,
   };
 }

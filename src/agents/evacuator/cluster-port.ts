@@ -3,10 +3,15 @@ import { known, type NodeView, type Stored, unknown } from '../../core/observati
 import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
+  HISTORY_ATTRIBUTE,
   HOLD_ATTRIBUTE,
   INCIDENT_ATTRIBUTE,
+  LOCAL_DISK_ATTRIBUTE,
+  PAUSE_PROPERTY,
   parseEvacuation,
+  parseHistory,
   parseIncident,
+  parsePause,
   RELEASE_ATTRIBUTE,
 } from '../../core/records.ts';
 import type { Answer, ClusterPort } from '../../evacuator/ports.ts';
@@ -41,13 +46,19 @@ export function createClusterPort(): ClusterPort {
           novaCompute: node.novaCompute,
           incident: stored(node.permanent.get(INCIDENT_ATTRIBUTE), parseIncident),
           evacuation: stored(node.permanent.get(EVACUATION_ATTRIBUTE), parseEvacuation),
+          past: stored(node.permanent.get(HISTORY_ATTRIBUTE), parseHistory),
+          localDiskAnswer: node.permanent.get(LOCAL_DISK_ATTRIBUTE) ?? null,
           mark: marks.value.get(name) ?? null,
           holdToken: tokens.value.get(name) ?? null,
           holdAnswer: answers.value.get(name) ?? null,
           powerFencedFirst: isPowerFencedFirst(cluster.value, name),
         };
       });
-      return known({ haveQuorum: cluster.value.haveQuorum, nodes });
+      return known({
+        haveQuorum: cluster.value.haveQuorum,
+        nodes,
+        pause: stored(cluster.value.properties.get(PAUSE_PROPERTY), parsePause),
+      });
     },
     async readHistory(node) {
       const events = await readFencingHistory(node);

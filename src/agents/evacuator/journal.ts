@@ -65,6 +65,9 @@ export function createJournal(options: JournalOptions): Journal {
       report = next;
       writeSoon();
     },
+    report({ incident, node, state, text }) {
+      log.info({ incident, node, state }, text);
+    },
     alive: writeSoon,
     event({ level, msg, ...about }) {
       log[level](about, msg);

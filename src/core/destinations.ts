@@ -1,0 +1,182 @@
+import type { Draft } from './draft.ts';
+import { issue } from './draft.ts';
+import { type HostName, hostOfNode } from './names.ts';
+import type { ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
+import type { EvacuationRecord, ReserveClaim } from './records.ts';
+
+/** A host that is kept for failures: disabled, with this word in the reason (as Masakari's and RHOSO's users mark them). */
+const RESERVED = /\breserved\b/i;
+
+export function isReserved(service: ServiceView): boolean {
+  return service.status === 'disabled' && RESERVED.test(service.disabledReason ?? '');
+}
+
+/** Whether a claimed host can take instances, or will be able to. */
+function isUsable(service: ServiceView | undefined, dead: ReadonlySet<HostName>): service is ServiceView {
+  return service !== undefined && service.state === 'up' && !service.forcedDown && !dead.has(service.host);
+}
+
+export type Reserve =
+  /** Nothing to wait for. `target`: the host to name in the requests. */
+  | { readonly kind: 'ready'; readonly target: HostName | null; readonly text: string | null }
+  /** Something has been issued, and is waited for. */
+  | { readonly kind: 'preparing'; readonly text: string };
+
+export const NO_RESERVE: Reserve = { kind: 'ready', target: null, text: null };
+
+export interface Claiming {
+  readonly node: NodeView;
+  readonly service: ServiceView;
+  readonly record: EvacuationRecord;
+  readonly cluster: ClusterView;
+  /** Hosts claimed in this very decision. */
+  readonly claimed: Set<HostName>;
+}
+
+/**
+ * One step towards a reserved host for a host that died: claim written into its record → enabled → in its
+ * aggregate. A claim that dies is followed by the next one; when none is left the scheduler has what there is.
+ */
+export function decideReserve(draft: Draft, facts: Claiming): Reserve {
+  const { observation, policy } = draft;
+  if (!policy.destinations.reservedHosts || !observation.services.known) {
+    return NO_RESERVE;
+  }
+  const services = observation.services.value;
+  const dead = deadHosts(draft, facts.cluster);
+  const current = facts.record.reserves
+    .map((claim) => ({ claim, service: services.find(({ host }) => host === claim.host) }))
+    .find(({ service }) => isUsable(service, dead));
+  if (current?.service !== undefined) return prepare(draft, facts, current.claim, current.service);
+  const { aggregates } = observation.facts;
+  if (!aggregates.value.known) {
+    return {
+      kind: 'preparing',
+      text: `looking for a reserved host: the aggregates can't be listed (${aggregates.value.reason})`,
+    };
+  }
+  const next = chooseReserve(draft, facts, services, dead);
+  if (next === null) {
+    return { kind: 'ready', target: null, text: 'no reserved host of its aggregates or zone is free' };
+  }
+  facts.claimed.add(next.host);
+  const record = { ...facts.record, reserves: [...facts.record.reserves, next] };
+  const why = issue(draft, { kind: 'write-evacuation', node: facts.node.name, record });
+  return {
+    kind: 'preparing',
+    text: why
+      ? `the record can't be written to the cluster: ${why}`
+      : `claiming the reserved host ${next.host}`,
+  };
+}
+
+function prepare(draft: Draft, { node }: Claiming, claim: ReserveClaim, service: ServiceView): Reserve {
+  const { aggregates } = draft.observation.facts;
+  if (claim.aggregate !== null && aggregates.value.known) {
+    const aggregate = aggregates.value.value.find(({ id }) => id === claim.aggregate);
+    if (aggregate !== undefined && !aggregate.hosts.includes(claim.host)) {
+      const why = issue(draft, { kind: 'join-aggregate', host: claim.host, aggregate: claim.aggregate });
+      draft.facts.aggregates = true;
+      const text = `adding the reserved host ${claim.host} to the aggregate ${aggregate.name}`;
+      return { kind: 'preparing', text: why ? `${text}: ${why}` : text };
+    }
+  }
+  if (service.status === 'disabled') {
+    const why = issue(draft, { kind: 'enable', host: service.host, serviceId: service.id });
+    const text = `enabling the reserved host ${service.host} for ${node.name}`;
+    return { kind: 'preparing', text: why ? `${text}: ${why}` : text };
+  }
+  const target = draft.policy.destinations.targetReserved ? claim.host : null;
+  return { kind: 'ready', target, text: `with the reserved host ${claim.host}` };
+}
+
+function deadHosts({ observation }: Draft, cluster: ClusterView): ReadonlySet<HostName> {
+  const names = observation.services.known ? observation.services.value.map(({ host }) => host) : [];
+  const dead = cluster.nodes
+    .filter(({ incident }) => incident !== null)
+    .map(({ name }) => hostOfNode(name, names, observation.domain));
+  return new Set(dead.filter((host) => host !== null));
+}
+
+/** The first free one in the order of names: of an aggregate of the dead host, otherwise of its zone. */
+function chooseReserve(
+  { observation, policy }: Draft,
+  { service, cluster, claimed }: Claiming,
+  services: readonly ServiceView[],
+  dead: ReadonlySet<HostName>,
+): ReserveClaim | null {
+  const { aggregates } = observation.facts;
+  const own = aggregates.value.known
+    ? aggregates.value.value.filter(({ hosts }) => hosts.includes(service.host))
+    : [];
+  const taken = new Set([...claimed, ...claimsOf(cluster)]);
+  const free = services
+    .filter((each) => isReserved(each) && isUsable(each, dead) && !taken.has(each.host))
+    .sort((a, b) => (a.host < b.host ? -1 : 1));
+  const near = free.find(({ host }) => own.some(({ hosts }) => hosts.includes(host)));
+  const chosen = near ?? free.find(({ zone }) => zone !== null && zone === service.zone);
+  if (chosen === undefined) return null;
+  const join = policy.destinations.addToAggregate && near === undefined ? (own[0]?.id ?? null) : null;
+  return { host: chosen.host, reason: chosen.disabledReason ?? '', aggregate: join };
+}
+
+function claimsOf(cluster: ClusterView): readonly HostName[] {
+  return cluster.nodes.flatMap(({ evacuation }) =>
+    evacuation === null || evacuation === 'unreadable' ? [] : evacuation.reserves.map(({ host }) => host),
+  );
+}
+
+/** The claims to which nothing came: they are given back. A host that took instances is no reserve any more. */
+export function unusedReserves(record: EvacuationRecord, view: HostView | null): readonly ReserveClaim[] {
+  return record.reserves.filter(
+    ({ host }) =>
+      !view?.evacuations.some(({ dest, createdAt }) => dest === host && createdAt >= record.since),
+  );
+}
+
+/**
+ * Gives back what was claimed and not used: disabled again with the reason that it had, and out of the aggregate
+ * into which we put it. Whoever has disabled it meanwhile has taken it over. Gives what is still to be done, or null.
+ */
+export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord): string | null {
+  const { observation } = draft;
+  const claim = record.reserves[0];
+  if (claim === undefined) return null;
+  if (!observation.services.known)
+    return `the reserved host ${claim.host} can't be given back: Nova can't be asked`;
+  const service = observation.services.value.find(({ host }) => host === claim.host);
+  const text = `giving back the reserved host ${claim.host}, to which nothing came`;
+  const tried = leaveAggregate(draft, claim) ?? disableAgain(draft, claim, service);
+  if (tried !== null) return tried.why === null ? text : `${text}: ${tried.why}`;
+  const why = issue(draft, {
+    kind: 'write-evacuation',
+    node: node.name,
+    record: { ...record, reserves: record.reserves.slice(1) },
+  });
+  return why === null ? text : `${text}; the record can't be written to the cluster: ${why}`;
+}
+
+interface Tried {
+  /** Why it is held up; null: it is under way. */
+  readonly why: string | null;
+}
+
+function disableAgain(draft: Draft, claim: ReserveClaim, service: ServiceView | undefined): Tried | null {
+  if (service === undefined || service.status === 'disabled') return null;
+  return {
+    why: issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason: claim.reason }),
+  };
+}
+
+function leaveAggregate(draft: Draft, claim: ReserveClaim): Tried | null {
+  if (claim.aggregate === null) return null;
+  const { aggregates } = draft.observation.facts;
+  if (!aggregates.value.known) {
+    draft.facts.aggregates = true;
+    return { why: `the aggregates can't be listed: ${aggregates.value.reason}` };
+  }
+  const its = aggregates.value.value.find(({ id }) => id === claim.aggregate);
+  if (!its?.hosts.includes(claim.host)) return null;
+  draft.facts.aggregates = true;
+  return { why: issue(draft, { kind: 'leave-aggregate', host: claim.host, aggregate: claim.aggregate }) };
+}

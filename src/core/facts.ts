@@ -1,0 +1,55 @@
+import { type Draft, wakeWithin } from './draft.ts';
+import type { Fact, ImageQuery } from './observation.ts';
+import type { Policy } from './policy.ts';
+
+/** Which images the selection has to know of; null: none, so Glance is not asked. */
+export function imagesToFind(policy: Policy): ImageQuery | null {
+  const { selection } = policy;
+  const tag = selection.instanceFiltering && selection.taggedImages ? [selection.evacuableTag] : [];
+  const amphora = selection.excludeAmphorae ? selection.amphoraImageTags : [];
+  const names = selection.exclude.images;
+  if (tag.length + amphora.length + names.length === 0) return null;
+  return { tags: [...new Set([...tag, ...amphora])], properties: tag, names };
+}
+
+/** Whether the selection has to know all flavors: one tagged anywhere means that not everything is evacuated. */
+function needsFlavors({ selection }: Policy): boolean {
+  return (selection.instanceFiltering && selection.taggedFlavors) || selection.exclude.flavors.length > 0;
+}
+
+function needsAggregates({ selection, gates, destinations }: Policy): boolean {
+  return (
+    (selection.instanceFiltering && selection.taggedAggregates) ||
+    gates.maxFailedHostsPerAggregate > 0 ||
+    gates.maxFailedPercentPerAggregate > 0 ||
+    destinations.reservedHosts
+  );
+}
+
+/**
+ * Asks for what the rules need to know of the cloud: all of it that is older than `maxAgeMs`, and what could not
+ * be read, after a pause. It is read beside the first look at a host, so it costs no time.
+ */
+export function lookAtFacts(draft: Draft, maxAgeMs: number): void {
+  const { facts } = draft.observation;
+  const { policy } = draft;
+  if (needsAggregates(policy)) draft.facts.aggregates ||= isDue(draft, facts.aggregates, maxAgeMs);
+  draft.facts.serverGroups ||= isDue(draft, facts.serverGroups, maxAgeMs);
+  if (needsFlavors(policy)) draft.facts.flavors ||= isDue(draft, facts.flavors, maxAgeMs);
+  const images = imagesToFind(policy);
+  if (images === null) return;
+  const isSame = JSON.stringify(images) === JSON.stringify(facts.imageQuery);
+  if (isDue(draft, facts.images, isSame ? maxAgeMs : 0)) draft.facts.images = images;
+}
+
+function isDue(draft: Draft, fact: Fact<unknown>, maxAgeMs: number): boolean {
+  const { observation, policy } = draft;
+  const ageMs = fact.mono < 0 ? Number.POSITIVE_INFINITY : observation.mono - fact.mono;
+  const limitMs = fact.value.known ? maxAgeMs : policy.timing.lookRetryMs;
+  if (ageMs >= limitMs) {
+    wakeWithin(draft, 0);
+    return true;
+  }
+  if (!fact.value.known) wakeWithin(draft, limitMs - ageMs);
+  return false;
+}

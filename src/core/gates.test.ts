@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { newDraft } from './draft.ts';
+import { gates } from './gates.ts';
+import { hostName, nodeName } from './names.ts';
+import { type ClusterView, known, type NodeView, type Observation, type ServiceView } from './observation.ts';
+import { DEFAULT_POLICY, type GatePolicy } from './policy.ts';
+import { aNode, anObservation, aService, fact, someFacts } from './testing.ts';
+
+const NOW = 1_000_000_000;
+
+interface Some {
+  readonly hosts?: number;
+  /** How many of them have an incident, from the first on. */
+  readonly dead?: number;
+  readonly services?: (service: ServiceView, i: number) => ServiceView;
+  readonly policy?: Partial<GatePolicy>;
+  readonly cluster?: Partial<ClusterView>;
+  readonly observation?: Partial<Observation>;
+}
+
+/** What the gates say to the first host, and which are closed. */
+function judged({ hosts = 10, dead = 1, services, policy, cluster, observation }: Some) {
+  const names = Array.from({ length: hosts }, (_, i) => `compute-${i + 1}`);
+  const nodes = names.map((name, i): NodeView => aNode(name, i < dead ? `i-${name}` : null));
+  const view: ClusterView = { haveQuorum: true, nodes, pause: null, history: new Map(), ...cluster };
+  const its = names.map((name) => aService(name, { updatedAt: NOW }));
+  const draft = newDraft(
+    anObservation({
+      now: NOW,
+      novaNow: NOW,
+      cluster: known(view),
+      services: known(services === undefined ? its : its.map(services)),
+      servicesAt: 0,
+      ...observation,
+    }),
+    { ...DEFAULT_POLICY, gates: { ...DEFAULT_POLICY.gates, ...policy } },
+  );
+  const found = gates(draft, view);
+  const gate = found.admit(nodeName('compute-1'), hostName('compute-1'));
+  return { id: gate?.id ?? null, text: gate?.text ?? '', closed: draft.gates.map(({ id }) => id), found };
+}
+
+const down =
+  (upTo: number) =>
+  (service: ServiceView, i: number): ServiceView =>
+    i < upTo ? { ...service, state: 'down' } : service;
+
+describe('the threshold of failed hosts', () => {
+  it('is a share, where there are enough hosts for one', () => {
+    expect(judged({ hosts: 10, dead: 5 }).id).toBeNull();
+    expect(judged({ hosts: 10, dead: 6 })).toMatchObject({
+      id: 'failed-hosts',
+      text: expect.stringContaining('6 of 10'),
+    });
+    expect(judged({ hosts: 4, dead: 3 }).id).toBeNull();
+    expect(judged({ hosts: 10, dead: 6, policy: { maxFailedPercent: 0 } }).id).toBeNull();
+  });
+
+  it('is a number as well', () => {
+    expect(judged({ dead: 3, policy: { maxFailedHosts: 3 } }).id).toBeNull();
+    expect(judged({ dead: 4, policy: { maxFailedHosts: 3 } }).id).toBe('failed-hosts');
+  });
+
+  it('counts hosts that Nova has down, but not those that an operator has disabled', () => {
+    expect(judged({ dead: 1, services: down(6) }).id).toBe('failed-hosts');
+    const planned = (service: ServiceView, i: number): ServiceView =>
+      i > 0 && i < 6 ? { ...service, state: 'down', status: 'disabled', disabledReason: 'works' } : service;
+    expect(judged({ dead: 1, services: planned }).id).toBeNull();
+  });
+
+  it('is counted in each aggregate of the host', () => {
+    const aggregate = { id: 1, name: 'rack-1', availabilityZone: null, metadata: {} };
+    const rack = { ...aggregate, hosts: ['compute-1', 'compute-2', 'compute-9'].map(hostName) };
+    const facts = someFacts({ aggregates: fact([rack]) });
+    const limit = { maxFailedHostsPerAggregate: 1 };
+    expect(judged({ dead: 1, policy: limit, observation: { facts } }).id).toBeNull();
+    const two = judged({
+      dead: 2,
+      policy: limit,
+      observation: { facts },
+    });
+    expect(two).toMatchObject({ id: 'failed-hosts', text: expect.stringContaining('rack-1') });
+    const share = judged({
+      dead: 2,
+      policy: { maxFailedPercentPerAggregate: 50, shareFromHosts: 3 },
+      observation: { facts },
+    });
+    expect(share.id).toBe('failed-hosts');
+    const unread = someFacts({
+      aggregates: { value: { known: false, reason: '503' }, mono: 0 },
+    });
+    expect(judged({ policy: limit, observation: { facts: unread } }).text).toContain('503');
+  });
+});
+
+describe('the observer', () => {
+  it('counts as blind when all look dead, or none has reported for long', () => {
+    expect(judged({ services: down(10) }).id).toBe('blind');
+    expect(judged({ services: down(9), policy: { maxFailedPercent: 0 } }).id).toBeNull();
+    const old = (service: ServiceView): ServiceView => ({ ...service, updatedAt: NOW - 301_000 });
+    expect(judged({ services: old })).toMatchObject({ id: 'blind', text: expect.stringContaining('5 min') });
+    expect(judged({ services: old, policy: { staleReportsMs: 0 } }).id).toBeNull();
+  });
+
+  it('is not asked while nothing has happened', () => {
+    expect(judged({ dead: 0, services: down(10) }).closed).not.toContain('blind');
+  });
+});
+
+describe('a destination', () => {
+  it('is an enabled host that is up and has not failed; a reserved one counts where they are used', () => {
+    const only =
+      (status: Partial<ServiceView>) =>
+      (service: ServiceView, i: number): ServiceView =>
+        i === 0
+          ? service
+          : { ...service, status: 'disabled', disabledReason: 'works', ...(i === 1 ? status : {}) };
+    expect(judged({ hosts: 3, services: only({}) }).id).toBe('no-destination');
+    expect(judged({ hosts: 3, services: only({ status: 'enabled' }) }).id).toBeNull();
+    expect(judged({ hosts: 3, services: only({ status: 'enabled', forcedDown: true }) }).id).toBe(
+      'no-destination',
+    );
+    expect(judged({ hosts: 3, dead: 2, services: only({ status: 'enabled' }) }).id).toBe('no-destination');
+    expect(judged({ hosts: 3, services: only({ disabledReason: 'reserved' }) }).id).toBe('no-destination');
+  });
+});
+
+describe('a pause', () => {
+  it('holds until its end, and what can’t be read holds until somebody has looked', () => {
+    const until = (ms: number) => ({ pause: { until: NOW + ms, by: 'ada', why: 'works' } });
+    expect(judged({ cluster: until(1) })).toMatchObject({ id: 'paused', closed: ['paused'] });
+    expect(judged({ cluster: until(0) }).id).toBeNull();
+    expect(judged({ cluster: { pause: 'unreadable' } }).id).toBe('paused');
+  });
+});
+
+describe('the hosts that begin', () => {
+  it('are counted as they are let in', () => {
+    const { found } = judged({ hosts: 30, dead: 5, policy: { startsPerInterval: 3 } });
+    const more = [2, 3, 4].map(
+      (i) => found.admit(nodeName(`compute-${i}`), hostName(`compute-${i}`))?.id ?? null,
+    );
+    expect(more).toEqual([null, null, 'starts-per-interval']);
+  });
+});

@@ -1,0 +1,159 @@
+import type { Gate } from './decision.ts';
+import { isReserved } from './destinations.ts';
+import { type Draft, lookAtServices } from './draft.ts';
+import type { HostName, NodeName } from './names.ts';
+import type { ClusterView, ControlServiceView, ServiceView } from './observation.ts';
+import { failedHosts, thresholdGate } from './thresholds.ts';
+
+/** What is allowed in this step. */
+export interface Gates {
+  /** Nothing is told to Nova on behalf of any dead host while this is closed; null: open. */
+  readonly cloud: Gate | null;
+  /** Whether the evacuation of a host may begin; null: it may, and counts as begun. Never asked for one that is under way. */
+  admit(node: NodeName, host: HostName): Gate | null;
+}
+
+/** The gates as the observation has them. The pause is named whether or not anything is there to hold up. */
+export function gates(draft: Draft, cluster: ClusterView): Gates {
+  const services = draft.observation.services.known ? draft.observation.services.value : [];
+  const failed = failedHosts(draft, cluster, services);
+  const paused = pauseGate(cluster, draft.observation.now);
+  if (paused !== null) close(draft, paused);
+  const isBusy = cluster.nodes.some(({ incident }) => incident !== null);
+  const cloud = isBusy && services.length > 0 ? cloudGate(draft, services, failed) : null;
+  if (cloud !== null) {
+    close(draft, cloud);
+    lookAtServices(draft, draft.policy.timing.returnSlowMs);
+  }
+  let starts = startsInInterval(draft, cluster);
+  return {
+    cloud,
+    admit(node, host) {
+      if (paused !== null) return { ...paused, node };
+      const gate =
+        cloud ?? thresholdGate(draft, { node, host, services, failed }) ?? startsGate(draft, node, starts);
+      if (gate !== null) {
+        if (gate !== cloud) close(draft, gate);
+        return gate;
+      }
+      starts++;
+      return null;
+    },
+  };
+}
+
+function close(draft: Draft, gate: Gate): void {
+  draft.gates.push(gate);
+}
+
+function pauseGate({ pause }: ClusterView, now: number): Gate | null {
+  if (pause === null) return null;
+  const common = { id: 'paused', node: null } as const;
+  if (pause === 'unreadable') {
+    return {
+      ...common,
+      text: 'the cluster property instance-ha-pause can’t be read, so no new evacuation begins',
+      opens: 'it is deleted: crm_attribute --type crm_config --name instance-ha-pause --delete',
+    };
+  }
+  if (pause.until <= now) return null;
+  const until = new Date(pause.until).toISOString();
+  return {
+    ...common,
+    text: `paused by ${pause.by || 'somebody'} (${pause.why || 'no reason given'}): no new evacuation begins`,
+    opens: `the pause ends at ${until}, or is taken back`,
+  };
+}
+
+/** What Nova itself needs to evacuate anything; when everything looks dead it is rather we who don't see. */
+function cloudGate(
+  draft: Draft,
+  services: readonly ServiceView[],
+  failed: ReadonlySet<HostName>,
+): Gate | null {
+  return (
+    blindGate(draft, services) ??
+    controlGate(draft, 'nova-scheduler') ??
+    controlGate(draft, 'nova-conductor') ??
+    destinationGate(draft, services, failed)
+  );
+}
+
+function blindGate({ observation, policy }: Draft, services: readonly ServiceView[]): Gate | null {
+  const common = { id: 'blind', node: null } as const;
+  const judged = services.filter((service) => !service.forcedDown);
+  if (judged.length > 0 && judged.every((service) => service.state === 'down')) {
+    return {
+      ...common,
+      text: `Nova says that all ${judged.length} compute services are down: rather it does not hear them`,
+      opens: 'one of them is up again (see RabbitMQ, the database, and the controllers’ clocks)',
+    };
+  }
+  // What we have forced down has been changed by that, and not by a report.
+  const newest = Math.max(...judged.map((service) => service.updatedAt ?? Number.NEGATIVE_INFINITY));
+  const { staleReportsMs } = policy.gates;
+  if (staleReportsMs === 0 || !Number.isFinite(newest) || observation.novaNow - newest <= staleReportsMs)
+    return null;
+  return {
+    ...common,
+    text: `no compute service has reported to Nova for ${Math.floor((observation.novaNow - newest) / 60_000)} min: what it says of them is old`,
+    opens: 'one of them reports again (see RabbitMQ, the conductor, and the controllers’ clocks)',
+  };
+}
+
+function controlGate({ observation }: Draft, binary: ControlServiceView['binary']): Gate | null {
+  const { controlServices } = observation.facts;
+  if (!controlServices.known) return null;
+  const its = controlServices.value.filter((service) => service.binary === binary);
+  // One of a cell that does not answer is unknown, and unknown is not down.
+  if (its.some((service) => service.state !== 'down' && !service.forcedDown)) return null;
+  return {
+    id: binary === 'nova-scheduler' ? 'no-scheduler' : 'no-conductor',
+    text:
+      its.length === 0
+        ? `Nova names no ${binary}`
+        : `no ${binary} is up (${its.map(({ host }) => host).join(', ')})`,
+    opens: `a ${binary} is up again`,
+    node: null,
+  };
+}
+
+function destinationGate(
+  { policy }: Draft,
+  services: readonly ServiceView[],
+  failed: ReadonlySet<HostName>,
+): Gate | null {
+  const isThere = services.some(
+    (service) =>
+      service.state === 'up' &&
+      !service.forcedDown &&
+      !failed.has(service.host) &&
+      (service.status === 'enabled' || (policy.destinations.reservedHosts && isReserved(service))),
+  );
+  if (isThere) return null;
+  return {
+    id: 'no-destination',
+    text: 'no other compute host is enabled and up, so there is nowhere to go',
+    opens: 'one is up and enabled',
+    node: null,
+  };
+}
+
+/** Evacuations that began lately, by their records. */
+function startsInInterval({ observation, policy }: Draft, cluster: ClusterView): number {
+  const from = observation.novaNow - policy.gates.startIntervalMs;
+  return cluster.nodes.filter(
+    ({ evacuation }) => evacuation !== null && evacuation !== 'unreadable' && evacuation.since >= from,
+  ).length;
+}
+
+function startsGate({ policy }: Draft, node: NodeName, starts: number): Gate | null {
+  const { startsPerInterval, startIntervalMs } = policy.gates;
+  if (startsPerInterval === 0 || starts < startsPerInterval) return null;
+  return {
+    id: 'starts-per-interval',
+    text: `${starts} evacuations of hosts have begun within ${startIntervalMs / 1000} s, as many as the policy allows`,
+    opens: 'the first of them is older than that',
+    node,
+  };
+}

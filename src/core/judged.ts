@@ -1,0 +1,89 @@
+import type { Reserve } from './destinations.ts';
+import type { Draft } from './draft.ts';
+import { type InstanceFacts, judge, liveEvacuations, type Outcome, shortId } from './instance.ts';
+import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
+import { hasSucceeded } from './pace.ts';
+import type { EvacuationRecord } from './records.ts';
+import type { Admission } from './selection.ts';
+
+/** An instance with what was decided about it. */
+export interface Judged {
+  readonly server: ServerView;
+  readonly outcome: Outcome;
+  readonly attempts: number;
+  readonly live: boolean;
+  readonly records: number;
+  /** Nothing that Nova could show changes it: a query elsewhere failed, or a person is asked. */
+  readonly isHeld: boolean;
+  /** Nova's clock when its evacuation was over; null: it did not arrive by one. */
+  readonly arrivedAt: number | null;
+}
+
+/** A host whose instances may be asked for. */
+export interface Candidates {
+  readonly node: NodeView;
+  readonly service: ServiceView;
+  readonly view: HostView;
+  readonly record: EvacuationRecord;
+  readonly judged: readonly Judged[];
+  readonly reserve: Reserve;
+}
+
+const ENDS: ReadonlySet<Outcome['kind']> = new Set(['moved', 'cannot', 'excluded', 'failed', 'gone']);
+
+/** Whether an instance is accounted for: the host does not wait for it. */
+export function isEnd({ outcome }: Judged): boolean {
+  return ENDS.has(outcome.kind);
+}
+
+export interface Judging {
+  readonly record: EvacuationRecord;
+  readonly view: HostView;
+  /** Before this `mono` no request is sent. */
+  readonly quietUntil: number;
+  readonly admit: (server: ServerView) => Admission;
+}
+
+/** Where each instance of a host stands; sorted by name, so that the order is the same each time. */
+export function judgeAll(draft: Draft, { record, view, quietUntil, admit }: Judging): readonly Judged[] {
+  const { observation, policy } = draft;
+  const byServer = new Map<string, EvacuationView[]>();
+  for (const evacuation of view.evacuations) {
+    const list = byServer.get(evacuation.server);
+    if (list) list.push(evacuation);
+    else byServer.set(evacuation.server, [evacuation]);
+  }
+  const stopped = new Set(record.stopped);
+  const lost = new Set(record.lost);
+  const servers = [...view.servers].sort((a, b) =>
+    a.name === b.name ? (a.id < b.id ? -1 : 1) : a.name < b.name ? -1 : 1,
+  );
+  return servers.map((server) => {
+    const facts: InstanceFacts = {
+      server,
+      source: view.host,
+      evacuations: byServer.get(server.id) ?? [],
+      since: record.since,
+      request: observation.requests.get(server.id) ?? null,
+      wasStopped: stopped.has(shortId(server.id)),
+      stopSent: observation.commands.get(`stop-server:${server.id}`)?.state === 'done',
+      mono: observation.mono,
+      novaNow: view.novaNow,
+      quietUntil,
+      followedAt: view.followedAt,
+      isLost: ({ id }) => lost.has(id),
+      admission: admit(server),
+    };
+    const outcome = judge(facts, policy);
+    const { admission } = facts;
+    return {
+      server,
+      outcome,
+      isHeld: admission.kind === 'held' && outcome.kind === 'waiting' && outcome.reason === admission.reason,
+      attempts: facts.evacuations.filter((e) => e.createdAt >= record.since).length,
+      live: liveEvacuations(facts, policy).length > 0,
+      records: facts.evacuations.length,
+      arrivedAt: facts.evacuations.filter(hasSucceeded).at(-1)?.updatedAt ?? null,
+    };
+  });
+}

@@ -1,0 +1,106 @@
+import { type Draft, issue, lookAt, wakeWithin } from './draft.ts';
+import { shortId } from './instance.ts';
+import type { HostView, NodeView, ServiceView } from './observation.ts';
+import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
+
+export interface Ownership {
+  readonly node: NodeView;
+  readonly incident: IncidentRecord;
+  readonly record: EvacuationRecord | null;
+  readonly fencedAt: number;
+  readonly service: ServiceView;
+  readonly view: HostView;
+}
+
+/**
+ * Whether the durable record says that this process works on this incident; writes it if not. It stands before
+ * anything is told to Nova, so that a successor knows how the service stood before and that requests were sent.
+ */
+export function ownsRecord(draft: Draft, facts: Ownership): boolean {
+  const { node, incident, record, view, service } = facts;
+  const { observation, policy } = draft;
+  const mine =
+    record?.incident === incident.id &&
+    record.phase === 'evacuating' &&
+    record.owner === observation.owner &&
+    !record.clean;
+  if (mine) return true;
+  if (record === null && observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) return false;
+  const quiet = quietUntil(draft, record, view);
+  if (observation.mono < quiet) {
+    wakeWithin(draft, quiet - observation.mono);
+    draft.verdicts.push({
+      node: node.name,
+      host: service.host,
+      incident: incident.id,
+      phase: 'evacuating',
+      text: `taking over from ${record?.owner}; waiting until its last requests have taken effect`,
+      instances: [],
+    });
+    return false;
+  }
+  // What was seen before the quiet time ended may have changed in it.
+  if (view.followedAt < quiet) {
+    lookAt(draft, service.host, {
+      incident: incident.id,
+      evacuations: true,
+      listing: true,
+      changes: true,
+      since: record?.since ?? null,
+    });
+    return false;
+  }
+  const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: nextRecord(draft, facts) });
+  draft.verdicts.push({
+    node: node.name,
+    host: service.host,
+    incident: incident.id,
+    phase: 'evacuating',
+    text: why
+      ? `the record can't be written to the cluster: ${why}`
+      : 'writing down the intent before Nova is told anything',
+    instances: [],
+  });
+  return false;
+}
+
+/** `mono` before which no request is sent: a predecessor that did not end cleanly may still have some under way. */
+export function quietUntil(draft: Draft, record: EvacuationRecord | null, view: HostView): number {
+  const { owner, ownerSince } = draft.observation;
+  if (record === null || record.phase !== 'evacuating' || record.clean || record.owner === owner) return 0;
+  return Math.max(ownerSince, view.firstLookAt) + draft.policy.timing.takeoverSettleMs;
+}
+
+function nextRecord(
+  draft: Draft,
+  { incident, record, fencedAt, service, view }: Ownership,
+): EvacuationRecord {
+  const goesOn = record !== null && record.phase === 'evacuating';
+  const stopped = view.servers
+    .filter((s) => s.host === view.host && s.vmState === 'stopped')
+    .map((s) => shortId(s.id));
+  return {
+    incident: incident.id,
+    phase: 'evacuating',
+    fencedAt,
+    since: goesOn ? record.since : view.novaNow - SINCE_MARGIN_MS,
+    before: record?.before ?? serviceBefore(service),
+    owner: draft.observation.owner,
+    clean: false,
+    releasedAt: null,
+    lost: goesOn ? record.lost : [],
+    reserves: record?.reserves ?? [],
+    stopped: goesOn
+      ? [...new Set([...record.stopped, ...(record.incident === incident.id ? [] : stopped)])]
+      : stopped,
+  };
+}
+
+/** Evacuations that somebody started this long before our first look count as this incident's, ms; Nova's Date header has whole seconds. */
+const SINCE_MARGIN_MS = 2_000;
+
+/** How the service stood before us. Our own marker without a record (the CIB was lost) means that it was we who disabled it. */
+function serviceBefore(service: ServiceView): ServiceBefore {
+  if (isOurMarker(service.disabledReason)) return { status: 'enabled', forcedDown: false };
+  return { status: service.status, forcedDown: service.forcedDown };
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { newDraft } from './draft.ts';
+import { DEFAULT_POLICY } from './policy.ts';
+import { isQuarantine, quarantineReason, rememberIncident, whyQuarantined } from './quarantine.ts';
+import { isOurMarker } from './records.ts';
+import { aNode, anObservation } from './testing.ts';
+
+const GATES = { ...DEFAULT_POLICY.gates, quarantineIncidents: 3, quarantineWindowMs: 1_000 };
+const nodeAfter = (...times: number[]) =>
+  aNode('compute-1', null, { past: { incidents: times.map((at) => ({ id: `i${at}`, at })) } });
+
+describe('a host that fails again and again', () => {
+  it('is in quarantine after enough incidents within the window, and stays so', () => {
+    expect(whyQuarantined(nodeAfter(0, 500), GATES)).toBeNull();
+    expect(whyQuarantined(nodeAfter(0, 500, 900), GATES)).toContain('3 incidents');
+    expect(whyQuarantined(nodeAfter(0, 500, 1_000), GATES)).toBeNull();
+    expect(whyQuarantined(nodeAfter(0, 500, 900), { ...GATES, quarantineIncidents: 0 })).toBeNull();
+    expect(whyQuarantined(aNode('compute-1', null), GATES)).toBeNull();
+  });
+
+  it('carries a reason that no evacuation of ours takes for its own', () => {
+    const reason = quarantineReason('3 incidents within 60 min');
+    expect(isQuarantine(reason)).toBe(true);
+    expect(isOurMarker(reason)).toBe(false);
+    expect(isQuarantine(null)).toBe(false);
+  });
+
+  it('has each incident in its history once, and those of the window only', () => {
+    const remember = (past: readonly number[], at: number) => {
+      const draft = newDraft(anObservation(), { ...DEFAULT_POLICY, gates: GATES });
+      rememberIncident(draft, nodeAfter(...past), { id: `i${at}`, at, by: 'fencer', on: 'c' });
+      const [command] = draft.commands;
+      return command?.kind === 'write-history' ? command.record.incidents.map(({ id }) => id) : null;
+    };
+    expect(remember([], 100)).toEqual(['i100']);
+    expect(remember([100, 900], 1_500)).toEqual(['i900', 'i1500']);
+    expect(remember([900, 1_500], 1_500)).toBeNull();
+  });
+});

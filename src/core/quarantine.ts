@@ -1,0 +1,42 @@
+import { type Draft, issue } from './draft.ts';
+import type { NodeView } from './observation.ts';
+import type { GatePolicy } from './policy.ts';
+import type { HistoryRecord, IncidentRecord } from './records.ts';
+
+function pastOf({ past }: NodeView): HistoryRecord['incidents'] {
+  return past === null || past === 'unreadable' ? [] : past.incidents;
+}
+
+/** Keeps the incident in the node's history, which outlives the evacuation's own record. */
+export function rememberIncident(draft: Draft, node: NodeView, incident: IncidentRecord): void {
+  const past = pastOf(node);
+  if (past.some(({ id }) => id === incident.id)) return;
+  const from = incident.at - draft.policy.gates.quarantineWindowMs;
+  const incidents = [...past.filter(({ at }) => at >= from), { id: incident.id, at: incident.at }];
+  issue(draft, { kind: 'write-history', node: node.name, record: { incidents } });
+}
+
+/**
+ * Why a node that is back stays disabled; null: it does not. It counts back from the last incident and not from
+ * now: a host does not get better by waiting. Once somebody has enabled it, nobody disables it again but the
+ * next incident.
+ */
+export function whyQuarantined(node: NodeView, gates: GatePolicy): string | null {
+  const past = pastOf(node);
+  const last = past.at(-1);
+  if (gates.quarantineIncidents === 0 || last === undefined) return null;
+  const recent = past.filter(({ at }) => at > last.at - gates.quarantineWindowMs).length;
+  if (recent < gates.quarantineIncidents) return null;
+  return `${recent} incidents within ${Math.round(gates.quarantineWindowMs / 60_000)} min`;
+}
+
+const QUARANTINE = 'instance-ha: quarantine';
+
+/** What stands in the `disabled_reason` of a host in quarantine. It is not our marker of an evacuation: only a person enables it. */
+export function quarantineReason(why: string): string {
+  return `${QUARANTINE} after ${why}; enable it when it is repaired`;
+}
+
+export function isQuarantine(disabledReason: string | null): boolean {
+  return disabledReason?.startsWith(QUARANTINE) ?? false;
+}

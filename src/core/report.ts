@@ -1,0 +1,171 @@
+import { compareArrival } from './arrival.ts';
+import type { DiskFate, Gate, InstanceVerdict } from './decision.ts';
+import type { Outcome } from './instance.ts';
+import type { HostName, NodeName, ServerId } from './names.ts';
+import type { EvacuationView, HostView, NodeView, Observation } from './observation.ts';
+import { hasSucceeded, isLive } from './pace.ts';
+import type { StoragePolicy } from './policy.ts';
+import type { EvacuationRecord } from './records.ts';
+import { diskFate } from './storage.ts';
+
+/** Something that happened in an incident. */
+export interface ReportedEvent {
+  /** The controllers' clock, epoch ms. */
+  readonly at: number;
+  readonly text: string;
+}
+
+export interface ReportedGate {
+  readonly gate: Gate;
+  /** The controllers' clock, epoch ms. */
+  readonly from: number;
+  /** null: it still stands. */
+  readonly until: number | null;
+}
+
+export interface ReportedInstance {
+  readonly id: ServerId;
+  readonly name: string;
+  readonly outcome: Outcome['kind'];
+  readonly to: HostName | null;
+  readonly attempts: number;
+  readonly disk: DiskFate;
+  /** Nova's clock: the first evacuation of this incident began, the last one ended; null: there was none. */
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly durationMs: number | null;
+  readonly reason: string;
+  readonly differences: readonly string[];
+}
+
+/** All that is known of one incident: for the files that people keep of it. */
+export interface IncidentReport {
+  readonly incident: string;
+  readonly node: NodeName;
+  readonly host: HostName | null;
+  /** `released`: its instances are accounted for, the host is on its way back. `closed`: it is back. */
+  readonly state: 'released' | 'closed';
+  readonly text: string;
+  /** Oldest first. */
+  readonly timeline: readonly ReportedEvent[];
+  /** The gates that this process saw closed before the incident; a predecessor may have met others. */
+  readonly gates: readonly ReportedGate[];
+  readonly instances: readonly ReportedInstance[];
+}
+
+/** A report as the rules make it; the gates that were met are the evacuator's to add, who has seen them. */
+export type ReportDraft = Omit<IncidentReport, 'gates'>;
+
+export interface Reporting {
+  readonly observation: Observation;
+  readonly node: NodeView;
+  readonly record: EvacuationRecord;
+  readonly view: HostView | null;
+  readonly state: IncidentReport['state'];
+  readonly text: string;
+  readonly storage: StoragePolicy;
+  /** The verdicts of its instances at the release; on the way back only Nova's records are at hand. */
+  readonly instances: readonly InstanceVerdict[];
+}
+
+/**
+ * What is known of an incident, from the record in the cluster and what Nova shows. After a failover in the middle
+ * the same comes out, but for what only the predecessor has seen.
+ */
+export function reportIncident(facts: Reporting): ReportDraft {
+  const { node, record, view, state, text } = facts;
+  const its = view === null ? [] : view.evacuations.filter((e) => e.createdAt >= record.since);
+  return {
+    incident: record.incident,
+    node: node.name,
+    host: view?.host ?? null,
+    state,
+    text,
+    timeline: timelineOf(facts, its),
+    instances:
+      facts.instances.length > 0
+        ? facts.instances.map((verdict) => reportInstance(verdict, evacuationsOf(its, verdict.id)))
+        : fromRecords(facts, its),
+  };
+}
+
+function evacuationsOf(all: readonly EvacuationView[], id: ServerId): readonly EvacuationView[] {
+  return all.filter(({ server }) => server === id);
+}
+
+function reportInstance(verdict: InstanceVerdict, evacuations: readonly EvacuationView[]): ReportedInstance {
+  const { id, name, outcome, to, attempts, disk, differences, text: reason } = verdict;
+  const startedAt = evacuations[0]?.createdAt ?? null;
+  // A record that has turned `completed` carries the time of that, and not of the arrival.
+  const ended = evacuations.filter((e) => !isLive(e) && e.status !== 'completed').map((e) => e.updatedAt);
+  const endedAt = ended.length === 0 ? null : Math.max(...ended);
+  const durationMs = startedAt === null || endedAt === null ? null : endedAt - startedAt;
+  return { id, name, outcome, to, attempts, disk, startedAt, endedAt, durationMs, reason, differences };
+}
+
+/** The instances as Nova's records show them: what this evacuator has not seen itself it knows by those alone. */
+function fromRecords(facts: Reporting, its: readonly EvacuationView[]): readonly ReportedInstance[] {
+  const { view, storage } = facts;
+  if (view === null) return [];
+  return [...new Set(its.map(({ server }) => server))].map((id) => {
+    const evacuations = evacuationsOf(its, id);
+    const success = evacuations.filter(hasSucceeded).at(-1);
+    const server = view.servers.find((each) => each.id === id);
+    const verdict: InstanceVerdict = {
+      id,
+      name: server?.name ?? id,
+      outcome: success === undefined ? 'failed' : 'moved',
+      to: success?.dest ?? null,
+      attempts: evacuations.length,
+      disk: server === undefined ? 'kept' : diskFate(server, storage),
+      differences: server === undefined ? [] : compareArrival(view, server).differences,
+      text:
+        success === undefined
+          ? 'no evacuation of it succeeded'
+          : `by Nova's records it moved to ${success.dest}`,
+    };
+    return reportInstance(verdict, evacuations);
+  });
+}
+
+function timelineOf(
+  { observation, node, record, state, text }: Reporting,
+  its: readonly EvacuationView[],
+): readonly ReportedEvent[] {
+  const skewMs = novaAheadMs(observation);
+  const events: ReportedEvent[] = [];
+  const add = (at: number | null | undefined, what: string): void => {
+    if (at !== null && at !== undefined) events.push({ at, text: what });
+  };
+  const byNova = (at: number | null | undefined): number | null | undefined =>
+    at === null || at === undefined ? at : at - skewMs;
+  add(incidentAt(node, record), 'the incident was recorded');
+  add(record.fencedAt, 'the power was confirmed off');
+  add(byNova(its[0]?.createdAt), 'the first evacuation was accepted by Nova');
+  for (const e of its) {
+    if (isLive(e) || hasSucceeded(e)) continue;
+    add(
+      byNova(e.updatedAt),
+      `an evacuation of ${e.server}${e.dest === null ? '' : ` to ${e.dest}`} ended in ${e.status}`,
+    );
+  }
+  const arrivals = its.filter(hasSucceeded);
+  // The record turns from `done` to `completed` on the way back, and its time with it.
+  if (state === 'released' && arrivals.length > 0) {
+    add(byNova(Math.max(...arrivals.map((e) => e.updatedAt))), 'the last instance arrived');
+  }
+  add(byNova(record.releasedAt), 'the host was released');
+  if (state === 'closed') add(observation.now, text);
+  return events.sort((a, b) => a.at - b.at);
+}
+
+function incidentAt(node: NodeView, record: EvacuationRecord): number | undefined {
+  if (node.incident !== null && node.incident !== 'unreadable') return node.incident.at;
+  if (node.past === null || node.past === 'unreadable') return undefined;
+  return node.past.incidents.find(({ id }) => id === record.incident)?.at;
+}
+
+/** By how much Nova's clock is ahead of the controllers', ms, as far as the last list of services tells. */
+function novaAheadMs({ now, mono, novaNow, servicesAt }: Observation): number {
+  return servicesAt < 0 ? 0 : novaNow - (now - (mono - servicesAt));
+}

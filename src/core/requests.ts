@@ -1,0 +1,174 @@
+import type { EvacuateOptions } from './decision.ts';
+import { type Draft, issue, wakeWithin } from './draft.ts';
+import { type Candidates, isEnd, type Judged } from './judged.ts';
+import type { Member } from './member.ts';
+import type { ServerId } from './names.ts';
+import type { EvacuationView, HostView } from './observation.ts';
+import { type Plan, plan } from './order.ts';
+import { presumedEnded, usualDurationMs, windowSize } from './pace.ts';
+
+/** What came of asking: who is asked for in this step, and what the others wait for. */
+export interface Round {
+  readonly asked: ReadonlySet<ServerId>;
+  /** Hosts under evacuation. */
+  readonly hosts: number;
+  /** What an instance waits for that is ready by itself. */
+  readonly turn: (server: ServerId) => string;
+  readonly note: (server: ServerId) => string | null;
+  /** Whether it waits for others, so that looking at Nova tells nothing new about it. */
+  readonly isHeld: (server: ServerId) => boolean;
+}
+
+/**
+ * Asks for instances in their order, within the window that all hosts share, the one of each host, and the pause
+ * between two requests. `closed`: why nothing at all is asked for now.
+ */
+export function ask(draft: Draft, hosts: readonly Candidates[], closed: string | null): Round {
+  const { observation, policy } = draft;
+  const { mono } = observation;
+  const size = windowSize(
+    {
+      evacuations: hosts.flatMap(evacuationsOf),
+      novaNow: Math.max(0, ...hosts.map(({ view }) => novaNowBy(view, mono))),
+      requests: [...observation.requests.values()],
+      mono,
+    },
+    policy.pace,
+  );
+  if (hosts.length > 0) {
+    const inFlight = hosts.flatMap(({ judged }) => judged.filter(isUnderWay)).length;
+    draft.pace = { window: size, inFlight };
+  }
+  const ranks = planOf(draft, hosts);
+  const preparing = preparingOf(hosts);
+  const asked = closed === null ? send(draft, hosts, ranks, size) : new Set<ServerId>();
+  return {
+    asked,
+    hosts: hosts.length,
+    turn: (id) => closed ?? preparing.get(id) ?? ranks.held.get(id) ?? 'waiting for its turn',
+    note: (id) => ranks.notes.get(id) ?? null,
+    isHeld: (id) => closed !== null || preparing.has(id) || ranks.held.has(id),
+  };
+}
+
+function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size: number): Set<ServerId> {
+  const { pace } = draft.policy;
+  const asked = new Set<ServerId>();
+  const ready = new Map(
+    hosts.flatMap((host) => host.judged.map((judged) => [judged.server.id, { host, judged }])),
+  );
+  const underWay = new Map(hosts.map((host) => [host.view.host, host.judged.filter(isUnderWay).length]));
+  const total = sum(underWay.values());
+  let room = Math.min(size - total + presumed(draft, hosts), pace.maxInFlight - total, requestsNow(draft));
+  for (const { server, host: name } of order) {
+    const found = ready.get(server.id);
+    const here = underWay.get(name) ?? 0;
+    if (room <= 0) break;
+    if (found === undefined || found.host.reserve.kind === 'preparing' || here >= pace.maxInFlightPerHost)
+      continue;
+    issue(draft, {
+      kind: 'evacuate',
+      host: name,
+      server: server.id,
+      name: server.name,
+      recordsBefore: found.judged.records,
+      options: optionsOf(draft, found.host),
+    });
+    asked.add(server.id);
+    underWay.set(name, here + 1);
+    room--;
+  }
+  return asked;
+}
+
+function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] {
+  return view.evacuations.filter((e) => e.createdAt >= record.since);
+}
+
+/** Nova's clock now, by the last look at this host's evacuations. */
+function novaNowBy(view: HostView, mono: number): number {
+  return view.novaNow + (mono - view.followedAt);
+}
+
+/** How much of what is in flight will have ended since the last looks. */
+function presumed({ observation }: Draft, hosts: readonly Candidates[]): number {
+  const { mono, requests } = observation;
+  const usualMs = usualDurationMs(hosts.flatMap(evacuationsOf));
+  return sum(
+    hosts.map((host) => {
+      const unseen = host.judged.flatMap(({ server, records }) => {
+        const request = requests.get(server.id);
+        return request?.state === 'accepted' && records <= request.recordsBefore ? [mono - request.at] : [];
+      });
+      return presumedEnded(
+        {
+          evacuations: evacuationsOf(host),
+          lookedAtNova: host.view.novaNow,
+          novaNow: novaNowBy(host.view, mono),
+          unseenAgesMs: unseen,
+        },
+        usualMs,
+      );
+    }),
+  );
+}
+
+function optionsOf({ policy }: Draft, { reserve }: Candidates): EvacuateOptions {
+  const target = reserve.kind === 'ready' ? reserve.target : null;
+  return { onSharedStorage: policy.storage.shared, ...(target === null ? {} : { host: target }) };
+}
+
+/** What the instances of a host wait for while its reserved host is not ready. */
+function preparingOf(hosts: readonly Candidates[]): ReadonlyMap<ServerId, string> {
+  const waits = new Map<ServerId, string>();
+  for (const { judged, reserve } of hosts) {
+    if (reserve.kind !== 'preparing') continue;
+    for (const { server } of judged) waits.set(server.id, reserve.text);
+  }
+  return waits;
+}
+
+/** Whether an evacuation of it may be unfinished. */
+export function isUnderWay({ live, outcome }: Judged): boolean {
+  return live || outcome.kind === 'moving' || outcome.kind === 'unanswered';
+}
+
+/** How many requests the pause between two of them allows in this step. */
+function requestsNow(draft: Draft): number {
+  const { staggerMs } = draft.policy.pace;
+  if (staggerMs === 0) return Number.POSITIVE_INFINITY;
+  const { requests, mono } = draft.observation;
+  const last = Math.max(...[...requests.values()].map((request) => request.sentAt), -Infinity);
+  const waitMs = last + staggerMs - mono;
+  wakeWithin(draft, waitMs > 0 ? waitMs : staggerMs);
+  return waitMs > 0 ? 0 : 1;
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}
+
+function planOf(draft: Draft, hosts: readonly Candidates[]): Plan {
+  const { mono } = draft.observation;
+  const members = hosts.flatMap(({ view, judged }) =>
+    judged.map(
+      (each): Member => ({
+        server: each.server,
+        host: view.host,
+        state: stateOf(each),
+        arrivedAt: each.arrivedAt,
+        novaNow: novaNowBy(view, mono),
+      }),
+    ),
+  );
+  return plan(members, draft.observation.facts.serverGroups.value, draft.policy.order);
+}
+
+function stateOf(judged: Judged): Member['state'] {
+  if (judged.outcome.kind === 'ready') return 'ready';
+  if (judged.outcome.kind === 'moved') return 'arrived';
+  if (isUnderWay(judged)) return 'in-flight';
+  return isEnd(judged) ? 'ended' : 'waiting';
+}

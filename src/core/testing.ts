@@ -1,0 +1,144 @@
+/** What the tests of the rules build on: observations with nothing special about them. */
+import { hostName, nodeName, serverId } from './names.ts';
+import {
+  type CloudFacts,
+  type Fact,
+  type HostView,
+  known,
+  type NodeView,
+  type Observation,
+  type ServerView,
+  type ServiceView,
+  unknown,
+} from './observation.ts';
+
+export const SOURCE = hostName('compute-1');
+export const ELSEWHERE = hostName('compute-2');
+
+/** A server as Nova shows it when nobody has asked for anything. */
+export function aServer(more: Partial<ServerView> = {}): ServerView {
+  return {
+    id: serverId('11111111-0000-4000-8000-000000000000'),
+    name: 'vm',
+    host: SOURCE,
+    vmState: 'active',
+    taskState: null,
+    fault: null,
+    deleted: false,
+    createdAt: 0,
+    projectId: 'project',
+    flavor: { name: 'small', id: null, extraSpecs: known({}) },
+    imageId: 'image',
+    metadata: {},
+    tags: unknown('not asked'),
+    addresses: { fixed: [], floating: [] },
+    volumes: [],
+    locked: false,
+    powerState: 1,
+    availabilityZone: null,
+    taskSince: 0,
+    ...more,
+  };
+}
+
+export function fact<T>(value: T): Fact<T> {
+  return { value: known(value), mono: 0 };
+}
+
+/** A cloud where nobody has tagged or grouped anything. */
+export function someFacts(more: Partial<CloudFacts> = {}): CloudFacts {
+  return {
+    aggregates: fact([]),
+    serverGroups: fact([]),
+    images: fact([]),
+    imageQuery: null,
+    flavors: fact([]),
+    controlServices: known(
+      (['nova-scheduler', 'nova-conductor'] as const).map((binary) => ({
+        binary,
+        host: 'controller-1',
+        state: 'up',
+        status: 'enabled',
+        forcedDown: false,
+      })),
+    ),
+    microversion: known({ max: '2.93', used: '2.93' }),
+    ...more,
+  };
+}
+
+export function aService(name: string, more: Partial<ServiceView> = {}): ServiceView {
+  return {
+    id: `svc-${name}`,
+    host: hostName(name),
+    state: 'up',
+    status: 'enabled',
+    zone: 'nova',
+    disabledReason: null,
+    forcedDown: false,
+    updatedAt: 0,
+    ...more,
+  };
+}
+
+/** A node, with an incident of this id or without one. */
+export function aNode(name: string, incident: string | null, more: Partial<NodeView> = {}): NodeView {
+  return {
+    name: nodeName(name),
+    kind: 'remote',
+    online: incident === null,
+    incident: incident === null ? null : { id: incident, at: 0, by: 'fencer', on: 'controller-1' },
+    evacuation: null,
+    past: null,
+    localDiskAnswer: null,
+    novaCompute: null,
+    mark: null,
+    holdToken: null,
+    holdAnswer: null,
+    powerFencedFirst: true,
+    ...more,
+  };
+}
+
+/** What an evacuator sees that has not looked yet. */
+export function anObservation(more: Partial<Observation> = {}): Observation {
+  return {
+    now: 0,
+    mono: 0,
+    begunAt: 0,
+    owner: 'controller-1:1',
+    ownerSince: 0,
+    cluster: unknown('not asked'),
+    services: unknown('not asked'),
+    servicesAt: -1,
+    novaNow: 0,
+    facts: someFacts(),
+    hosts: new Map(),
+    requests: new Map(),
+    commands: new Map(),
+    domain: null,
+    ...more,
+  };
+}
+
+/** A host that has been looked at, with nothing on it. */
+export function aHostView(more: Partial<HostView> = {}): HostView {
+  return {
+    host: SOURCE,
+    incident: 'incident',
+    evacuations: [],
+    servers: [],
+    before: new Map(),
+    ports: new Map(),
+    trouble: null,
+    lookedAt: 0,
+    firstLookAt: 0,
+    listedAt: 0,
+    followedAt: 0,
+    changedAt: 0,
+    novaNow: 0,
+    traits: unknown('not asked'),
+    traitsAt: -1,
+    ...more,
+  };
+}

@@ -1,0 +1,19 @@
+/**
+ * What people write for true and for false in tags, extra specs and metadata: the words of oslo.utils'
+ * `strutils.bool_from_string`, by which Masakari reads `HA_Enabled`; fence_evacuate's `true` is among them.
+ */
+const TRUE: ReadonlySet<string> = new Set(['true', 't', '1', 'yes', 'y', 'on']);
+const FALSE: ReadonlySet<string> = new Set(['false', 'f', '0', 'no', 'n', 'off']);
+
+export function isTrue(text: string | undefined): boolean {
+  return text !== undefined && TRUE.has(text.trim().toLowerCase());
+}
+
+export function isFalse(text: string | undefined): boolean {
+  return text !== undefined && FALSE.has(text.trim().toLowerCase());
+}
+
+/** Order by code unit, the same under every locale. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,66 @@
+import type { FactsLook } from '../core/decision.ts';
+import { type Fact, known, type Maybe, unknown } from '../core/observation.ts';
+import type { HostMemory, Memory } from './memory.ts';
+import type { Answer, Ports } from './ports.ts';
+
+type Facts = Memory['facts'];
+type FactKey = 'aggregates' | 'serverGroups' | 'flavors' | 'images';
+
+/**
+ * Reads what a look asks for of what changes seldom, side by side. The first answer is waited for, so that it is
+ * there together with the first listing of a host. What has failed before is asked again without waiting: a service
+ * that hangs must not keep the evacuator from following what is under way.
+ */
+export async function lookAtFacts(ports: Ports, memory: Memory, look: FactsLook): Promise<void> {
+  const { cloud } = ports;
+  const { images } = look;
+  const questions: Promise<void>[] = [];
+  if (look.aggregates) questions.push(ask(ports, memory, 'aggregates', () => cloud.listAggregates()));
+  if (look.serverGroups) questions.push(ask(ports, memory, 'serverGroups', () => cloud.listServerGroups()));
+  if (look.flavors) questions.push(ask(ports, memory, 'flavors', () => cloud.listFlavors()));
+  if (images !== null) {
+    memory.facts = { ...memory.facts, imageQuery: images };
+    questions.push(ask(ports, memory, 'images', () => cloud.findImages(images)));
+  }
+  await Promise.all(questions);
+}
+
+type ValueOf<K extends FactKey> = Extract<Facts[K]['value'], { known: true }>['value'];
+
+async function ask<K extends FactKey>(
+  { clock }: Ports,
+  memory: Memory,
+  key: K,
+  question: () => Promise<Answer<ValueOf<K>>>,
+): Promise<void> {
+  const put = (value: Maybe<ValueOf<K>>): void => {
+    memory.facts = { ...memory.facts, [key]: { value, mono: clock.mono() } };
+  };
+  const read = async (): Promise<void> => {
+    const answer = await question();
+    put(answer.ok ? known(answer.value) : unknown(answer.reason));
+  };
+  const { value: held, mono }: Fact<unknown> = memory.facts[key];
+  if (mono < 0 || held.known) return read();
+  // The time of the question counts for when it is asked again.
+  put(held);
+  if (memory.asking.has(key)) return;
+  memory.asking.add(key);
+  void read().then(() => {
+    memory.asking.delete(key);
+    clock.wake();
+  });
+}
+
+/** Asks Neutron about what has arrived; the answer comes when it comes, and wakes the loop. */
+export async function lookAtPorts({ cloud, clock }: Ports, host: HostMemory): Promise<void> {
+  const arrived = [...host.servers.values()].filter((server) => server.host !== host.host && !server.deleted);
+  const ids = arrived.map((server) => server.id).filter((id) => !host.ports.has(id));
+  if (ids.length === 0) return;
+  for (const id of ids) host.ports.set(id, unknown('being asked for'));
+  const answer = await cloud.listPorts(ids);
+  for (const id of ids) {
+    host.ports.set(id, answer.ok ? known(answer.value.get(id) ?? []) : unknown(answer.reason));
+  }
+  clock.wake();
+}
