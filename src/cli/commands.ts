@@ -6,6 +6,7 @@ import { explain } from './commands/explain.ts';
 import { drillCommand, evacuateCommand } from './commands/fence.ts';
 import { history } from './commands/history.ts';
 import { hold } from './commands/hold.ts';
+import { maintenance } from './commands/maintenance.ts';
 import { pause, resume } from './commands/pause.ts';
 import { plan } from './commands/plan.ts';
 import { status } from './commands/status.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   history,
   pause,
   resume,
+  maintenance,
   evacuateCommand,
   confirmFencedCommand,
   hold,

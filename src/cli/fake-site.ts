@@ -21,6 +21,10 @@ export interface FakeSite {
     readonly memory: number;
   }[];
   evacuations: object[];
+  /** What a PUT has changed of a host's service. */
+  readonly services: Map<string, Readonly<Record<string, unknown>>>;
+  /** Servers that Nova was asked to move alive. */
+  readonly migrating: Set<string>;
   /** Computes that are offline in the cluster. */
   offline: string[];
   /** Exit code of the fence agents' next calls; 0: on, or done. */
@@ -61,6 +65,8 @@ export async function startFakeSite(): Promise<FakeSite> {
       },
     ],
     evacuations: [],
+    services: new Map(),
+    migrating: new Set(),
     offline: [],
     agent: 0,
     run: async (tool, args, { input }) => {
@@ -96,7 +102,21 @@ function crmMon(site: FakeSite): string {
   );
 }
 
-function answer(site: FakeSite, { method, path }: SeenRequest): { body: unknown } | null {
+function answer(
+  site: FakeSite,
+  { method, path, body, query }: SeenRequest,
+): { status?: number; body?: unknown } | null {
+  const change = /^\/compute\/v2\.1\/os-services\/([^/]+)$/.exec(path);
+  if (method === 'PUT' && change !== null) {
+    const host = change[1] ?? '';
+    site.services.set(host, { disabled_reason: null, ...JSON.parse(body) });
+    return { body: { service: service(site, host) } };
+  }
+  const action = /^\/compute\/v2\.1\/servers\/([^/]+)\/action$/.exec(path);
+  if (method === 'POST' && action !== null && body.includes('os-migrateLive')) {
+    site.migrating.add(action[1] ?? '');
+    return { status: 202 };
+  }
   if (method !== 'GET') return null;
   const provider = /^\/placement\/resource_providers\/([^/]+)\/(inventories|allocations)$/.exec(path);
   if (provider !== null)
@@ -107,27 +127,34 @@ function answer(site: FakeSite, { method, path }: SeenRequest): { body: unknown 
     case '/compute/v2.1/os-services':
       return {
         body: {
-          services: COMPUTES.map((host) => ({
-            id: host,
-            binary: 'nova-compute',
-            host,
-            status: 'enabled',
-            state: 'up',
-            zone: 'nova',
-            updated_at: '2026-11-25T04:00:00.000000',
-            disabled_reason: null,
-            forced_down: false,
-          })),
+          services: COMPUTES.map((host) => service(site, host)),
         },
       };
     case '/compute/v2.1/servers/detail':
-      return { body: { servers: site.servers.map(server) } };
+      return {
+        body: {
+          servers: site.servers.filter(({ host }) => [null, host].includes(query.get('host'))).map(server),
+        },
+      };
     case '/compute/v2.1/os-migrations':
       return { body: { migrations: site.evacuations } };
     default:
       return null;
   }
 }
+
+const service = (site: FakeSite, host: string): object => ({
+  id: host,
+  binary: 'nova-compute',
+  host,
+  status: 'enabled',
+  state: 'up',
+  zone: 'nova',
+  updated_at: '2026-11-25T04:00:00.000000',
+  disabled_reason: null,
+  forced_down: false,
+  ...site.services.get(host),
+});
 
 const inventories = (): unknown => ({
   inventories: {

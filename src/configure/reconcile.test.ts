@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { success } from '../core/result.ts';
 import { parseTree, serializeTree, type TreeElement } from '../pacemaker/cib-tree.ts';
-import { runTool } from '../pacemaker/tool.ts';
+import { type RunTool, runTool } from '../pacemaker/tool.ts';
 import type { ClusterInput } from './input.ts';
 import { changeCib, isLackOfFencing } from './live.ts';
 import { reconcile, reconcileUndo } from './reconcile.ts';
@@ -69,6 +70,63 @@ describe.skipIf(!hasPacemakerTools)('with Pacemaker on a file', () => {
       expect(configurationOf(readFileSync(path, 'utf8'))).toBe(before);
     });
   }
+
+  it('works on anew what somebody else has changed meanwhile, and keeps that', async () => {
+    const path = cibFile(EMPTY_CIB);
+    const input = await testInput('minimal');
+    let tries = 0;
+    const run: RunTool = async (...call) => {
+      const output = await runTool(...call);
+      if (call[0] === 'crm_diff' && tries++ === 0) {
+        const foreign =
+          '<resources><primitive id="ip" class="ocf" provider="pacemaker" type="Dummy"/></resources>';
+        writeFileSync(path, EMPTY_CIB.replace('<resources/>', foreign).replace('epoch="5"', 'epoch="6"'));
+      }
+      return output;
+    };
+    expect(await changeCib(run, (cib) => apply(cib, input).cib)).toMatchObject({ ok: true });
+    expect(tries).toBe(2);
+    expect(readFileSync(path, 'utf8')).toContain('<primitive id="ip"');
+    expect(readFileSync(path, 'utf8')).toContain('nova-evacuate');
+  });
+
+  it('gives up where the CIB never rests', async () => {
+    const path = cibFile(EMPTY_CIB);
+    const input = await testInput('minimal');
+    let epoch = 5;
+    const run: RunTool = async (...call) => {
+      const output = await runTool(...call);
+      if (call[0] === 'crm_diff') writeFileSync(path, EMPTY_CIB.replace('epoch="5"', `epoch="${++epoch}"`));
+      return output;
+    };
+    expect(await changeCib(run, (cib) => apply(cib, input).cib)).toMatchObject({
+      ok: false,
+      error: { code: 'busy' },
+    });
+    expect(readFileSync(path, 'utf8')).not.toContain('nova-evacuate');
+  });
+
+  it('is taken back where the cluster does not verify afterwards', async () => {
+    const path = cibFile(EMPTY_CIB);
+    const input = await testInput('minimal');
+    let isPatched = false;
+    const run: RunTool = async (...call) => {
+      const output = await runTool(...call);
+      if (call[0] === 'cibadmin' && call[1][0] === '--patch') isPatched = true;
+      const isResult =
+        isPatched &&
+        call[0] === 'crm_verify' &&
+        readFileSync(call[1][1] ?? '', 'utf8').includes('nova-evacuate');
+      return isResult
+        ? success({ exitCode: 78, stdout: '', stderr: '(x) \terror: something that shows only now' })
+        : output;
+    };
+    expect(await changeCib(run, (cib) => apply(cib, input).cib)).toEqual({
+      ok: false,
+      error: { code: 'taken-back', problems: ['something that shows only now'], isBack: true },
+    });
+    expect(configurationOf(readFileSync(path, 'utf8'))).toBe(configurationOf(EMPTY_CIB));
+  });
 
   it('changes nothing where the result does not verify', async () => {
     const path = cibFile(EMPTY_CIB);

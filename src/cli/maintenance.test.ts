@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { serverOf } from '../doctor/testing.ts';
+import { maintenance } from './commands/maintenance.ts';
+import { type Asked, drainStep, MAX_DRAINING } from './drain.ts';
+import { type FakeSite, startFakeSite } from './fake-site.ts';
+import { runCli, type TestRun, type TestWorld } from './testing.ts';
+
+let site: FakeSite;
+beforeEach(async () => {
+  site = await startFakeSite();
+});
+afterEach(() => site.close());
+const run = (argv: string[], world: TestWorld = {}): Promise<TestRun> =>
+  runCli([maintenance], ['maintenance', ...argv], { run: site.run, ...world });
+const roles = (): string[] => site.calls.filter((call) => call.startsWith('crm_resource'));
+
+describe('emptying a host', () => {
+  const onHost = (count: number, changes = {}) =>
+    Array.from({ length: count }, (_, at) => ({ ...serverOf(`vm-${at}`, 'compute-0'), ...changes }));
+  const request = (changes: Partial<Asked> = {}): Asked => ({
+    at: 0,
+    wasMoving: false,
+    failed: null,
+    ...changes,
+  });
+
+  it('asks for a few at a time, and for what runs alone', () => {
+    const servers = [...onHost(5), { ...serverOf('off', 'compute-0'), vmState: 'stopped' }];
+    const step = drainStep(servers, new Map(), 0);
+    expect(step.ask.map(({ id }) => id)).toEqual(['vm-0', 'vm-1'].slice(0, MAX_DRAINING));
+    expect(drainStep(servers, step.asked, 1_000).ask).toEqual([]);
+    expect(drainStep(servers.slice(1), step.asked, 1_000).ask).toHaveLength(1);
+  });
+
+  it('never asks for the same one twice: Nova is given time, then it is told', () => {
+    const asked = new Map([['vm-0', request()]]);
+    expect(drainStep(onHost(1), asked, 10_000)).toMatchObject({ ask: [], isOver: false });
+    const late = drainStep(onHost(1), asked, 40_000);
+    expect(late).toMatchObject({ ask: [], isOver: true });
+    expect(late.asked.get('vm-0')?.failed).toContain('did nothing');
+    const back = drainStep(onHost(1), new Map([['vm-0', request({ wasMoving: true })]]), 10_000);
+    expect(back.asked.get('vm-0')?.failed).toContain('left it where it was');
+    expect(drainStep(onHost(1, { taskState: 'migrating' }), asked, 90_000).isOver).toBe(false);
+  });
+
+  it('is over when nothing that runs is left', () => {
+    expect(drainStep(onHost(1, { vmState: 'stopped' }), new Map(), 0).isOver).toBe(true);
+  });
+});
+
+describe('maintenance', () => {
+  it('disables, moves, takes out', async () => {
+    const { code, out } = await run(['compute-0', '--why', 'new memory', '--yes'], {
+      sleep: async () => {
+        site.servers = site.servers.map((server) =>
+          site.migrating.has(server.id) ? { ...server, host: 'compute-1' } : server,
+        );
+        if (roles().length > 0) site.offline = ['compute-0'];
+      },
+    });
+    expect(out).toContain('compute-0 is out');
+    expect(code).toBe(0);
+    expect(site.services.get('compute-0')).toMatchObject({
+      status: 'disabled',
+      disabled_reason: expect.stringMatching(/^instance-ha: maintenance by .*: new memory$/),
+    });
+    expect(site.migrating.size).toBe(2);
+    expect(roles()).toEqual([
+      'crm_resource --resource compute-0 --meta --set-parameter target-role --parameter-value Stopped',
+    ]);
+  });
+
+  it('leaves the node in while something runs on it', async () => {
+    const { code, out } = await run(['compute-0', '--yes', '--limit', '60']);
+    expect(code).toBe(4);
+    expect(out).toContain('2 running instances are left on compute-0, so it stays in the cluster');
+    expect(roles()).toEqual([]);
+  });
+
+  it('brings it back, and enables only what it has disabled itself', async () => {
+    site.services.set('compute-0', {
+      status: 'disabled',
+      disabled_reason: 'instance-ha: maintenance by ann: x',
+    });
+    expect(await run(['compute-0', '--end'])).toMatchObject({
+      code: 0,
+      out: 'compute-0 is back and enabled\n',
+    });
+    expect(site.services.get('compute-0')?.status).toBe('enabled');
+    expect(roles()).toEqual(['crm_resource --resource compute-0 --meta --delete-parameter target-role']);
+    site.services.set('compute-0', { status: 'disabled', disabled_reason: 'broken fan' });
+    expect(await run(['compute-0', '--end'])).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('broken fan'),
+    });
+    expect(site.services.get('compute-0')?.status).toBe('disabled');
+  });
+
+  it('changes nothing without a yes, or while an incident stands', async () => {
+    expect((await run(['compute-0'], { answer: 'no' })).code).toBe(7);
+    site.cib = site.cib.replace(
+      '<nvpair id="nodes-compute-0-osprole"',
+      '<nvpair id="i" name="instance-ha-incident" value="x"/>$&',
+    );
+    expect((await run(['compute-0', '--yes'])).code).toBe(3);
+    expect(roles()).toEqual([]);
+    expect(site.services.size).toBe(0);
+  });
+});
