@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { known, unknown } from '../core/observation.ts';
 import { disabledReason, formatIncident, formatPause } from '../core/records.ts';
 import type { CloudError } from '../openstack/errors.ts';
-import type { Evacuation } from '../openstack/nova-schemas.ts';
+import { type Evacuation, toEvacuation } from '../openstack/nova-schemas.ts';
 import { CHECKS, runChecks, worstOf } from './checks.ts';
 import type { CloudFacts, Facts } from './facts.ts';
 import type { Severity } from './finding.ts';
@@ -58,16 +58,18 @@ const failure = (code: number, words: string): Partial<Facts> =>
       { resource: 'nova-compute-checkevacuate:1', task: 'start', node: 'compute-1', code, words, reason: '' },
     ],
   }));
-const record = (status: string): Evacuation => ({
-  id: 1,
-  uuid: 'u',
-  instanceId: 'vm-9',
-  sourceHost: 'compute-0',
-  destHost: 'compute-1',
-  status,
-  createdAt: NOW,
-  updatedAt: NOW,
-});
+const record = (status: string): Evacuation =>
+  toEvacuation({
+    id: 1,
+    uuid: '00000000-0000-4000-8000-000000000001',
+    instance_uuid: '99999999-9999-4999-8999-999999999999',
+    source_compute: 'compute-0',
+    dest_compute: 'compute-1',
+    status,
+    migration_type: 'evacuation',
+    created_at: NOW,
+    updated_at: NOW,
+  });
 
 /** A fault, the check that has to find it, how bad it is, and what has to be said. */
 const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegExp])[] = [

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
+import * as v from 'valibot';
 import { known } from '../core/observation.ts';
-import type { ComputeService, Server } from '../openstack/nova-schemas.ts';
+import {
+  type ComputeService,
+  type Server,
+  ServerEnvelopeSchema,
+  toServer,
+} from '../openstack/nova-schemas.ts';
 import type { HostUsage } from '../openstack/usage.ts';
 import { parseCib } from '../pacemaker/cib.ts';
 import { parseTree } from '../pacemaker/cib-tree.ts';
@@ -41,29 +47,25 @@ export function serviceOf(host: string, changes: Partial<ComputeService> = {}): 
   };
 }
 
+/** A server as Nova lists it. */
 export function serverOf(id: string, host: string): Server {
-  return {
-    id,
-    name: id,
-    host,
-    hypervisorHostname: host,
-    status: 'ACTIVE',
-    deleted: false,
-    vmState: 'active',
-    taskState: null,
-    powerState: 1,
-    locked: false,
-    flavor: 'm1.small',
-    imageId: 'i',
-    projectId: 'p',
-    addresses: [],
-    volumes: [],
-    metadata: {},
-    fault: null,
-    created: NOW,
-    updated: NOW,
-    serverGroups: null,
-  };
+  const listed = v.parse(ServerEnvelopeSchema, {
+    server: {
+      id,
+      name: id,
+      status: 'ACTIVE',
+      tenant_id: 'p',
+      'OS-EXT-SRV-ATTR:host': host,
+      'OS-EXT-SRV-ATTR:hypervisor_hostname': host,
+      'OS-EXT-STS:vm_state': 'active',
+      'OS-EXT-STS:task_state': null,
+      'OS-EXT-STS:power_state': 1,
+      image: { id: 'i' },
+      created: '2026-11-20T00:00:00Z',
+      updated: '2026-11-20T00:00:00Z',
+    },
+  });
+  return toServer(listed.server);
 }
 
 export function usageOf(name: string, ids: readonly string[], memory = 4096): HostUsage {
