@@ -7,6 +7,7 @@ import { drillCommand, evacuateCommand } from './commands/fence.ts';
 import { history } from './commands/history.ts';
 import { hold } from './commands/hold.ts';
 import { maintenance } from './commands/maintenance.ts';
+import { pause, resume } from './commands/pause.ts';
 import { plan } from './commands/plan.ts';
 import { status } from './commands/status.ts';
 
@@ -17,6 +18,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   plan,
   explain,
   history,
+  pause,
+  resume,
   maintenance,
   evacuateCommand,
   confirmFencedCommand,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatIncident } from '../core/records.ts';
+import { formatIncident, parsePause } from '../core/records.ts';
 import { COMMANDS } from './commands.ts';
 import { type FakeSite, migration, startFakeSite } from './fake-site.ts';
 import { runCli, type TestRun } from './testing.ts';
@@ -145,5 +145,36 @@ describe('explain', () => {
       code: 1,
       err: expect.stringContaining('neither a compute node'),
     });
+  });
+});
+
+describe('pause and resume', () => {
+  const set = (): string => site.calls.find((call) => call.includes('--update'))?.split('--update ')[1] ?? '';
+  it('is written with its end, by whom and why, shown, and taken back', async () => {
+    const paused = await run('pause', '--for', '2h', '--why', 'new switch');
+    expect(paused).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('paused until 2026-11-25T06:00:00.000Z'),
+    });
+    expect(parsePause(set())).toMatchObject({ until: NOW + 7_200_000, why: 'new switch' });
+    site.cib = site.cib.replace(
+      'name="cluster-name" value="overcloud"',
+      `name="instance-ha-pause" value="${set()}"`,
+    );
+    expect((await run('status')).out).toContain('no new evacuation begins');
+    expect((await run('resume')).out).toContain('new switch');
+    expect(site.calls.at(-1)).toBe('crm_attribute --type crm_config --name instance-ha-pause --delete');
+  });
+
+  it('always has an end and a reason', async () => {
+    for (const argv of [
+      ['--for', '8d'],
+      ['--for', '200h'],
+      ['--for', 'x'],
+    ])
+      expect((await run('pause', '--why', 'x', ...argv)).code).toBe(64);
+    expect((await run('pause')).code).toBe(64);
+    expect((await run('resume')).out).toBe('there is no pause\n');
+    expect(set()).toBe('');
   });
 });

@@ -8,6 +8,7 @@ import { incidents } from './checks/incidents.ts';
 import { installation } from './checks/installation.ts';
 import { names } from './checks/names.ts';
 import { novaConf } from './checks/nova-conf.ts';
+import { pause } from './checks/pause.ts';
 import { placement } from './checks/placement.ts';
 import { protection } from './checks/protection.ts';
 import { quorum } from './checks/quorum.ts';
@@ -29,6 +30,7 @@ export const CHECKS: readonly Check[] = [
   resources,
   hold,
   incidents,
+  pause,
   services,
   timeouts,
   installation,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { known, unknown } from '../core/observation.ts';
-import { disabledReason, formatIncident } from '../core/records.ts';
+import { disabledReason, formatIncident, formatPause } from '../core/records.ts';
 import type { CloudError } from '../openstack/errors.ts';
 import { type Evacuation, toEvacuation } from '../openstack/nova-schemas.ts';
 import { CHECKS, runChecks, worstOf } from './checks.ts';
@@ -341,6 +341,16 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     'incidents',
     'warning',
     /compute-1 is marked/,
+  ],
+  [
+    'paused',
+    cib(
+      'name="cluster-name" value="overcloud"',
+      `name="instance-ha-pause" value="${formatPause({ until: NOW + 60_000, by: 'ann', why: 'new switch' })}"`,
+    ),
+    'pause',
+    'warning',
+    /paused until 2026-11-25T04:01:00.000Z by ann \(new switch\)/,
   ],
   [
     'our marker left over',

@@ -1,5 +1,7 @@
+import { PAUSE_PROPERTY, parsePause } from '../../core/records.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { type NodeRecords, readSituation, type Situation } from '../situation.ts';
+import { pauseText } from './pause.ts';
 
 /** Pause between two looks of `--watch`, ms. */
 const WATCH_PAUSE_MS = 2_000;
@@ -57,6 +59,7 @@ export function statusText(situation: Situation, now: number): string {
   return [
     `cluster    ${cluster.hasQuorum ? 'quorum' : 'NO QUORUM: nothing is done'}, DC ${cluster.dc ?? '(none: an election)'}`,
     `evacuator  ${evacuatorOn === null ? 'DOES NOT RUN: nothing is evacuated, no compute is let go' : `on ${evacuatorOn}`}`,
+    ...pauseLines(situation, now),
     ...(evacuator?.cloudTrouble ? [`cloud      ${evacuator.cloudTrouble}`] : []),
     ...(evacuator?.gates ?? []).map((gate) => `GATE       ${gate}`),
     '',
@@ -68,6 +71,15 @@ export function statusText(situation: Situation, now: number): string {
       ? ['', `the verdicts on single instances: instance-ha status on ${evacuatorOn}`]
       : []),
   ].join('\n');
+}
+
+function pauseLines({ configuration }: Situation, now: number): string[] {
+  const text = configuration.cluster.properties.get(PAUSE_PROPERTY);
+  if (text === undefined) return [];
+  const record = parsePause(text);
+  if (record === null)
+    return [`pause      its record CANNOT BE READ, so no new evacuation begins: instance-ha resume`];
+  return record.until > now ? [`pause      ${pauseText(record, now)}: no new evacuation begins`] : [];
 }
 
 function stateOf({ incident, evacuation, mark, isMaintained }: NodeRecords, now: number): string {
