@@ -25,7 +25,7 @@ export interface Stage {
 }
 
 /** A live migration that ran when its destination died is over so soon after, ms. */
-const LAST_ARRIVALS_MS = 6_000;
+const LAST_ARRIVALS_MS = 12_000;
 
 /** Lets one fault happen, now; what it began it ends itself when its time is over. */
 export function happen(stage: Stage, fault: Fault): void {
@@ -43,6 +43,13 @@ export function happen(stage: Stage, fault: Fault): void {
       setIsolated(world, fault.machine, true, fault.keepsApi ?? false);
       later(fault.forMs, () => heal(world, fault.machine));
       return;
+    case 'cut-evacuator': {
+      const on = world.cluster.evacuator?.on;
+      if (on === undefined) return;
+      setIsolated(world, on, true, true);
+      later(fault.forMs, () => heal(world, on));
+      return;
+    }
     case 'bmc': {
       const machine = machineOf(world, fault.machine);
       machine.bmc = fault.state;

@@ -180,9 +180,21 @@ function faultsOf(row: Row, cast: Cast): Fault[] {
     const at = Math.max(0, first + row.int(-3_000, row.chance(0.7) ? 30_000 : SPREAD_MS));
     faults.push(faultOf(row, cast, at, death));
   }
-  // A predecessor whose last request still lies in a slow Nova when its successor begins.
+  // Live migrations to the host that dies, the last of which end after its death.
+  for (let late = row.chance(0.08) ? 3 : 0; late > 0 && cast.instances.length > 0; late--) {
+    const { id } = row.pick(cast.instances);
+    faults.push({ at: first + row.int(4_000, 16_000), do: 'late-arrival', server: id, host: victim.host });
+  }
+  // A predecessor whose last request still lies in Nova's queue when its successor begins.
   if (row.chance(0.05)) {
-    faults.push({ at: first, do: 'nova-slow', ms: 7_500, forMs: 60_000 });
+    faults.push({
+      at: first,
+      do: 'answers-lost',
+      what: 'evacuate',
+      side: 'answer',
+      percent: 100,
+      forMs: 20_000,
+    });
     faults.push({ at: first, do: 'kill-at-call', call: 'POST action', nth: row.int(1, 3), side: 'during' });
   }
   return faults.sort((a, b) => a.at - b.at);
@@ -220,6 +232,7 @@ function faultOf(
     [3, () => death(at, controller)],
     [3, () => ({ at, do: 'bmc', machine: compute.node, state: row.pick(['unreachable', 'refuses']), forMs })],
     [4, () => ({ at, do: 'kill-evacuator' })],
+    [4, () => ({ at, do: 'cut-evacuator', forMs: row.pick([2_000, 20_000, 60_000]) })],
     [3, () => ({ at, do: 'move-evacuator' })],
     [2, () => ({ at, do: 'freeze-evacuator', forMs: row.pick([2_000, 15_000, 90_000]) })],
     [

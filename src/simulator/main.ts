@@ -61,6 +61,7 @@ function commit(): string {
 /** Many seeds, on several cores, with one line of progress. Gives the exit code. */
 async function campaign(options: Options): Promise<number> {
   const begun = performance.now();
+  const where = commit();
   const end = options.from + options.seeds;
   const failures: Done['failed'][number][] = [];
   const total = { seeds: 0, evacuations: 0, virtualMs: 0 };
@@ -90,6 +91,12 @@ async function campaign(options: Options): Promise<number> {
     total.evacuations += done.evacuations;
     total.virtualMs += done.virtualMs;
     failures.push(...done.failed);
+    for (const { seed, text } of done.failed) {
+      const lead = isTerminal ? '\r\u001b[K' : '';
+      process.stdout.write(
+        `${lead}FAILED seed ${seed}: ${text}\n  npm run simulate -- --seed ${seed}    # on ${where}\n`,
+      );
+    }
   };
   if (options.jobs === 1) {
     for (let batch = take(); batch !== null; batch = take()) add(await runBatch(batch));
@@ -99,11 +106,6 @@ async function campaign(options: Options): Promise<number> {
   clearInterval(timer);
   if (isTerminal) process.stdout.write('\r\u001b[K');
   process.stdout.write(`${progress()}\n`);
-  for (const { seed, text } of failures.sort((a, b) => a.seed - b.seed)) {
-    process.stdout.write(
-      `\nFAILED seed ${seed}: ${text}\n  npm run simulate -- --seed ${seed}    # on ${commit()}\n`,
-    );
-  }
   if (isStopped) process.stdout.write(`stopped; go on with --from ${next}\n`);
   return failures.length > 0 ? 1 : isStopped ? 130 : 0;
 }

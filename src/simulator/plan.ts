@@ -13,6 +13,8 @@ export type Fault = { readonly at: number } & (
       readonly state: 'unreachable' | 'refuses';
       readonly forMs: number;
     }
+  /** The controller that runs the evacuator is cut off from the cluster, and still reaches the APIs. */
+  | { readonly do: 'cut-evacuator'; readonly forMs: number }
   | { readonly do: 'kill-evacuator' }
   | { readonly do: 'move-evacuator' }
   | { readonly do: 'freeze-evacuator'; readonly forMs: number }

@@ -59,11 +59,20 @@ export const MUTANTS: readonly Mutant[] = [
     ': over && isListedAfterAll(draft, host)',
     ': over && (isListedAfterAll(draft, host) || true)',
   ]),
-  mutant('a boot is let go though its incident stands', 200, [
-    'core/hold.ts',
-    'if (node.incident !== null) return hold(',
-    'if (node.incident !== null && node.online !== true) return hold(',
-  ]),
+  mutant(
+    'a boot is let go though its incident stands',
+    200,
+    [
+      'core/hold.ts',
+      'if (node.incident !== null) return hold(',
+      'if (node.incident !== null && node.online !== true) return hold(',
+    ],
+    [
+      'core/hold.ts',
+      "if (node.evacuation?.phase === 'evacuating') return hold(",
+      "if (node.evacuation?.phase === 'evacuating' && node.online !== true) return hold(",
+    ],
+  ),
   mutant('silence lets nova-compute go', 200, [
     'agents/compute-wait.ts',
     "if (answer === null) return { state: 'silent' };",
