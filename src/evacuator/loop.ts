@@ -68,6 +68,8 @@ async function endCleanly(ports: Ports, memory: Memory, acts: Acts, last: Observ
   }
   if (acts.running.size > 0 || hasUnanswered(memory)) return;
   const read = await ports.cluster.readNodes();
+  // Without quorum nothing is written; a successor then waits as after a death.
+  if (read.known && !read.value.haveQuorum) return;
   const nodes = read.known ? read.value.nodes : last?.cluster.known ? last.cluster.value.nodes : [];
   for (const node of nodes) {
     const held = node.evacuation;

@@ -175,6 +175,8 @@ export function forget(memory: Memory, incidents: ReadonlySet<string>, nodes: Re
     memory.hosts.delete(name);
     for (const server of host.servers.keys()) {
       if (memory.requests.get(server)?.state === 'pending') continue;
+      // It may have moved on to a host that has died since: the request is that one's now.
+      if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
       memory.requests.delete(server);
       memory.commands.delete(`stop-server:${server}`);
     }

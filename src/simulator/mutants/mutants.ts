@@ -54,11 +54,6 @@ export const MUTANTS: readonly Mutant[] = [
     'const over = left.length === 0 && judged.every((each) => !each.live);',
     "const over = left.every((each) => each.outcome.kind === 'moving');",
   ]),
-  mutant('the host is not listed once more before its release', 400, [
-    'core/ledger.ts',
-    ': over && isListedAfterAll(draft, host)',
-    ': over && (isListedAfterAll(draft, host) || true)',
-  ]),
   mutant(
     'a boot is let go though its incident stands',
     200,
@@ -112,11 +107,6 @@ export const MUTANTS: readonly Mutant[] = [
     'core/proof.ts',
     'if (!node.powerFencedFirst) {',
     "if (!node.powerFencedFirst && incident.by === 'operator') {",
-  ]),
-  mutant('quorum does not matter', 200, [
-    'core/decide.ts',
-    'if (!cluster.haveQuorum) {',
-    'if (false as boolean) {',
   ]),
   mutant(
     'nothing of an instance is written down',

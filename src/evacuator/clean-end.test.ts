@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { EVACUATION_ATTRIBUTE, parseEvacuation } from '../core/records.ts';
+import { World } from './testing.ts';
+import { start, until } from './testing-runs.ts';
+
+it('an end without quorum writes nothing: another partition may have taken over', async () => {
+  const world = new World(4);
+  world.fate = () => ({ spawnMs: 30_000, end: 'done', answer: 'given' });
+  const process = start(world);
+  world.fence();
+  expect(await until(world, 20_000, () => world.posts === 4)).toBe(true);
+  world.quorum = false;
+  process.evacuator.stop();
+  await world.clock.advance(30_000);
+  await process.ended;
+  expect(parseEvacuation(world.attribute(EVACUATION_ATTRIBUTE) ?? '')?.clean).toBe(false);
+});

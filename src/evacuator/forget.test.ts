@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { hostName, nodeName, serverId } from '../core/names.ts';
+import { aServer } from '../core/testing.ts';
+import { forget, hostMemory, newMemory, rememberServer } from './memory.ts';
+
+it('a request for an instance is kept while another host still waits for it', () => {
+  const memory = newMemory('controller-1:1', 0);
+  const server = aServer({ id: serverId('s1') });
+  // It moved from the first host to the second, which then died too and has asked for it anew.
+  rememberServer(hostMemory(memory, hostName('compute-1'), 'first'), server, 0);
+  rememberServer(hostMemory(memory, hostName('compute-2'), 'second'), server, 0);
+  memory.requests.set(server.id, {
+    state: 'accepted',
+    at: 1,
+    sentAt: 1,
+    message: '',
+    recordsBefore: 0,
+    refusals: 0,
+  });
+  forget(memory, new Set(['second']), new Set([nodeName('compute-2')]));
+  expect(memory.requests.has(server.id)).toBe(true);
+  forget(memory, new Set(), new Set());
+  expect(memory.requests.has(server.id)).toBe(false);
+});
