@@ -83,7 +83,7 @@ export function realAgents(means: AgentMeans): RealAgents {
       INSTANCE_HA_LOG: logFile,
       INSTANCE_HA_INCIDENTS: incidentDirectory,
     };
-    run(controller, process.execPath, [join(layer, OCF_DIRECTORY, 'NovaEvacuate'), action], env, '', ended);
+    run(controller, join(layer, OCF_DIRECTORY, 'NovaEvacuate'), [action], env, '', ended);
   }
 
   return {
@@ -115,7 +115,7 @@ export function realAgents(means: AgentMeans): RealAgents {
         OCF_RESKEY_CRM_meta_on_node: node,
         OCF_RESKEY_evacuation_delay: '120',
       };
-      run(node, process.execPath, [join(layer, OCF_DIRECTORY, 'nova-compute-wait'), 'start'], env, '', reply);
+      run(node, join(layer, OCF_DIRECTORY, 'nova-compute-wait'), ['start'], env, '', reply);
     },
     startEvacuator(on, reply) {
       const rc = [
