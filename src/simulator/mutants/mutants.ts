@@ -69,7 +69,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant('silence lets nova-compute go', 200, [
-    'agents/compute-wait.ts',
+    'agents/hold.ts',
     "if (answer === null) return { state: 'silent' };",
     "if (answer === null) return { state: 'released' };",
   ]),
@@ -136,7 +136,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('fence_compute records nothing', 20, [
     'agents/fence-compute.ts',
-    'return isRecordingDisabled(request, ports) ? 0 : off(request, ports);',
+    'return isRecordingDisabled(request, ports) ? 0 : off(request, options, ports);',
     'return 0;',
   ]),
 ];
