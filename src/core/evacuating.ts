@@ -211,6 +211,7 @@ function isForcedDown(
 ): boolean {
   // Both go in one request; whoever enables the service after that means it.
   if (service.forcedDown) return true;
+  const { observation, policy } = draft;
   const say = (text: string): false => {
     draft.verdicts.push({
       node: node.name,
@@ -222,6 +223,11 @@ function isForcedDown(
     });
     return false;
   };
+  // A try without an answer takes long: what an operator has done to the service meanwhile is to be seen first.
+  if (observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) {
+    lookAtServices(draft, policy.timing.serviceAgeMs);
+    return say('looking at its compute service once more before Nova is told that the host is down');
+  }
   const disable = record.before.status === 'enabled' && service.status === 'enabled';
   const why = issue(draft, {
     kind: 'force-down',
