@@ -173,12 +173,16 @@ export function forgetDone(memory: Memory, begunAt: number): void {
   }
 }
 
-/** Forgets hosts, histories and requests that no incident needs any more. */
+/**
+ * Forgets hosts, histories and requests that no incident needs any more. A server may have come from a host whose
+ * incident is over to one that is evacuated now: then its request is that one's.
+ */
 export function forget(memory: Memory, incidents: ReadonlySet<string>, nodes: ReadonlySet<NodeName>): void {
   for (const [name, host] of memory.hosts) {
     if (incidents.has(host.incident)) continue;
     memory.hosts.delete(name);
     for (const server of host.servers.keys()) {
+      if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
       memory.allocations.delete(server);
       if (memory.requests.get(server)?.state === 'pending') continue;
       memory.requests.delete(server);
