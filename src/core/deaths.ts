@@ -1,27 +1,50 @@
 import type { Draft } from './draft.ts';
 import { type HostName, hostOfNode } from './names.ts';
-import type { ClusterView, EvacuationView, NodeView } from './observation.ts';
+import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import { fencingProof } from './proof.ts';
 
 /**
- * Tells which evacuations died with their destination. Nova shows them as live for ever: the instance in
- * REBUILD on its old host, the record in `pre-migrating`.
+ * Tells which evacuations died with the destination that had claimed them. Nova shows them as live for ever: the
+ * instance in REBUILD on its old host, the record in `pre-migrating`.
  *
  * While the destination's incident stands, whatever it had claimed is lost. After its release, what it had
  * claimed before that incident still is; a claim after it is one of the nova-compute that has come back.
- * A record without a destination is not lost: its message waits for whoever the scheduler chose.
+ * One that nobody has claimed is another matter: see unclaimed.ts.
  */
 export function evacuationsLost(draft: Draft, cluster: ClusterView): (evacuation: EvacuationView) => boolean {
   const { observation } = draft;
-  const hosts = observation.services.known ? observation.services.value.map((service) => service.host) : [];
   /** Host → claims before this time on Nova's clock are lost. */
   const deaths = new Map<HostName, number>();
-  for (const node of cluster.nodes) {
+  for (const [host, node] of nodesByHost(observation, cluster)) {
     const before = claimsLostBefore(draft, node, cluster);
-    const host = before === null ? null : hostOfNode(node.name, hosts, observation.domain);
-    if (before !== null && host !== null) deaths.set(host, before);
+    if (before !== null) deaths.set(host, before);
   }
-  return ({ dest, updatedAt }) => dest !== null && updatedAt < (deaths.get(dest) ?? 0);
+  return (evacuation) =>
+    !isUnclaimed(evacuation) &&
+    evacuation.dest !== null &&
+    evacuation.updatedAt < (deaths.get(evacuation.dest) ?? 0);
+}
+
+/**
+ * Whether no nova-compute has taken it up: the claim is what makes it `pre-migrating`, and names the destination
+ * (nova/compute/resource_tracker.py _claim_existing_migration). Before it, only a request that named a host shows one.
+ */
+export function isUnclaimed({ status }: EvacuationView): boolean {
+  return status === 'accepted';
+}
+
+/** The nodes of Nova's compute hosts, as far as their names match. */
+export function nodesByHost(
+  { services, domain }: Observation,
+  cluster: ClusterView,
+): ReadonlyMap<HostName, NodeView> {
+  const hosts = services.known ? services.value.map((service) => service.host) : [];
+  const nodes = new Map<HostName, NodeView>();
+  for (const node of cluster.nodes) {
+    const host = hostOfNode(node.name, hosts, domain);
+    if (host !== null) nodes.set(host, node);
+  }
+  return nodes;
 }
 
 function claimsLostBefore(draft: Draft, node: NodeView, cluster: ClusterView): number | null {
@@ -34,4 +57,28 @@ function claimsLostBefore(draft: Draft, node: NodeView, cluster: ClusterView): n
   }
   if (evacuation === null) return null;
   return evacuation.phase === 'evacuating' ? Number.POSITIVE_INFINITY : evacuation.since;
+}
+
+/**
+ * Of one instance's evacuations, those that nobody goes on with; `lost`: the ids that were written down as lost.
+ *
+ * A record that was lost before its claim stays `accepted`, and Nova takes it for the next request:
+ * nova/conductor/manager.py rebuild_instance looks for a record of the instance that is `accepted`, and the
+ * database gives the oldest one. Then the lost record is the one that lives, and that of the request stays behind.
+ * One that is lost once more after that is written down once more.
+ */
+export function abandoned(
+  evacuations: readonly EvacuationView[],
+  lost: readonly number[],
+): ReadonlySet<number> {
+  const timesLost = (e: EvacuationView): number => lost.filter((id) => id === e.id).length;
+  const revived = evacuations.filter(
+    (e) =>
+      timesLost(e) > 0 &&
+      !isUnclaimed(e) &&
+      evacuations.some((later) => later.id > e.id && later.createdAt <= e.updatedAt),
+  );
+  const leftBehind = evacuations.filter((e) => isUnclaimed(e) && timesLost(e) === 0).slice(0, revived.length);
+  const over = evacuations.filter((e) => timesLost(e) > (revived.includes(e) ? 1 : 0));
+  return new Set([...over, ...leftBehind].map(({ id }) => id));
 }

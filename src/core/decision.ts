@@ -114,6 +114,8 @@ export interface Look {
   /** What of the cloud that changes seldom. */
   readonly facts: FactsLook;
   readonly history: readonly NodeName[];
+  /** Servers of which Placement is asked who gives them resources; nothing waits for the answer. */
+  readonly allocations: readonly ServerId[];
   readonly hosts: ReadonlyMap<HostName, HostLook>;
 }
 

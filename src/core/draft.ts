@@ -10,7 +10,7 @@ import {
   NO_FACTS,
   type PaceView,
 } from './decision.ts';
-import type { HostName, NodeName } from './names.ts';
+import type { HostName, NodeName, ServerId } from './names.ts';
 import type { HostView, Observation } from './observation.ts';
 import type { Policy } from './policy.ts';
 import type { ReportDraft } from './report.ts';
@@ -26,6 +26,7 @@ export interface Draft {
   readonly reports: ReportDraft[];
   readonly looks: Map<HostName, HostLook>;
   readonly history: Set<NodeName>;
+  readonly allocations: Set<ServerId>;
   services: boolean;
   pace: PaceView | null;
   wakeMs: number;
@@ -45,6 +46,7 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     reports: [],
     looks: new Map(),
     history: new Set(),
+    allocations: new Set(),
     services: false,
     pace: null,
     wakeMs: IDLE_TICK_MS,
@@ -58,7 +60,13 @@ export function finish(draft: Draft): Decision {
     gates: draft.gates,
     reports: draft.reports,
     pace: draft.pace,
-    look: { services: draft.services, facts: draft.facts, history: [...draft.history], hosts: draft.looks },
+    look: {
+      services: draft.services,
+      facts: draft.facts,
+      history: [...draft.history],
+      allocations: [...draft.allocations],
+      hosts: draft.looks,
+    },
     wakeMs: draft.wakeMs,
   };
 }

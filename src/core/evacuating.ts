@@ -1,3 +1,4 @@
+import { abandoned } from './deaths.ts';
 import { decideReserve, NO_RESERVE } from './destinations.ts';
 import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
 import { lookAtFacts } from './facts.ts';
@@ -18,6 +19,7 @@ import { fencingProof } from './proof.ts';
 import { disabledReason, type EvacuationRecord, type IncidentRecord } from './records.ts';
 import type { Admission } from './selection.ts';
 import { admitByStorage } from './storage.ts';
+import { judgeUnclaimed, type Unclaimed } from './unclaimed.ts';
 
 /** What is going on with a node that has an incident. */
 export interface Evacuating {
@@ -27,7 +29,7 @@ export interface Evacuating {
   readonly gates: Gates;
   /** Reserved hosts claimed in this very decision. */
   readonly claimed: Set<HostName>;
-  /** Whether an evacuation died with its destination. */
+  /** Whether an evacuation died with the destination that had claimed it. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
   /** Whether an instance of this host is selected. */
   readonly select: (server: ServerView, host: HostName) => Admission;
@@ -46,6 +48,8 @@ export function decideEvacuating(
   const eyes = lookAtNova(draft, node, incident, record);
   const fencedAt = provenAt(draft, node, incident, record);
   if (fencedAt === null) return null;
+  // Also where a gate holds it up: who looks for what it had received asks when it died.
+  rememberIncident(draft, node, incident);
   if ('blocked' in eyes) {
     block(draft, node, incident, eyes.host, eyes.blocked);
     return null;
@@ -77,12 +81,14 @@ export function decideEvacuating(
     );
     return null;
   }
-  if (!rememberLost(draft, { node, record, view, isLost })) return null;
+  const unclaimed = judgeUnclaimed(draft, cluster, { view, record });
+  if (!rememberLost(draft, { node, record, view, isLost, unclaimed })) return null;
   const { storage } = draft.policy;
   const asking = { node: node.name, incident: incident.id, answer: node.localDiskAnswer };
   const judged = judgeAll(draft, {
     record,
     view,
+    unclaimed,
     quietUntil: quietUntil(draft, record, view),
     admit: (server) => {
       const selected = select(server, view.host);
@@ -204,6 +210,23 @@ function isForcedDown(
 ): boolean {
   // Both go in one request; whoever enables the service after that means it.
   if (service.forcedDown) return true;
+  const { observation, policy } = draft;
+  const say = (text: string): false => {
+    draft.verdicts.push({
+      node: node.name,
+      host: service.host,
+      incident: incident.id,
+      phase: 'evacuating',
+      text,
+      instances: [],
+    });
+    return false;
+  };
+  // A try without an answer takes long: what an operator has done to the service meanwhile is to be seen first.
+  if (observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) {
+    lookAtServices(draft, policy.timing.serviceAgeMs);
+    return say('looking at its compute service once more before Nova is told that the host is down');
+  }
   const disable = record.before.status === 'enabled' && service.status === 'enabled';
   const why = issue(draft, {
     kind: 'force-down',
@@ -211,15 +234,7 @@ function isForcedDown(
     serviceId: service.id,
     disabledReason: disable ? disabledReason(incident.id) : null,
   });
-  draft.verdicts.push({
-    node: node.name,
-    host: service.host,
-    incident: incident.id,
-    phase: 'evacuating',
-    text: why ? `Nova would not take it as forced down: ${why}` : 'telling Nova that the host is down',
-    instances: [],
-  });
-  return false;
+  return say(why ? `Nova would not take it as forced down: ${why}` : 'telling Nova that the host is down');
 }
 
 /**
@@ -227,16 +242,24 @@ function isForcedDown(
  * are asked for again only then: the destination may be back long before that is over, and would no longer
  * show that it had died.
  */
-function rememberLost(
-  draft: Draft,
-  facts: Pick<Evacuating, 'node' | 'isLost'> & { readonly record: EvacuationRecord; readonly view: HostView },
-): boolean {
-  const { node, record, view, isLost } = facts;
-  const fresh = view.evacuations.filter((e) => isLive(e) && isLost(e) && !record.lost.includes(e.id));
+function rememberLost(draft: Draft, facts: Losses): boolean {
+  const { node, record, view, isLost, unclaimed } = facts;
+  const fresh: number[] = [];
+  const hosts = new Set<HostName>();
+  for (const evacuation of view.evacuations) {
+    const { id, dest, server } = evacuation;
+    if (!isLive(evacuation)) continue;
+    const fate = unclaimed.get(id);
+    const died = fate?.kind === 'lost' ? fate.hosts : dest !== null && isLost(evacuation) ? [dest] : [];
+    if (died.length === 0) continue;
+    const own = view.evacuations.filter((each) => each.server === server);
+    if (abandoned(own, record.lost).has(id)) continue;
+    fresh.push(id);
+    for (const host of died) hosts.add(host);
+  }
   if (fresh.length === 0) return true;
-  const lost = [...record.lost, ...fresh.map((e) => e.id)];
+  const lost = [...record.lost, ...fresh];
   const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: { ...record, lost } });
-  const hosts = [...new Set(fresh.map((e) => e.dest))].join(', ');
   draft.verdicts.push({
     node: node.name,
     host: view.host,
@@ -244,8 +267,14 @@ function rememberLost(
     phase: 'evacuating',
     text: why
       ? `the record can't be written to the cluster: ${why}`
-      : `${fresh.length} evacuations were lost when ${hosts} died under them; they are asked for again`,
+      : `${fresh.length} evacuations were lost when ${[...hosts].join(', ')} died under them; they are asked for again`,
     instances: [],
   });
   return false;
+}
+
+interface Losses extends Pick<Evacuating, 'node' | 'isLost'> {
+  readonly record: EvacuationRecord;
+  readonly view: HostView;
+  readonly unclaimed: ReadonlyMap<number, Unclaimed>;
 }

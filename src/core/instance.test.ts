@@ -45,6 +45,7 @@ const judged = (more: Partial<InstanceFacts> = {}): string => {
     quietUntil: 0,
     followedAt: 60_000,
     isLost: () => false,
+    whyUnclaimed: () => null,
     admission: { kind: 'admitted' },
     ...more,
   };
@@ -84,6 +85,11 @@ describe('an instance of a dead host', () => {
     const late = { evacuations: [evacuation('pre-migrating')], isLost: () => true };
     expect(judged({ ...late, novaNow: SINCE + 3_000 })).toBe('waiting');
     expect(judged(late)).toBe('ready');
+  });
+
+  it('is not asked for while the record that Nova took instead of the request’s own says done', () => {
+    const evacuations = [evacuation('done', { id: 1 }), evacuation('accepted', { id: 2, dest: null })];
+    expect(judged({ evacuations, isLost: ({ id }) => id === 2 })).toBe('verifying');
   });
 
   it('is not moved before it is seen on its new host', () => {

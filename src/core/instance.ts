@@ -18,7 +18,8 @@ export type Outcome =
   | { readonly kind: 'waiting'; readonly reason: string }
   /** Asked for without an answer: it may well be under way. */
   | { readonly kind: 'unanswered'; readonly reason: string }
-  | { readonly kind: 'moving'; readonly to: HostName | null }
+  /** `reason`: why it has no destination, when that lasts long. */
+  | { readonly kind: 'moving'; readonly to: HostName | null; readonly reason?: string }
   /** Over by its record, but not seen so yet: the server has to be looked at. */
   | { readonly kind: 'verifying'; readonly reason: string }
   /** Arrived, but runs though it was stopped: to be stopped again. */
@@ -42,8 +43,10 @@ export interface InstanceFacts {
   readonly quietUntil: number;
   /** `mono` of the last look at the evacuations of the host; an answer is settled only by a later look. */
   readonly followedAt: number;
-  /** Whether the destination of an evacuation died under it, so that it is over though Nova shows it as live. */
+  /** Whether nobody goes on with an evacuation, though Nova shows it as live: its destination died. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
+  /** What an evacuation waits for that has had no claim for long; null: nothing unusual. */
+  readonly whyUnclaimed: (evacuation: EvacuationView) => string | null;
   /** Whether it is selected, and what the policy says of its disk. */
   readonly admission: Admission;
 }
@@ -105,7 +108,10 @@ export function judge(facts: InstanceFacts, policy: Policy): Outcome {
   const live = liveEvacuations(facts, policy);
   const moving = live.at(-1);
   if (server.deleted) return { kind: 'gone', reason: 'it was deleted' };
-  if (moving) return { kind: 'moving', to: moving.dest };
+  if (moving) {
+    const reason = facts.whyUnclaimed(moving);
+    return { kind: 'moving', to: moving.dest, ...(reason === null ? {} : { reason }) };
+  }
   return server.host === facts.source ? judgeAtHome(facts, policy) : judgeAway(facts);
 }
 
@@ -140,10 +146,11 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
     return { kind: 'gone', reason: 'it is being deleted' };
   }
   const last = ofThisIncident(facts).at(-1);
-  if (last && hasSucceeded(last)) {
+  const worked = ofThisIncident(facts).findLast((e) => !facts.isLost(e));
+  if (worked && hasSucceeded(worked)) {
     return {
       kind: 'verifying',
-      reason: `Nova says ${last.status}; to be seen on ${last.dest ?? 'its new host'}`,
+      reason: `Nova says ${worked.status}; to be seen on ${worked.dest ?? 'its new host'}`,
     };
   }
   const why = whyNotEvacuable(server.vmState);

@@ -1,3 +1,4 @@
+import { abandoned } from './deaths.ts';
 import type { Reserve } from './destinations.ts';
 import type { Draft } from './draft.ts';
 import { type InstanceFacts, judge, liveEvacuations, type Outcome, shortId } from './instance.ts';
@@ -5,6 +6,7 @@ import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from
 import { hasSucceeded } from './pace.ts';
 import type { EvacuationRecord } from './records.ts';
 import type { Admission } from './selection.ts';
+import type { Unclaimed } from './unclaimed.ts';
 
 /** An instance with what was decided about it. */
 export interface Judged {
@@ -39,14 +41,16 @@ export function isEnd({ outcome }: Judged): boolean {
 export interface Judging {
   readonly record: EvacuationRecord;
   readonly view: HostView;
+  readonly unclaimed: ReadonlyMap<number, Unclaimed>;
   /** Before this `mono` no request is sent. */
   readonly quietUntil: number;
   readonly admit: (server: ServerView) => Admission;
 }
 
 /** Where each instance of a host stands; sorted by name, so that the order is the same each time. */
-export function judgeAll(draft: Draft, { record, view, quietUntil, admit }: Judging): readonly Judged[] {
+export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
   const { observation, policy } = draft;
+  const { record, view, unclaimed, quietUntil, admit } = judging;
   const byServer = new Map<string, EvacuationView[]>();
   for (const evacuation of view.evacuations) {
     const list = byServer.get(evacuation.server);
@@ -54,15 +58,20 @@ export function judgeAll(draft: Draft, { record, view, quietUntil, admit }: Judg
     else byServer.set(evacuation.server, [evacuation]);
   }
   const stopped = new Set(record.stopped);
-  const lost = new Set(record.lost);
   const servers = [...view.servers].sort((a, b) =>
     a.name === b.name ? (a.id < b.id ? -1 : 1) : a.name < b.name ? -1 : 1,
   );
+  const whyUnclaimed = ({ id }: EvacuationView): string | null => {
+    const fate = unclaimed.get(id);
+    return fate?.kind === 'waiting' ? fate.reason : null;
+  };
   return servers.map((server) => {
+    const evacuations = byServer.get(server.id) ?? [];
+    const over = abandoned(evacuations, record.lost);
     const facts: InstanceFacts = {
       server,
       source: view.host,
-      evacuations: byServer.get(server.id) ?? [],
+      evacuations,
       since: record.since,
       request: observation.requests.get(server.id) ?? null,
       wasStopped: stopped.has(shortId(server.id)),
@@ -71,7 +80,8 @@ export function judgeAll(draft: Draft, { record, view, quietUntil, admit }: Judg
       novaNow: view.novaNow,
       quietUntil,
       followedAt: view.followedAt,
-      isLost: ({ id }) => lost.has(id),
+      isLost: ({ id }) => over.has(id),
+      whyUnclaimed,
       admission: admit(server),
     };
     const outcome = judge(facts, policy);

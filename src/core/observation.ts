@@ -263,6 +263,10 @@ export interface Observation {
   readonly novaNow: number;
   readonly facts: CloudFacts;
   readonly hosts: ReadonlyMap<HostName, HostView>;
+  /** Names of the resource providers that give resources to a server, of those that were asked for. */
+  readonly allocations: ReadonlyMap<ServerId, Fact<readonly string[]>>;
+  /** Nova's clock at the first report of a compute service that was seen since it has been up without a break; not there: it is not up. */
+  readonly upSince: ReadonlyMap<HostName, number>;
   readonly requests: ReadonlyMap<ServerId, RequestView>;
   readonly commands: ReadonlyMap<string, CommandView>;
   /** The parameter `domain`; null when not set. */

@@ -131,6 +131,12 @@ export interface Timing {
   readonly taskSettleMs: number;
   /** A record that a newer, successful evacuation has overtaken is taken for lost after this time without a change. */
   readonly overtakenMs: number;
+  /** An evacuation that has had no claim for this long is looked into, if a host has died since it was made. */
+  readonly unclaimedMs: number;
+  /** A nova-compute that has been up for this long has taken up what was in its queue: it takes messages as fast as they come, and claims in seconds. */
+  readonly queueDrainMs: number;
+  /** How far clocks may differ about whether a host died before or after a record was made. Less than a node needs from its death to its next nova-compute. */
+  readonly deathMarginMs: number;
   /** An evacuation of a deleted instance whose record stands still this long is over: Nova leaves some of them so. */
   readonly deletedSettleMs: number;
   /** The servers under way are looked at at least this often: one may have been deleted meanwhile. */
@@ -215,6 +221,9 @@ export const DEFAULT_POLICY: Policy = {
     takeoverSettleMs: 10_000,
     taskSettleMs: 15_000,
     overtakenMs: 600_000,
+    unclaimedMs: 30_000,
+    queueDrainMs: 30_000,
+    deathMarginMs: 5_000,
     deletedSettleMs: 60_000,
     changesMs: 30_000,
     followMs: 2_000,

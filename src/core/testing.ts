@@ -114,6 +114,8 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     novaNow: 0,
     facts: someFacts(),
     hosts: new Map(),
+    allocations: new Map(),
+    upSince: new Map(),
     requests: new Map(),
     commands: new Map(),
     domain: null,

@@ -47,6 +47,7 @@ function textOf({ server, outcome }: Judged, { isAsked, turn, storage, arrival }
     case 'restoring':
       return `on ${outcome.to}; it was stopped and is stopped again`;
     case 'moving':
+      if (outcome.reason !== undefined) return `${outcome.reason}; ${disk}`;
       return outcome.to === null
         ? `evacuation asked for; waiting for a destination; ${disk}`
         : `on its way to ${outcome.to}; ${disk}`;

@@ -204,6 +204,7 @@ describe('a reserved host', () => {
     world.fence('first');
     const claimed = (): boolean => world.live().filter(({ dest }) => dest === 'compute-4').length === 4;
     expect(await until(world, 10_000, claimed)).toBe(true);
+    await until(world, 5_000, () => world.live().every(({ status }) => status === 'pre-migrating'));
     world.fence('second', nodeName('compute-4'));
     expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
     expect(world.servers.map(({ host }) => host)).toEqual(Array(4).fill('compute-5'));
@@ -328,6 +329,8 @@ describe('a gate', () => {
     await world.clock.advance(5_000);
     const answer = world.transient.get(`${world.victim} ${RELEASE_ATTRIBUTE}`) ?? '';
     expect(answer).toMatch(/^held boot-aaaa-0001 paused by ada \(works in room 2 \)/);
+    // That it died is written down all the same.
+    expect(world.attribute(HISTORY_ATTRIBUTE)).toMatch(/incidents=\d+:/);
   });
 
   it('for too many failures at once lets no new incident in; a successor goes on with what was let in', async () => {

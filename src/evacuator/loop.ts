@@ -36,7 +36,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
   let stopping = false;
 
   async function run(): Promise<void> {
-    let look: Look = { services: false, facts: NO_FACTS, history: [], hosts: new Map() };
+    let look: Look = { services: false, facts: NO_FACTS, history: [], allocations: [], hosts: new Map() };
     let last: Observation | null = null;
     while (!stopping) {
       const observation = await observe(ports, memory, look, options.domain);

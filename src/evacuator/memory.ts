@@ -31,6 +31,9 @@ export interface Memory {
   /** Facts that are being asked for while the loop goes on. */
   readonly asking: Set<string>;
   readonly history: Map<NodeName, Maybe<readonly FencingEvent[]>>;
+  readonly allocations: Map<ServerId, Fact<readonly string[]>>;
+  /** See {@link Observation}. */
+  readonly upSince: Map<HostName, number>;
   readonly requests: Map<ServerId, RequestView>;
   readonly commands: Map<string, CommandView>;
 }
@@ -79,6 +82,8 @@ export function newMemory(owner: string, mono: number): Memory {
     controlServices: unknown('not asked yet'),
     asking: new Set(),
     history: new Map(),
+    allocations: new Map(),
+    upSince: new Map(),
     requests: new Map(),
     commands: new Map(),
   };
@@ -142,8 +147,20 @@ export function rememberServer(host: HostMemory, seen: SeenServer, mono: number)
   }
 }
 
+/** Takes in a list of the services. */
+export function rememberServices(memory: Memory, services: readonly ServiceView[]): void {
+  memory.services = known(services);
+  for (const service of services) rememberUp(memory, service);
+}
+
+function rememberUp(memory: Memory, { host, state, updatedAt }: ServiceView): void {
+  if (state !== 'up' || updatedAt === null) memory.upSince.delete(host);
+  else if (!memory.upSince.has(host)) memory.upSince.set(host, updatedAt);
+}
+
 /** Takes in a service as Nova's answer to a change shows it. */
 export function rememberService(memory: Memory, service: ServiceView): void {
+  rememberUp(memory, service);
   if (!memory.services.known) return;
   memory.services = known(memory.services.value.map((held) => (held.id === service.id ? service : held)));
 }
@@ -168,12 +185,17 @@ export function forgetDone(memory: Memory, begunAt: number): void {
   }
 }
 
-/** Forgets hosts, histories and requests that no incident needs any more. */
+/**
+ * Forgets hosts, histories and requests that no incident needs any more. A server may have come from a host whose
+ * incident is over to one that is evacuated now: then its request is that one's.
+ */
 export function forget(memory: Memory, incidents: ReadonlySet<string>, nodes: ReadonlySet<NodeName>): void {
   for (const [name, host] of memory.hosts) {
     if (incidents.has(host.incident)) continue;
     memory.hosts.delete(name);
     for (const server of host.servers.keys()) {
+      if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
+      memory.allocations.delete(server);
       if (memory.requests.get(server)?.state === 'pending') continue;
       // It may have moved on to a host that has died since: the request is that one's now.
       if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;

@@ -1,4 +1,5 @@
 import type { FactsLook } from '../core/decision.ts';
+import type { ServerId } from '../core/names.ts';
 import { type Fact, known, type Maybe, unknown } from '../core/observation.ts';
 import type { HostMemory, Memory } from './memory.ts';
 import type { Answer, Ports } from './ports.ts';
@@ -62,5 +63,23 @@ export async function lookAtPorts({ cloud, clock }: Ports, host: HostMemory): Pr
   for (const id of ids) {
     host.ports.set(id, answer.ok ? known(answer.value.get(id) ?? []) : unknown(answer.reason));
   }
+  clock.wake();
+}
+
+/** Asks Placement who gives resources to a server; the answer comes when it comes, and wakes the loop. */
+export async function lookAtAllocations(
+  { cloud, clock }: Ports,
+  memory: Memory,
+  server: ServerId,
+): Promise<void> {
+  // The time of the question counts for when it is asked again.
+  const mono = clock.mono();
+  const held = memory.allocations.get(server)?.value ?? unknown('Placement is being asked');
+  memory.allocations.set(server, { value: held, mono });
+  const answer = await cloud.hostsOfConsumer(server);
+  memory.allocations.set(server, {
+    value: answer.ok ? known(answer.value) : unknown(answer.reason),
+    mono,
+  });
   clock.wake();
 }

@@ -17,8 +17,9 @@ import {
   hostView,
   type Memory,
   rememberServer,
+  rememberServices,
 } from './memory.ts';
-import { lookAtFacts, lookAtPorts } from './observe-facts.ts';
+import { lookAtAllocations, lookAtFacts, lookAtPorts } from './observe-facts.ts';
 import type { Answer, CloudPort, Listed, Ports } from './ports.ts';
 
 /** How far back the first look at a host's evacuations goes, ms: one that somebody began long ago may still be live. */
@@ -48,6 +49,7 @@ export async function observe(
   });
   const settling = [...look.hosts.values()].some((host) => host.settle);
   if (look.services && !settling) workers.push(lookAtServices(ports, memory));
+  for (const server of look.allocations) void lookAtAllocations(ports, memory, server);
   workers.push(lookAtFacts(ports, memory, look.facts));
   await Promise.all(workers);
   // That a cell was there while a host was listed shows only in a list of the services made after it.
@@ -66,6 +68,8 @@ export async function observe(
     novaNow: memory.novaNow,
     facts: { ...memory.facts, controlServices: memory.controlServices },
     hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
+    allocations: new Map(memory.allocations),
+    upSince: new Map(memory.upSince),
     requests: new Map(memory.requests),
     commands: new Map(memory.commands),
     domain,
@@ -111,7 +115,7 @@ async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
     memory.controlServices = unknown(answer.reason);
     return;
   }
-  memory.services = known(answer.value.items);
+  rememberServices(memory, answer.value.items);
   memory.controlServices = known(answer.value.control);
   memory.novaNow = answer.value.novaNow;
   if (memory.facts.microversion.known) return;

@@ -69,6 +69,8 @@ export interface CloudPort {
   evacuate(server: ServerId, options: EvacuateOptions): Promise<Answer<null>>;
   stopServer(server: ServerId): Promise<Answer<null>>;
   providerTraits(host: HostName): Promise<Answer<readonly string[] | null>>;
+  /** Names of the resource providers of the compute nodes that give resources to this server. */
+  hostsOfConsumer(server: ServerId): Promise<Answer<readonly string[]>>;
   listAggregates(): Promise<Answer<readonly AggregateView[]>>;
   addHostToAggregate(aggregateId: number, host: HostName): Promise<Answer<null>>;
   removeHostFromAggregate(aggregateId: number, host: HostName): Promise<Answer<null>>;

@@ -99,6 +99,10 @@ export interface Fate {
   readonly answer: 'given' | 'lost-after' | 'lost-before' | 'refused-connection';
   /** How long the request lies in nova-api before it takes effect. */
   readonly queuedMs?: number;
+  /** How long the conductor takes from the scheduler's choice to its message; none is received by a dead host. */
+  readonly sendMs?: number;
+  /** How long the destination has the message before it claims. */
+  readonly claimMs?: number;
 }
 
 /** How long the evacuator waits for an answer. */
@@ -156,6 +160,12 @@ export class World {
   /** How often a host has died; what it began in an earlier life is over. */
   readonly #lives = new Map<HostName, number>();
   readonly #dead = new Set<number>();
+  /** Evacuations whose message a host has received and not claimed yet. */
+  readonly #received = new Map<number, HostName>();
+  /** Messages that wait for the next nova-compute of a host. */
+  readonly #queues = new Map<HostName, (() => void)[]>();
+  /** Hosts that were chosen for a server: what is allocated there stays when they die. */
+  readonly #chosen = new Map<ServerId, Set<HostName>>();
 
   constructor(instances: number, hosts = 3) {
     for (const name of Array.from({ length: hosts }, (_, i) => `compute-${i + 1}`)) {
@@ -201,6 +211,7 @@ export class World {
     this.#lives.set(host, this.#lifeOf(host) + 1);
     for (const e of this.evacuations) {
       if (e.dest === host && e.status === 'pre-migrating') this.#dead.add(e.id);
+      if (this.#received.get(e.id) === host) this.#dead.add(e.id);
     }
     this.services.set(host, { ...this.service(host), state: 'down' });
     const incident = formatIncident({ id, at: this.nova(), by: 'fencer', on: 'controller-1' });
@@ -246,6 +257,8 @@ export class World {
     const service = this.service(host);
     const state = service.forcedDown ? 'down' : 'up';
     this.services.set(host, { ...service, updatedAt: this.nova() + 2_000, state });
+    for (const message of this.#queues.get(host) ?? []) this.clock.after(500, message);
+    this.#queues.delete(host);
     return true;
   }
 
@@ -257,9 +270,8 @@ export class World {
 
   /** Evacuations that somebody goes on with: not those whose destination has died since. */
   live(): FakeEvacuation[] {
-    return this.evacuations.filter(
-      (e) => e.status === 'accepted' || (e.status === 'pre-migrating' && !this.#dead.has(e.id)),
-    );
+    const started = ['accepted', 'pre-migrating'];
+    return this.evacuations.filter((e) => started.includes(e.status) && !this.#dead.has(e.id));
   }
 
   /** The services as Nova has heard of them: the living have just reported. */
@@ -427,6 +439,7 @@ export class World {
             return null;
           }),
         providerTraits: () => cloud(() => [...this.traits]),
+        hostsOfConsumer: (id) => elsewhere('placement', () => this.#allocated(id)),
       },
       journal: {
         tick: (report) => {
@@ -520,46 +533,72 @@ export class World {
       id: this.#migration++,
       server: server.id,
       source,
-      dest: null,
+      dest: options.host ?? null,
       status: 'accepted',
       createdAt: now,
       updatedAt: now,
     };
     this.evacuations.push(evacuation);
-    const before = server.vmState;
-    let life = 0;
     Object.assign(server, { taskState: 'rebuilding', updatedAt: now });
-    this.clock.after(200, () => {
-      if (fate.end === 'error') {
-        Object.assign(evacuation, { status: 'error', updatedAt: this.nova() });
-        Object.assign(server, {
-          taskState: null,
-          vmState: 'error',
-          fault: 'No valid host was found.',
-          updatedAt: this.nova(),
-        });
-        return;
-      }
-      const dest = options.host ?? this.#schedule(source);
-      Object.assign(evacuation, { status: 'pre-migrating', dest, updatedAt: this.nova() });
-      life = this.#lifeOf(dest);
-    });
-    if (fate.end === 'never' || fate.end === 'error') return;
-    this.clock.after(fate.spawnMs, () => {
-      const at = this.nova();
-      if (evacuation.dest === null || this.#lifeOf(evacuation.dest) !== life) return;
-      if (fate.end === 'failed') {
-        Object.assign(evacuation, { status: 'failed', updatedAt: at });
-        Object.assign(server, { taskState: null, vmState: 'error', fault: 'spawn failed', updatedAt: at });
-        return;
-      }
-      Object.assign(server, {
-        taskState: null,
-        vmState: before === 'error' ? 'active' : before,
-        host: evacuation.dest,
-        updatedAt: at,
-      });
-      Object.assign(evacuation, { status: 'done', updatedAt: at });
-    });
+    this.clock.after(200, () => this.#conduct(evacuation, server, fate, options));
+  }
+
+  /** The conductor: any accepted record of the server will do, the oldest comes first; then a host, then its message. */
+  #conduct(asked: FakeEvacuation, server: FakeServer, fate: Fate, options: EvacuateOptions): void {
+    const record = this.evacuations.find((e) => e.server === server.id && e.status === 'accepted') ?? asked;
+    if (record !== asked) {
+      this.#dead.delete(record.id);
+      this.#dead.add(asked.id);
+    }
+    if (fate.end === 'error') {
+      Object.assign(record, { status: 'error', updatedAt: this.nova() });
+      const fault = 'No valid host was found.';
+      Object.assign(server, { taskState: null, vmState: 'error', fault, updatedAt: this.nova() });
+      return;
+    }
+    const dest = options.host ?? this.#schedule(record.source);
+    this.#chosen.set(server.id, new Set([...(this.#chosen.get(server.id) ?? []), dest]));
+    const take = (): void => this.#take(record, server, fate, dest);
+    const send = (): void => {
+      if (this.service(dest).state === 'up') take();
+      else this.#queues.set(dest, [...(this.#queues.get(dest) ?? []), take]);
+    };
+    if (fate.sendMs === undefined) send();
+    else this.clock.after(fate.sendMs, send);
+  }
+
+  #allocated(id: ServerId): string[] {
+    const host = this.servers.find((server) => server.id === id)?.host;
+    return [...new Set([...(host ? [host] : []), ...(this.#chosen.get(id) ?? [])])];
+  }
+
+  /** A destination receives the message, and claims. */
+  #take(record: FakeEvacuation, server: FakeServer, fate: Fate, dest: HostName): void {
+    const life = this.#lifeOf(dest);
+    const claim = (): void => {
+      this.#received.delete(record.id);
+      if (this.#lifeOf(dest) !== life) return;
+      if (record.status !== 'accepted' || server.host !== record.source)
+        this.violations.push(`${server.name} is claimed by a late message`);
+      Object.assign(record, { status: 'pre-migrating', dest, updatedAt: this.nova() });
+      if (fate.end !== 'never')
+        this.clock.after(Math.max(0, fate.spawnMs - 200), () => this.#spawned(record, server, fate, life));
+    };
+    this.#received.set(record.id, dest);
+    if (fate.claimMs === undefined) claim();
+    else this.clock.after(fate.claimMs, claim);
+  }
+
+  #spawned(record: FakeEvacuation, server: FakeServer, fate: Fate, life: number): void {
+    const at = this.nova();
+    if (record.dest === null || this.#lifeOf(record.dest) !== life) return;
+    if (fate.end === 'failed') {
+      Object.assign(record, { status: 'failed', updatedAt: at });
+      Object.assign(server, { taskState: null, vmState: 'error', fault: 'spawn failed', updatedAt: at });
+      return;
+    }
+    const vmState = server.vmState === 'error' ? 'active' : server.vmState;
+    Object.assign(server, { taskState: null, vmState, host: record.dest, updatedAt: at });
+    Object.assign(record, { status: 'done', updatedAt: at });
   }
 }

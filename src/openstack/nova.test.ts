@@ -383,3 +383,50 @@ it('reads the traits of a resource provider', async () => {
     'placement 1.6',
   );
 });
+
+describe('the hosts that give resources to an instance', () => {
+  const OLD = '4e8e5957-649f-477b-9e5b-f1f75b21c03c';
+  const CHOSEN = '5e8e5957-649f-477b-9e5b-f1f75b21c03c';
+  const STORAGE = '6e8e5957-649f-477b-9e5b-f1f75b21c03c';
+  const given = (resources: Record<string, number>) => ({ generation: 1, resources });
+
+  it('are named, without the shared storage that gives it its disk', async () => {
+    const { session, cloud } = await connect({
+      'GET /placement/allocations/s': () => ({
+        body: {
+          allocations: {
+            [OLD]: given({ VCPU: 1, MEMORY_MB: 512 }),
+            [CHOSEN]: given({ VCPU: 1, MEMORY_MB: 512 }),
+            [STORAGE]: given({ DISK_GB: 1 }),
+          },
+        },
+      }),
+      [`GET /placement/resource_providers/${OLD}`]: () => ({ body: { uuid: OLD, name: 'compute-2' } }),
+      [`GET /placement/resource_providers/${CHOSEN}`]: () => ({ body: { uuid: CHOSEN, name: 'compute-1' } }),
+    });
+    expect(await createPlacement(session).hostsOfConsumer('s')).toEqual({
+      ok: true,
+      value: ['compute-1', 'compute-2'],
+    });
+    expect(cloud.requests('GET', `/placement/resource_providers/${STORAGE}`)).toEqual([]);
+  });
+
+  it('are none where Placement knows no such consumer, and not known where it answers something else', async () => {
+    const bodies: unknown[] = [{ allocations: {} }, { allocations: { [OLD]: {} } }];
+    const { session } = await connect({ 'GET /placement/allocations/s': () => ({ body: bodies.shift() }) });
+    const placement = createPlacement(session);
+    expect(await placement.hostsOfConsumer('s')).toEqual({ ok: true, value: [] });
+    expect(await placement.hostsOfConsumer('s')).toMatchObject({ ok: false, error: { code: 'bad-answer' } });
+  });
+
+  it('are not known where one of them has no name', async () => {
+    const { session } = await connect({
+      'GET /placement/allocations/s': () => ({ body: { allocations: { [OLD]: given({ MEMORY_MB: 512 }) } } }),
+      [`GET /placement/resource_providers/${OLD}`]: () => ({ status: 404, body: {} }),
+    });
+    expect(await createPlacement(session).hostsOfConsumer('s')).toMatchObject({
+      ok: false,
+      error: { code: 'http', status: 404 },
+    });
+  });
+});

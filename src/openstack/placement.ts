@@ -6,9 +6,19 @@ import type { Session } from './session.ts';
 const PLACEMENT = 'placement';
 /** Traits came with 1.6 (Pike). */
 const MICROVERSION = '1.6';
+/** The resource class that only the provider of a compute node itself gives, and to every guest. */
+const HOST_RESOURCE = 'MEMORY_MB';
 
 const ProvidersSchema = v.object({
   resource_providers: v.array(v.object({ uuid: v.pipe(v.string(), v.uuid()), name: v.string() })),
+});
+const ProviderSchema = v.object({ name: v.string() });
+/** What a provider gives to a consumer, by resource class; the shape of every microversion up to ours (1.12 adds to it). */
+const AllocationsSchema = v.object({
+  allocations: v.record(
+    v.pipe(v.string(), v.uuid()),
+    v.object({ resources: v.record(v.string(), v.number()) }),
+  ),
 });
 const TraitsSchema = v.object({ traits: v.array(v.string()) });
 
@@ -19,6 +29,12 @@ export interface Placement {
    * `COMPUTE_STATUS_DISABLED` among them keeps the scheduler away.
    */
   providerTraits(hostName: string): Promise<Result<readonly string[] | null>>;
+  /**
+   * Names of the compute nodes' providers that give resources to this instance. While it is evacuated these are its
+   * old host's and that of the host that the scheduler has chosen, from before the conductor tells that host
+   * (nova/scheduler/client/report.py claim_resources doubles up what is there).
+   */
+  hostsOfConsumer(instanceId: string): Promise<Result<readonly string[]>>;
 }
 
 /** Makes the Placement client of a session. */
@@ -37,6 +53,19 @@ export function createPlacement(session: Session): Placement {
       // Deleted between the two requests.
       const gone = traits.error.code === 'http' && traits.error.status === 404;
       return gone ? success(null) : traits;
+    },
+    async hostsOfConsumer(instanceId) {
+      const found = await read({ path: `/allocations/${encodeURIComponent(instanceId)}` }, AllocationsSchema);
+      if (!found.ok) return found;
+      const names: string[] = [];
+      for (const [uuid, { resources }] of Object.entries(found.value.allocations)) {
+        // Shared storage, and what is nested in a host (PCI, VGPU, bandwidth), has providers of its own.
+        if (!(HOST_RESOURCE in resources)) continue;
+        const provider = await read({ path: `/resource_providers/${uuid}` }, ProviderSchema);
+        if (!provider.ok) return provider;
+        names.push(provider.value.name);
+      }
+      return success(names.sort());
     },
   };
 }

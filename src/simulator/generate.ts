@@ -122,22 +122,24 @@ function clusterOf(row: Row): ClusterSpec {
   };
 }
 
+const SLOWEST: Range = [15_000, 40_000];
+
 function novaOf(row: Row, groups: readonly GroupSpec[]): NovaSpec {
-  const spawns: readonly Range[] = [
-    [200, 1_500],
-    [1_000, 6_000],
-    [3_000, 20_000],
-    [15_000, 40_000],
-  ];
+  const spawns: readonly Range[] = [[200, 1_500], [1_000, 6_000], [3_000, 20_000], SLOWEST];
+  const release = row.chance(0.2) ? 'yoga' : 'zed';
+  const maxMicroversion = row.pick(['2.93', '2.93', '2.96', '2.90']);
+  const maxLimit = row.pick([1_000, 1_000, 1_000, 3]);
+  const spawnMs = row.pick(spawns);
   return {
-    release: row.chance(0.2) ? 'yoga' : 'zed',
-    maxMicroversion: row.pick(['2.93', '2.93', '2.96', '2.90']),
-    maxLimit: row.pick([1_000, 1_000, 1_000, 3]),
+    release,
+    maxMicroversion,
+    maxLimit,
     downTimeMs: 60_000,
     reportMs: 10_000,
     conductorMs: [50, 400],
-    claimMs: [50, 600],
-    spawnMs: row.pick(spawns),
+    // Where destinations are slow they claim slowly too: one may die with the message before that.
+    claimMs: spawnMs === SLOWEST ? [50, 8_000] : [50, 600],
+    spawnMs,
     finishMs: [300, 1_500],
     periodicMs: 60_000,
     skewMs: row.pick([0, 0, 0, 400, -700]),

@@ -1,11 +1,12 @@
 import { EVACUATE_ATTRIBUTE, EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
 import type { TickReport } from '../evacuator/ports.ts';
 import { setPermanent, setTransient } from '../world/attributes.ts';
+import { crashCompute } from '../world/compute.ts';
 import { changeMigration } from '../world/database.ts';
 import { fenceByHand, pickMember } from '../world/fencing.ts';
 import { powerOff, powerOn } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
-import { hostOfNode, nodeOfHost, type World } from '../world/model.ts';
+import { hostOfNode, type Migration, nodeOfHost, type World } from '../world/model.ts';
 import { heal } from './faults.ts';
 
 /**
@@ -63,6 +64,16 @@ function helpWithIncident(world: World, node: string, text: string): string | nu
 }
 
 /**
+ * Whether nobody but a person ends an evacuation on which nobody works: its verdict waits for a destination, and
+ * that has not died (a nova-compute that died with its message). What died with its host the evacuator finds out.
+ */
+function isPeoplesWork(report: TickReport | null, { status, server }: Migration): boolean {
+  const instances = report?.verdicts.flatMap((verdict) => verdict.instances) ?? [];
+  const text = instances.find(({ id }) => id === server)?.text ?? '';
+  return status !== 'accepted' || /waiting for (a destination|its nova-compute to take it up)/.test(text);
+}
+
+/**
  * What an operator has to do because nothing in the world can know better, each after what the verdict says:
  * fence what could not be proven off, take a bare mark away, and close a record behind which nobody works
  * any more though its destination lives (a nova-compute that died under a spawn).
@@ -77,6 +88,10 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
       if (what !== null) done.push(what);
       if (what?.includes('takes the incident')) touched.add(node).add(hostOfNode(world, node));
     }
+    if (text.includes(`Restart nova-compute on ${node} once`)) {
+      crashCompute(world, hostOfNode(world, node));
+      done.push(`an operator restarts nova-compute on ${node}, as the verdict says`);
+    }
     const mark = world.cluster.transient.get(EVACUATE_ATTRIBUTE)?.get(node);
     if (mark === 'yes' && !permanent?.has(INCIDENT_ATTRIBUTE) && !permanent?.has(EVACUATION_ATTRIBUTE)) {
       setTransient(world, node, EVACUATE_ATTRIBUTE, '', 'operator');
@@ -88,7 +103,7 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
       migration.flight === 'over' &&
       !migration.deleted &&
       (migration.status === 'accepted' || migration.status === 'pre-migrating');
-    if (!isStuck) continue;
+    if (!isStuck || !isPeoplesWork(report, migration)) continue;
     const dest = migration.dest === null ? null : nodeOfHost(world, migration.dest);
     const isGuestThere =
       dest !== null && world.machines.get(dest)?.guests.get(migration.server) === 'running';

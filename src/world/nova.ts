@@ -87,7 +87,23 @@ export function setConductor(world: World, up: boolean): void {
   for (let next = world.nova.backlog.shift(); next !== undefined; next = world.nova.backlog.shift()) next();
 }
 
-function schedule(world: World, migration: Migration, wanted: string | null): void {
+/**
+ * The record that the conductor works on: of the instance's accepted ones the oldest, though its request died with
+ * its destination (nova/conductor/manager.py rebuild_instance, nova/db/main/api.py
+ * migration_get_by_instance_and_status). The one of this request stays as it is then.
+ */
+function acceptedRecord(world: World, asked: Migration): Migration {
+  const oldest = world.nova.migrations.find(
+    (each) => each.server === asked.server && each.status === 'accepted' && each.flight === 'over',
+  );
+  if (oldest === undefined || oldest.id > asked.id) return asked;
+  asked.flight = 'over';
+  oldest.flight = 'conductor';
+  return oldest;
+}
+
+function schedule(world: World, asked: Migration, wanted: string | null): void {
+  const migration = acceptedRecord(world, asked);
   const instance = instanceOf(world, migration.server);
   if (instance === null) {
     // The record of a deleted instance stays as it is.

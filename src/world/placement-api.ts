@@ -1,7 +1,8 @@
+import { instanceOf } from './database.ts';
 import { answer, type HttpAnswer, type HttpRequest } from './http.ts';
 import { uuidOf, type World } from './model.ts';
 
-/** Resource providers by name, and their traits. A provider is named as its compute host. */
+/** Resource providers by name, their traits, and what they give to whom. A provider is named as its compute host. */
 export function placementApi(world: World, request: HttpRequest): HttpAnswer {
   const hosts = world.spec.computes.map((compute) => compute.host);
   const uuid = (host: string): string => uuidOf(0xa0, hosts.indexOf(host));
@@ -12,6 +13,17 @@ export function placementApi(world: World, request: HttpRequest): HttpAnswer {
       resource_providers: found.map((host) => ({ uuid: uuid(host), name: host, generation: 1 })),
     });
   }
+  const consumer = /^\/placement\/allocations\/([^/]+)$/.exec(request.path)?.[1];
+  if (consumer !== undefined) {
+    const given = [...hostsOf(world, consumer)].map((host) => [
+      uuid(host),
+      { generation: 1, resources: { VCPU: 1, MEMORY_MB: 512 } },
+    ]);
+    return answer(200, { allocations: Object.fromEntries(given) });
+  }
+  const provider = /^\/placement\/resource_providers\/([^/]+)$/.exec(request.path)?.[1];
+  const named = hosts.find((each) => uuid(each) === provider);
+  if (named !== undefined) return answer(200, { uuid: uuid(named), name: named, generation: 1 });
   const id = /^\/placement\/resource_providers\/([^/]+)\/traits$/.exec(request.path)?.[1];
   const host = hosts.find((each) => uuid(each) === id);
   const compute = host === undefined ? undefined : world.nova.computes.get(host);
@@ -20,4 +32,21 @@ export function placementApi(world: World, request: HttpRequest): HttpAnswer {
   }
   const traits = ['COMPUTE_NODE', ...(compute.traitDisabled ? ['COMPUTE_STATUS_DISABLED'] : [])];
   return answer(200, { traits, resource_provider_generation: 1 });
+}
+
+/**
+ * Who gives resources to an instance: its host; the hosts that evacuations of it were sent to, until one fails there
+ * itself (one that dies takes nothing back); and the host that it left, until nova-compute cleans up there.
+ */
+function hostsOf(world: World, server: string): ReadonlySet<string> {
+  const instance = instanceOf(world, server);
+  const hosts = new Set<string>();
+  if (instance === null) return hosts;
+  if (instance.host !== null) hosts.add(instance.host);
+  for (const { server: of, status, sentTo, source } of world.nova.migrations) {
+    if (of !== server) continue;
+    if ((status === 'accepted' || status === 'pre-migrating') && sentTo !== null) hosts.add(sentTo);
+    if (status === 'done') hosts.add(source);
+  }
+  return hosts;
 }

@@ -125,6 +125,21 @@ describe('the cloud port', () => {
     expect(cloud.requests('GET', '/network/v2.0/ports')).toHaveLength(3);
   });
 
+  it('says who gives resources to a server, and why it can not be said', async () => {
+    const uuid = '4e8e5957-649f-477b-9e5b-f1f75b21c03c';
+    const allocations = { [uuid]: { generation: 1, resources: { MEMORY_MB: 512 } } };
+    const { port } = await connect({
+      'GET /placement/allocations/s': () => ({ body: { allocations } }),
+      [`GET /placement/resource_providers/${uuid}`]: () => ({ body: { uuid, name: 'compute-2' } }),
+      'GET /placement/allocations/broken': () => ({ status: 500, body: {} }),
+    });
+    expect(await port.hostsOfConsumer(serverId('s'))).toEqual({ ok: true, value: ['compute-2'] });
+    expect(await port.hostsOfConsumer(serverId('broken'))).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining('placement'),
+    });
+  });
+
   it('drops server groups whose policy nobody knows', async () => {
     const groups = ['anti-affinity', 'legacy'].map((policy) => ({
       id: policy,

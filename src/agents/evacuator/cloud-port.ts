@@ -121,6 +121,10 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
       if (!answer.ok) return failed(answer.error);
       return { ok: true, value: { max: answer.value.max, used: answer.value.used } };
     },
+    async hostsOfConsumer(server) {
+      const answer = await placement.hostsOfConsumer(server);
+      return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
+    },
     async providerTraits(host) {
       const answer = await placement.providerTraits(host);
       return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);

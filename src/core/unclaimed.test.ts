@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { newDraft } from './draft.ts';
+import { hostName } from './names.ts';
+import {
+  type ClusterView,
+  type EvacuationView,
+  known,
+  type NodeView,
+  type ServiceView,
+} from './observation.ts';
+import { DEFAULT_POLICY } from './policy.ts';
+import { parseEvacuation } from './records.ts';
+import { aHostView, aNode, anObservation, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
+import { judgeUnclaimed } from './unclaimed.ts';
+
+/** Both clocks, when the evacuation was made. */
+const SENT = 1_000_000;
+const NOW = SENT + 100_000;
+const SERVER = aServer().id;
+
+function evacuation(id: number, more: Partial<EvacuationView> = {}): EvacuationView {
+  const of = { id, server: SERVER, source: SOURCE, dest: null, status: 'accepted' } as const;
+  return { ...of, createdAt: SENT, updatedAt: SENT, ...more };
+}
+
+function recordOf(lost: readonly number[], more = '') {
+  const record = parseEvacuation(
+    `v=1,incident=i,phase=evacuating,fenced=${iso(SENT - 5_000)},since=${iso(SENT - 9_000)},status=enabled,owner=o:1,lost=${lost.join('+')}${more}`,
+  );
+  if (record === null) throw new Error('no record');
+  return record;
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+interface Scene {
+  readonly evacuations?: readonly EvacuationView[];
+  readonly lost?: readonly number[];
+  /** What Placement names; null: it has not been asked. */
+  readonly names?: readonly string[] | null;
+  /** When compute-2 died, by its history; null: it has not. */
+  readonly diedAt?: number | null;
+  readonly node?: Partial<NodeView>;
+  readonly service?: Partial<ServiceView>;
+  /** How long compute-2 has reported since it is up, ms. */
+  readonly upMs?: number;
+  readonly third?: { readonly node?: Partial<NodeView>; readonly service?: Partial<ServiceView> };
+  readonly followedAt?: number;
+  /** How far the controllers' clock is behind Nova's, ms. */
+  readonly behindMs?: number;
+}
+
+/** compute-2 has died 10 s after the evacuation was sent, and has been up again for long, unless said otherwise. */
+function look(scene: Scene = {}) {
+  const { evacuations = [evacuation(1)], lost = [], names = [SOURCE, ELSEWHERE], upMs = 40_000 } = scene;
+  const { behindMs = 0, diedAt = SENT + 10_000 } = scene;
+  const past = diedAt === null ? null : { incidents: [{ id: 'second', at: diedAt - behindMs }] };
+  const nodes = [
+    aNode('compute-1', 'i', { evacuation: recordOf(lost) }),
+    aNode('compute-2', null, { past, ...scene.node }),
+    aNode('compute-3', null, scene.third?.node),
+  ];
+  const cluster: ClusterView = { haveQuorum: true, nodes, pause: null, history: new Map() };
+  const services = [
+    aService('compute-1', { state: 'down', forcedDown: true }),
+    aService('compute-2', { updatedAt: NOW, ...scene.service }),
+    aService('compute-3', { updatedAt: NOW, ...scene.third?.service }),
+  ];
+  const draft = newDraft(
+    anObservation({
+      now: NOW - behindMs,
+      mono: 500_000,
+      novaNow: NOW,
+      services: known(services),
+      servicesAt: 500_000,
+      upSince: new Map([[ELSEWHERE, NOW - upMs]]),
+      allocations: names === null ? new Map() : new Map([[SERVER, { value: known(names), mono: 499_000 }]]),
+    }),
+    DEFAULT_POLICY,
+  );
+  const view = aHostView({
+    incident: 'i',
+    evacuations,
+    novaNow: NOW,
+    followedAt: scene.followedAt ?? 500_000,
+  });
+  const found = judgeUnclaimed(draft, cluster, { view, record: recordOf(lost) });
+  return { draft, found, last: found.get(evacuations.at(-1)?.id ?? 0) };
+}
+
+const why = (scene: Scene): string => {
+  const { last } = look(scene);
+  return last?.kind === 'waiting' ? last.reason : (last?.kind ?? 'nothing unusual');
+};
+
+describe('an evacuation that nobody has claimed', () => {
+  it('is lost when its host has died since, and has been up again for long enough to empty its queue', () => {
+    expect(look().last).toEqual({ kind: 'lost', hosts: [ELSEWHERE] });
+    expect(why({ upMs: 29_000 })).toMatch(/compute-2, which died/);
+    expect(why({ service: { state: 'down' } })).toMatch(/compute-2, which died/);
+    expect(why({ node: { incident: { id: 'x', at: SENT, by: 'fencer', on: 'c' } } })).toMatch(/which died/);
+    expect(why({ node: { incident: 'unreadable' } })).toMatch(/which died/);
+    // Its last report is from before its death: it is up by its old heartbeat only.
+    expect(why({ diedAt: NOW - 20_000 })).toMatch(/which died/);
+  });
+
+  it('is lost only when it was looked at after that', () => {
+    expect(why({ followedAt: 499_000 })).toMatch(/compute-2, which died/);
+  });
+
+  it('is nothing unusual while it is young, or while no other host has died since', () => {
+    expect(why({ evacuations: [evacuation(1, { createdAt: NOW - 29_000 })], diedAt: NOW })).toMatch(
+      /unusual/,
+    );
+    expect(why({ diedAt: null })).toMatch(/unusual/);
+    expect(why({ diedAt: SENT - 6_000 })).toMatch(/unusual/);
+    expect(why({ evacuations: [evacuation(1, { status: 'pre-migrating' })] })).toMatch(/unusual/);
+    expect(look({ diedAt: null, names: null }).draft.allocations.size).toBe(0);
+    const writtenDown = look({ lost: [1], names: null });
+    expect([writtenDown.found.size, writtenDown.draft.allocations.size]).toEqual([0, 0]);
+  });
+
+  it('is waited for while its host lives', () => {
+    expect(why({ names: [SOURCE, 'compute-3'] })).toMatch(/sent to compute-3; waiting for its nova-compute/);
+  });
+
+  it('goes by Nova’s clock, whatever the controllers’ says', () => {
+    for (const behindMs of [-90_000, 90_000]) {
+      expect(why({ behindMs })).toBe('lost');
+      expect(why({ behindMs, diedAt: SENT - 6_000 })).toMatch(/unusual/);
+    }
+  });
+
+  it('asks Placement, and waits while it names nobody, or somebody whom Nova does not know', () => {
+    const { draft } = look({ names: null });
+    expect([...draft.allocations]).toEqual([SERVER]);
+    expect(draft.wakeMs).toBe(0);
+    expect(why({ names: null })).toMatch(/asking Placement/);
+    expect(why({ names: [SOURCE] })).toMatch(/does not say yet/);
+    expect(why({ names: [SOURCE, ELSEWHERE, 'compute-2.example.org'] })).toMatch(/no compute host of Nova/);
+    expect(look().draft.allocations.size).toBe(0);
+  });
+
+  it('needs no Placement when the request named its host', () => {
+    const evacuations = [evacuation(1, { dest: ELSEWHERE })];
+    expect(why({ evacuations, names: null })).toBe('lost');
+    expect(why({ evacuations, names: null, upMs: 0 })).toMatch(/which died/);
+  });
+
+  it('is told from an earlier one that was lost: what was allocated for that stays', () => {
+    const earlier = evacuation(1, { dest: ELSEWHERE, status: 'pre-migrating', createdAt: SENT - 50_000 });
+    const evacuations = [{ ...earlier, updatedAt: SENT - 49_000 }, evacuation(2)];
+    const lost = [1];
+    // Nobody has been chosen for the second one yet, or the same host again: it can't be told.
+    expect(why({ evacuations, lost, names: [SOURCE, ELSEWHERE] })).toMatch(/does not say yet/);
+    const third = hostName('compute-3');
+    expect(why({ evacuations, lost, names: [SOURCE, ELSEWHERE, third] })).toMatch(/sent to compute-3/);
+    const unclaimed = [evacuation(1, { createdAt: SENT - 50_000 }), evacuation(2)];
+    expect(why({ evacuations: unclaimed, lost, names: [SOURCE, ELSEWHERE] })).toMatch(/does not say yet/);
+  });
+
+  it('was not sent to a host that an earlier evacuation left and that is out since', () => {
+    const released = `,released=${iso(SENT - 3_600_000)}`;
+    const evacuation = { ...recordOf([], released), phase: 'returning' as const };
+    const names = [SOURCE, ELSEWHERE, 'compute-3'];
+    const out = { node: { evacuation }, service: { state: 'down', forcedDown: true } } as const;
+    expect(why({ names, third: out })).toBe('lost');
+    expect(why({ names })).toMatch(/sent to compute-3/);
+  });
+});
