@@ -16,6 +16,7 @@ import type {
 import { ownsRecord, quietUntil } from './ownership.ts';
 import { isLive } from './pace.ts';
 import { fencingProof } from './proof.ts';
+import { rememberIncident } from './quarantine.ts';
 import { disabledReason, type EvacuationRecord, type IncidentRecord } from './records.ts';
 import type { Admission } from './selection.ts';
 import { admitByStorage } from './storage.ts';
@@ -48,8 +49,9 @@ export function decideEvacuating(
   const eyes = lookAtNova(draft, node, incident, record);
   const fencedAt = provenAt(draft, node, incident, record);
   if (fencedAt === null) return null;
-  // Also where a gate holds it up: who looks for what it had received asks when it died.
-  rememberIncident(draft, node, incident);
+  // Also where a gate holds it up: who looks for what it had received asks when it died. Fencings of one outage
+  // are one failure of the host: what is being evacuated already is no new one.
+  if (record?.phase !== 'evacuating') rememberIncident(draft, node, incident);
   if ('blocked' in eyes) {
     block(draft, node, incident, eyes.host, eyes.blocked);
     return null;

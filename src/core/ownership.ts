@@ -1,7 +1,6 @@
 import { type Draft, issue, lookAt, wakeWithin } from './draft.ts';
 import { shortId } from './instance.ts';
 import type { HostView, NodeView, ServiceView } from './observation.ts';
-import { rememberIncident } from './quarantine.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
 
 export interface Ownership {
@@ -55,8 +54,6 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
     });
     return say(`taking over from ${record?.owner}; looking at what its last requests have become`);
   }
-  // Fenced again while it is still being evacuated: that is the same failure, and not one more.
-  if (record?.phase !== 'evacuating') rememberIncident(draft, node, incident);
   const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: nextRecord(draft, facts) });
   return say(
     why
