@@ -36,13 +36,13 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('moved is what Nova has accepted', 20, [
     'core/instance.ts',
-    "if (moving) return { kind: 'moving', to: moving.dest };",
-    "if (moving) return { kind: 'moved', to: moving.dest ?? facts.source };",
+    "return { kind: 'moving', to: moving.dest, ...(reason === null ? {} : { reason }) };",
+    "return { kind: 'moved', to: moving.dest ?? facts.source };",
   ]),
   mutant('an evacuation whose destination is slow counts as lost', 40, [
     'core/deaths.ts',
-    'dest !== null && updatedAt < (deaths.get(dest) ?? 0)',
-    'dest !== null && updatedAt < (deaths.get(dest) ?? Number.POSITIVE_INFINITY)',
+    'evacuation.updatedAt < (deaths.get(evacuation.dest) ?? 0)',
+    'evacuation.updatedAt < (deaths.get(evacuation.dest) ?? Number.POSITIVE_INFINITY)',
   ]),
   mutant('a successor does not wait for the last requests of a dead predecessor', 400, [
     'core/ownership.ts',
