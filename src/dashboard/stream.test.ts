@@ -18,4 +18,10 @@ describe('a stream of events', () => {
       }),
     );
   });
+
+  it('sees an end that is cut in two with nothing in between', () => {
+    const parse = createStreamParser();
+    const read = ['event: change\ndata: 1\n', '', '\n'].flatMap(parse);
+    expect(read).toEqual([{ event: 'change', data: '1' }]);
+  });
 });

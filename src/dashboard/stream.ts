@@ -8,6 +8,8 @@ export interface StreamEvent {
 export function createStreamParser(): (piece: string) => readonly StreamEvent[] {
   let pieces: string[] = [];
   return (piece) => {
+    // It would stand between the two ends of a line that end an event, and hide them from each other.
+    if (piece === '') return [];
     // A snapshot comes in hundreds of pieces: they are put together once, at its end.
     const isEndPossible = piece.includes('\n\n') || (piece.startsWith('\n') && pieces.at(-1)?.endsWith('\n'));
     pieces.push(piece);
