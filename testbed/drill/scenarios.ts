@@ -273,7 +273,9 @@ async function killDestination(play: Play): Promise<void> {
   const live = (): MigrationTrack[] =>
     [...watch.view().migrations.values()].filter(({ status }) => isLive(status));
   const underWay = (): number => live().filter(({ dest }) => dest === second).length;
-  // Whom the scheduler has chosen for a record without a destination can't be seen: it might be lost, or not.
+  // Not while one has no destination yet. Lost before its claim it is asked for again, but Nova then works on the
+  // old record (nova/conductor/manager.py rebuild_instance takes an `accepted` one), both turn `done` or stay, and
+  // the source needs a second start of nova-compute, for which the evacuator's verdict asks an operator.
   const met = await moment(play, `${UNDER_WAY_BEFORE_FAULT} evacuations under way to ${second}`, () =>
     underWay() >= UNDER_WAY_BEFORE_FAULT && live().every(({ dest }) => dest !== null) ? true : null,
   );
