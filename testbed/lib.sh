@@ -126,6 +126,18 @@ end_process() {
   rm -f "$pidfile"
 }
 
+# why_unusable: in words, why no drill can begin on what is there; empty when one can. Nodes without power and a
+# stopped nova-api (its pid file goes with it) are no reason: an earlier drill may have left them so, and the
+# next one puts them right. Processes that somebody else ended leave their pid files behind.
+why_unusable() {
+  local pidfile
+  [ -e "$READY" ] || { echo "it is not up"; return; }
+  grep -qxF "TESTBED_DIR=$TESTBED" "$ENV_FILE" || { echo "another checkout brought it up"; return; }
+  for pidfile in "$CLOUD"/pids/*.pid "$RUN"/bmc/*/pid; do
+    pid_of "$pidfile" > /dev/null || { echo "the process of ${pidfile#"$RUN/"} is gone"; return; }
+  done
+}
+
 # ---- nodes
 # leader_of NODE: pid of the node's systemd (PID 1 of its namespaces); fails when it is powered off
 leader_of() {
