@@ -2,7 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'testbed/**/*.test.ts', 'bench/**/*.test.ts', 'packaging/**/*.test.ts'],
+    include: [
+      'src/**/*.test.ts',
+      'testbed/**/*.test.ts',
+      'contract/**/*.test.ts',
+      'bench/**/*.test.ts',
+      'packaging/**/*.test.ts',
+    ],
     testTimeout: 20_000,
   },
 });

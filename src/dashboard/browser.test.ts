@@ -213,6 +213,41 @@ describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
     await tab.screenshot({ path: `${ARTEFACTS}/8-narrow-panel.png` });
   });
 
+  it('shows a report as what it is, whatever names and reasons have in them', async () => {
+    const stage = await stageOf(cloud());
+    const { tab, errors } = await open(stage.url, 360);
+    const name = '<img src=x onerror=alert(1)> | **vm**';
+    const report = {
+      ...{ incident: 'abc', node: 'compute-1', host: 'compute-1', state: 'closed', text: 'back and enabled' },
+      timeline: [{ at: 1_000, text: 'the evacuation of vm-id failed once' }],
+      gates: [],
+      instances: [
+        {
+          ...{ id: 'vm-id', name, outcome: 'moved', to: 'compute-2', attempts: 2, disk: 'kept' },
+          ...{ durationMs: 2_000, reason: 'runs on compute-2', differences: ['an address has gone'] },
+        },
+      ],
+    };
+    await tab.route('**/api/reports', (route) =>
+      route.fulfill({ json: { reports: [{ id: 'abc', at: 1_000 }] } }),
+    );
+    await tab.route('**/api/reports/abc.json', (route) => route.fulfill({ json: report }));
+    await tab.reload();
+    await tab.getByRole('button', { name: 'abc' }).click();
+    await tab.getByRole('heading', { name: 'compute-1: 1 instance: 1 moved' }).waitFor();
+    expect(await tab.locator('.report td').nth(1).textContent()).toBe(
+      `the evacuation of ${name} failed once`,
+    );
+    expect(await tab.locator('.report td', { hasText: 'not as before: an address has gone' }).count()).toBe(
+      1,
+    );
+    expect(await tab.locator('.report img').count()).toBe(0);
+    await tab.screenshot({ path: `${ARTEFACTS}/10-report-narrow.png` });
+    await tab.keyboard.press('Escape');
+    await expect.poll(() => tab.locator('dialog[open]').count()).toBe(0);
+    expect(errors).toEqual([]);
+  });
+
   it(
     'shows 1,000 hosts and 20,000 instances without stutter while 40 hosts are evacuated',
     async () => {

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { View } from '../view/model.ts';
 import { authorisation } from './connection.ts';
 import { Section, Time } from './parts.tsx';
+import { Report } from './report.tsx';
 import { sayCount, sayDuration } from './words.ts';
 
 interface ReportEntry {
@@ -78,31 +79,4 @@ function useReports(version: number): readonly ReportEntry[] {
     return () => left.abort();
   }, [version]);
   return reports;
-}
-
-function Report({ id, onClose }: { readonly id: string; readonly onClose: () => void }): JSX.Element {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const [text, setText] = useState('…');
-  useEffect(() => {
-    dialog.current?.showModal();
-    const read = async (): Promise<string> => {
-      for (const format of ['md', 'json']) {
-        const response = await fetch(`/api/reports/${id}.${format}`, { headers: authorisation() });
-        if (response.ok) return response.text();
-      }
-      return 'This report is no longer there.';
-    };
-    read().then(setText, () => setText('The report could not be read.'));
-  }, [id]);
-  return (
-    <dialog ref={dialog} class="report" aria-label={`Report ${id}`} onClose={onClose}>
-      <header class="panel-head">
-        <h2>{id}</h2>
-        <button type="button" class="quiet" aria-label="Close" onClick={() => dialog.current?.close()}>
-          ✕
-        </button>
-      </header>
-      <pre>{text}</pre>
-    </dialog>
-  );
 }

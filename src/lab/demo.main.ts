@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openLab } from './lab.ts';
-import { DEFAULT_LAB } from './spec.ts';
+import { DEFAULT_LAB, labSpec } from './spec.ts';
 import { newestReport, playStory, sayFact } from './story.ts';
 
 const USAGE = `demo [--hosts N] [--instances N] [--spawn SECONDS] [--port N] [--fail N] [--story] [--verbose]
@@ -74,7 +74,7 @@ async function main(): Promise<number> {
     process.stdout.write(`+${((performance.now() - begun) / 1000).toFixed(1).padStart(5)} s  ${text}\n`);
   };
   const opened = await openLab({
-    ...options,
+    spec: labSpec(options, Date.now()),
     // The story may run beside a demo.
     port: options.isStory ? 0 : options.port,
     layer: join(__dirname, '..', 'layer'),

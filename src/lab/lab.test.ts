@@ -105,9 +105,7 @@ describe('the commands of Pacemaker in the lab', () => {
 describe('the lab', () => {
   const open = async (): Promise<Lab> => {
     const opened = await openLab({
-      hosts: 4,
-      instances: 12,
-      spawnS: 2,
+      spec: labSpec({ hosts: 4, instances: 12, spawnS: 2 }, Date.now()),
       port: 0,
       layer: join(dist, 'layer'),
       onFact: () => {},

@@ -7,13 +7,12 @@ import type { LabAction, LabDescription } from '../view/lab.ts';
 import { beginReports } from '../world/compute.ts';
 import type { Fact } from '../world/facts.ts';
 import { crash, powerOff, setIsolated } from '../world/machines.ts';
-import { createWorld, type World } from '../world/model.ts';
+import { createWorld, DEFAULT_PASSWORD, type World, type WorldSpec } from '../world/model.ts';
 import { manageAllChains, manageEvacuator } from '../world/resources.ts';
 import { type RealAgents, realAgents } from './agents.ts';
 import { type Cloud, openCloud } from './cloud.ts';
 import { keepRealTime } from './drive.ts';
 import { openFront } from './front.ts';
-import { type LabOptions, labSpec } from './spec.ts';
 import { layTools, type Tools } from './tools.ts';
 
 /** A network that was cut comes back after this, ms; the node has been fenced by then. */
@@ -24,10 +23,15 @@ export interface Lab {
   readonly url: string;
   readonly agents: RealAgents;
   readonly act: (action: LabAction) => Result<string, string>;
+  /** Where a controller reaches the APIs. */
+  readonly cloudUrl: (controller: string) => string;
+  /** The directory of a machine's commands. */
+  readonly pathOf: (machine: string) => string;
   readonly close: () => Promise<void>;
 }
 
-export interface LabSetting extends LabOptions {
+export interface LabSetting {
+  readonly spec: WorldSpec;
   readonly port: number;
   /** The agents and the page as they are delivered. */
   readonly layer: string;
@@ -37,7 +41,7 @@ export interface LabSetting extends LabOptions {
 /** Starts a cloud and a cluster in this process, and the real agents beside it. */
 export async function openLab(setting: LabSetting): Promise<Result<Lab, string>> {
   const directory = mkdtempSync(join(tmpdir(), 'instance-ha-lab-'));
-  const spec = labSpec(setting, Date.now());
+  const { spec } = setting;
   const ports = new Map<string, number>();
   for (const controller of spec.controllers) ports.set(controller, await freePort());
   let cloud: Cloud | null = null;
@@ -47,7 +51,7 @@ export async function openLab(setting: LabSetting): Promise<Result<Lab, string>>
     directory: makeDirectory(directory, 'agents'),
     pathOf: (machine) => tools?.pathOf(machine) ?? '',
     authUrlOf: (controller) => cloud?.urlFor(controller) ?? '',
-    password: 'pa55-of-the-cloud',
+    password: DEFAULT_PASSWORD,
     httpPortOf: (controller) => ports.get(controller) ?? 0,
   });
   const world: World = createWorld(spec, {
@@ -86,7 +90,15 @@ export async function openLab(setting: LabSetting): Promise<Result<Lab, string>>
     await close();
     return front;
   }
-  return success({ world, agents, act, close, url: `http://127.0.0.1:${front.value.port}/` });
+  return success({
+    world,
+    agents,
+    act,
+    cloudUrl: cloud.urlFor,
+    pathOf: tools.pathOf,
+    close,
+    url: `http://127.0.0.1:${front.value.port}/`,
+  });
 }
 
 function makeDirectory(parent: string, name: string): string {

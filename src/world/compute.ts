@@ -283,7 +283,7 @@ export function destroyGuest(world: World, node: string, server: string): void {
 }
 
 function failsToSpawn(world: World, host: string, instance: Instance): boolean {
-  for (const key of [host, instance.name]) {
+  for (const key of [host, instance.name, instance.id]) {
     const left = world.spawnFailures.get(key) ?? 0;
     if (left <= 0) continue;
     world.spawnFailures.set(key, left - 1);

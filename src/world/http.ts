@@ -1,6 +1,6 @@
 import type { Actor } from './facts.ts';
 import { glanceApi } from './glance-api.ts';
-import { keystoneApi } from './keystone-api.ts';
+import { BASE_URL, keystoneApi } from './keystone-api.ts';
 import { type ApiHealth, novaNow, type World } from './model.ts';
 import { neutronApi } from './neutron-api.ts';
 import { novaApi } from './nova-api.ts';
@@ -80,13 +80,17 @@ function route(world: World, request: HttpRequest): HttpAnswer {
   const token = request.headers['x-auth-token'] ?? '';
   const expiresAt = world.keystone.tokens.get(token);
   if (expiresAt === undefined || expiresAt <= world.agenda.now) {
-    return answer(401, {
-      error: {
-        code: 401,
-        message: 'The request you have made requires authentication.',
-        title: 'Unauthorized',
+    return answer(
+      401,
+      {
+        error: {
+          code: 401,
+          message: 'The request you have made requires authentication.',
+          title: 'Unauthorized',
+        },
       },
-    });
+      { 'www-authenticate': `Keystone uri="${BASE_URL}/identity"` },
+    );
   }
   if (path.startsWith('/compute')) return novaApi(world, request);
   if (path.startsWith('/placement')) return placementApi(world, request);

@@ -10,7 +10,7 @@ export function keystoneApi(world: World, request: HttpRequest): HttpAnswer {
     return answer(404, { error: { code: 404, message: 'Could not find.', title: 'Not Found' } });
   }
   const { keystone } = world;
-  if (passwordOf(request.body) !== keystone.password) {
+  if (!isRight(request.body, keystone.password)) {
     return answer(401, {
       error: {
         code: 401,
@@ -24,17 +24,34 @@ export function keystoneApi(world: World, request: HttpRequest): HttpAnswer {
   return answer(201, tokenBody(world), { 'x-subject-token': id });
 }
 
-function passwordOf(body: unknown): string | null {
-  const auth = (body as { auth?: { identity?: { password?: { user?: { password?: unknown } } } } } | null)
-    ?.auth;
-  const password = auth?.identity?.password?.user?.password;
-  return typeof password === 'string' ? password : null;
+/** What a login says, as far as it is looked at (keystone/api/auth.py). */
+interface Login {
+  readonly auth?: {
+    readonly identity?: {
+      readonly password?: { readonly user?: { readonly name?: unknown; readonly password?: unknown } };
+    };
+    readonly scope?: { readonly project?: { readonly name?: unknown } };
+  };
 }
+
+/** Keystone has one user, in one project. */
+const USER = 'nova-evacuate';
+const PROJECT = 'service';
+
+function isRight(body: unknown, password: string): boolean {
+  const auth = (body as Login | null)?.auth;
+  const user = auth?.identity?.password?.user;
+  return user?.name === USER && user.password === password && auth?.scope?.project?.name === PROJECT;
+}
+
+/** keystone/common/utils.py isotime, with subseconds. */
+const isoTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000Z');
 
 function tokenBody(world: World): unknown {
   const now = novaNow(world);
   const endpoints = (path: string): unknown =>
     ['public', 'internal'].map((each) => ({
+      id: `e${each}${path.split('/')[1]}`,
       interface: each,
       region: 'regionOne',
       region_id: 'regionOne',
@@ -42,10 +59,11 @@ function tokenBody(world: World): unknown {
     }));
   return {
     token: {
-      issued_at: new Date(now).toISOString(),
-      expires_at: new Date(now + world.spec.tokenLifeMs).toISOString(),
-      user: { id: 'u1', name: 'nova-evacuate' },
-      project: { id: 'p1', name: 'service' },
+      methods: ['password'],
+      issued_at: isoTime(now),
+      expires_at: isoTime(now + world.spec.tokenLifeMs),
+      user: { id: 'u1', name: USER },
+      project: { id: 'p1', name: PROJECT },
       roles: [{ id: 'r1', name: 'admin' }],
       catalog: [
         { type: 'compute', name: 'nova', endpoints: endpoints('/compute/v2.1') },

@@ -354,6 +354,9 @@ export function hostOfNode(world: World, node: string): string {
   return world.spec.computes.find((compute) => compute.node === node)?.host ?? node;
 }
 
+/** The service account's, until somebody changes it. */
+export const DEFAULT_PASSWORD = 'pa55-of-the-cloud';
+
 /** A world at rest: everything is up, and every instance where its spec has it. */
 export function createWorld(
   spec: WorldSpec,
@@ -378,7 +381,7 @@ export function createWorld(
       backlog: [],
       cellDown: false,
     },
-    keystone: { tokens: new Map(), issued: 0, password: 'pa55-of-the-cloud' },
+    keystone: { tokens: new Map(), issued: 0, password: DEFAULT_PASSWORD },
     apis: { nova: healthy(), keystone: healthy(), placement: healthy() },
     cluster: newCluster(spec),
     spawnFailures: new Map(),

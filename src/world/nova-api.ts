@@ -18,7 +18,22 @@ const PREFIX = '/compute/v2.1';
 export function novaApi(world: World, request: HttpRequest): HttpAnswer {
   const path = request.path.slice(PREFIX.length);
   if (path === '' || path === '/') return versionDocument(world);
-  const version = microversionOf(request);
+  const asked = request.headers['openstack-api-version'];
+  const version = microversionOf(asked);
+  if (version === null) return fault(400, malformed(asked ?? ''));
+  const { headers, ...given } = answerIn(world, request, path, version);
+  return {
+    ...given,
+    headers: {
+      ...headers,
+      'openstack-api-version': `compute ${version}`,
+      'x-openstack-nova-api-version': version,
+      vary: 'OpenStack-API-Version, X-OpenStack-Nova-API-Version',
+    },
+  };
+}
+
+function answerIn(world: World, request: HttpRequest, path: string, version: string): HttpAnswer {
   const max = world.spec.nova.maxMicroversion;
   if (compareVersions(version, max) > 0) {
     return fault(
@@ -32,15 +47,21 @@ export function novaApi(world: World, request: HttpRequest): HttpAnswer {
   const facts = novaFactsApi(world, request, path, Number(version.split('.')[1]));
   if (facts !== null) return facts;
   const service = /^\/os-services\/([^/]+)$/.exec(path)?.[1];
-  if (service !== undefined && request.method === 'PUT') return putService(world, request, service);
+  if (service !== undefined && request.method === 'PUT') return putService(world, request, service, version);
   const [, server, action] = /^\/servers\/([^/]+)(\/action)?$/.exec(path) ?? [];
   if (server === undefined) return fault(404, `no ${path}`);
   return action === undefined ? getServer(world, server, version) : act(world, request, server, version);
 }
 
-function microversionOf(request: HttpRequest): string {
-  return /^compute (\d+\.\d+)$/.exec(request.headers['openstack-api-version'] ?? '')?.[1] ?? '2.1';
+/** The microversion asked for; null: the header makes no sense (nova/api/openstack/wsgi.py set_api_version_request). */
+function microversionOf(header: string | undefined): string | null {
+  if (header === undefined || !header.startsWith('compute ')) return '2.1';
+  return /^compute (\d+\.\d+)$/.exec(header)?.[1] ?? null;
 }
+
+/** nova/exception.py InvalidAPIVersionString */
+const malformed = (header: string): string =>
+  `API Version String ${header.replace(/^compute /, '')} is of invalid format. Must be of format MajorNum.MinorNum.`;
 
 export function compareVersions(a: string, b: string): number {
   const minor = (text: string): number => Number(text.split('.')[1] ?? 0);
@@ -64,11 +85,12 @@ function naive(ms: number | null): string | null {
 const wholeSeconds = (ms: number): string =>
   new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19);
 
-function serviceRecord(world: World, service: Service): unknown {
+function serviceRecord(world: World, service: Service, version: string): unknown {
   // A service of a cell that is down: services.py _get_service_detail, from 2.69 on.
   if (world.nova.cellDown) return { binary: 'nova-compute', host: service.host, status: 'UNKNOWN' };
   return {
-    id: service.id,
+    // A number below 2.53, unique within a cell only.
+    id: atLeast(version, '2.53') ? service.id : world.spec.controllers.length * 2 + numberOf(world, service),
     binary: 'nova-compute',
     host: service.host,
     status: service.status,
@@ -76,9 +98,12 @@ function serviceRecord(world: World, service: Service): unknown {
     zone: 'nova',
     updated_at: naive(service.updatedAt),
     disabled_reason: service.disabledReason,
-    forced_down: service.forcedDown,
+    ...(atLeast(version, '2.11') ? { forced_down: service.forcedDown } : {}),
   };
 }
+
+const numberOf = (world: World, { host }: Service): number =>
+  [...world.nova.services.keys()].indexOf(host) + 1;
 
 /** Conductor and scheduler of a controller: they live as their machine does, and stay `up` for a while after it. */
 function controlRecords(world: World, host: string, index: number): unknown[] {
@@ -101,7 +126,7 @@ function listServices(world: World, request: HttpRequest, version: string): Http
   const binary = request.query.get('binary');
   if (world.nova.cellDown && !atLeast(version, '2.69')) return fault(500, 'Unexpected API Error.');
   const host = request.query.get('host');
-  const compute = [...world.nova.services.values()].map((service) => serviceRecord(world, service));
+  const compute = [...world.nova.services.values()].map((service) => serviceRecord(world, service, version));
   const all = [
     ...world.spec.controllers.flatMap((name, index) => controlRecords(world, name, index)),
     ...compute,
@@ -112,11 +137,41 @@ function listServices(world: World, request: HttpRequest, version: string): Http
   return answer(200, { services });
 }
 
-function putService(world: World, request: HttpRequest, id: string): HttpAnswer {
+/** nova/api/openstack/compute/schemas/services.py service_update_v2_53 */
+const SERVICE_MEMBERS = ['status', 'disabled_reason', 'forced_down'];
+
+/** Why a body is no change of a service (services.py `update`), in Nova's order; null: it is one. */
+function whyNoChange(body: Readonly<Record<string, unknown>>): string | null {
+  const { status, disabled_reason: reason, forced_down: forced } = body;
+  const extra = unexpected(body, SERVICE_MEMBERS);
+  if (extra !== null) return extra;
+  if (status !== undefined && status !== 'enabled' && status !== 'disabled')
+    return `Invalid input for field/attribute status. Value: ${status}. '${status}' is not one of ['enabled', 'disabled']`;
+  if (status === undefined && forced === undefined)
+    return "No updates were requested. Fields 'status' or 'forced_down' should be specified.";
+  if (status === 'enabled' && reason !== undefined)
+    return "Specifying 'disabled_reason' when status is 'enabled' is invalid.";
+  return null;
+}
+
+/** The words of jsonschema for members that a body may not have. */
+function unexpected(body: object, allowed: readonly string[]): string | null {
+  const extra = Object.keys(body).filter((name) => !allowed.includes(name));
+  if (extra.length === 0) return null;
+  const names = extra.map((name) => `'${name}'`).join(', ');
+  return `Additional properties are not allowed (${names} ${extra.length === 1 ? 'was' : 'were'} unexpected)`;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function putService(world: World, request: HttpRequest, id: string, version: string): HttpAnswer {
+  if (!UUID.test(id)) return fault(400, `Invalid uuid ${id}`);
   const service = [...world.nova.services.values()].find((each) => each.id === id);
   if (service === undefined) return fault(404, `Service ${id} could not be found.`);
   if (world.nova.cellDown) return fault(500, 'Unexpected API Error.');
   const body = (request.body ?? {}) as Readonly<Record<string, unknown>>;
+  const refused = whyNoChange(body);
+  if (refused !== null) return fault(400, refused);
   const { status, disabled_reason: reason, forced_down: forced } = body;
   const update: ServiceUpdate = {
     ...(status === 'enabled' || status === 'disabled' ? { status } : {}),
@@ -125,7 +180,7 @@ function putService(world: World, request: HttpRequest, id: string): HttpAnswer 
   };
   const { refusal, extraMs } = updateService(world, service, update, request.by);
   if (refusal !== null) return fault(refusal.status, refusal.message);
-  return { ...answer(200, { service: serviceRecord(world, service) }), extraMs };
+  return { ...answer(200, { service: serviceRecord(world, service, version) }), extraMs };
 }
 
 /** nova/api/openstack/common.py: at most `[api] max_limit` a page. */
@@ -162,6 +217,12 @@ const byAge = <T extends { readonly createdAt: number; readonly id: string | num
 function listServers(world: World, request: HttpRequest, version: string): HttpAnswer {
   const { query } = request;
   const host = query.get('host');
+  const limit = query.get('limit');
+  if (limit !== undefined && !/^\d*$/.test(limit))
+    return fault(
+      400,
+      `Invalid input for query parameters limit. Value: ${limit}. '${limit}' does not match '^[0-9]*$'`,
+    );
   const since = query.get('changes-since');
   const sinceMs = since === undefined ? null : Date.parse(since);
   const withDeleted = since !== undefined || query.get('deleted')?.toLowerCase() === 'true';
@@ -235,14 +296,8 @@ function serverRecord(world: World, instance: Instance, version: string): unknow
     'OS-EXT-STS:task_state': instance.taskState,
     'OS-EXT-STS:power_state': powerStateOf(instance.vmState),
     'OS-EXT-AZ:availability_zone': 'nova',
-    locked: instance.locked,
-    flavor: {
-      original_name: spec.flavor,
-      vcpus: 1,
-      ram: 512,
-      disk: 1,
-      extra_specs: world.spec.nova.flavors.find((each) => each.name === spec.flavor)?.extraSpecs ?? {},
-    },
+    ...(atLeast(version, '2.9') ? { locked: instance.locked } : {}),
+    flavor: flavorRecord(world, spec.flavor, version),
     image: spec.storage === 'volume' ? '' : { id: IMAGE_ID },
     tenant_id: spec.projectId,
     addresses: {
@@ -258,6 +313,13 @@ function serverRecord(world: World, instance: Instance, version: string): unknow
     created: `${wholeSeconds(instance.createdAt)}Z`,
     updated: `${wholeSeconds(instance.updatedAt)}Z`,
   };
+}
+
+/** From 2.47 on the flavor as it was when the server was made, before that its id (views/servers.py `_get_flavor`). */
+function flavorRecord(world: World, name: string, version: string): unknown {
+  const flavor = world.spec.nova.flavors.find((each) => each.name === name);
+  if (!atLeast(version, '2.47')) return { id: flavor?.id ?? name, links: [] };
+  return { original_name: name, vcpus: 1, ram: 512, disk: 1, extra_specs: flavor?.extraSpecs ?? {} };
 }
 
 function getServer(world: World, id: string, version: string): HttpAnswer {
@@ -326,6 +388,9 @@ function act(world: World, request: HttpRequest, server: string, version: string
         400,
         "Invalid input for field/attribute evacuate. 'onSharedStorage' is a required property",
       );
+    const known = atLeast(version, '2.14') ? ['host', 'adminPass'] : ['host', 'adminPass', 'onSharedStorage'];
+    const extra = unexpected(options, known);
+    if (extra !== null) return fault(400, extra);
     const host = typeof options.host === 'string' ? options.host : null;
     const refusal = evacuate(world, server, { host, by: request.by });
     return refusal === null ? answer(200, null) : fault(refusal.status, refusal.message);
@@ -334,5 +399,5 @@ function act(world: World, request: HttpRequest, server: string, version: string
     const refusal = stopServer(world, server);
     return refusal === null ? answer(202, null) : fault(refusal.status, refusal.message);
   }
-  return fault(400, 'There is no such action');
+  return fault(400, `There is no such action: ${Object.keys(body)[0] ?? ''}`);
 }

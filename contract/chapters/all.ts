@@ -1,0 +1,8 @@
+import type { Chapter } from '../statement.ts';
+import { evacuation } from './evacuation.ts';
+import { keystone } from './keystone.ts';
+import { otherServices } from './other-services.ts';
+import { servers } from './servers.ts';
+import { services } from './services.ts';
+
+export const CHAPTERS: readonly Chapter[] = [keystone, services, servers, otherServices, evacuation];
