@@ -157,10 +157,11 @@ export const evacuation: Chapter = {
       {
         says: 'done: the server runs on its destination, and the record says so not before',
         async holds() {
-          const isDone = async () => ({
-            host: at(await server(ids.running), 'server', 'OS-EXT-SRV-ATTR:host'),
-            record: await statusOf(ids.running),
-          });
+          // The record first: what it says of the server's host has come true by the second question.
+          const isDone = async () => {
+            const record = await statusOf(ids.running);
+            return { record, host: at(await server(ids.running), 'server', 'OS-EXT-SRV-ATTR:host') };
+          };
           const seen = new Set<string>();
           const look = async () => {
             const now = await isDone();
