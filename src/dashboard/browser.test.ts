@@ -229,11 +229,11 @@ describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
       ],
     };
     await tab.route('**/api/reports', (route) =>
-      route.fulfill({ json: { reports: [{ id: 'abc', at: 1_000 }] } }),
+      route.fulfill({ json: { reports: [{ id: 'abc', at: 1_000, node: 'compute-1' }] } }),
     );
     await tab.route('**/api/reports/abc.json', (route) => route.fulfill({ json: report }));
     await tab.reload();
-    await tab.getByRole('button', { name: 'abc' }).click();
+    await tab.getByRole('button', { name: 'compute-1 abc' }).click();
     await tab.getByRole('heading', { name: 'compute-1: 1 instance: 1 moved' }).waitFor();
     expect(await tab.locator('.report td').nth(1).textContent()).toBe(
       `the evacuation of ${name} failed once`,

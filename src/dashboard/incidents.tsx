@@ -9,6 +9,7 @@ import { sayCount, sayDuration } from './words.ts';
 interface ReportEntry {
   readonly id: string;
   readonly at: number;
+  readonly node: string | null;
 }
 
 /** Incidents that stand or have just ended, and the reports of all that were kept. */
@@ -49,13 +50,13 @@ export function Incidents(props: {
       </Section>
       <Section title="Reports" note={reports.length === 0 ? 'none kept on this controller' : undefined}>
         <ul class="rows">
-          {reports.map(({ id, at }) => (
+          {reports.map(({ id, at, node }) => (
             <li key={id}>
               <span class="when">
                 <Time at={at} now={now} />
               </span>
               <button type="button" class="link" onClick={() => setShown(id)}>
-                {id}
+                <b>{node ?? 'incident'}</b> <span class="dim">{id}</span>
               </button>
             </li>
           ))}

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -200,6 +200,24 @@ describe('what may be asked', () => {
     expect((await ask('/api/reports/..%2f..%2fetc%2fpasswd.json')).status).toBe(404);
     expect((await ask('/%zz')).status).toBe(400);
     expect(JSON.parse((await ask('/api/lab')).body)).toEqual({ lab: null });
+  });
+
+  it('lists the reports with the node of each, as far as the file says it', async () => {
+    const reports = join(dir, 'reports');
+    mkdirSync(reports, { recursive: true });
+    writeFileSync(join(reports, 'good.json'), JSON.stringify({ node: 'compute-1' }));
+    writeFileSync(join(reports, 'torn.json'), '{"node": "comp');
+    await begin();
+    const listed = JSON.parse((await ask('/api/reports')).body).reports as { id: string; node: unknown }[];
+    expect(new Map(listed.map(({ id, node }) => [id, node]))).toEqual(
+      new Map([
+        ['good', 'compute-1'],
+        ['torn', null],
+      ]),
+    );
+    writeFileSync(join(reports, 'torn.json'), JSON.stringify({ node: 'compute-2' }));
+    utimesSync(join(reports, 'torn.json'), 1, 1);
+    expect((await ask('/api/reports')).body).toContain('{"id":"torn","at":1000,"node":"compute-2"}');
   });
 
   it('sends the policy with every answer, and files once', async () => {
