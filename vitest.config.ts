@@ -10,5 +10,7 @@ export default defineConfig({
       'packaging/**/*.test.ts',
     ],
     testTimeout: 20_000,
+    // What comes by itself may take its time on a busy machine.
+    expect: { poll: { timeout: 10_000 } },
   },
 });

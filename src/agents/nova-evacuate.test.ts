@@ -139,7 +139,7 @@ describe('NovaEvacuate', () => {
     const { pid } = status();
     expect((await agent('monitor')).code).toBe(0);
     const metrics = join(dir, 'state', 'instance-ha-nova-evacuate', 'instance-ha.prom');
-    await expect.poll(() => existsSync(metrics), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(metrics)).toBe(true);
     expect(readFileSync(metrics, 'utf8')).toContain('\ninstance_ha_cloud_up 1\n');
     expect(await agent('start')).toMatchObject({ code: 0 });
     expect(status().pid).toBe(pid);

@@ -103,7 +103,7 @@ describe('the outbox', () => {
       call < 3 ? { state: 'failed', reason: 'away' } : { state: 'delivered' },
     );
     for (const n of [1, 2]) box.put(message(n));
-    await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => seen.length).toBe(4);
     expect(seen.map(({ incident }) => incident)).toEqual([
       'incident1',
       'incident1',
@@ -122,9 +122,7 @@ describe('the outbox', () => {
     );
     box.put(message(1));
     box.put(message(2));
-    await expect
-      .poll(() => said.filter((line) => line.startsWith('error')).length, { timeout: 10_000 })
-      .toBe(2);
+    await expect.poll(() => said.filter((line) => line.startsWith('error')).length).toBe(2);
     expect(seen.length).toBe(OUTBOX_LIMITS.maxTries + 1);
     expect(said.at(-1)).toBe(
       'error target: "opened" of incident incident2 was not delivered: it answered 404',
@@ -134,7 +132,7 @@ describe('the outbox', () => {
   it('holds nobody up and no more than its bound, whatever the target does', async () => {
     const { box, seen, said } = outbox(() => new Promise<Delivery>(() => {}));
     for (let n = 0; n < OUTBOX_LIMITS.maxWaiting + 50; n++) box.put(message(n));
-    await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => seen.length).toBe(1);
     expect(said.length).toBe(50);
     expect(said[0]).toContain('"opened" of incident1 is dropped');
     const begun = performance.now();
@@ -145,7 +143,7 @@ describe('the outbox', () => {
   it('survives a target that throws, and says nothing of what it threw', async () => {
     const { box, said } = outbox(() => Promise.reject(new Error('s3cret')));
     box.put(message());
-    await expect.poll(() => said.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => said.length).toBe(2);
     expect(said.join()).not.toContain('s3cret');
   });
 });
