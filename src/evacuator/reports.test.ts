@@ -68,4 +68,24 @@ describe('the report at the end', () => {
     expect(completeReport(reports, later).instances).toHaveLength(1);
     expect(completeReport(newReports(), later).instances).toEqual(later.instances);
   });
+
+  it('keeps when the last instance arrived', () => {
+    const reports = newReports();
+    const recorded = { at: 1_000, text: 'the incident was recorded' };
+    const arrived = { at: 5_000, text: 'the last instance arrived' };
+    completeReport(
+      reports,
+      draft({ moments: { ...NO_MOMENTS, lastArrivedAt: 5_000 }, timeline: [recorded, arrived] }),
+    );
+    const back = { at: 9_000, text: 'back' };
+    const closed = draft({
+      state: 'closed',
+      moments: { ...NO_MOMENTS, closedAt: 9_000 },
+      // Nova's clock against ours is measured anew.
+      timeline: [{ ...recorded, at: 1_003 }, back],
+    });
+    const { moments, timeline } = completeReport(reports, closed);
+    expect(moments).toEqual({ ...NO_MOMENTS, lastArrivedAt: 5_000, closedAt: 9_000 });
+    expect(timeline).toEqual([recorded, arrived, back]);
+  });
 });
