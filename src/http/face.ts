@@ -65,8 +65,7 @@ export function createFace({ identity, clock, viewer, reports, metrics }: FaceOp
   }
 
   function lookForViewers(): void {
-    if (hub.clients() > 0)
-      looks.lookIfDue(seen?.verdicts.some(({ phase }) => phase === 'evacuating') ?? false);
+    if (hub.clients() > 0) looks.lookIfDue();
   }
 
   const heart = setInterval(() => {
@@ -123,6 +122,7 @@ export function createFace({ identity, clock, viewer, reports, metrics }: FaceOp
       seen = { observation, verdicts, gates, cloudTrouble };
       aliveAt = clock.mono();
       past.see(seen);
+      looks.see(verdicts);
       publishSoon();
     },
     event(line) {

@@ -1,5 +1,6 @@
+import type { HostVerdict } from '../core/decision.ts';
 import { known, type Maybe, unknown } from '../core/observation.ts';
-import { type Extras, inventoryRows } from '../view/build.ts';
+import { type Extras, followVerdicts, inventoryRows } from '../view/build.ts';
 import type { FencingRow, InventoryRow } from '../view/model.ts';
 
 /** Pause between two readings of the fencing history while somebody looks, ms. */
@@ -15,8 +16,13 @@ export interface ViewerPort {
 
 export interface Looks {
   readonly extras: () => Extras;
-  /** Looks if it is due; `isBusy`: hosts are being evacuated, so the cloud is spared. */
-  readonly lookIfDue: (isBusy: boolean) => void;
+  /**
+   * Takes in what is said of instances: a host that is done with is spoken of no more, and the list is to have its
+   * instances where they went.
+   */
+  readonly see: (verdicts: readonly HostVerdict[]) => void;
+  /** Looks if it is due: all instances are listed only while no host is evacuated, which spares the cloud, and anew after that. */
+  readonly lookIfDue: () => void;
 }
 
 export function createLooks(
@@ -28,6 +34,7 @@ export function createLooks(
   let fencing: Extras['fencing'] = unknown('not read yet');
   let inventoryAt: number | null = null;
   const due = { inventory: 0, fencing: 0 };
+  let isBusy = false;
   const running = { inventory: false, fencing: false };
 
   async function read(what: keyof typeof due, pauseMs: number, look: () => Promise<void>): Promise<void> {
@@ -44,7 +51,13 @@ export function createLooks(
 
   return {
     extras: () => ({ inventory, inventoryAt, fencing }),
-    lookIfDue(isBusy) {
+    see(verdicts) {
+      const wasBusy = isBusy;
+      isBusy = verdicts.some(({ phase }) => phase === 'evacuating');
+      if (wasBusy && !isBusy) due.inventory = 0;
+      if (inventory.known) inventory = known(followVerdicts(inventory.value, verdicts));
+    },
+    lookIfDue() {
       void read('fencing', FENCING_PAUSE_MS, async () => {
         fencing = await port.readFencing();
       });

@@ -98,6 +98,23 @@ export function inventoryRows(list: readonly InventoryRow[]): ReadonlyMap<string
   return new Map(list.map(({ id, name, host }) => [id, { name, host, move: null }]));
 }
 
+/** The rows with each instance where the verdicts say it is; the same rows where that is nothing new. */
+export function followVerdicts(
+  rows: ReadonlyMap<string, InstanceRow>,
+  verdicts: readonly HostVerdict[],
+): ReadonlyMap<string, InstanceRow> {
+  let next: Map<string, InstanceRow> | null = null;
+  for (const verdict of verdicts) {
+    for (const instance of verdict.instances) {
+      const host = whereIs(instance, verdict.host);
+      if (rows.get(instance.id)?.host === host) continue;
+      next ??= new Map(rows);
+      next.set(instance.id, { name: instance.name, host, move: null });
+    }
+  }
+  return next ?? rows;
+}
+
 /** How many instances of a verdict are where; null when it names none. */
 export function progressOf(instances: readonly InstanceVerdict[]): Progress | null {
   if (instances.length === 0) return null;
