@@ -220,7 +220,7 @@ export const DEFAULT_POLICY: Policy = {
   delays: { evacuateDelayMs: 0 },
   timing: {
     requestSettleMs: 30_000,
-    takeoverSettleMs: 10_000,
+    takeoverSettleMs: 30_000,
     taskSettleMs: 15_000,
     overtakenMs: 600_000,
     unclaimedMs: 30_000,
