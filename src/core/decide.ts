@@ -152,6 +152,15 @@ function letGoByHand(draft: Draft, node: NodeView, incident: string): void {
 /** A mark without an incident: a stock fence_compute, or somebody's hand. It counts only with a fencing. */
 function adoptMark(draft: Draft, node: NodeView, cluster: ClusterView): void {
   const { observation, policy } = draft;
+  // A node that has rejoined since its fencing may run nova-compute again: that fencing is no proof any more.
+  if (node.online !== false) {
+    blocked(
+      draft,
+      node,
+      `marked evacuate=yes without an incident, but the cluster ${node.online ? 'has it online' : 'does not say that it is offline'}: nothing is evacuated. Fence it (stonith_admin --reboot), or take the mark away (attrd_updater -p -n evacuate -D -N NODE)`,
+    );
+    return;
+  }
   const fresh = markIsFresh(node, cluster, observation.now, policy);
   if (fresh === true) {
     const id = `mark-${observation.now.toString(36)}`;

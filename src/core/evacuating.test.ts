@@ -20,6 +20,7 @@ it('tells Nova that a host is down only by a fresh look at its service: an opera
           nodes: [aNode('compute-1', 'i', { evacuation })],
           pause: null,
           history: new Map(),
+          levelsCorrected: new Map(),
         }),
         services: known([
           aService('compute-1', { state: 'down' }),

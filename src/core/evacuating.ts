@@ -260,19 +260,41 @@ function rememberLost(draft: Draft, facts: Losses): boolean {
     for (const host of died) hosts.add(host);
   }
   if (fresh.length === 0) return true;
+  const dead = [...hosts].join(', ');
+  const say = (text: string): false => {
+    draft.verdicts.push({
+      node: node.name,
+      host: view.host,
+      incident: record.incident,
+      phase: 'evacuating',
+      text,
+      instances: [],
+    });
+    return false;
+  };
+  if (!isSeenSince(view, draft.observation.begunAt)) {
+    const { incident, since } = record;
+    lookAt(draft, view.host, { incident, since, evacuations: true, listing: true, changes: true });
+    return say(
+      `${dead} died; looking at what was over before, of ${fresh.length} evacuations on the way there`,
+    );
+  }
   const lost = [...record.lost, ...fresh];
   const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: { ...record, lost } });
-  draft.verdicts.push({
-    node: node.name,
-    host: view.host,
-    incident: record.incident,
-    phase: 'evacuating',
-    text: why
+  return say(
+    why
       ? `the record can't be written to the cluster: ${why}`
-      : `${fresh.length} evacuations were lost when ${[...hosts].join(', ')} died under them; they are asked for again`,
-    instances: [],
-  });
-  return false;
+      : `${fresh.length} evacuations were lost when ${dead} died under them; they are asked for again`,
+  );
+}
+
+/**
+ * Whether a host was looked at completely since `mono`. What was over before its destination died, or had
+ * arrived there (nova/compute/manager.py saves the instance before resource_tracker.py finish_evacuation saves the
+ * record), shows only in a look that was made after the death was known: such an instance is its new host's.
+ */
+function isSeenSince({ trouble, followedAt, listedAt, changedAt }: HostView, mono: number): boolean {
+  return trouble === null && Math.min(followedAt, listedAt, changedAt) >= mono;
 }
 
 interface Losses extends Pick<Evacuating, 'node' | 'isLost'> {

@@ -22,7 +22,14 @@ interface Some {
 function judged({ hosts = 10, dead = 1, services, policy, cluster, observation }: Some) {
   const names = Array.from({ length: hosts }, (_, i) => `compute-${i + 1}`);
   const nodes = names.map((name, i): NodeView => aNode(name, i < dead ? `i-${name}` : null));
-  const view: ClusterView = { haveQuorum: true, nodes, pause: null, history: new Map(), ...cluster };
+  const view: ClusterView = {
+    haveQuorum: true,
+    nodes,
+    pause: null,
+    history: new Map(),
+    levelsCorrected: new Map(),
+    ...cluster,
+  };
   const its = names.map((name) => aService(name, { updatedAt: NOW }));
   const draft = newDraft(
     anObservation({

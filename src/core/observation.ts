@@ -50,6 +50,8 @@ export interface ClusterView {
   readonly pause: Stored<PauseRecord>;
   /** The fencing history of the nodes that were asked for. */
   readonly history: ReadonlyMap<NodeName, Maybe<readonly FencingEvent[]>>;
+  /** When this evacuator saw that the level of a node had got a power device that it lacked before, epoch ms. */
+  readonly levelsCorrected: ReadonlyMap<NodeName, number>;
 }
 
 export interface ServiceView {

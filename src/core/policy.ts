@@ -166,6 +166,8 @@ export interface Timing {
   readonly commandRetryMs: number;
   /** A fencing that was complete this long before the incident was written still belongs to it (the history has whole seconds, controllers' clocks differ a little). */
   readonly historySkewMs: number;
+  /** A fencing that began before a level was corrected has called fence_compute within this time (72 s a device, by Pacemaker's default stonith-timeout). */
+  readonly levelSettleMs: number;
   /** A bare mark without an incident is adopted only if the fencing was complete at most this long ago. */
   readonly markProofMs: number;
 }
@@ -218,7 +220,7 @@ export const DEFAULT_POLICY: Policy = {
   delays: { evacuateDelayMs: 0 },
   timing: {
     requestSettleMs: 30_000,
-    takeoverSettleMs: 10_000,
+    takeoverSettleMs: 30_000,
     taskSettleMs: 15_000,
     overtakenMs: 600_000,
     unclaimedMs: 30_000,
@@ -240,6 +242,7 @@ export const DEFAULT_POLICY: Policy = {
     factAgeMs: 60_000,
     commandRetryMs: 1_000,
     historySkewMs: 2_000,
+    levelSettleMs: 90_000,
     markProofMs: 120_000,
   },
 };

@@ -18,7 +18,9 @@ const POWERS_OFF: ReadonlySet<string> = new Set(['off', 'reboot']);
  * was the fencer that called fence_compute: it calls a level's second device only after the first has
  * confirmed the power off, all `off` before any `on` (Pacemaker `daemons/fenced/fenced_remote.c`, reboot
  * remapped to off and on in a topology level). Both count only where a power device stands before
- * fence_compute in the level: fence_compute alone records, it turns nothing off.
+ * fence_compute in the level: fence_compute alone records, it turns nothing off. A fencing goes on with the
+ * devices that its level had when it began (`op->devices`, same file), and the history does not say which these
+ * were: what was recorded around a correction of the level proves nothing.
  */
 export function fencingProof(
   node: NodeView,
@@ -32,6 +34,14 @@ export function fencingProof(
       ask: false,
       reason:
         'the fencing topology has no power device before fence_compute for this node, so its fencing proves nothing; configure a level DEVICE,fence-nova',
+    };
+  }
+  const correctedAt = cluster.levelsCorrected.get(node.name);
+  if (correctedAt !== undefined && incident.at < correctedAt + policy.timing.levelSettleMs) {
+    return {
+      proven: false,
+      ask: false,
+      reason: `its fencing may have begun before the level had a power device; fence the node once more (stonith_admin --reboot ${node.name}), ${policy.timing.levelSettleMs / 1000} s after the change of the level`,
     };
   }
   const history = cluster.history.get(node.name);

@@ -60,7 +60,13 @@ function look(scene: Scene = {}) {
     aNode('compute-2', null, { past, ...scene.node }),
     aNode('compute-3', null, scene.third?.node),
   ];
-  const cluster: ClusterView = { haveQuorum: true, nodes, pause: null, history: new Map() };
+  const cluster: ClusterView = {
+    haveQuorum: true,
+    nodes,
+    pause: null,
+    history: new Map(),
+    levelsCorrected: new Map(),
+  };
   const services = [
     aService('compute-1', { state: 'down', forcedDown: true }),
     aService('compute-2', { updatedAt: NOW, ...scene.service }),

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
+import { nodeName } from '../core/names.ts';
 import type { RequestView } from '../core/observation.ts';
-import { aServer, ELSEWHERE, SOURCE } from '../core/testing.ts';
-import { forget, hostMemory, newMemory, rememberServer } from './memory.ts';
+import { aNode, aServer, ELSEWHERE, SOURCE } from '../core/testing.ts';
+import { forget, hostMemory, newMemory, rememberLevels, rememberServer } from './memory.ts';
 
 it('a request is forgotten with the last incident that knows its server', () => {
   const memory = newMemory('controller-1:1', 0);
@@ -26,4 +27,17 @@ it('a request is forgotten with the last incident that knows its server', () => 
   expect(memory.requests.get(server.id)).toEqual(request);
   forget(memory, new Set(), new Set());
   expect(memory.requests.size).toBe(0);
+});
+
+it('knows when a level without a power device has got one, and of no other', () => {
+  const memory = newMemory('controller-1:1', 0);
+  const nodes = (first: boolean) => [
+    aNode('compute-1', null, { powerFencedFirst: first }),
+    aNode('compute-2', null),
+  ];
+  rememberLevels(memory, nodes(false), 1_000);
+  expect(memory.levelsCorrected).toEqual(new Map());
+  rememberLevels(memory, nodes(true), 2_000);
+  rememberLevels(memory, nodes(true), 3_000);
+  expect(memory.levelsCorrected).toEqual(new Map([[nodeName('compute-1'), 2_000]]));
 });

@@ -7,6 +7,7 @@ import type {
   FencingEvent,
   HostView,
   Maybe,
+  NodeView,
   PortView,
   RequestView,
   ServerView,
@@ -31,6 +32,9 @@ export interface Memory {
   /** Facts that are being asked for while the loop goes on. */
   readonly asking: Set<string>;
   readonly history: Map<NodeName, Maybe<readonly FencingEvent[]>>;
+  /** Nodes whose level had no power device when it was last seen. */
+  readonly levelsWithoutPower: Set<NodeName>;
+  readonly levelsCorrected: Map<NodeName, number>;
   readonly allocations: Map<ServerId, Fact<readonly string[]>>;
   /** See {@link Observation}. */
   readonly upSince: Map<HostName, number>;
@@ -82,6 +86,8 @@ export function newMemory(owner: string, mono: number): Memory {
     controlServices: unknown('not asked yet'),
     asking: new Set(),
     history: new Map(),
+    levelsWithoutPower: new Set(),
+    levelsCorrected: new Map(),
     allocations: new Map(),
     upSince: new Map(),
     requests: new Map(),
@@ -175,6 +181,14 @@ export function rememberAggregate(memory: Memory, id: number, host: HostName, is
     return { ...each, hosts: isIn ? [...others, host] : others };
   });
   memory.facts = { ...memory.facts, aggregates: { value: known(aggregates), mono } };
+}
+
+/** Takes in how the levels of the nodes are, and since when those that were without a power device have one. */
+export function rememberLevels(memory: Memory, nodes: readonly NodeView[], now: number): void {
+  for (const { name, powerFencedFirst } of nodes) {
+    if (!powerFencedFirst) memory.levelsWithoutPower.add(name);
+    else if (memory.levelsWithoutPower.delete(name)) memory.levelsCorrected.set(name, now);
+  }
 }
 
 /** Forgets commands that ended before this look: it shows what they did. That a server was stopped again is kept with its host. */

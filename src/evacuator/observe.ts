@@ -16,6 +16,7 @@ import {
   hostMemory,
   hostView,
   type Memory,
+  rememberLevels,
   rememberServer,
   rememberServices,
 } from './memory.ts';
@@ -99,12 +100,17 @@ async function observeCluster(ports: Ports, memory: Memory, look: Look): Promise
     if (node.evacuation !== null && node.evacuation !== 'unreadable') incidents.add(node.evacuation.incident);
   }
   forget(memory, incidents, troubled);
+  rememberLevels(memory, nodes, ports.clock.now());
   await Promise.all(
     look.history.map(async (node) => {
       if (troubled.has(node)) memory.history.set(node, await ports.cluster.readHistory(node));
     }),
   );
-  return known({ ...read.value, history: new Map(memory.history) });
+  return known({
+    ...read.value,
+    history: new Map(memory.history),
+    levelsCorrected: new Map(memory.levelsCorrected),
+  });
 }
 
 async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {

@@ -318,7 +318,13 @@ describe('a page that looks', () => {
       verdicts: [],
       observation: {
         ...observation,
-        cluster: known({ haveQuorum: true, nodes: [], pause: null, history: new Map() }),
+        cluster: known({
+          haveQuorum: true,
+          nodes: [],
+          pause: null,
+          history: new Map(),
+          levelsCorrected: new Map(),
+        }),
       },
     });
     await one.until(() => one.view()?.incidents.get('i1')?.phase === 'over');

@@ -34,8 +34,8 @@ export interface ClusterWatch {
   sending(process: Process, call: string): void;
   sent(process: Process, call: string): void;
   answered(process: Process, call: string): void;
-  /** What a process has been told about quorum. */
-  sawQuorum(process: Process, haveQuorum: boolean): void;
+  /** What a process has been told about quorum; `isCurrent`: it sees the cluster as it is, not as it was when it was cut off. */
+  sawCluster(process: Process, seen: { readonly haveQuorum: boolean; readonly isCurrent: boolean }): void;
 }
 
 /** Pacemaker as the evacuator sees it, without the text of its commands: the agents go through that. */
@@ -102,7 +102,10 @@ export function createSimulatedCluster(
         () => {
           const seen = seenFrom(world, on);
           if (seen === null) return unknown('the cluster is not running here');
-          watch.sawQuorum(process, seen.haveQuorum);
+          watch.sawCluster(process, {
+            haveQuorum: seen.haveQuorum,
+            isCurrent: world.cluster.members.get(on)?.snapshot === null,
+          });
           const pause = stored(world.cluster.properties.get(PAUSE_PROPERTY), parsePause);
           return known({ haveQuorum: seen.haveQuorum, nodes: nodesOf(world, seen), pause });
         },

@@ -10,7 +10,7 @@ import { Secret } from '../openstack/secret.ts';
 import { createSession } from '../openstack/session.ts';
 import { type Appointment, after, cancel } from '../world/agenda.ts';
 import { BASE_URL } from '../world/keystone-api.ts';
-import { machineNow, type World } from '../world/model.ts';
+import { DEFAULT_PASSWORD, machineNow, type World } from '../world/model.ts';
 import { type ClusterTrouble, type ClusterWatch, createSimulatedCluster } from './cluster-port.ts';
 import { hear, newProcess, type Process, type Turn } from './process.ts';
 import { createWire, type Losses, type WireWatch } from './wire.ts';
@@ -56,7 +56,7 @@ export function startEvacuator(means: EvacuatorMeans, id: number, on: string): R
       kind: 'password',
       authUrl: `${BASE_URL}/identity/v3`,
       username: 'nova-evacuate',
-      password: new Secret(world.keystone.password),
+      password: new Secret(DEFAULT_PASSWORD),
       projectName: 'service',
       userDomain: { name: 'Default' },
       projectDomain: { name: 'Default' },

@@ -82,9 +82,13 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
   const done: string[] = [];
   for (const node of world.cluster.remotes.keys()) {
     const permanent = world.cluster.permanent.get(node);
-    const text = report?.verdicts.find((verdict) => verdict.node === node)?.text ?? '';
+    const verdict = report?.verdicts.find((each) => each.node === node);
+    const text = verdict?.text ?? '';
     if (permanent?.has(INCIDENT_ATTRIBUTE)) {
-      const what = helpWithIncident(world, node, text);
+      // That there is nowhere to go may stand with the instances that wait for it alone.
+      const waiting = verdict?.instances.filter(({ outcome }) => outcome === 'ready') ?? [];
+      const words = [text, ...waiting.map((instance) => instance.text)].join('; ');
+      const what = helpWithIncident(world, node, words);
       if (what !== null) done.push(what);
       if (what?.includes('takes the incident')) touched.add(node).add(hostOfNode(world, node));
     }

@@ -64,6 +64,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
   const turn = { dirty: false };
   const processes: Running[] = [];
   const quorumSeen = new Map<number, boolean>();
+  const clusterSeen = new Map<number, number>();
   const traps: { call: string; left: number; side: 'before' | 'during' | 'after' }[] = [];
   const touched = new Set<string>();
   let report: TickReport | null = null;
@@ -128,6 +129,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
     living: () => processes.filter((each) => each.process.alive && !each.ended).map((each) => each.process),
     touched: (what) => touched.has(what),
     sawQuorum: (process) => quorumSeen.get(process.id) ?? null,
+    sawClusterAt: (process) => clusterSeen.get(process.id) ?? -1,
   });
   const checkers: Checker[] = CHECKERS.map((kind) => kind.make(scene(kind.name)));
   const sign = (process: Process): void => {
@@ -165,7 +167,10 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
           sign(process);
           spring(process, call, 'after');
         },
-        sawQuorum: (process, haveQuorum) => void quorumSeen.set(process.id, haveQuorum),
+        sawCluster(process, { haveQuorum, isCurrent }) {
+          quorumSeen.set(process.id, haveQuorum);
+          if (isCurrent) clusterSeen.set(process.id, now());
+        },
       },
       journal: (process) => ({
         event(line) {

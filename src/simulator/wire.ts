@@ -18,7 +18,7 @@ const CONNECT_LIMIT_MS = 5_000;
  * How long a request may lie in the API at most before it takes effect, ms. The rules count on less than
  * `takeoverSettleMs` and the time that a successor needs to begin (docs/simulator.md, what is assumed).
  */
-const MAX_QUEUE_MS = 8_000;
+const MAX_QUEUE_MS = 28_000;
 
 /** What gets lost on the wire just now. */
 export interface Losses {

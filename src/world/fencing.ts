@@ -15,7 +15,7 @@ import { dropConnection, tryReconnect } from './remotes.ts';
 import { manageEvacuator } from './resources.ts';
 
 /** Pacemaker's limit for a device's `off` with the default stonith-timeout of 60 s (measured). */
-const DEVICE_LIMIT_MS = 72_000;
+export const DEVICE_LIMIT_MS = 72_000;
 /** How long fence_ipmilan tries a BMC that does not answer, and one that refuses the login (both tries). */
 const SILENT_BMC_MS = 8_000;
 const REFUSING_BMC_MS = 1_300;

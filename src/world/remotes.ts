@@ -1,6 +1,6 @@
 import { after } from './agenda.ts';
 import { eraseTransients } from './attributes.ts';
-import { fenceAllUnclean, pickMember } from './fencing.ts';
+import { DEVICE_LIMIT_MS, fenceAllUnclean, pickMember } from './fencing.ts';
 import { isReachable } from './machines.ts';
 import { isQuorate } from './membership.ts';
 import { between, machineOf, type Remote, type World } from './model.ts';
@@ -16,6 +16,8 @@ export function computeChanged(world: World, node: string): void {
   const wait = between(world, world.spec.cluster.detectMs, 'detect', node, world.counter++);
   after(world.agenda, wait, () => checkConnection(world, remote));
   tryReconnect(world, remote);
+  // What could not be done there while it was cut off, too shortly to be missed, is done now.
+  manageChain(world, remote);
 }
 
 function checkConnection(world: World, remote: Remote): void {
@@ -91,8 +93,10 @@ function unfence(world: World, remote: Remote, life: number): void {
     again();
     return;
   }
-  world.agents.fence(pickMember(world, 'unfence', remote.node), 'on', remote.node, (exitCode) => {
-    if (remote.life !== life || !remote.online) return;
+  let isAnswered = false;
+  const answer = (exitCode: number): void => {
+    if (isAnswered || remote.life !== life || !remote.online) return;
+    isAnswered = true;
     if (exitCode !== 0) {
       again();
       return;
@@ -100,5 +104,8 @@ function unfence(world: World, remote: Remote, life: number): void {
     remote.unfenced = true;
     world.emit({ kind: 'fencing', node: remote.node, step: 'unfenced', ok: true });
     manageChain(world, remote);
-  });
+  };
+  world.agents.fence(pickMember(world, 'unfence', remote.node), 'on', remote.node, answer);
+  // A fencer that dies with its controller never answers: the operation times out, and is begun anew.
+  after(world.agenda, DEVICE_LIMIT_MS, () => answer(124));
 }

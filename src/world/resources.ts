@@ -131,9 +131,14 @@ export function manageEvacuator(world: World): void {
   startEvacuator(world, on, run);
 }
 
+/** No life of a machine: what was to be started there has not been. */
+const NO_LIFE = -1;
+
 function startEvacuator(world: World, on: string, run: number): void {
   const { cluster } = world;
-  const { life } = machineOf(world, on);
+  const machine = machineOf(world, on);
+  // One that has just gone down, which the others do not know yet, starts nothing.
+  const life = machine.os === 'up' ? machine.life : NO_LIFE;
   cluster.evacuator = { on, state: 'starting', run, life };
   const isCurrent = (): boolean => cluster.evacuator?.run === run && machineOf(world, on).life === life;
   after(world.agenda, between(world, EVACUATOR_START_MS, 'evacuator-start', run), () => {
@@ -157,7 +162,13 @@ function monitorEvacuator(world: World, run: number): void {
   after(world.agenda, MONITOR_MS, () => {
     const current = world.cluster.evacuator;
     if (current?.run !== run || current.state !== 'started') return;
-    if (!world.cluster.agreed.has(current.on) || machineOf(world, current.on).os !== 'up') return;
+    if (machineOf(world, current.on).life !== current.life) return;
+    // The executor of its machine goes on with the recurring monitor, cut off or not (pacemaker
+    // daemons/execd/execd_commands.c); what it finds counts when the machine is in the cluster again.
+    if (!world.cluster.agreed.has(current.on)) {
+      monitorEvacuator(world, run);
+      return;
+    }
     const health = world.agents.monitorEvacuator(current.on);
     if (health === 'healthy') {
       monitorEvacuator(world, run);

@@ -117,7 +117,7 @@ const forceDown = (world: World, forced: boolean): HttpAnswer =>
   ask(world, 'PUT', `/os-services/${serviceId}`, { forced_down: forced });
 const recordsOf = (
   world: World,
-): { status: string; dest_compute: string | null; updated_at: string | null }[] =>
+): { id: number; status: string; dest_compute: string | null; updated_at: string | null }[] =>
   (ask(world, 'GET', '/os-migrations?source_compute=compute-1').body as { migrations: [] }).migrations;
 
 describe('Nova', () => {
@@ -160,6 +160,29 @@ describe('Nova', () => {
     forceDown(older, true);
     evacuate(older, 1);
     expect(evacuate(older, 1).status).toBe(409);
+  });
+
+  it('works on the oldest accepted record of an instance, one whose request has died with its destination too', () => {
+    const { world } = newWorld();
+    powerOff(world, 'compute-1', 'test');
+    forceDown(world, true);
+    evacuate(world, 1);
+    advance(world, 150);
+    const chosen = world.nova.migrations[0]?.sentTo ?? '';
+    // It has received the message, and has not claimed yet.
+    powerOff(world, chosen, 'test');
+    const service = world.nova.services.get(chosen);
+    ask(world, 'PUT', `/os-services/${service?.id}`, { forced_down: true });
+    advance(world, 500);
+    expect(recordsOf(world)).toMatchObject([{ status: 'accepted', dest_compute: null }]);
+    evacuate(world, 1);
+    advance(world, 3_000);
+    const other = ['compute-2', 'compute-3'].find((name) => name !== chosen);
+    const byAge = [...recordsOf(world)].sort((a, b) => a.id - b.id);
+    expect(byAge).toMatchObject([
+      { status: 'done', dest_compute: other },
+      { status: 'accepted', dest_compute: null },
+    ]);
   });
 
   it('does not clear forced_down while a done record names the host; its restart completes the record', () => {

@@ -26,6 +26,8 @@ export interface Scene {
   living(): readonly Process[];
   /** What a process was last told about quorum; null before it has asked. */
   sawQuorum(process: Process): boolean | null;
+  /** When it last read the cluster as it is, the world's ms; -1: not yet. */
+  sawClusterAt(process: Process): number;
   /** Whether an operator has touched this node or host in a way that takes a rule back. */
   touched(what: string): boolean;
 }

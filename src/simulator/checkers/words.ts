@@ -3,9 +3,6 @@ import { type CheckerKind, isOurs } from './checker.ts';
 
 /** What all secrets of the simulated cloud have in them. */
 const SECRET = 'of-the-cloud';
-/** After an incident is written it takes a look and a tick until somebody can say something about it, ms. */
-const SILENCE_MS = 15_000;
-
 /** No secret stands in a log line, a status, an attribute of the cluster. */
 export const secrets: CheckerKind = {
   name: 'secrets stand nowhere',
@@ -46,10 +43,11 @@ export const reasons: CheckerKind = {
         if (!asked.has(`${id} ${fact.server}`))
           scene.violate(`evacuation ${fact.id} was asked for without a line in the log`);
       },
-      report(_process, report) {
+      // Whatever its process has seen in the cluster it speaks of, however long Nova has kept it waiting since.
+      report(process, report) {
         if (report.gates.length > 0) return;
         for (const [node, at] of since) {
-          if (scene.world.agenda.now - at < SILENCE_MS) continue;
+          if (at > scene.sawClusterAt(process)) continue;
           const verdict = report.verdicts.find((each) => each.node === node);
           if (verdict === undefined || verdict.text === '')
             scene.violate(`${node} has an incident, and nothing is said about it`);
