@@ -16,6 +16,7 @@ const records = (changes: Partial<NodeRecords> = {}): NodeRecords => ({
   incident: null,
   evacuation: null,
   mark: null,
+  pause: null,
   ...changes,
 });
 const sight = (at: number, changes: Partial<NodeRecords> = {}, host = 'n', serviceIsFine = true): Sight => ({

@@ -166,6 +166,23 @@ describe('pause and resume', () => {
     expect(site.calls.at(-1)).toBe('crm_attribute --type crm_config --name instance-ha-pause --delete');
   });
 
+  it('of one node is kept apart from the one of everything', async () => {
+    const paused = await run('pause', '--host', 'compute-1', '--why', 'firmware');
+    expect(paused.out).toBe(
+      `compute-1: paused until 2026-11-25T05:00:00.000Z by ${parsePause(set())?.by} (firmware)\n`,
+    );
+    expect(site.calls.at(-1)).toMatch(/^crm_attribute --node compute-1 .*instance-ha-pause/);
+    site.cib = site.cib.replace(
+      '<nvpair id="nodes-compute-1-osprole"',
+      `<nvpair id="p" name="instance-ha-pause" value="${set()}"/>$&`,
+    );
+    expect((await run('status')).out).toContain('(firmware): no evacuation of it begins');
+    expect((await run('resume')).out).toContain('instance-ha resume --host compute-1');
+    expect((await run('resume', '--host', 'compute-1')).out).toContain('firmware');
+    expect(site.calls.at(-1)).toMatch(/^crm_attribute --node compute-1 .*--delete/);
+    expect((await run('pause', '--host', 'compute-7', '--why', 'x')).err).toContain('no compute node');
+  });
+
   it('always has an end and a reason', async () => {
     for (const argv of [
       ['--for', '8d'],

@@ -8,8 +8,11 @@ import {
   type EvacuationRecord,
   INCIDENT_ATTRIBUTE,
   type IncidentRecord,
+  PAUSE_ATTRIBUTE,
+  type PauseRecord,
   parseEvacuation,
   parseIncident,
+  parsePause,
 } from '../core/records.ts';
 import { type ConfigurationFacts, computesOf, evacuatorOf } from '../doctor/facts.ts';
 import { evacuatorCredentials, readConfiguration } from '../doctor/gather.ts';
@@ -59,6 +62,7 @@ export interface NodeRecords {
   readonly incident: IncidentRecord | 'unreadable' | null;
   readonly evacuation: EvacuationRecord | 'unreadable' | null;
   readonly mark: string | null;
+  readonly pause: PauseRecord | 'unreadable' | null;
 }
 
 /** The state of things from any controller. */
@@ -94,6 +98,7 @@ export async function readSituation({ run }: Pick<Io, 'run'>): Promise<Maybe<Sit
       incident: stored(node?.permanent.get(INCIDENT_ATTRIBUTE), parseIncident),
       evacuation: stored(node?.permanent.get(EVACUATION_ATTRIBUTE), parseEvacuation),
       mark: marks.value.get(nodeName(name)) ?? null,
+      pause: stored(node?.permanent.get(PAUSE_ATTRIBUTE), parsePause),
     };
   });
   return known({

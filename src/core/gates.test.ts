@@ -139,6 +139,22 @@ describe('a pause', () => {
     expect(judged({ cluster: until(0) }).id).toBeNull();
     expect(judged({ cluster: { pause: 'unreadable' } }).id).toBe('paused');
   });
+
+  it('of one node holds that node, and no other', () => {
+    const pause = { until: NOW + 1, by: 'ada', why: 'works' };
+    const nodes = ['compute-1', 'compute-2'].map((name) => aNode(name, `i-${name}`));
+    const paused = (at: number, its: NodeView['pause']) => ({
+      hosts: 10,
+      cluster: { nodes: nodes.map((node, i) => (i === at ? { ...node, pause: its } : node)) },
+    });
+    expect(judged(paused(0, pause))).toMatchObject({
+      id: 'paused',
+      text: 'paused by ada (works): no evacuation of compute-1 begins',
+      closed: ['paused'],
+    });
+    expect(judged(paused(0, { ...pause, until: NOW })).closed).toEqual([]);
+    expect(judged(paused(1, 'unreadable'))).toMatchObject({ id: null, closed: ['paused'] });
+  });
 });
 
 describe('the hosts that begin', () => {

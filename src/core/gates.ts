@@ -2,7 +2,8 @@ import type { Gate } from './decision.ts';
 import { isReserved } from './destinations.ts';
 import { type Draft, lookAtServices } from './draft.ts';
 import type { HostName, NodeName } from './names.ts';
-import type { ClusterView, ControlServiceView, ServiceView } from './observation.ts';
+import type { ClusterView, ControlServiceView, ServiceView, Stored } from './observation.ts';
+import { PAUSE_ATTRIBUTE, PAUSE_PROPERTY, type PauseRecord } from './records.ts';
 import { failedHosts, thresholdGate } from './thresholds.ts';
 
 /** What is allowed in this step. */
@@ -13,12 +14,14 @@ export interface Gates {
   admit(node: NodeName, host: HostName): Gate | null;
 }
 
-/** The gates as the observation has them. The pause is named whether or not anything is there to hold up. */
+/** The gates as the observation has them. A pause is named whether or not anything is there to hold up. */
 export function gates(draft: Draft, cluster: ClusterView): Gates {
   const services = draft.observation.services.known ? draft.observation.services.value : [];
   const failed = failedHosts(draft, cluster, services);
-  const paused = pauseGate(cluster, draft.observation.now);
-  if (paused !== null) close(draft, paused);
+  const { now } = draft.observation;
+  const paused = pauseGate(cluster.pause, now, null);
+  const pausedNodes = new Map(cluster.nodes.map(({ name, pause }) => [name, pauseGate(pause, now, name)]));
+  for (const gate of [paused, ...pausedNodes.values()]) if (gate !== null) close(draft, gate);
   const isBusy = cluster.nodes.some(({ incident }) => incident !== null);
   const cloud = isBusy && services.length > 0 ? cloudGate(draft, services, failed) : null;
   if (cloud !== null) {
@@ -29,7 +32,8 @@ export function gates(draft: Draft, cluster: ClusterView): Gates {
   return {
     cloud,
     admit(node, host) {
-      if (paused !== null) return { ...paused, node };
+      const pause = paused ?? pausedNodes.get(node) ?? null;
+      if (pause !== null) return { ...pause, node };
       const gate =
         cloud ?? thresholdGate(draft, { node, host, services, failed }) ?? startsGate(draft, node, starts);
       if (gate !== null) {
@@ -46,21 +50,27 @@ function close(draft: Draft, gate: Gate): void {
   draft.gates.push(gate);
 }
 
-function pauseGate({ pause }: ClusterView, now: number): Gate | null {
+/** A pause of a node, or of everything (null). */
+function pauseGate(pause: Stored<PauseRecord>, now: number, node: NodeName | null): Gate | null {
   if (pause === null) return null;
-  const common = { id: 'paused', node: null } as const;
+  const common = { id: 'paused', node } as const;
+  const begins = node === null ? 'no new evacuation begins' : `no evacuation of ${node} begins`;
   if (pause === 'unreadable') {
+    const [what, where] =
+      node === null
+        ? ['cluster property', `--type crm_config --name ${PAUSE_PROPERTY}`]
+        : ['node attribute', `--node ${node} --name ${PAUSE_ATTRIBUTE}`];
     return {
       ...common,
-      text: 'the cluster property instance-ha-pause can’t be read, so no new evacuation begins',
-      opens: 'it is deleted: crm_attribute --type crm_config --name instance-ha-pause --delete',
+      text: `the ${what} ${PAUSE_PROPERTY} can’t be read, so ${begins}`,
+      opens: `it is deleted: crm_attribute ${where} --delete`,
     };
   }
   if (pause.until <= now) return null;
   const until = new Date(pause.until).toISOString();
   return {
     ...common,
-    text: `paused by ${pause.by || 'somebody'} (${pause.why || 'no reason given'}): no new evacuation begins`,
+    text: `paused by ${pause.by || 'somebody'} (${pause.why || 'no reason given'}): ${begins}`,
     opens: `the pause ends at ${until}, or is taken back`,
   };
 }

@@ -27,6 +27,8 @@ export interface NodeView {
   readonly past: Stored<HistoryRecord>;
   /** What an operator answered to the question about local disks, as it stands in the attribute. */
   readonly localDiskAnswer: string | null;
+  /** A pause of this node alone that an operator has asked for, over or not. */
+  readonly pause: Stored<PauseRecord>;
   /** The attribute `evacuate`. */
   readonly mark: string | null;
   /** The token of a boot that asks to be let go. */
@@ -46,7 +48,7 @@ export interface FencingEvent {
 export interface ClusterView {
   readonly haveQuorum: boolean;
   readonly nodes: readonly NodeView[];
-  /** The pause that an operator has asked for, over or not. */
+  /** The pause of everything that an operator has asked for, over or not. */
   readonly pause: Stored<PauseRecord>;
   /** The fencing history of the nodes that were asked for. */
   readonly history: ReadonlyMap<NodeName, Maybe<readonly FencingEvent[]>>;

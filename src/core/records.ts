@@ -25,6 +25,8 @@ export const HISTORY_ATTRIBUTE = 'instance-ha-history';
 export const LOCAL_DISK_ATTRIBUTE = 'instance-ha-local-disk';
 /** A pause, as a cluster property (`crm_attribute --type crm_config`): no new incident begins while it lasts. */
 export const PAUSE_PROPERTY = 'instance-ha-pause';
+/** A pause of one node alone: permanent node attribute, the same record. */
+export const PAUSE_ATTRIBUTE = 'instance-ha-pause';
 
 /** The durable incident. `at` is the epoch in ms on the clock of the controller that wrote it. */
 export interface IncidentRecord {
@@ -230,12 +232,12 @@ export function parseHistory(text: string): HistoryRecord | null {
   return { incidents };
 }
 
-/** The value of {@link PAUSE_PROPERTY}. */
+/** The value of {@link PAUSE_PROPERTY} and {@link PAUSE_ATTRIBUTE}. */
 export function formatPause(record: PauseRecord): string {
   return format({ v: '1', until: iso(record.until), by: toWord(record.by), why: toWord(record.why) });
 }
 
-/** The pause in a property's value, or null when it can't be read: then nothing new begins until a person has looked at it. */
+/** The pause in such a value, or null when it can't be read: then nothing new begins until a person has looked at it. */
 export function parsePause(text: string): PauseRecord | null {
   const pairs = parse(text);
   const until = epoch(pairs?.get('until'));

@@ -91,6 +91,7 @@ export function aNode(name: string, incident: string | null, more: Partial<NodeV
     evacuation: null,
     past: null,
     localDiskAnswer: null,
+    pause: null,
     novaCompute: null,
     mark: null,
     holdToken: null,

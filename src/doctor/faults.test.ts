@@ -353,6 +353,13 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     /paused until 2026-11-25T04:01:00.000Z by ann \(new switch\)/,
   ],
   [
+    'one node paused',
+    onNode('instance-ha-pause', formatPause({ until: NOW + 60_000, by: 'ann', why: 'firmware' })),
+    'pause',
+    'warning',
+    /compute-0 is paused until .*\(firmware\): no evacuation of compute-0 begins/,
+  ],
+  [
     'our marker left over',
     cloudIs({
       services: [

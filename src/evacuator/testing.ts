@@ -470,6 +470,7 @@ export class World {
         evacuation: evacuation === undefined ? null : (parseEvacuation(evacuation) ?? 'unreadable'),
         past: past === undefined ? null : (parseHistory(past) ?? 'unreadable'),
         localDiskAnswer: this.permanent.get(`${name} ${LOCAL_DISK_ATTRIBUTE}`) ?? null,
+        pause: null,
         mark: this.transient.get(`${name} ${EVACUATE_ATTRIBUTE}`) ?? null,
         holdToken: this.transient.get(`${name} ${HOLD_ATTRIBUTE}`) ?? null,
         holdAnswer: this.transient.get(`${name} ${RELEASE_ATTRIBUTE}`) ?? null,

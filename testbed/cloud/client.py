@@ -4,7 +4,7 @@
 usage: client.py seed | ready N SECONDS | check N | warm HOST...
        client.py boot COUNT [HOST] [--prefix NAME] [--floating] | delete-all
        client.py servers | services | migrations | addresses
-       client.py force-down HOST true|false | enable HOST | disable HOST | evacuate UUID...
+       client.py force-down HOST true|false | enable HOST | disable HOST [REASON] | evacuate UUID...
 """
 import json
 import os
@@ -280,7 +280,8 @@ def main(argv):
     elif command == 'force-down':
         print(c.set_service(args[0], forced_down=args[1] == 'true'))
     elif command in ('enable', 'disable'):
-        print(c.set_service(args[0], status=command + 'd'))
+        reason = {'disabled_reason': args[1]} if len(args) > 1 else {}
+        print(c.set_service(args[0], status=command + 'd', **reason))
     elif command == 'evacuate':
         for uuid in args:
             print(uuid, c.call('POST', '/servers/%s/action' % uuid, {'evacuate': {}}).status_code)

@@ -65,6 +65,7 @@ export function statusText(situation: Situation, now: number): string {
     '',
     ...nodes.flatMap((node) => [
       `${node.node.padEnd(width)}  ${node.online ? 'online ' : 'OFFLINE'}  ${stateOf(node, now)}`,
+      ...nodePauseLines(node, now),
       ...verdictLines(situation, node.node),
     ]),
     ...(evacuator === null && evacuatorOn !== null && nodes.some(({ incident }) => incident !== null)
@@ -80,6 +81,13 @@ function pauseLines({ configuration }: Situation, now: number): string[] {
   if (record === null)
     return [`pause      its record CANNOT BE READ, so no new evacuation begins: instance-ha resume`];
   return record.until > now ? [`pause      ${pauseText(record, now)}: no new evacuation begins`] : [];
+}
+
+function nodePauseLines({ node, pause }: NodeRecords, now: number): string[] {
+  if (pause === null) return [];
+  if (pause === 'unreadable')
+    return [`    its pause CANNOT BE READ, so no evacuation of it begins: instance-ha resume --host ${node}`];
+  return pause.until > now ? [`    ${pauseText(pause, now)}: no evacuation of it begins`] : [];
 }
 
 function stateOf({ incident, evacuation, mark, isMaintained }: NodeRecords, now: number): string {
