@@ -88,8 +88,21 @@ describe('off', () => {
       'compute-9 is no node of this cluster; it could be controller-1, controller-2, compute-1, compute-2',
     );
     expect(cluster.calls.length).toBe(1);
-    expect(await call('action=off\n')).toBe(1);
-    expect(said.at(-1)).toMatch(/^no node given/);
+  });
+
+  it.each([
+    ['action=off\n', /^no node given: name it with plug/],
+    ['\0\x01=\n====\naction\n', /^no node given/],
+    ['action=reboot\nplug= , \n', /^no node given/],
+    ['action=on\n', /^no node given/],
+    ['action=status\n', /^no node given/],
+    ['action=off\nplug=a b;c\n', /^plug is no name that a node can have: a b;c$/],
+  ])('answers %j at once where no cluster would: the parameters say enough', async (input, words) => {
+    const { cluster, said, call, clock } = setUp();
+    expect(await call(input)).toBe(1);
+    expect(said.at(-1)).toMatch(words);
+    expect(clock.ms).toBe(0);
+    expect(cluster.calls).toEqual([]);
   });
 
   it('refuses to record the fencing of another node than Pacemaker fences', async () => {

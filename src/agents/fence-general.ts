@@ -1,9 +1,16 @@
 import { oneLine } from '../pacemaker/errors.ts';
 import { type FenceAgent, type FenceRequest, fenceHelp, fenceMetadata } from '../pacemaker/fence-agent.ts';
 import type { FenceOptions } from '../pacemaker/fence-options.ts';
+import { nodeProblem } from './fence-node.ts';
 import { type FenceExit, type FencePorts, fail, print } from './fence-ports.ts';
 
-/** What every fence agent answers alike: help, version, metadata. Null when something else was asked. */
+/** Actions that are about a node. */
+const NODE_ACTIONS: ReadonlySet<string> = new Set(['off', 'reboot', 'on', 'status']);
+
+/**
+ * What every fence agent answers alike, without the cluster: help, version, metadata, and a request about a node
+ * that names none. Null when something else was asked.
+ */
 export function answerGeneral(
   agent: FenceAgent,
   request: FenceRequest,
@@ -15,8 +22,10 @@ export function answerGeneral(
   for (const warning of [...request.warnings, ...options.warnings]) ports.log.info(warning);
   // Names only: values may be secrets.
   ports.log.debug(`action ${request.action}, parameters ${[...request.values.keys()].join(', ')}`);
-  const isMetadata = request.action === 'metadata' || request.action === 'manpage';
-  return isMetadata ? print(ports, fenceMetadata(agent)) : null;
+  if (request.action === 'metadata' || request.action === 'manpage')
+    return print(ports, fenceMetadata(agent));
+  const problem = NODE_ACTIONS.has(request.action) ? nodeProblem(request, options) : null;
+  return problem === null ? null : fail(ports, problem);
 }
 
 export function unknownAction(agent: FenceAgent, request: FenceRequest, ports: FencePorts): FenceExit {

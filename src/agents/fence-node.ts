@@ -1,3 +1,4 @@
+import { isNodeName } from '../core/names.ts';
 import type { Result as AnyResult } from '../core/result.ts';
 import { type ClusterNode, type ClusterView, findNode } from '../pacemaker/cib.ts';
 import { oneLine } from '../pacemaker/errors.ts';
@@ -5,6 +6,19 @@ import type { FenceRequest } from '../pacemaker/fence-agent.ts';
 import type { FenceOptions } from '../pacemaker/fence-options.ts';
 
 const MAX_NAMES_SHOWN = 20;
+const MAX_NAME_CHARS = 80;
+
+/**
+ * What the parameters alone can say against the nodes, or null. Asked before the cluster is: where that gives no
+ * answer, `off` and `on` wait for one, and no waiting makes a name appear.
+ */
+export function nodeProblem(request: FenceRequest, options: Pick<FenceOptions, 'plugs'>): string | null {
+  const named = request.values.get('nodename') ?? '';
+  if (named !== '') return null;
+  if (options.plugs.length === 0) return 'no node given: name it with plug (-n)';
+  const impossible = options.plugs.filter((plug) => !isNodeName(plug)).map(shown);
+  return impossible.length === 0 ? null : `plug is no name that a node can have: ${impossible.join(', ')}`;
+}
 
 /**
  * The nodes that are meant: those of `plug`, or `nodename` (Pacemaker's name, which it always gives) where
@@ -47,10 +61,11 @@ function contradiction(plugs: readonly string[], named: string): string {
 }
 
 function unknownNode(asked: string, cluster: ClusterView): string {
-  const known = nodeList(cluster.nodes);
-  return asked === ''
-    ? `no node given: name it with plug (-n); it could be ${known}`
-    : `${oneLine(asked).slice(0, 80)} is no node of this cluster; it could be ${known}`;
+  return `${shown(asked)} is no node of this cluster; it could be ${nodeList(cluster.nodes)}`;
+}
+
+function shown(name: string): string {
+  return oneLine(name).slice(0, MAX_NAME_CHARS);
 }
 
 function nodeList(nodes: readonly ClusterNode[]): string {

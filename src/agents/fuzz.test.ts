@@ -1,14 +1,22 @@
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readInput } from '../configure/input.ts';
+import { nodeName } from '../core/names.ts';
 import { credentialsFromParameters } from '../openstack/credentials.ts';
 import { explain } from '../openstack/errors.ts';
+import { createGlance } from '../openstack/glance.ts';
+import { createNeutron } from '../openstack/neutron.ts';
 import { createNova } from '../openstack/nova.ts';
+import { createPlacement } from '../openstack/placement.ts';
 import { createSession } from '../openstack/session.ts';
 import { type FakeCloud, startFakeCloud, testCredentials } from '../openstack/testing.ts';
 import { parseAlerts } from '../pacemaker/alerts.ts';
-import { parseTransient } from '../pacemaker/attributes.ts';
+import { parseTransient, readPermanent } from '../pacemaker/attributes.ts';
 import { parseCib } from '../pacemaker/cib.ts';
+import { parseTree } from '../pacemaker/cib-tree.ts';
+import { exits } from '../pacemaker/fake-tools.ts';
 import {
   type FenceRequest,
   fenceProblems,
@@ -17,8 +25,10 @@ import {
 } from '../pacemaker/fence-agent.ts';
 import { fenceOptions } from '../pacemaker/fence-options.ts';
 import { parseHistory } from '../pacemaker/fencing.ts';
-import { CIB, HISTORY, pacemakerResult } from '../pacemaker/fixtures.ts';
+import { CIB, CRM_MON, HISTORY, pacemakerResult } from '../pacemaker/fixtures.ts';
 import { runOcfAgent } from '../pacemaker/ocf-agent.ts';
+import { parseStatus } from '../pacemaker/status.ts';
+import { readPolicy } from '../policy/read.ts';
 import { FENCE_AGENTS, OCF_AGENTS } from './all-agents.ts';
 
 /**
@@ -79,6 +89,8 @@ describe("Pacemaker's answers", () => {
       '<alerts><alert id="a" path="/x"><recipient id="r" value="v"/></alert></alerts>',
       (text: string) => parseAlerts(text),
     ],
+    ['a CIB that is to be changed', CIB, (text: string) => parseTree('cibadmin', text)],
+    ["crm_mon's view", CRM_MON, (text: string) => parseStatus(text)],
     [
       'attributes',
       pacemakerResult('<attribute name="evacuate" value="yes" host="compute-1"/>'),
@@ -96,10 +108,36 @@ describe("Pacemaker's answers", () => {
     );
   });
 
+  it('a permanent attribute', async () => {
+    const text = pacemakerResult('<attribute name="instance-ha-incident" value="v=1"/>');
+    const node = nodeName('compute-1');
+    await fc.assert(
+      fc.asyncProperty(damaged(text), async (broken) => {
+        const read = await readPermanent(node, 'instance-ha-incident', { run: async () => exits(0, broken) });
+        expect(read).toHaveProperty('ok');
+      }),
+      runs,
+    );
+  });
+
+  it('what crm_mon says is whole, or is no answer', () => {
+    fc.assert(
+      fc.property(damaged(CRM_MON), (broken) => {
+        const status = parseStatus(broken);
+        if (!status.ok) return;
+        for (const { name } of status.value.nodes) expect(name).not.toBe('');
+        for (const { code } of status.value.failures) expect(Number.isInteger(code)).toBe(true);
+      }),
+      runs,
+    );
+  });
+
   it('XML that nests deep or expands', () => {
     const deep = '<a>'.repeat(20_000) + '</a>'.repeat(20_000);
     for (const text of [deep, `<cib><configuration>${deep}</configuration></cib>`]) {
       expect(parseCib(text)).toHaveProperty('ok');
+      expect(parseTree('cibadmin', text)).toMatchObject({ ok: false });
+      expect(parseStatus(text)).toMatchObject({ ok: false });
     }
     const bomb = `<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><cib>&b;</cib>`;
     expect(inTime(() => parseCib(bomb))).toMatchObject({ ok: false });
@@ -206,6 +244,59 @@ it('an rc file, a clouds.yaml and their parameters', async () => {
   }
 });
 
+describe('what an operator writes', () => {
+  it('a policy', () => {
+    const text = readFileSync('docs/policy.example.yaml', 'utf8');
+    expect(readPolicy(text)).toMatchObject({ ok: true });
+    fc.assert(
+      fc.property(damaged(text), (broken) => {
+        const read = inTime(() => readPolicy(broken));
+        if (!read.ok) expect(read.error.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('the input of configure, and an instackenv.json', async () => {
+    const input = `shape: minimal
+cloud: { rc_file: /root/overcloudrc }
+instackenv: /i
+fencing: { agent: fence_ipmilan, parameters: { username: admin }, password: ${SECRET} }
+controllers: [overcloud-controller-0]
+computes: [overcloud-compute-0, { name: overcloud-compute-1, remote: existing }]
+timing: { monitor_interval: 10 }
+`;
+    const instackenv = JSON.stringify({
+      nodes: ['overcloud-compute-0', 'overcloud-compute-1'].map((name) => ({
+        name,
+        pm_type: 'ipmi',
+        pm_addr: '10.0.0.1',
+        pm_user: 'admin',
+        pm_password: SECRET,
+      })),
+    });
+    const read = (text: string, nodes: string) => readInput(text, async () => nodes);
+    expect(await read(input, instackenv)).toMatchObject({ ok: true });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(
+          damaged(input).map((text) => [text, instackenv] as const),
+          damaged(instackenv).map((text) => [input, text] as const),
+        ),
+        async ([text, nodes]) => {
+          const result = await read(text, nodes);
+          if (result.ok) return;
+          expect(result.error.length).toBeGreaterThan(0);
+          // A cut key makes a password the value of another; whole and under its own key it is never shown.
+          const isItself = text.includes(`, password: ${SECRET} }`) && text.split(SECRET).length === 2;
+          if (isItself) expect(result.error.join('\n')).not.toContain(SECRET);
+        },
+      ),
+      runs,
+    );
+  });
+});
+
 describe("OpenStack's answers", () => {
   let cloud: FakeCloud;
   /** What the next answers are; null: the true ones. */
@@ -222,7 +313,7 @@ describe("OpenStack's answers", () => {
           };
         }
         if (
-          request.path.startsWith('/compute') &&
+          /^\/(compute|image|network|placement)\b/.test(request.path) &&
           request.path !== '/compute/v2.1/' &&
           answer.body !== undefined
         ) {
@@ -286,6 +377,44 @@ describe("OpenStack's answers", () => {
             await nova.listComputeServices(),
             await nova.listServers({ host: 'compute-1' }),
             await nova.listEvacuations({ sourceHost: 'compute-1' }),
+            await nova.listAggregates(),
+            await nova.listServerGroups(),
+            await nova.listFlavors(),
+          ]) {
+            if (!result.ok) expect(explain(result.error)).not.toContain(SECRET);
+          }
+        } finally {
+          await session.close();
+          answer = {};
+        }
+      }),
+      { numRuns: 120 },
+    );
+  }, 60_000);
+
+  it('of Glance, Neutron and Placement', async () => {
+    const id = '3f7c3a4e-0000-4000-8000-000000000001';
+    const bodies = fc.oneof(
+      anything,
+      damagedJson({ images: [{ id, name: 'i', tags: ['evacuable'], hw: 'x' }], next: '/v2/images?marker=1' }),
+      damagedJson({
+        ports: [{ id, device_id: id, status: 'ACTIVE', fixed_ips: [{ ip_address: '10.0.0.1' }] }],
+      }),
+      damagedJson({ resource_providers: [{ uuid: id, name: 'compute-1' }] }),
+      damagedJson({ allocations: { [id]: { resources: { MEMORY_MB: 512 } } } }),
+    );
+    await fc.assert(
+      fc.asyncProperty(bodies, status, async (body, code) => {
+        answer = { body, status: code };
+        const session = createSession(testCredentials(cloud.url, { regionName: 'regionOne' }), {
+          requestTimeoutMs: 2_000,
+        });
+        try {
+          for (const result of [
+            await createGlance(session, { maxPages: 3 }).listImages(() => true),
+            await createNeutron(session).listPorts([id]),
+            await createPlacement(session).providerTraits('compute-1'),
+            await createPlacement(session).hostsOfConsumer(id),
           ]) {
             if (!result.ok) expect(explain(result.error)).not.toContain(SECRET);
           }

@@ -148,8 +148,11 @@ describe('fence_compute as a process', () => {
   });
 
   it('survives garbage on standard input', async () => {
+    shim('cibadmin', 'exit 102');
     const result = await run(fenceCompute, [], '\u0000\u0001=\n====\naction\n');
-    expect(result.code).toBe(1);
+    shim('cibadmin', 'cat $S/cib.xml');
+    expect(result).toMatchObject({ code: 1, err: expect.stringMatching(/no node given/) });
+    expect(result.ms).toBeLessThan(5_000);
     expect(result.err).not.toContain('    at ');
   });
 });

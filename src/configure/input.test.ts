@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { readInput } from './input.ts';
 
 const NO_FILES = async (): Promise<string> => {
@@ -24,6 +24,16 @@ colour: red
     expect(problems.join('\n')).toContain('timing.evacuation_delay: at least 30');
     expect(problems.join('\n')).toContain('colour');
     expect(problems.join('\n')).not.toContain('hunter2');
+  });
+
+  it('has nothing printed beside its answer: a warning of the YAML parser quotes the line', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    try {
+      await problemsOf(`${BASE}fencing: { password: hunter2, agent: &x: fence_ipmilan }\ncomputes: [a]\n`);
+      expect(warned).not.toHaveBeenCalled();
+    } finally {
+      warned.mockRestore();
+    }
   });
 
   it('says which compute cannot be fenced, and which name is there twice', async () => {

@@ -160,7 +160,8 @@ export async function readInput(
 ): Promise<Result<ClusterInput, InputProblems>> {
   let raw: unknown;
   try {
-    raw = parseYaml(text, { maxAliasCount: 100 });
+    // A warning would go to standard error with the line that it is about, and that may hold a password.
+    raw = parseYaml(text, { maxAliasCount: 100, logLevel: 'error' });
   } catch (cause) {
     return failure([
       `no YAML: ${cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : 'unreadable'}`,

@@ -32,7 +32,7 @@ export function admitByStorage(
     case 'evacuate':
       return ADMITTED;
     case 'skip':
-      return { kind: 'excluded', reason: 'its local disk would be lost (local-disk = skip)' };
+      return { kind: 'excluded', reason: 'its local disk would be lost (storage.local_disk is skip)' };
     case 'ask': {
       if (answer === `evacuate ${incident}`) return ADMITTED;
       if (answer === `skip ${incident}`) {
@@ -41,7 +41,7 @@ export function admitByStorage(
       const command = `crm_attribute --node ${node} --name ${LOCAL_DISK_ATTRIBUTE} --lifetime forever --update`;
       return {
         kind: 'held',
-        reason: `its local disk would be lost (local-disk = ask); answer with: ${command} 'evacuate ${incident}', or 'skip ${incident}'`,
+        reason: `its local disk would be lost (storage.local_disk is ask); answer with: ${command} 'evacuate ${incident}', or 'skip ${incident}'`,
       };
     }
     default:

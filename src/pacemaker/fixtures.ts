@@ -56,6 +56,29 @@ export const CIB = `<cib crm_feature_set="3.16.2" validate-with="pacemaker-3.9" 
 </cib>
 `;
 
+/** `crm_mon --one-shot --inactive --output-as=xml`: one compute lost, one clone of the chain, one failure. */
+export const CRM_MON = `<pacemaker-result api-version="2.25" request="crm_mon --one-shot --inactive --output-as=xml">
+  <pacemakerd sys_from="pacemakerd" state="running" last_updated="2026-11-23 04:13:41Z"/>
+  <summary>
+    <stack type="corosync"/>
+    <current_dc present="true" version="2.1.5-a3f44794f94" name="controller-0" id="1" with_quorum="true" mixed_version="false"/>
+    <cluster_options stonith-enabled="true" no-quorum-policy="stop" maintenance-mode="false" stonith-timeout-ms="60000"/>
+  </summary>
+  <nodes>
+    <node name="compute-0" id="compute-0" online="false" standby="false" standby_onfail="false" maintenance="true" pending="false" unclean="true" health="green" shutdown="false" expected_up="false" is_dc="false" resources_running="0" type="remote"/>
+    <node name="controller-0" id="1" online="true" standby="false" standby_onfail="false" maintenance="false" pending="false" unclean="false" health="green" feature_set="3.16.1" shutdown="false" expected_up="true" is_dc="true" resources_running="4" type="member"/>
+  </nodes>
+  <resources>
+    <resource id="nova-evacuate" resource_agent="ocf:openstack:NovaEvacuate" role="Started" active="true" orphaned="false" blocked="false" managed="true" failed="false" failure_ignored="false" nodes_running_on="1"><node name="controller-0" id="1" cached="true"/></resource>
+    <clone id="w-clone" multi_state="false" unique="false" managed="true" disabled="false" failed="false" failure_ignored="false">
+      <resource id="w" resource_agent="ocf:openstack:nova-compute-wait" role="Stopped" active="false" orphaned="false" blocked="false" managed="true" failed="true" failure_ignored="false" nodes_running_on="0"/>
+    </clone>
+  </resources>
+  <failures><failure op_key="my_res_monitor_10000" node="compute-0" exitstatus="not installed" exitreason="no node" exitcode="5" call="1" status="complete" queued="0" exec="0" interval="10000" task="monitor"/></failures>
+  <status code="0" message="OK"/>
+</pacemaker-result>
+`;
+
 /** `stonith_admin --history compute-1 --verbose --output-as=xml`. */
 export const HISTORY = `<pacemaker-result api-version="2.25" request="stonith_admin --history compute-1 --verbose --output-as=xml">
   <list name="Fencing history" count="3">

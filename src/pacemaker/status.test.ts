@@ -1,18 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { pacemakerResult } from './fixtures.ts';
+import { CRM_MON } from './fixtures.ts';
 import { parseStatus } from './status.ts';
 
 describe('crm_mon', () => {
   it('is read: nodes, resources with where they run, failures', () => {
-    const xml = pacemakerResult(`
-  <summary><current_dc present="true" name="controller-0" id="1" with_quorum="true"/></summary>
-  <nodes><node name="compute-0" id="compute-0" online="false" standby="false" maintenance="true" unclean="true" type="remote"/><node name="controller-0" id="1" online="true" type="member"/></nodes>
-  <resources>
-    <resource id="nova-evacuate" resource_agent="ocf:openstack:NovaEvacuate" role="Started" managed="true" failed="false" blocked="false"><node name="controller-0" id="1" cached="true"/></resource>
-    <clone id="w-clone"><resource id="w" resource_agent="ocf:openstack:nova-compute-wait" role="Stopped" managed="true" failed="true" blocked="false"/></clone>
-  </resources>
-  <failures><failure op_key="my_res_monitor_10000" node="compute-0" exitstatus="not installed" exitreason="no node" exitcode="5" call="1" status="complete"/></failures>`);
-    const status = parseStatus(xml);
+    const status = parseStatus(CRM_MON);
     expect(status).toMatchObject({
       ok: true,
       value: {
@@ -38,5 +30,21 @@ describe('crm_mon', () => {
         ],
       },
     });
+  });
+
+  it.each([
+    ['says nothing of whether a node is online', CRM_MON.replace(' online="false"', '')],
+    ['says it in a word unheard of', CRM_MON.replace(' online="false"', ' online="perhaps"')],
+    ['has a node without a name', CRM_MON.replace('node name="compute-0"', 'node')],
+    ['has a resource without an id', CRM_MON.replace('resource id="nova-evacuate"', 'resource')],
+    ['was cut off', CRM_MON.replace('<status code="0" message="OK"/>', '')],
+  ])('is no status when it %s: unknown is not down', (_, xml) => {
+    expect(parseStatus(xml)).toMatchObject({ ok: false, error: { code: 'bad-answer', tool: 'crm_mon' } });
+  });
+
+  it('keeps a failure whose key or code it cannot read', () => {
+    const xml = CRM_MON.replace('my_res_monitor_10000', 'odd').replace('exitcode="5"', 'exitcode="many"');
+    const status = parseStatus(xml);
+    expect(status.ok && status.value.failures).toMatchObject([{ resource: 'odd', task: '', code: -1 }]);
   });
 });

@@ -66,6 +66,11 @@ export function parseStatus(xml: string): Result<ClusterStatus> {
   const nodes = childrenOf(root.value, 'nodes').flatMap((list) => childrenOf(list, 'node'));
   const resources = childrenOf(root.value, 'resources').flatMap((list) => descendantsOf(list, 'resource'));
   const failures = childrenOf(root.value, 'failures').flatMap((list) => childrenOf(list, 'failure'));
+  // What the schema promises and is not there was damaged on its way; a node of that answer is not offline.
+  if (nodes.some((node) => !isNamed(node, 'name') || parseBoolean(attributeOf(node, 'online')) === null))
+    return failure({ code: 'bad-answer', tool: TOOL, detail: 'a <node> without its name or online' });
+  if (resources.some((resource) => !isNamed(resource, 'id')))
+    return failure({ code: 'bad-answer', tool: TOOL, detail: 'a <resource> without its id' });
   return success({
     dc: dc === undefined ? null : attributeOf(dc, 'name'),
     hasQuorum: dc !== undefined && isTrue(dc, 'with_quorum'),
@@ -73,6 +78,10 @@ export function parseStatus(xml: string): Result<ClusterStatus> {
     resources: resources.map(resourceOf),
     failures: failures.map(failureOf),
   });
+}
+
+function isNamed(element: XmlElement, attribute: string): boolean {
+  return (attributeOf(element, attribute) ?? '') !== '';
 }
 
 function isTrue(element: XmlElement, name: string): boolean {
@@ -109,8 +118,13 @@ function failureOf(element: XmlElement): FailedOperation {
     resource: key?.[1] ?? attributeOf(element, 'op_key') ?? '',
     task: key?.[2] ?? '',
     node: attributeOf(element, 'node') ?? '',
-    code: Number(attributeOf(element, 'exitcode') ?? '-1'),
+    code: exitCodeOf(attributeOf(element, 'exitcode')),
     words: attributeOf(element, 'exitstatus') ?? '',
     reason: attributeOf(element, 'exitreason') ?? '',
   };
+}
+
+/** -1, which OCF has not, where there is no number. */
+function exitCodeOf(text: string | null): number {
+  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : -1;
 }
