@@ -115,13 +115,14 @@ export const servers: Chapter = {
       {
         says: 'a server that is not there is 404, whether it is read or acted on',
         async holds() {
-          const missing = {
+          const missing = (words: string) => ({
             status: 404,
-            body: { itemNotFound: { code: 404, message: `Instance ${UNKNOWN} could not be found.` } },
-          };
-          like(await place.ask('compute', 'GET', `/servers/${UNKNOWN}`), missing);
-          for (const body of [{ evacuate: {} }, { 'os-stop': null }])
-            like(await place.ask('compute', 'POST', `/servers/${UNKNOWN}/action`, { body }), missing);
+            body: { itemNotFound: { code: 404, message: `Instance ${UNKNOWN} ${words}.` } },
+          });
+          const act = (body: unknown) => place.ask('compute', 'POST', `/servers/${UNKNOWN}/action`, { body });
+          like(await place.ask('compute', 'GET', `/servers/${UNKNOWN}`), missing('could not be found'));
+          like(await act({ evacuate: {} }), missing('could not be found'));
+          like(await act({ 'os-stop': null }), missing('has no mapping to a cell'));
         },
       },
       {

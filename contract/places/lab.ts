@@ -27,6 +27,9 @@ function quickSpec(spawn: { ms: Range }): WorldSpec {
     nova: {
       ...spec.nova,
       reportMs: 1_000,
+      // As in a real one, two requests at once meet in the conductor, before the claim of either.
+      conductorMs: [50, 100],
+      claimMs: [200, 400],
       periodicMs: 3_000,
       groups: [group],
       get spawnMs() {

@@ -3,14 +3,15 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSeed } from '../../testbed/drill/cloud.ts';
 import { parseRcFile } from '../../testbed/drill/parse.ts';
-import { readRig, shell } from '../../testbed/drill/rig.ts';
+import { readRig } from '../../testbed/drill/rig.ts';
+import { run } from '../../testbed/drill/run.ts';
 import { at, eventually, listAt } from '../like.ts';
 import type { Place, Wanted } from '../place.ts';
 import { type Http, openHttp, serverState } from './http.ts';
 
 const NAME = 'contract';
 const BUILD_LIMIT_MS = 60_000;
-const TOOL_LIMIT_S = 100;
+const TOOL_LIMIT_MS = 100_000;
 const RESTART_LIMIT_MS = 30_000;
 
 /** The testbed that this file of names describes. */
@@ -64,6 +65,9 @@ export async function openTestbed(envFile: string): Promise<Place> {
     await eventually(() => serverState(http, id), then, BUILD_LIMIT_MS);
   }
 
+  const onNode = (node: string, ...command: string[]) =>
+    run([join(rig.dir, 'shell'), node, ...command], { timeoutMs: TOOL_LIMIT_MS });
+
   const computes = rig.computes as Place['computes'];
   return {
     name: 'testbed',
@@ -72,7 +76,7 @@ export async function openTestbed(envFile: string): Promise<Place> {
     hasAgents: rig.agents !== 'none',
     ...http,
     async tool(machine, tool, ...args) {
-      const { code, stdout, stderr } = await shell(rig, machine, 'timeout', `${TOOL_LIMIT_S}`, tool, ...args);
+      const { code, stdout, stderr } = await onNode(machine, tool, ...args);
       return { exitCode: code, stdout, stderr };
     },
     async makeServers(wanted) {
@@ -103,7 +107,7 @@ export async function openTestbed(envFile: string): Promise<Place> {
     },
     slowSpawns: (seconds) => knob('spawn_delay', seconds === 0 ? null : String(seconds)),
     async restartNovaCompute(host) {
-      const { code, stderr } = await shell(rig, host, 'systemctl', 'restart', 'nova-compute');
+      const { code, stderr } = await onNode(host, 'systemctl', 'restart', 'nova-compute');
       if (code !== 0) throw new Error(`nova-compute of ${host} does not restart: ${stderr}`);
     },
     async tidy() {

@@ -178,7 +178,8 @@ function rebuild(world: World, compute: Compute, migration: Migration): void {
   const { process } = compute;
   const { nova } = world.spec;
   migration.flight = 'claiming';
-  const isAlive = (): boolean => compute.process === process && migration.flight !== 'over';
+  // Not whether the record is over: a second rebuild with the same one knows nothing of the first.
+  const isAlive = (): boolean => compute.process === process;
   after(world.agenda, between(world, nova.claimMs, 'claim', migration.id), () => {
     if (!isAlive()) return;
     const instance = instanceOf(world, migration.server);

@@ -68,6 +68,21 @@ export function serve(world: World, request: HttpRequest): HttpAnswer {
   return { ...given, headers: { date, 'content-type': 'application/json', ...given.headers } };
 }
 
+const REFUSED = {
+  error: {
+    code: 401,
+    message: 'The request you have made requires authentication.',
+    title: 'Unauthorized',
+  },
+};
+/** Glance lets anybody in and refuses later, in webob's words (glance/api/middleware/context.py). */
+const REFUSED_BY_GLANCE = {
+  message:
+    'This server could not verify that you are authorized to access the document you requested. Either you supplied the wrong credentials (e.g., bad password), or your browser does not understand how to supply the credentials required.<br /><br />\n\n\n',
+  code: '401 Unauthorized',
+  title: 'Unauthorized',
+};
+
 function route(world: World, request: HttpRequest): HttpAnswer {
   const { path } = request;
   if (healthOf(world, path).failing) {
@@ -80,17 +95,9 @@ function route(world: World, request: HttpRequest): HttpAnswer {
   const token = request.headers['x-auth-token'] ?? '';
   const expiresAt = world.keystone.tokens.get(token);
   if (expiresAt === undefined || expiresAt <= world.agenda.now) {
-    return answer(
-      401,
-      {
-        error: {
-          code: 401,
-          message: 'The request you have made requires authentication.',
-          title: 'Unauthorized',
-        },
-      },
-      { 'www-authenticate': `Keystone uri="${BASE_URL}/identity"` },
-    );
+    return answer(401, path.startsWith('/image') ? REFUSED_BY_GLANCE : REFUSED, {
+      'www-authenticate': `Keystone uri="${BASE_URL}/identity"`,
+    });
   }
   if (path.startsWith('/compute')) return novaApi(world, request);
   if (path.startsWith('/placement')) return placementApi(world, request);

@@ -7,7 +7,10 @@ export const BASE_URL = 'http://cloud.example';
 /** `POST /v3/auth/tokens` with a password. */
 export function keystoneApi(world: World, request: HttpRequest): HttpAnswer {
   if (request.method !== 'POST' || request.path !== '/identity/v3/auth/tokens') {
-    return answer(404, { error: { code: 404, message: 'Could not find.', title: 'Not Found' } });
+    // No route: Flask's own page (measured).
+    return answer(404, '<!doctype html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n', {
+      'content-type': 'text/html; charset=utf-8',
+    });
   }
   const { keystone } = world;
   if (!isRight(request.body, keystone.password)) {

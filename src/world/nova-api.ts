@@ -383,14 +383,16 @@ function act(world: World, request: HttpRequest, server: string, version: string
   if (world.nova.cellDown) return fault(500, 'Unexpected API Error.');
   if ('evacuate' in body) {
     const options = (body.evacuate ?? {}) as Readonly<Record<string, unknown>>;
-    if (!atLeast(version, '2.14') && options.onSharedStorage === undefined)
+    const isOld = !atLeast(version, '2.14');
+    const wrong =
+      isOld && options.onSharedStorage === undefined
+        ? "'onSharedStorage' is a required property"
+        : unexpected(options, ['host', 'adminPass', ...(isOld ? ['onSharedStorage'] : [])]);
+    if (wrong !== null)
       return fault(
         400,
-        "Invalid input for field/attribute evacuate. 'onSharedStorage' is a required property",
+        `Invalid input for field/attribute evacuate. Value: ${JSON.stringify(options)}. ${wrong}`,
       );
-    const known = atLeast(version, '2.14') ? ['host', 'adminPass'] : ['host', 'adminPass', 'onSharedStorage'];
-    const extra = unexpected(options, known);
-    if (extra !== null) return fault(400, extra);
     const host = typeof options.host === 'string' ? options.host : null;
     const refusal = evacuate(world, server, { host, by: request.by });
     return refusal === null ? answer(200, null) : fault(refusal.status, refusal.message);

@@ -89,12 +89,12 @@ export function setConductor(world: World, up: boolean): void {
 
 /**
  * The record that the conductor works on: of the instance's accepted ones the oldest, though its request died with
- * its destination (nova/conductor/manager.py rebuild_instance, nova/db/main/api.py
+ * its destination, or is on its way itself (nova/conductor/manager.py rebuild_instance, nova/db/main/api.py
  * migration_get_by_instance_and_status). The one of this request stays as it is then.
  */
 function acceptedRecord(world: World, asked: Migration): Migration {
   const oldest = world.nova.migrations.find(
-    (each) => each.server === asked.server && each.status === 'accepted' && each.flight === 'over',
+    (each) => each.server === asked.server && each.status === 'accepted',
   );
   if (oldest === undefined || oldest.id > asked.id) return asked;
   asked.flight = 'over';
@@ -187,7 +187,8 @@ function hostsOfGroup(world: World, instance: Instance): Set<string> {
 /** `os-stop`: only an active instance whose host's nova-compute runs is stopped. */
 export function stopServer(world: World, server: string): Refusal {
   const instance = instanceOf(world, server);
-  if (instance === null) return { status: 404, message: `Instance ${server} could not be found.` };
+  // Other words than elsewhere (nova/api/openstack/compute/servers.py _get_instance, measured).
+  if (instance === null) return { status: 404, message: `Instance ${server} has no mapping to a cell.` };
   const { vmState, taskState, host } = instance;
   if (vmState !== 'active' && vmState !== 'error') {
     return { status: 409, message: `Cannot 'stop' instance ${server} while it is in vm_state ${vmState}` };
