@@ -84,15 +84,19 @@ function concludeHost(draft: Draft, host: Candidates, round: Round, unseen: read
 }
 
 /**
- * Whether the host was listed completely after everything was over: only then can nobody have been forgotten.
+ * Whether the host was listed completely after everything was over, and just now: only then can nobody have been
+ * forgotten. The first list does not do, though nobody on it is to be moved: until Nova has taken the host as down
+ * minutes may pass, in which live migrations to it end.
  * A list by host leaves out a cell that is down in silence (`nova/api/openstack/compute/servers.py`); that the
  * cell was there is seen from the list of services, read after it.
  */
-function isListedAfterAll(draft: Draft, { view, judged }: Candidates): boolean {
-  const { observation } = draft;
-  const lastAnswer = Math.max(-1, ...judged.map((j) => observation.requests.get(j.server.id)?.at ?? -1));
+function isListedAfterAll({ observation }: Draft, { view, judged }: Candidates): boolean {
+  const { begunAt, servicesAt, requests } = observation;
+  const lastAnswer = Math.max(-1, ...judged.map((j) => requests.get(j.server.id)?.at ?? -1));
   return (
-    view.listedAt >= view.followedAt && view.listedAt > lastAnswer && observation.servicesAt >= view.listedAt
+    view.listedAt >= Math.max(begunAt, view.followedAt) &&
+    view.listedAt > lastAnswer &&
+    servicesAt >= view.listedAt
   );
 }
 

@@ -126,11 +126,16 @@ function clearForcedDown(
     if (view === null || view.followedAt < 0)
       return 'nova-compute reports; looking at its evacuation records';
   }
+  if (view.novaNow + STALE_MS < (service.updatedAt ?? 0))
+    return 'nova-compute reports; looking at its evacuation records';
   const waiting = view.evacuations.filter((evacuation) => evacuation.status === 'done');
   if (waiting.length > 0) return sayStillDone(draft, node, record, waiting);
   const why = issue(draft, { kind: 'clear-forced-down', host: service.host, serviceId: service.id });
   return why ? `forced_down could not be cleared: ${why}` : `clearing forced_down of ${node.name}`;
 }
+
+/** Records that were looked at so long before the last report are those of the time before nova-compute started, ms. */
+const STALE_MS = 5_000;
 
 /** Records that are still `done` this long after the release, ms, are not going to be completed by this start of nova-compute. */
 const LEFTOVER_MS = 60_000;

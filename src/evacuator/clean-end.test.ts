@@ -3,13 +3,16 @@ import { EVACUATION_ATTRIBUTE, parseEvacuation } from '../core/records.ts';
 import { World } from './testing.ts';
 import { start, until } from './testing-runs.ts';
 
-it('an end without quorum writes nothing: another partition may have taken over', async () => {
+it.each([
+  ['without quorum', { quorum: false }],
+  ['that can’t read the cluster', { clusterDown: true }],
+])('an end %s writes nothing: another partition may have taken over', async (_, trouble) => {
   const world = new World(4);
   world.fate = () => ({ spawnMs: 30_000, end: 'done', answer: 'given' });
   const process = start(world);
   world.fence();
   expect(await until(world, 20_000, () => world.posts === 4)).toBe(true);
-  world.quorum = false;
+  Object.assign(world, trouble);
   process.evacuator.stop();
   await world.clock.advance(30_000);
   await process.ended;

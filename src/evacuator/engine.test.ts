@@ -562,6 +562,16 @@ describe('a record left behind by a doubled evacuation', () => {
     expect(world.startNovaCompute()).toBe(true);
     expect(await until(world, 30_000, () => !world.service(world.victimHost).forcedDown)).toBe(true);
   });
+
+  it('is not seen where the node only takes long to boot', async () => {
+    const world = new World(1);
+    start(world);
+    world.fence('first');
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    await world.clock.advance(300_000);
+    expect(await comeBack(world)).toBe(true);
+    expect(world.log.join('\n')).not.toContain('Restart nova-compute');
+  });
 });
 
 describe('many at once', () => {

@@ -1,6 +1,5 @@
 import { decide } from '../core/decide.ts';
 import { type Look, NO_FACTS } from '../core/decision.ts';
-import type { Observation } from '../core/observation.ts';
 import type { Policy } from '../core/policy.ts';
 import { EVACUATION_ATTRIBUTE, formatEvacuation } from '../core/records.ts';
 import { type Acts, act, newActs } from './act.ts';
@@ -37,10 +36,8 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
 
   async function run(): Promise<void> {
     let look: Look = { services: false, facts: NO_FACTS, history: [], allocations: [], hosts: new Map() };
-    let last: Observation | null = null;
     while (!stopping) {
       const observation = await observe(ports, memory, look, options.domain);
-      last = observation;
       if (stopping) break;
       const decision = decide(observation, options.policy());
       act(ports, memory, acts, decision.commands);
@@ -48,7 +45,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
       look = decision.look;
       if (decision.wakeMs > 0) await ports.clock.sleep(decision.wakeMs);
     }
-    await endCleanly(ports, memory, acts, last);
+    await endCleanly(ports, memory, acts);
   }
 
   return {
@@ -61,17 +58,16 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
 }
 
 /** Waits for what is under way, then writes into our records that nothing of ours is; a successor need not wait then. */
-async function endCleanly(ports: Ports, memory: Memory, acts: Acts, last: Observation | null): Promise<void> {
+async function endCleanly(ports: Ports, memory: Memory, acts: Acts): Promise<void> {
   const limit = ports.clock.mono() + DRAIN_LIMIT_MS;
   while (acts.running.size > 0 && ports.clock.mono() < limit) {
     await ports.clock.sleep(Math.min(100, limit - ports.clock.mono()));
   }
   if (acts.running.size > 0 || hasUnanswered(memory)) return;
   const read = await ports.cluster.readNodes();
-  // Without quorum nothing is written; a successor then waits as after a death.
-  if (read.known && !read.value.haveQuorum) return;
-  const nodes = read.known ? read.value.nodes : last?.cluster.known ? last.cluster.value.nodes : [];
-  for (const node of nodes) {
+  // Without quorum, or unread, nothing is written; a successor then waits as after a death.
+  if (!read.known || !read.value.haveQuorum) return;
+  for (const node of read.value.nodes) {
     const held = node.evacuation;
     if (held === null || held === 'unreadable' || held.owner !== memory.owner || held.clean) continue;
     const answer = await ports.cluster.writePermanent(

@@ -16,6 +16,7 @@ import {
   type ServerGroupView,
   type ServiceView,
   type Stored,
+  unknown,
 } from '../core/observation.ts';
 
 import {
@@ -125,6 +126,8 @@ export class World {
   history: FencingEvent[] = [];
   online = new Set<NodeName>();
   quorum = true;
+  /** The tools that read the cluster give no answer. */
+  clusterDown = false;
   pause: Stored<PauseRecord> = null;
   powerFencedFirst = true;
   cloudDown = false;
@@ -356,7 +359,11 @@ export class World {
       },
       cluster: {
         readNodes: () =>
-          call(10, () => known({ haveQuorum: this.quorum, nodes: this.#nodes(), pause: this.pause })),
+          call(10, () =>
+            this.clusterDown
+              ? unknown('no answer')
+              : known({ haveQuorum: this.quorum, nodes: this.#nodes(), pause: this.pause }),
+          ),
         readHistory: () => call(10, () => known(structuredClone(this.history))),
         writePermanent: (node, attribute, value) =>
           call(20, () => {

@@ -199,7 +199,35 @@ function faultsOf(row: Row, cast: Cast): Fault[] {
     });
     faults.push({ at: first, do: 'kill-at-call', call: 'POST action', nth: row.int(1, 3), side: 'during' });
   }
+  // What is new stands last, so that the seeds from before keep what they had.
+  faults.push(...cutOffForLong(row, cast, first), ...arrivalsInSilence(row, cast, first));
   return faults.sort((a, b) => a.at - b.at);
+}
+
+/** The evacuator's controller is cut off in the middle of its work, and can't be fenced: it lives on without quorum for a while. */
+function cutOffForLong(row: Row, { controllers }: Cast, first: number): Fault[] {
+  if (!row.chance(0.04)) return [];
+  const at = first + row.int(3_000, 20_000);
+  return [
+    ...controllers.map(
+      (machine): Fault => ({ at: at - 500, do: 'bmc', machine, state: 'unreachable', forMs: 20_000 }),
+    ),
+    { at, do: 'cut-evacuator', forMs: 20_000 },
+  ];
+}
+
+/** Live migrations to the host that dies end while Nova does not take it as down: long after it was listed first. */
+function arrivalsInSilence(row: Row, { computes, instances }: Cast, first: number): Fault[] {
+  const victim = computes[0];
+  if (!row.chance(0.06) || victim === undefined || instances.length === 0) return [];
+  return [
+    { at: first, do: 'power-loss', machine: victim.node },
+    { at: first, do: 'answers-lost', what: 'change', side: 'request', percent: 100, forMs: 25_000 },
+    ...Array.from({ length: 4 }, (): Fault => {
+      const { id } = row.pick(instances);
+      return { at: first + row.int(7_000, 11_900), do: 'late-arrival', server: id, host: victim.host };
+    }),
+  ];
 }
 
 const CALLS = [

@@ -16,12 +16,20 @@ export const operators: CheckerKind = {
   make(scene) {
     const status = new Map<string, Hand>();
     const forced = new Map<string, Hand>();
+    /** Hosts of which we have asked Nova to take them as down: who of two has done it then, Nova does not say. */
+    const asked = new Set<string>();
     const isTheirs = (hand: Hand | undefined, what: string): boolean =>
       hand !== undefined &&
       hand.what === what &&
       !isOurs(hand.by) &&
       scene.world.agenda.now - hand.at > RACE_MS;
     return {
+      sending(_process, { call, path, body }) {
+        if (call !== 'PUT os-services' || body === null || typeof body !== 'object') return;
+        if (!('forced_down' in body) || body.forced_down !== true) return;
+        for (const { id, host } of scene.world.nova.services.values())
+          if (path.endsWith(`/${id}`)) asked.add(host);
+      },
       fact(fact) {
         if (fact.kind !== 'service') return;
         const { host, what, by } = fact;
@@ -33,7 +41,8 @@ export const operators: CheckerKind = {
         } else {
           if (isOurs(by) && what === 'no longer forced down' && isTheirs(forced.get(host), 'forced down'))
             scene.violate(`forced_down of ${host} was cleared by us though an operator had set it`);
-          forced.set(host, hand);
+          if (what === 'no longer forced down') asked.delete(host);
+          if (!asked.has(host)) forced.set(host, hand);
         }
       },
     };

@@ -49,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
     '+ draft.policy.timing.takeoverSettleMs',
     '- draft.policy.timing.takeoverSettleMs',
   ]),
-  mutant('the host is released while evacuations are live', 40, [
+  mutant('the host is released while evacuations are live', 100, [
     'core/ledger.ts',
     'const over = left.length === 0 && judged.every((each) => !each.live);',
     "const over = left.every((each) => each.outcome.kind === 'moving');",
@@ -133,6 +133,21 @@ export const MUTANTS: readonly Mutant[] = [
     'core/instance.ts',
     "const startedByNova = facts.wasStopped && server.vmState === 'active' && failedAttempts(facts).length > 0;",
     'const startedByNova = false;',
+  ]),
+  mutant('a partition without quorum goes on', 400, [
+    'core/decide.ts',
+    'if (!cluster.haveQuorum) {',
+    'if (!cluster.haveQuorum && cluster.nodes.length === 0) {',
+  ]),
+  mutant('the host is released without being listed once more', 400, [
+    'core/ledger.ts',
+    'over && isListedAfterAll(draft, host)',
+    'over',
+  ]),
+  mutant('what died with its destination is judged by what was seen before', 400, [
+    'core/evacuating.ts',
+    'if (!isSeenSince(view, draft.observation.begunAt)) {',
+    'if (!isSeenSince(view, 0)) {',
   ]),
   mutant('fence_compute records nothing', 20, [
     'agents/fence-compute.ts',
