@@ -4,7 +4,8 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { after } from '../world/agenda.ts';
 import { machineOf, type World } from '../world/model.ts';
-import { runPacemakerTool } from '../world/tools.ts';
+import type { ToolAnswer } from '../world/tools/answer.ts';
+import { runPacemakerTool, TOOL_NAMES } from '../world/tools/run.ts';
 
 /** What a call takes on a controller and on a remote node beside the start of the shim, ms. */
 const CONTROLLER_MS = 8;
@@ -12,7 +13,6 @@ const REMOTE_MS = 60;
 /** A shim waits for its answer before it asks; it may be a moment late, ms. */
 const OPEN_PAUSE_MS = 5;
 const MAX_OPEN_TRIES = 400;
-const TOOLS = ['attrd_updater', 'cibadmin', 'crm_attribute', 'stonith_admin'];
 /** Between the parts of a request. */
 const SEPARATOR = '\u001f';
 
@@ -33,7 +33,7 @@ export function layTools(world: World, directory: string): Tools {
   const pathOf = (machine: string): string => join(directory, machine);
   for (const machine of world.machines.keys()) {
     mkdirSync(pathOf(machine), { recursive: true });
-    for (const tool of TOOLS) {
+    for (const tool of TOOL_NAMES) {
       writeFileSync(join(pathOf(machine), tool), shim(directory, machine, tool));
       chmodSync(join(pathOf(machine), tool), 0o755);
     }
@@ -63,9 +63,9 @@ mkfifo -m 600 "$answer" || exit 1
 trap 'rm -f "$answer"' EXIT
 exec 3<>"$answer"
 printf '%s\\n' "$line" 1<> ${directory}/requests
-read -r code size words <&3
-[ -z "$words" ] || printf '%s\\n' "$words" >&2
-[ "$size" = 0 ] || head -c "$size" <&3
+read -r code out err <&3
+[ "$out" = 0 ] || head -c "$out" <&3
+[ "$err" = 0 ] || head -c "$err" <&3 >&2
 exit "$code"
 `;
 }
@@ -78,8 +78,12 @@ function take(world: World, line: string): void {
     const result = runPacemakerTool(world, machine, tool, args);
     // One that hangs is killed by whoever called it.
     if (result === 'hangs') return;
-    const size = Buffer.byteLength(result.stdout);
-    reply(answer, `${result.exitCode} ${size} ${result.stderr.replaceAll('\n', ' ')}\n${result.stdout}`, 0);
+    const give = ({ exitCode, stdout, stderr }: ToolAnswer): void => {
+      const sizes = [stdout, stderr].map((text) => Buffer.byteLength(text));
+      reply(answer, `${[exitCode, ...sizes].join(' ')}\n${stdout}${stderr}`, 0);
+    };
+    if (typeof result === 'function') result(give);
+    else give(result);
   });
 }
 

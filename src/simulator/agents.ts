@@ -8,7 +8,7 @@ import { runOcfAgent } from '../pacemaker/ocf-agent.ts';
 import type { RunTool } from '../pacemaker/tool.ts';
 import { after } from '../world/agenda.ts';
 import { machineNow, machineOf, type World } from '../world/model.ts';
-import { runPacemakerTool } from '../world/tools.ts';
+import { runPacemakerTool } from '../world/tools/run.ts';
 import { hear, newProcess, type Process, pause, type Turn } from './process.ts';
 
 /** What a call of attrd_updater takes on a controller and on a remote node, ms (measured). */
@@ -101,6 +101,10 @@ function toolsOf(world: World, turn: Turn, process: Process): RunTool {
       after(world.agenda, takesMs, () => {
         if (!process.alive) return;
         const answer = runPacemakerTool(world, process.machine, tool, args);
+        if (typeof answer === 'function') {
+          answer((given) => hear(turn, process, () => resolve(success(given))));
+          return;
+        }
         if (answer !== 'hangs') {
           hear(turn, process, () => resolve(success(answer)));
           return;

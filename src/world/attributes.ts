@@ -30,6 +30,14 @@ export function setPermanent(
   return true;
 }
 
+/** Sets (or with null deletes) a cluster property. False: the cluster can't take it. */
+export function setProperty(world: World, from: string, name: string, value: string | null): boolean {
+  if (!canWrite(world, from)) return false;
+  if (value === null) world.cluster.properties.delete(name);
+  else world.cluster.properties.set(name, value);
+  return true;
+}
+
 /** Deletes a permanent node attribute only while its value contains `text`, in one step of the CIB. */
 export function deletePermanentIf(
   world: World,

@@ -20,21 +20,72 @@ export interface CibView {
   readonly haveQuorum: boolean;
 }
 
+/** The sections that can be asked for by themselves (`cibadmin --scope`), in their order. */
+export const CIB_SECTIONS = [
+  'crm_config',
+  'nodes',
+  'resources',
+  'constraints',
+  'fencing-topology',
+  'alerts',
+  'tags',
+  'status',
+] as const;
+export type CibSection = (typeof CIB_SECTIONS)[number];
+
 /** The CIB as `cibadmin --query --local` prints it (pacemaker-3.9.rng), of a cluster in the minimal shape: nova-compute-checkevacuate → nova-compute. */
 export function cibXml(world: World, view: CibView): string {
-  const { spec } = world;
+  const configuration = CIB_SECTIONS.filter((each) => each !== 'status');
   return [
     `<cib crm_feature_set="3.16.2" validate-with="pacemaker-3.9" epoch="1" num_updates="${world.counter}" admin_epoch="0" have-quorum="${view.haveQuorum ? 1 : 0}" dc-uuid="1">`,
     '<configuration>',
-    `<crm_config><cluster_property_set id="options">${pair('options', 'stonith-enabled', 'true')}${pair('options', 'no-quorum-policy', 'stop')}</cluster_property_set></crm_config>`,
-    `<nodes>${spec.controllers.map((name, i) => nodeXml(String(i + 1), name, '', 'controller', view)).join('')}${spec.computes.map(({ node }) => nodeXml(node, node, ' type="remote"', 'compute', view)).join('')}</nodes>`,
-    `<resources>${spec.computes.map(({ node }) => remoteXml(node)).join('')}${[...spec.controllers, ...spec.computes.map(({ node }) => node)].map(powerXml).join('')}<primitive id="fence-nova" class="stonith" type="fence_compute"/><primitive id="nova-evacuate" class="ocf" provider="openstack" type="NovaEvacuate"/>${cloneXml('nova-compute-checkevacuate', 'class="ocf" provider="openstack" type="nova-compute-wait"')}${cloneXml('nova-compute', 'class="systemd" type="nova-compute"')}</resources>`,
-    '<constraints/>',
-    `<fencing-topology>${levelsXml(world)}</fencing-topology>`,
+    ...configuration.map((each) => cibSection(world, view, each)),
     '</configuration>',
-    `<status>${spec.controllers.map((name, i) => stateXml(world, String(i + 1), name)).join('')}${[...world.cluster.remotes.values()].map(remoteStateXml).join('')}</status>`,
+    cibSection(world, view, 'status'),
     '</cib>',
   ].join('\n');
+}
+
+/** A section; empty where there is none. */
+export function cibSection(world: World, view: CibView, section: CibSection): string {
+  const { spec, cluster } = world;
+  const nodes = spec.computes.map(({ node }) => node);
+  const inside = (lines: readonly string[]): string => `<${section}>${lines.join('')}</${section}>`;
+  switch (section) {
+    case 'crm_config':
+      return inside([
+        `<cluster_property_set id="options">${pair('options', 'stonith-enabled', 'true')}${pair('options', 'no-quorum-policy', 'stop')}</cluster_property_set>`,
+        `<cluster_property_set id="cib-bootstrap-options">${[...cluster.properties].map(([name, value]) => pair('cib-bootstrap-options', name, value)).join('')}</cluster_property_set>`,
+      ]);
+    case 'nodes':
+      return inside([
+        ...spec.controllers.map((name, i) => nodeXml(String(i + 1), name, '', 'controller', view)),
+        ...nodes.map((node) => nodeXml(node, node, ' type="remote"', 'compute', view)),
+      ]);
+    case 'resources':
+      return inside([
+        ...nodes.map(remoteXml),
+        ...[...spec.controllers, ...nodes].map(powerXml),
+        '<primitive id="fence-nova" class="stonith" type="fence_compute"/>',
+        '<primitive id="nova-evacuate" class="ocf" provider="openstack" type="NovaEvacuate"/>',
+        cloneXml('nova-compute-checkevacuate', 'class="ocf" provider="openstack" type="nova-compute-wait"'),
+        cloneXml('nova-compute', 'class="systemd" type="nova-compute"'),
+      ]);
+    case 'constraints':
+      return inside([]);
+    case 'fencing-topology':
+      return inside([levelsXml(world)]);
+    case 'alerts':
+    case 'tags':
+      return '';
+    case 'status':
+      return inside([
+        ...spec.controllers.map((name, i) => stateXml(world, String(i + 1), name)),
+        ...[...cluster.remotes.values()].map(remoteStateXml),
+      ]);
+    default:
+      return section satisfies never;
+  }
 }
 
 function nodeXml(id: string, name: string, type: string, role: string, view: CibView): string {

@@ -5,6 +5,7 @@ import {
   between,
   type FenceRecord,
   type Fencing,
+  type FencingAction,
   type Member,
   machineNow,
   machineOf,
@@ -48,51 +49,71 @@ export function fenceAllUnclean(world: World): void {
     const name = nameOf(target);
     // Nobody fences itself: the only controller of a cluster that was cut off simply goes on.
     if (world.cluster.agreed.size === 1 && world.cluster.agreed.has(name)) target.unclean = false;
-    if (target.unclean && target.fencing === null) begin(world, target);
+    if (target.unclean && target.fencing === null) begin(world, target, 'reboot', 'pacemaker-controld');
   }
 }
 
-/** `stonith_admin --reboot NODE`: somebody has a node fenced by hand. */
-export function fenceByHand(world: World, node: string): void {
-  const remote = world.cluster.remotes.get(node);
-  if (remote === undefined || remote.fencing !== null || !isQuorate(world)) return;
-  begin(world, remote);
+/**
+ * `stonith_admin --reboot NODE`: somebody has a node fenced by hand; gives what becomes of it. null: it can't be. Where
+ * it is being fenced already, that is what he waits for (daemons/fenced/fenced_remote.c merge_duplicates).
+ */
+export function fenceByHand(
+  world: World,
+  node: string,
+  action: FencingAction = 'reboot',
+): FenceRecord | null {
+  const target = world.cluster.remotes.get(node) ?? world.cluster.members.get(node);
+  if (target === undefined || !isQuorate(world)) return null;
+  if (target.fencing === null) begin(world, target, action, 'stonith_admin');
+  return target.fencing?.record ?? null;
 }
 
-/** `stonith_admin --confirm NODE`: a person says that the node is off; nothing is switched. */
-export function confirmByHand(world: World, node: string): void {
-  const remote = world.cluster.remotes.get(node);
-  if (remote === undefined || !remote.unclean) return;
-  const record = addRecord(world, node, pickMember(world, 'confirm', node));
-  close(world, record, 'success');
-  remote.fencing = null;
-  remote.unclean = false;
+/** `stonith_admin --confirm NODE`: a person says that the node is off; nothing is switched. Any name is taken (measured). */
+export function confirmByHand(world: World, node: string, on: string): void {
+  const record = addRecord(world, node, { action: 'off', delegate: 'a human', client: 'stonith_admin', on });
+  close(world, record, 'success', on);
+  const target = world.cluster.remotes.get(node) ?? world.cluster.members.get(node);
+  if (target === undefined || !target.unclean) return;
+  target.fencing = null;
+  target.unclean = false;
 }
 
 type Target = Member | Remote;
 
 const nameOf = (target: Target): string => ('node' in target ? target.node : target.name);
 
-function begin(world: World, target: Target): void {
+function begin(world: World, target: Target, action: FencingAction, client: string): void {
   const node = nameOf(target);
   const by = pickFencer(world, node);
-  const fencing: Fencing = { node, by, record: addRecord(world, node, by), attempts: 1 };
+  const record = addRecord(world, node, { action, delegate: by, client, on: by });
+  const fencing: Fencing = { node, action, by, record, attempts: 1 };
   target.fencing = fencing;
   world.emit({ kind: 'fencing', node, step: 'begun', ok: null });
   turnOff(world, target, fencing);
 }
 
-function addRecord(world: World, node: string, delegate: string): FenceRecord {
-  const record: FenceRecord = { action: 'reboot', status: 'pending', completedAt: null, delegate };
+interface Asked {
+  readonly action: FencingAction;
+  readonly delegate: string;
+  readonly client: string;
+  readonly on: string;
+}
+
+function addRecord(world: World, node: string, { action, delegate, client, on }: Asked): FenceRecord {
+  // A client is named with its process.
+  const name = `${client}.${1_000 + world.counter}`;
+  const record: FenceRecord = {
+    ...{ action, status: 'pending', completedAt: null, delegate, client: name, origin: on },
+  };
   const records = world.cluster.history.get(node) ?? [];
   world.cluster.history.set(node, [record, ...records].slice(0, HISTORY_LENGTH));
   return record;
 }
 
 /** The history has whole seconds, on the clock of the controller that fenced. */
-function close(world: World, record: FenceRecord, status: 'success' | 'failed'): void {
+function close(world: World, record: FenceRecord, status: 'success' | 'failed', on: string): void {
   record.status = status;
-  record.completedAt = Math.floor(machineNow(world, record.delegate) / 1000) * 1000;
+  record.completedAt = Math.floor(machineNow(world, on) / 1000) * 1000;
 }
 
 /**
@@ -103,6 +124,8 @@ function close(world: World, record: FenceRecord, status: 'success' | 'failed'):
 function turnOff(world: World, target: Target, fencing: Fencing): void {
   const machine = machineOf(world, fencing.node);
   const isCurrent = (): boolean => target.fencing === fencing && world.cluster.agreed.has(fencing.by);
+  // What the history calls it until its end, when the remapping is undone (undo_op_remap, measured).
+  if ('node' in target && world.cluster.powerFirst) fencing.record.action = 'off';
   if ('node' in target && !world.cluster.powerFirst) {
     mark(world, target, fencing, isCurrent);
     return;
@@ -139,11 +162,13 @@ function mark(world: World, target: Target, fencing: Fencing, isCurrent: () => b
 /** A failing `on` is tolerated (measured): the node is fenced, and stays off. */
 function turnOn(world: World, target: Target, fencing: Fencing): void {
   const machine = machineOf(world, fencing.node);
+  if (fencing.record.action === 'off' && fencing.action === 'reboot') fencing.record.action = 'on';
   const takes = between(world, world.spec.cluster.bmcMs, 'bmc-on', fencing.node, world.counter++);
   after(world.agenda, takes, () => {
     if (target.fencing !== fencing) return;
-    if (machine.bmc === 'ok') powerOn(world, fencing.node, 'fencing');
-    close(world, fencing.record, 'success');
+    if (machine.bmc === 'ok' && fencing.action === 'reboot') powerOn(world, fencing.node, 'fencing');
+    fencing.record.action = fencing.action;
+    close(world, fencing.record, 'success', fencing.by);
     target.fencing = null;
     target.unclean = false;
     world.emit({ kind: 'fencing', node: fencing.node, step: 'complete', ok: true });
@@ -159,7 +184,8 @@ function turnOn(world: World, target: Target, fencing: Fencing): void {
 
 /** The fencer tries again at once, so many times in seconds; then it gives up until the next recheck (measured). */
 function failed(world: World, target: Target, fencing: Fencing, why: string): void {
-  close(world, fencing.record, 'failed');
+  fencing.record.action = fencing.action;
+  close(world, fencing.record, 'failed', fencing.by);
   world.emit({ kind: 'fencing', node: fencing.node, step: why, ok: false });
   const givesUp = fencing.attempts >= world.spec.cluster.fencingAttempts;
   const next: Fencing = { ...fencing, record: fencing.record, attempts: givesUp ? 1 : fencing.attempts + 1 };
@@ -171,7 +197,8 @@ function failed(world: World, target: Target, fencing: Fencing, why: string): vo
       fenceAllUnclean(world);
       return;
     }
-    const again: Fencing = { ...next, record: addRecord(world, next.node, next.by) };
+    const asked = { action: next.action, delegate: next.by, client: 'pacemaker-controld', on: next.by };
+    const again: Fencing = { ...next, record: addRecord(world, next.node, asked) };
     target.fencing = again;
     turnOff(world, target, again);
   });

@@ -215,11 +215,18 @@ export interface Keystone {
 }
 
 export interface FenceRecord {
-  readonly action: string;
+  /** What was asked for; while a level of two devices is worked through, what is being done just now. */
+  action: FencingAction | 'on';
   status: 'success' | 'failed' | 'pending';
   completedAt: number | null;
+  /** Who carries it out. */
   readonly delegate: string;
+  /** Who asked for it, and where. */
+  readonly client: string;
+  readonly origin: string;
 }
+
+export type FencingAction = 'reboot' | 'off';
 
 export interface Remote {
   readonly node: string;
@@ -239,6 +246,7 @@ export interface Remote {
 
 export interface Fencing {
   readonly node: string;
+  readonly action: FencingAction;
   readonly by: string;
   readonly record: FenceRecord;
   attempts: number;
