@@ -68,9 +68,28 @@ describe('plan', () => {
     ];
     const { code, out } = await run('plan', 'compute-0');
     expect(code).toBe(4);
-    expect(out).toContain('1 would be evacuated to compute-1, in about 20 s');
+    expect(out).toContain(
+      '1 would be evacuated to compute-1, in about 20 s by what earlier ones took, in this order',
+    );
     expect(out).toContain('vm-1');
     expect(out).toMatch(/vm-2 .*paused/);
+  });
+
+  it('has the order and the selection of the rules', async () => {
+    const own = { host: 'compute-0', vmState: 'active', image: true, memory: 1024 };
+    const id = (digit: string): string => FIRST.replaceAll('1', digit);
+    site.servers = [
+      { ...own, id: id('1'), metadata: { 'instance-ha:after': 'db' } },
+      { ...own, id: id('2'), metadata: { 'instance-ha:group': 'db' } },
+      { ...own, id: id('3'), metadata: { 'instance-ha:priority': '900' } },
+      { ...own, id: id('4'), metadata: { 'instance-ha:evacuate': 'false' } },
+    ];
+    const { code, out } = await run('plan', 'compute-0');
+    expect(code).toBe(0);
+    const order = [...out.matchAll(/^ +(\d+)\. (vm-\d)/gm)].map(([, place, name]) => `${place} ${name}`);
+    expect(order).toEqual(['1 vm-3', '2 vm-2', '3 vm-1']);
+    expect(out).toMatch(/vm-1 .*waiting for group db to arrive/);
+    expect(out).toMatch(/1 would be left[\s\S]*vm-4 .*instance-ha:evacuate=false/);
   });
 
   it('names those without room', async () => {
