@@ -184,7 +184,7 @@ async function whatIsWrongWithHttp(context: OcfContext): Promise<string | null> 
 }
 
 /** A parameter with a default is always there. */
-function policyFileOf(context: OcfContext): string {
+export function policyFileOf(context: Pick<OcfContext, 'text'>): string {
   return context.text('policy_file') ?? POLICY_FILE;
 }
 
@@ -240,7 +240,7 @@ async function start(context: OcfContext, environment: EvacuateEnvironment): Pro
   };
 }
 
-function overridesOf(context: OcfContext): Settings['overrides'] {
+export function overridesOf(context: Pick<OcfContext, 'boolean' | 'milliseconds'>): Settings['overrides'] {
   const noSharedStorage = context.boolean('no_shared_storage');
   return {
     evacuateDelayMs: context.milliseconds('evacuate_delay'),

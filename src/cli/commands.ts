@@ -4,7 +4,7 @@ import { confirmFencedCommand } from './commands/confirm-fenced.ts';
 import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
 import { drillCommand, evacuateCommand } from './commands/fence.ts';
-import { history } from './commands/history.ts';
+import { historyCommand } from './commands/history.ts';
 import { hold } from './commands/hold.ts';
 import { maintenance } from './commands/maintenance.ts';
 import { pause, resume } from './commands/pause.ts';
@@ -17,7 +17,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   doctor,
   plan,
   explain,
-  history,
+  historyCommand,
   pause,
   resume,
   maintenance,

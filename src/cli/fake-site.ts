@@ -19,6 +19,7 @@ export interface FakeSite {
     readonly vmState: string;
     readonly image: boolean;
     readonly memory: number;
+    readonly metadata?: Readonly<Record<string, string>>;
   }[];
   evacuations: object[];
   /** What a PUT has changed of a host's service. */
@@ -136,6 +137,14 @@ function answer(
           servers: site.servers.filter(({ host }) => [null, host].includes(query.get('host'))).map(server),
         },
       };
+    case '/image/v2/images':
+      return { body: { images: [] } };
+    case '/compute/v2.1/os-server-groups':
+      return { body: { server_groups: [] } };
+    case '/compute/v2.1/os-aggregates':
+      return { body: { aggregates: [] } };
+    case '/compute/v2.1/flavors/detail':
+      return { body: { flavors: [] } };
     case '/compute/v2.1/os-migrations':
       return { body: { migrations: site.evacuations } };
     default:
@@ -172,7 +181,7 @@ function allocations(site: FakeSite, host: string): unknown {
   };
 }
 
-function server({ id, host, vmState, image }: FakeSite['servers'][number]): object {
+function server({ id, host, vmState, image, metadata }: FakeSite['servers'][number]): object {
   return {
     id,
     name: `vm-${id.slice(0, 1)}`,
@@ -184,6 +193,7 @@ function server({ id, host, vmState, image }: FakeSite['servers'][number]): obje
     'OS-EXT-STS:task_state': null,
     'OS-EXT-STS:power_state': 1,
     image: image ? { id: 'i' } : '',
+    metadata: metadata ?? {},
     created: '2026-11-20T00:00:00Z',
     updated: '2026-11-20T00:00:00Z',
   };

@@ -1,19 +1,26 @@
-import { whyNotEvacuable } from '../core/instance.ts';
+import type { DiskFate } from '../core/decision.ts';
+import type { Doomed } from '../core/foresee.ts';
+import { diskFate } from '../core/storage.ts';
 import type { CloudFacts } from '../doctor/facts.ts';
 import { type Loss, worstLoss } from '../doctor/room.ts';
-import type { Evacuation, Server } from '../openstack/nova-schemas.ts';
+import type { Evacuation } from '../openstack/nova-schemas.ts';
 import type { HostUsage } from '../openstack/usage.ts';
+import type { Foresight } from './foreseen.ts';
 
 /** What would become of one instance if its host died now. */
 export interface InstanceForecast {
   readonly id: string;
   readonly name: string;
   readonly host: string;
-  readonly verdict: 'moves' | 'cannot' | 'no-room';
+  /** `excluded`: the policy or its owner says no. `held`: a person is asked, or something can't be read. */
+  readonly verdict: 'moves' | 'cannot' | 'excluded' | 'held' | 'no-room';
   /** Why not; empty where it moves. */
   readonly reason: string;
-  /** `kept`: booted from a volume. `depends`: kept on shared storage, else built anew from its image. */
-  readonly disk: 'kept' | 'depends';
+  /** Its place in the order, from 1 on; null: it is not asked for. */
+  readonly place: number | null;
+  /** What has to arrive before it; null: nothing. */
+  readonly after: string | null;
+  readonly disk: DiskFate;
   readonly state: 'running' | 'stopped';
 }
 
@@ -29,8 +36,13 @@ export interface Forecast {
 /** Evacuations unfinished at a time, at least (core/policy.ts minInFlight). */
 const WINDOW = 10;
 
-/** Pure: what Nova and Placement said goes in, words come out. */
-export function forecast(cloud: CloudFacts, usage: readonly HostUsage[], hosts: readonly string[]): Forecast {
+/** Pure: what Nova and Placement said goes in, with what the evacuator's rules make of it; words come out. */
+export function forecast(
+  cloud: CloudFacts,
+  usage: readonly HostUsage[],
+  hosts: readonly string[],
+  foresight: Foresight,
+): Forecast {
   const usable = cloud.services
     .filter(
       ({ binary, state, status, forcedDown }) =>
@@ -38,22 +50,26 @@ export function forecast(cloud: CloudFacts, usage: readonly HostUsage[], hosts: 
     )
     .map(({ host }) => host)
     .filter((host) => !hosts.includes(host));
-  const affected = cloud.servers.filter(
-    (server) => server.host !== null && hosts.includes(server.host) && !server.deleted,
-  );
   const loss = worstLoss(
     usage.filter(({ name }) => [...usable, ...hosts].some((host) => isSame(name, host))),
     usage.map(({ name }) => name).filter((name) => hosts.some((host) => isSame(name, host))),
   );
-  const instances = affected.map((server) => forecastOf(server, loss));
+  const instances = foresight.doomed.map((doomed) => forecastOf(doomed, foresight, loss));
   const moving = instances.filter(({ verdict }) => verdict === 'moves').length;
   const usual = usualTime(cloud.evacuations);
   return {
     hosts,
-    instances: instances.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    instances: instances.sort(byPlace),
     destinations: usable,
     estimate: usual === null ? null : { ...usual, seconds: Math.ceil(moving / WINDOW) * usual.seconds },
   };
+}
+
+/** In the order in which they are asked for; what is not comes last, by name. */
+function byPlace(a: InstanceForecast, b: InstanceForecast): number {
+  const last = Number.POSITIVE_INFINITY;
+  if (a.place !== b.place) return (a.place ?? last) - (b.place ?? last);
+  return a.name < b.name ? -1 : 1;
 }
 
 /** A provider is named by the hypervisor's hostname, which may be an FQDN where the host is not. */
@@ -61,19 +77,23 @@ function isSame(provider: string, host: string): boolean {
   return provider === host || provider.split('.')[0] === host || host.split('.')[0] === provider;
 }
 
-function forecastOf(server: Server, loss: Loss): InstanceForecast {
-  const why = whyNotEvacuable(server.vmState ?? 'unknown');
-  const hasNoRoom = loss.left.some(({ id }) => id === server.id);
+function forecastOf({ server, host }: Doomed, { foreseen, policy }: Foresight, loss: Loss): InstanceForecast {
+  const found = foreseen.get(server.id);
   const common = {
     id: server.id,
     name: server.name,
-    host: server.host ?? '',
-    disk: server.imageId === null ? ('kept' as const) : ('depends' as const),
+    host,
+    place: null,
+    after: null,
+    disk: diskFate(server, policy.storage),
     state: server.vmState === 'stopped' ? ('stopped' as const) : ('running' as const),
   };
-  if (why !== null) return { ...common, verdict: 'cannot', reason: why };
-  if (hasNoRoom) return { ...common, verdict: 'no-room', reason: 'no other host has room for it as a whole' };
-  return { ...common, verdict: 'moves', reason: '' };
+  if (found === undefined) return { ...common, verdict: 'held', reason: 'nothing is known of it' };
+  if (found.kind !== 'asked') return { ...common, verdict: found.kind, reason: found.reason };
+  const { place, after } = found;
+  return loss.left.some(({ id }) => id === server.id)
+    ? { ...common, place, after, verdict: 'no-room', reason: 'no other host has room for it as a whole' }
+    : { ...common, place, after, verdict: 'moves', reason: '' };
 }
 
 /** The median of what evacuations took. A `completed` record was changed last when its source came back. */

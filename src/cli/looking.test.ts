@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatIncident, parsePause } from '../core/records.ts';
+import { history } from './commands/history.ts';
 import { COMMANDS } from './commands.ts';
 import { type FakeSite, migration, startFakeSite } from './fake-site.ts';
 import { runCli, type TestRun } from './testing.ts';
@@ -68,9 +72,28 @@ describe('plan', () => {
     ];
     const { code, out } = await run('plan', 'compute-0');
     expect(code).toBe(4);
-    expect(out).toContain('1 would be evacuated to compute-1, in about 20 s');
+    expect(out).toContain(
+      '1 would be evacuated to compute-1, in about 20 s by what earlier ones took, in this order',
+    );
     expect(out).toContain('vm-1');
     expect(out).toMatch(/vm-2 .*paused/);
+  });
+
+  it('has the order and the selection of the rules', async () => {
+    const own = { host: 'compute-0', vmState: 'active', image: true, memory: 1024 };
+    const id = (digit: string): string => FIRST.replaceAll('1', digit);
+    site.servers = [
+      { ...own, id: id('1'), metadata: { 'instance-ha:after': 'db' } },
+      { ...own, id: id('2'), metadata: { 'instance-ha:group': 'db' } },
+      { ...own, id: id('3'), metadata: { 'instance-ha:priority': '900' } },
+      { ...own, id: id('4'), metadata: { 'instance-ha:evacuate': 'false' } },
+    ];
+    const { code, out } = await run('plan', 'compute-0');
+    expect(code).toBe(0);
+    const order = [...out.matchAll(/^ +(\d+)\. (vm-\d)/gm)].map(([, place, name]) => `${place} ${name}`);
+    expect(order).toEqual(['1 vm-3', '2 vm-2', '3 vm-1']);
+    expect(out).toMatch(/vm-1 .*waiting for group db to arrive/);
+    expect(out).toMatch(/1 would be left[\s\S]*vm-4 .*instance-ha:evacuate=false/);
   });
 
   it('names those without room', async () => {
@@ -113,6 +136,53 @@ describe('history', () => {
       '2026-11-24T10:00:00.000Z  compute-0  1 instances: 1 moved, 0 failed  (1 request)',
       '2026-11-20T10:00:00.000Z  compute-0  1 instances: 1 moved, 0 failed  (2 requests)',
     ]);
+  });
+});
+
+describe('history with reports', () => {
+  it('has the times, what was waited for, and who did not arrive as it was', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'instance-ha-reports-'));
+    const began = Date.parse('2026-11-24T10:00:00Z');
+    const report = (id: string, host: string, startedAt: number): string =>
+      JSON.stringify({
+        version: 1,
+        incident: id,
+        node: host,
+        host,
+        state: 'closed',
+        text: 'back',
+        moments: {
+          recordedAt: began - 5_000,
+          fencedAt: began - 4_500,
+          firstAcceptedAt: began,
+          lastArrivedAt: began + 10_000,
+          releasedAt: began + 12_000,
+          closedAt: null,
+        },
+        timeline: [],
+        gates: [{ gate: { id: 'paused', text: 'paused by ann (works)' }, from: 0, until: 1 }],
+        instances: [
+          { id: FIRST, name: 'vm-1', outcome: 'moved', startedAt, reason: '', differences: [] },
+          { id: 'x', name: 'vm-2', outcome: 'cannot', startedAt: null, reason: 'paused', differences: [] },
+        ],
+      });
+    writeFileSync(join(directory, 'abc.json'), report('abc', 'compute-0', began));
+    writeFileSync(join(directory, 'other.json'), report('other', 'compute-0', began - 86_400_000));
+    writeFileSync(join(directory, 'broken.json'), '{');
+    site.evacuations = [
+      migration(3, FIRST, 'completed', '2026-11-24T10:00:00.000000', '2026-11-24T10:01:00.000000'),
+    ];
+    const call = (...argv: string[]) => runCli([history(directory)], ['history', ...argv], { run: site.run });
+    expect((await call()).out.trim().split('\n')).toEqual([
+      '2026-11-24T10:00:00.000Z  compute-0  1 instances: 1 moved, 0 failed  (1 request)',
+      '    incident abc of compute-0: power off after 0.5 s, the last one elsewhere after 15.0 s, let go after 17.0 s',
+      '    it had to wait: paused by ann (works)',
+      '    vm-2: cannot: paused',
+    ]);
+    expect(JSON.parse((await call('-o', 'json')).out)).toMatchObject({
+      incidents: [{ host: 'compute-0', reports: [{ incident: 'abc' }] }],
+    });
+    rmSync(directory, { recursive: true });
   });
 });
 

@@ -1,6 +1,7 @@
+import type { Maybe } from '../../core/observation.ts';
 import { protectionOf } from '../../doctor/checks/protection.ts';
 import { runChecks } from '../../doctor/checks.ts';
-import type { CloudFacts, Facts } from '../../doctor/facts.ts';
+import type { CloudFacts, ConfigurationFacts, Facts } from '../../doctor/facts.ts';
 import { gatherFacts, readCloud } from '../../doctor/gather.ts';
 import { type LocalPort, localPort } from '../../doctor/gather-local.ts';
 import { powerDevicesOf, powerOff } from '../../doctor/gather-power.ts';
@@ -10,6 +11,7 @@ import { type Audit, audit } from '../audit.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { advance, beginning, type Followed, news, type Progress, reportText, type Sight } from '../follow.ts';
 import { type Forecast, forecast } from '../forecast.ts';
+import { type DoomedHost, type Foresight, foreseeHosts } from '../foreseen.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
 import { forecastText } from './plan.ts';
 
@@ -97,7 +99,7 @@ async function act(call: Call, world: FenceWorld, kind: 'drill' | 'evacuate'): P
     now: call.io.now,
     progress: call.io.progress,
   });
-  const ready = readiness(facts, node, kind, call.flag('despite-warnings'));
+  const ready = await readiness(call, facts, node, kind);
   if (ready.state !== 'ready') return ready.outcome;
   const text = forecastText(ready.forecast);
   call.io.progress(text);
@@ -123,12 +125,12 @@ type Readiness =
   | { readonly state: 'not'; readonly outcome: Outcome };
 
 /** Nothing is killed on purpose that would not come back. */
-function readiness(
+async function readiness(
+  call: Call,
   facts: Facts,
   node: string,
   kind: 'drill' | 'evacuate',
-  despiteWarnings: boolean,
-): Readiness {
+): Promise<Readiness> {
   const not = (ended: Outcome): Readiness => ({ state: 'not', outcome: ended });
   if (!facts.configuration.known) return not(failed(facts.configuration.reason, 'unknown'));
   if (!facts.cloud.known) return not(failed(`Nova can't be asked: ${facts.cloud.reason}`, 'unknown'));
@@ -163,9 +165,11 @@ function readiness(
   const hosts = facts.cloud.value.services.map(({ host }) => host);
   const host = novaHostOf(facts.configuration.value, node, hosts);
   if (host === null) return not(failed(`Nova has no compute host ${node}`));
-  const result = forecast(facts.cloud.value, facts.usage.value, [host]);
+  const foresight = await foreseeNode(call, facts.configuration.value, { node, host });
+  if (!foresight.known) return not(failed(foresight.reason, 'unknown'));
+  const result = forecast(facts.cloud.value, facts.usage.value, [host], foresight.value);
   const staying = result.instances.filter(({ verdict }) => verdict !== 'moves');
-  if (kind === 'drill' && staying.length > 0 && !despiteWarnings) {
+  if (kind === 'drill' && staying.length > 0 && !call.flag('despite-warnings')) {
     return not(
       outcome(
         'conflict',
@@ -175,6 +179,20 @@ function readiness(
     );
   }
   return { state: 'ready', host, forecast: result };
+}
+
+async function foreseeNode(
+  call: Call,
+  configuration: ConfigurationFacts,
+  doomed: DoomedHost,
+): Promise<Maybe<Foresight>> {
+  const session = await openCloud(configuration);
+  if (!session.known) return session;
+  try {
+    return await foreseeHosts(session.value, configuration, [doomed], call.io.now);
+  } finally {
+    await session.value.close();
+  }
 }
 
 /** Why the power could not be cut, or null. */

@@ -1,18 +1,26 @@
 import { explain } from '../../openstack/errors.ts';
 import { createNova } from '../../openstack/nova.ts';
 import { type CommandSpec, failed, outcome } from '../command.ts';
+import {
+  isReportOf,
+  type PastReport,
+  pastReports,
+  REPORT_DIRECTORY,
+  reportLines,
+} from '../incident-reports.ts';
 import { type PastIncident, pastIncidents } from '../past.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
 
 const DEFAULT_DAYS = 30;
 const DAY_MS = 86_400_000;
 
-export const history: CommandSpec = {
+export const history = (reportDirectory: string): CommandSpec => ({
   path: ['history'],
   summary: 'List the incidents of the past, and what became of the instances',
   description: [
     "From Nova's own records of evacuations, so from any controller and whoever asked for them: those of one host that follow each other closely are one incident.",
-    'With --output json every evacuation is in it.',
+    `Where the evacuator ran on this controller, its report is shown with it: the times, what it had to wait for, and every instance that did not arrive as it was. The whole report is ${reportDirectory}/INCIDENT.md.`,
+    'With --output json every evacuation and every report is in it.',
   ],
   arguments: [{ name: 'host', says: 'only this compute', isOptional: true, offers: 'node' }],
   options: [{ name: 'days', short: 'd', value: 'N', says: 'how far back', default: String(DEFAULT_DAYS) }],
@@ -50,7 +58,11 @@ export const history: CommandSpec = {
         ...(host === null ? {} : { sourceHost: host }),
       });
       if (!listed.ok) return failed(explain(listed.error), 'unknown');
-      const incidents = pastIncidents(listed.value.migrations);
+      const reports = await pastReports(reportDirectory);
+      const incidents = pastIncidents(listed.value.migrations).map((incident) => ({
+        ...incident,
+        reports: reports.filter((report) => isReportOf(report, incident)),
+      }));
       const text =
         incidents.length === 0
           ? `no evacuations in the last ${days} days`
@@ -60,14 +72,18 @@ export const history: CommandSpec = {
       await session.value.close();
     }
   },
-};
+});
 
-function incidentText(incident: PastIncident): string {
+function incidentText(incident: PastIncident & { readonly reports: readonly PastReport[] }): string {
   const attempts = incident.evacuations.length;
-  return [
+  const head = [
     new Date(incident.begun).toISOString(),
     incident.host,
     `${incident.instances} instances: ${incident.moved} moved, ${incident.failed} failed${incident.live === 0 ? '' : `, ${incident.live} under way`}`,
     `(${attempts} ${attempts === 1 ? 'request' : 'requests'})`,
   ].join('  ');
+  const lines = incident.reports.toReversed().flatMap(reportLines);
+  return [head, ...lines.map((line) => `    ${line}`)].join('\n');
 }
+
+export const historyCommand: CommandSpec = history(REPORT_DIRECTORY);

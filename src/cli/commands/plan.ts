@@ -1,9 +1,11 @@
+import type { DiskFate } from '../../core/decision.ts';
 import { readCloud } from '../../doctor/gather.ts';
 import { worstOf } from '../../doctor/room.ts';
 import { explain } from '../../openstack/errors.ts';
 import { readUsage } from '../../openstack/usage.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { type Forecast, forecast, type InstanceForecast } from '../forecast.ts';
+import { foreseeHosts } from '../foreseen.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
 
 /** Sets of hosts that are tried for `--survive`. */
@@ -13,7 +15,7 @@ export const plan: CommandSpec = {
   path: ['plan'],
   summary: 'Say what would happen if compute nodes died now',
   description: [
-    'Which instances would move, which cannot and why, whose disk is kept, whether there is room for each one as a whole (not only in total), and about how long it would take by what earlier evacuations took. It changes nothing.',
+    "Which instances would move and in which order, which would not and why, whose disk is kept, whether there is room for each one as a whole (not only in total), and about how long it would take by what earlier evacuations took. Selection and order are the evacuator's own rules, with the policy file of this controller. It changes nothing.",
     '--survive N looks for the N hosts whose loss would leave most instances without room.',
     'The scheduler has filters of its own: room that is found here is no promise.',
   ],
@@ -86,13 +88,18 @@ async function runPlan(call: Call): Promise<Outcome> {
     const missing = hosts.filter(({ host }) => host === null).map(({ name }) => name);
     if (missing.length > 0)
       return failed(`Nova has no compute host ${missing.join(', ')}; it has ${all.join(', ')}`);
+    const doomed = hosts.map(({ name, host }) => ({ node: name, host: host ?? name }));
+    const { configuration } = situation.value;
+    const foresight = await foreseeHosts(session.value, configuration, doomed, call.io.now);
+    if (!foresight.known) return failed(foresight.reason, 'unknown');
     const result = forecast(
       cloud.value,
       usage.value,
-      hosts.flatMap(({ host }) => host ?? []),
+      doomed.map(({ host }) => host),
+      foresight.value,
     );
     const isShort = result.instances.some(({ verdict }) => verdict === 'no-room');
-    const isPartial = result.instances.some(({ verdict }) => verdict === 'cannot');
+    const isPartial = result.instances.some(({ verdict }) => verdict === 'cannot' || verdict === 'held');
     return outcome(isShort ? 'fault' : isPartial ? 'warning' : 'ok', forecastText(result), result);
   } finally {
     await session.value.close();
@@ -100,18 +107,37 @@ async function runPlan(call: Call): Promise<Outcome> {
 }
 
 export function forecastText(result: Forecast): string {
-  const of = (verdict: InstanceForecast['verdict']): readonly InstanceForecast[] =>
-    result.instances.filter((each) => each.verdict === verdict);
-  const [moves, cannot, noRoom] = [of('moves'), of('cannot'), of('no-room')];
-  const line = ({ name, id, reason }: InstanceForecast): string => `  ${name} (${id}): ${reason}`;
+  const group = (
+    verdict: InstanceForecast['verdict'],
+    title: string,
+    line: (each: InstanceForecast) => string,
+  ): readonly string[] => {
+    const its = result.instances.filter((each) => each.verdict === verdict);
+    return its.length === 0 ? [] : [`${its.length} ${title}:`, ...its.map((each) => `  ${line(each)}`)];
+  };
+  const named = ({ name, id }: InstanceForecast): string => `${name} (${id})`;
+  const why = (each: InstanceForecast): string => `${named(each)}: ${each.reason}`;
+  const time =
+    result.estimate === null
+      ? ''
+      : `, in ${result.estimate.atMost ? 'at most' : 'about'} ${result.estimate.seconds} s by what earlier ones took`;
+  const moves = group(
+    'moves',
+    `would be evacuated to ${result.destinations.join(', ') || 'nowhere'}${time}, in this order`,
+    (each) =>
+      `${String(each.place).padStart(3)}. ${named(each)}: ${each.state}; ${DISK[each.disk]}${each.after === null ? '' : `; ${each.after}`}`,
+  );
   return [
     `if ${result.hosts.join(' and ')} died now: ${result.instances.length} instances are affected`,
-    `${moves.length} would be evacuated to ${result.destinations.join(', ') || 'nowhere'}${result.estimate === null ? '' : `, in ${result.estimate.atMost ? 'at most' : 'about'} ${result.estimate.seconds} s by what earlier ones took`}`,
-    ...moves.map(
-      ({ name, id, disk, state }) =>
-        `  ${name} (${id}): ${state}; ${disk === 'kept' ? 'its disk is a volume and kept' : 'its disk is kept on shared storage, else built anew from its image'}`,
-    ),
-    ...(noRoom.length === 0 ? [] : [`${noRoom.length} would find NO ROOM:`, ...noRoom.map(line)]),
-    ...(cannot.length === 0 ? [] : [`${cannot.length} can't be evacuated:`, ...cannot.map(line)]),
+    ...(moves.length === 0 ? ['0 would be evacuated'] : moves),
+    ...group('no-room', 'would find NO ROOM', why),
+    ...group('held', 'would wait', why),
+    ...group('cannot', "can't be evacuated", why),
+    ...group('excluded', 'would be left, as the policy or their owners say', why),
   ].join('\n');
 }
+
+const DISK: Readonly<Record<DiskFate, string>> = {
+  kept: 'its disk is kept',
+  rebuilt: 'its disk is LOST and built anew from its image',
+};

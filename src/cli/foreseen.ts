@@ -1,0 +1,90 @@
+import { createCloudPort } from '../agents/evacuator/cloud-port.ts';
+import { overridesOf, policyFileOf } from '../agents/nova-evacuate.ts';
+import { parseTimeMs } from '../core/duration.ts';
+import { imagesToFind } from '../core/facts.ts';
+import { type Doomed, type Foreseen, foresee } from '../core/foresee.ts';
+import type { ServerId } from '../core/names.ts';
+import { hostName, nodeName } from '../core/names.ts';
+import { type CloudFacts, type Fact, known, type Maybe, unknown } from '../core/observation.ts';
+import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
+import { type ConfigurationFacts, evacuatorOf } from '../doctor/facts.ts';
+import type { Answer, CloudPort } from '../evacuator/ports.ts';
+import { createGlance } from '../openstack/glance.ts';
+import { createNeutron } from '../openstack/neutron.ts';
+import { createNova } from '../openstack/nova.ts';
+import { createPlacement } from '../openstack/placement.ts';
+import type { Session } from '../openstack/session.ts';
+import { parseBoolean } from '../pacemaker/xml.ts';
+import { loadPolicy } from '../policy/file.ts';
+
+/** What the rules would do with the instances of hosts, and the policy by which. */
+export interface Foresight {
+  readonly doomed: readonly Doomed[];
+  readonly foreseen: ReadonlyMap<ServerId, Foreseen>;
+  readonly policy: Policy;
+}
+
+export interface DoomedHost {
+  readonly node: string;
+  readonly host: string;
+}
+
+/** Reads what the evacuator would read, by the same port and with the same policy, and asks the same rules. */
+export async function foreseeHosts(
+  session: Session,
+  configuration: ConfigurationFacts,
+  hosts: readonly DoomedHost[],
+  now: () => number,
+): Promise<Maybe<Foresight>> {
+  const parameters = evacuatorOf(configuration)?.parameters ?? new Map<string, string>();
+  const context = {
+    text: (name: string) => parameters.get(name) ?? null,
+    boolean: (name: string) => parseBoolean(parameters.get(name) ?? null),
+    milliseconds: (name: string) => parseTimeMs(parameters.get(name) ?? ''),
+  };
+  const loaded = await loadPolicy(policyFileOf(context), overridesOf(context));
+  if (!loaded.ok) return unknown(loaded.error);
+  const policy: Policy = { ...DEFAULT_POLICY, ...loaded.value };
+  const clients = {
+    nova: createNova(session),
+    placement: createPlacement(session),
+    glance: createGlance(session),
+    neutron: createNeutron(session),
+  };
+  const cloud = createCloudPort(clients, now);
+  const facts = await readFacts(cloud, policy);
+  const doomed: Doomed[] = [];
+  for (const { node, host } of hosts) {
+    const listed = await cloud.listServersOn(hostName(host));
+    if (!listed.ok) return unknown(listed.reason);
+    if (listed.value.partial) return unknown('a cell of Nova does not answer, so its list is not complete');
+    for (const server of listed.value.items)
+      if (!server.deleted)
+        doomed.push({ server: { ...server, taskSince: 0 }, node: nodeName(node), host: hostName(host) });
+  }
+  return known({ doomed, policy, foreseen: foresee(doomed, facts, policy) });
+}
+
+async function readFacts(cloud: CloudPort, policy: Policy): Promise<CloudFacts> {
+  const query = imagesToFind(policy);
+  const [aggregates, serverGroups, flavors, images] = await Promise.all([
+    cloud.listAggregates().then(factOf),
+    cloud.listServerGroups().then(factOf),
+    cloud.listFlavors().then(factOf),
+    query === null ? factOf({ ok: true, value: [] }) : cloud.findImages(query).then(factOf),
+  ]);
+  const notNeeded = unknown('not needed for a forecast');
+  return {
+    aggregates,
+    serverGroups,
+    flavors,
+    images,
+    imageQuery: query,
+    controlServices: notNeeded,
+    microversion: notNeeded,
+  };
+}
+
+function factOf<T>(answer: Answer<T>): Fact<T> {
+  return { value: answer.ok ? known(answer.value) : unknown(answer.reason), mono: 0 };
+}

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { foresee } from './foresee.ts';
+import { nodeName, serverId } from './names.ts';
+import type { CloudFacts, ServerView } from './observation.ts';
+import { DEFAULT_POLICY, type Policy } from './policy.ts';
+import { aServer, fact, SOURCE, someFacts } from './testing.ts';
+
+const server = (name: string, more: Partial<ServerView> = {}): ServerView =>
+  aServer({ id: serverId(name), name, ...more });
+
+function foreseen(
+  servers: readonly ServerView[],
+  policy: Partial<Policy> = {},
+  facts: CloudFacts = someFacts(),
+) {
+  const doomed = servers.map((each) => ({ server: each, node: nodeName('compute-1'), host: SOURCE }));
+  return Object.fromEntries(foresee(doomed, facts, { ...DEFAULT_POLICY, ...policy }));
+}
+
+describe('what is foreseen', () => {
+  it('is the order of the rules: by priority, and after the group that is named', () => {
+    const found = foreseen([
+      server('web', { metadata: { 'instance-ha:after': 'db' } }),
+      server('db', { metadata: { 'instance-ha:group': 'db' } }),
+      server('first', { metadata: { 'instance-ha:priority': '900' } }),
+    ]);
+    expect(found).toEqual({
+      first: { kind: 'asked', turn: 1, place: 1, after: null },
+      db: { kind: 'asked', turn: 1, place: 2, after: null },
+      web: { kind: 'asked', turn: 2, place: 3, after: 'waiting for group db to arrive' },
+    });
+  });
+
+  it('has the members of a server group one after another', () => {
+    const groups = fact([
+      { id: 'g', policy: 'anti-affinity' as const, members: ['a', 'b', 'c'].map(serverId) },
+    ]);
+    const found = foreseen(
+      ['a', 'b', 'c'].map((name) => server(name)),
+      {},
+      someFacts({ serverGroups: groups }),
+    );
+    expect(Object.values(found).map((each) => each.kind === 'asked' && each.turn)).toEqual([1, 2, 3]);
+  });
+
+  it('names what Nova can not evacuate, what is not selected, and what a person is asked about', () => {
+    const storage = { ...DEFAULT_POLICY.storage, shared: false, localDisk: 'ask' as const };
+    const found = foreseen(
+      [
+        server('paused', { vmState: 'paused' }),
+        server('out', { metadata: { 'instance-ha:evacuate': 'no' } }),
+        server('local'),
+        server('volume', { imageId: null }),
+      ],
+      { storage },
+    );
+    expect(found).toMatchObject({
+      paused: { kind: 'cannot' },
+      out: { kind: 'excluded' },
+      local: { kind: 'held', reason: expect.stringContaining('local disk would be lost') },
+      volume: { kind: 'asked', turn: 1, place: 1 },
+    });
+  });
+
+  it('waits for ever for what is held itself', () => {
+    const storage = { ...DEFAULT_POLICY.storage, shared: false, localDisk: 'ask' as const };
+    const found = foreseen(
+      [
+        server('db', { metadata: { 'instance-ha:group': 'db' } }),
+        server('web', { imageId: null, metadata: { 'instance-ha:after': 'db' } }),
+      ],
+      { storage },
+    );
+    expect(found.web).toEqual({ kind: 'held', reason: 'waiting for group db to arrive' });
+  });
+});
