@@ -145,6 +145,36 @@ describe.skipIf(!canDeb)('the .deb', () => {
   });
 });
 
+describe('what the packages bring beside the agents', () => {
+  const installed = join(directory, 'files');
+  beforeAll(() => mkdirSync(installed, { recursive: true }));
+
+  it.skipIf(!isRoot || !has('logrotate'))('rotates the log as logrotate understands it', () => {
+    const config = join(installed, 'logrotate');
+    writeFileSync(config, readFileSync('packaging/files/instance-ha.logrotate'), { mode: 0o644 });
+    const checked = spawnSync('logrotate', ['--debug', config], { encoding: 'utf8' });
+    expect(checked.status, checked.stderr).toBe(0);
+    expect(checked.stderr).not.toMatch(/error|unknown/);
+    expect(checked.stderr).toContain('/var/log/instance-ha/*.log');
+  });
+
+  it.skipIf(!isRoot || !has('systemd-tmpfiles'))(
+    'makes its directories as systemd-tmpfiles understands it',
+    () => {
+      const target = join(installed, 'root');
+      mkdirSync(target, { recursive: true });
+      const made = spawnSync(
+        'systemd-tmpfiles',
+        ['--create', `--root=${target}`, join(process.cwd(), 'packaging/files/instance-ha.tmpfiles')],
+        { encoding: 'utf8' },
+      );
+      expect(made.status, made.stderr).toBe(0);
+      expect(statSync(join(target, 'var/log/instance-ha')).mode & 0o777).toBe(0o750);
+      expect(statSync(join(target, 'var/lib/instance-ha')).mode & 0o777).toBe(0o750);
+    },
+  );
+});
+
 describe.skipIf(!canRpm)('the .rpm', () => {
   let rpm: string;
   beforeAll(() => {
@@ -189,5 +219,33 @@ describe.skipIf(!canRpm)('the .rpm', () => {
     const scripts = execFileSync('rpm', ['-qp', '--scripts', '--triggers', rpm], { encoding: 'utf8' });
     expect(scripts.match(/divert add/g)?.length).toBeGreaterThanOrEqual(3);
     expect(scripts).toContain('divert remove');
+  });
+
+  it('refuses to go while the evacuator runs', () => {
+    const preun = execFileSync('rpm', ['-qp', '--qf', '%{PREUN}', rpm], { encoding: 'utf8' });
+    const running = join(directory, 'running');
+    const inMachine = (text: string, count: string) =>
+      spawnSync(
+        'sh',
+        [
+          '-c',
+          text.replaceAll('/run/', `${running}/`).replaceAll('/usr/lib/', `${running}/`),
+          'preun',
+          count,
+        ],
+        {
+          encoding: 'utf8',
+        },
+      );
+    mkdirSync(join(running, 'instance-ha'), { recursive: true });
+    writeFileSync(join(running, 'instance-ha/divert'), '#!/bin/sh\n', { mode: 0o755 });
+    expect(inMachine(preun, '0')).toMatchObject({ status: 0, stderr: '' });
+    mkdirSync(join(running, 'resource-agents/instance-ha-nova'), { recursive: true });
+    writeFileSync(join(running, 'resource-agents/instance-ha-nova/status.json'), '{}');
+    const refused = inMachine(preun, '0');
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain('take its resource out of the cluster first');
+    // An upgrade removes the old package too, with 1: the new one is there.
+    expect(inMachine(preun, '1').status).toBe(0);
   });
 });
