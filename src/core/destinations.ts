@@ -2,7 +2,7 @@ import { type Draft, issue } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
-import type { EvacuationRecord, ReserveClaim } from './records.ts';
+import { type EvacuationRecord, isOurMarker, type ReserveClaim } from './records.ts';
 
 /** A host that is kept for failures: disabled, with this word in the reason (as Masakari's and RHOSO's users mark them). */
 const RESERVED = /\breserved\b/i;
@@ -131,6 +131,19 @@ function claimsOf(cluster: ClusterView): readonly HostName[] {
   );
 }
 
+/**
+ * What a reserved host was before it was claimed and enabled for another: if it dies meanwhile, its own record takes
+ * the claim over, so that it comes back as the operator had it, whatever becomes of the other's record.
+ */
+export function claimOn(draft: Draft, { host, status }: ServiceView): readonly ReserveClaim[] {
+  const { cluster } = draft.observation;
+  if (!cluster.known || status !== 'enabled') return [];
+  const claims = cluster.value.nodes.flatMap(({ evacuation }) =>
+    evacuation === null || evacuation === 'unreadable' ? [] : evacuation.reserves,
+  );
+  return claims.filter((claim) => claim.host === host).slice(0, 1);
+}
+
 /** The claims to which nothing came: they are given back. A host that took instances is no reserve any more. */
 export function unusedReserves(record: EvacuationRecord, view: HostView | null): readonly ReserveClaim[] {
   return record.reserves.filter(
@@ -167,7 +180,9 @@ interface Tried {
 }
 
 function disableAgain(draft: Draft, claim: ReserveClaim, service: ServiceView | undefined): Tried | null {
-  if (service === undefined || service.status === 'disabled') return null;
+  // Our own marker is on it when it has died meanwhile: what it says is over.
+  if (service === undefined || (service.status === 'disabled' && !isOurMarker(service.disabledReason)))
+    return null;
   return {
     why: issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason: claim.reason }),
   };

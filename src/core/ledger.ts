@@ -190,18 +190,21 @@ function pauseMs(draft: Draft, { view }: Candidates, round: Round, left: readonl
   return Math.max(pauseMs, round.hosts * LOOK_SHARE_MS);
 }
 
-/** Whether to read the servers that changed: some have arrived by their records, or it is long ago. */
+/**
+ * Whether to read the servers that changed: because somebody waits for those that have arrived by their records, or
+ * nothing else is left to look at, or it is long ago. Otherwise the last look reads them all at once.
+ */
 function wantsChanges(
   { observation, policy }: Draft,
-  { view, judged }: Candidates,
-  { asked }: Round,
+  { view }: Candidates,
+  { asked, isHeld }: Round,
   left: readonly Judged[],
 ): boolean {
   const rest = left.filter(({ server }) => !asked.has(server.id));
-  const verifying = rest.filter(({ outcome }) => outcome.kind === 'verifying').length;
   const waitsForNova = rest.some(({ outcome }) => outcome.kind === 'moving' || outcome.kind === 'restoring');
-  const batch = Math.max(policy.pace.startInFlight, Math.ceil(judged.length / 2));
   const seenAt = Math.max(view.changedAt, view.listedAt);
-  const isLongAgo = waitsForNova && observation.mono - seenAt >= policy.timing.changesMs;
-  return isLongAgo || (verifying > 0 && (verifying >= batch || (!waitsForNova && asked.size === 0)));
+  if (waitsForNova && observation.mono - seenAt >= policy.timing.changesMs) return true;
+  if (!rest.some(({ outcome }) => outcome.kind === 'verifying')) return false;
+  const waitsForArrival = rest.some(({ server, outcome }) => outcome.kind === 'ready' && isHeld(server.id));
+  return waitsForArrival || (!waitsForNova && asked.size === 0);
 }

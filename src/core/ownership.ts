@@ -1,3 +1,4 @@
+import { claimOn } from './destinations.ts';
 import { type Draft, issue, lookAt, wakeWithin } from './draft.ts';
 import { shortId } from './instance.ts';
 import type { HostView, NodeView, ServiceView } from './observation.ts';
@@ -87,7 +88,7 @@ function nextRecord(
     clean: false,
     releasedAt: null,
     lost: goesOn ? record.lost : [],
-    reserves: record?.reserves ?? [],
+    reserves: record?.reserves ?? claimOn(draft, service),
     stopped: goesOn
       ? [...new Set([...record.stopped, ...(record.incident === incident.id ? [] : stopped)])]
       : stopped,

@@ -76,7 +76,27 @@ export function presumedEnded(
     const dueAt = e.createdAt + usualMs;
     return isLive(e) && dueAt > lookedAtNova && dueAt <= novaNow;
   });
-  return seen.length + unseenAgesMs.filter((ageMs) => ageMs >= usualMs).length;
+  const due = seen.length + unseenAgesMs.filter((ageMs) => ageMs >= usualMs).length;
+  const perSecond = PRESUMED_RATE_FACTOR * recentRatePerSecond(evacuations, lookedAtNova);
+  return Math.min(due, Math.ceil((perSecond * (novaNow - lookedAtNova)) / 1_000));
+}
+
+/** Evacuations that ended last: they tell how it goes now, which changes as the queues do. */
+const RECENT = 10;
+/** What is presumed to have ended since a look is at most this much faster than what the look has shown: usual times alone run away where a queue grows. */
+const PRESUMED_RATE_FACTOR = 1.2;
+
+function endedLast(evacuations: readonly EvacuationView[]): readonly EvacuationView[] {
+  const done = evacuations.filter((e) => e.status === 'done');
+  return done.sort((a, b) => a.updatedAt - b.updatedAt).slice(-RECENT);
+}
+
+/** Evacuations per second that have ended of late, `novaNow` being the time of the look; 0 when there are too few to tell. */
+function recentRatePerSecond(evacuations: readonly EvacuationView[], novaNow: number): number {
+  const recent = endedLast(evacuations);
+  const [first] = recent;
+  if (first === undefined || recent.length < MIN_SHOWN) return 0;
+  return (recent.length * 1_000) / Math.max(1_000, novaNow - first.updatedAt);
 }
 
 /** How long an evacuation usually takes, ms, queueing included; infinite while too few have finished to tell. */
@@ -121,7 +141,7 @@ function share<T>(items: readonly T[], isBad: (item: T) => boolean): number {
 }
 
 /** Evacuations that end between two looks, at least, while there are more to ask for: a request tells of as many. */
-const ENDS_PER_LOOK = 10;
+const ENDS_PER_LOOK = 14;
 
 /**
  * The pause between two looks at a host's evacuations, ms, within the policy's bounds: a part of the time that one
@@ -149,14 +169,17 @@ export function followPauseMs(
 /** What is due is looked at this much later, ms: a look too early costs another one. */
 const DUE_MARGIN_MS = 500;
 
-/** In how long the last of those under way is due, going by how long they usually take, ms; 0: it is late, or nothing is known. */
+/**
+ * In how long the last of those under way is due, ms; 0: it is late, or nothing is known. One takes as long as the
+ * last ones did; where they queue, all of them as long as the rate of the last ones says.
+ */
 function lastDueMs(evacuations: readonly EvacuationView[], novaNow: number): number {
-  const usualMs = usualDurationMs(evacuations);
-  if (usualMs === Number.POSITIVE_INFINITY) return 0;
-  return Math.max(
-    0,
-    ...evacuations.filter(isLive).map((e) => e.createdAt + usualMs + DUE_MARGIN_MS - novaNow),
-  );
+  const live = evacuations.filter(isLive);
+  const usualMs = usualDurationMs(endedLast(evacuations));
+  if (usualMs === Number.POSITIVE_INFINITY || live.length === 0) return 0;
+  const ownMs = Math.max(0, ...live.map((e) => e.createdAt + usualMs - novaNow));
+  const queueMs = (live.length * 1_000) / recentRatePerSecond(evacuations, novaNow);
+  return DUE_MARGIN_MS + Math.max(ownMs, queueMs);
 }
 
 /** How long evacuations took, ms, shortest first; before the first has finished, the age of the oldest under way. */

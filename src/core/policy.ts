@@ -150,6 +150,8 @@ export interface Timing {
   /** Pause between looks at a host that is on its way back: half the time since its release, within these bounds. */
   readonly returnMs: number;
   readonly maxReturnMs: number;
+  /** ... while its nova-compute runs and has not reported yet: with many guests to clean up that takes it half a minute. */
+  readonly returnReportMs: number;
   /** ... and while it has not asked to be let go (nova-compute may not be Pacemaker's). */
   readonly returnSlowMs: number;
   /** Pause between looks at a host that waits for something slow, and the longest between tries of a command. */
@@ -227,13 +229,14 @@ export const DEFAULT_POLICY: Policy = {
     queueDrainMs: 30_000,
     deathMarginMs: 5_000,
     deletedSettleMs: 60_000,
-    changesMs: 30_000,
+    changesMs: 60_000,
     followMs: 2_000,
     maxFollowMs: 8_000,
     settleMs: 1_500,
     maxSettleMs: 2_500,
     returnMs: 2_000,
     maxReturnMs: 4_000,
+    returnReportMs: 3_500,
     returnSlowMs: 5_000,
     slowMs: 15_000,
     lookRetryMs: 2_000,

@@ -82,6 +82,8 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   const ourForce = !record.before.forcedDown;
   if (ourForce && service.forcedDown) {
     say(clearForcedDown(draft, node, record, service), host);
+  } else if (record.reserves.some((claim) => claim.host === host)) {
+    say('back; it was a reserved host, and is made one again', host);
   } else if (isOurMarker(service.disabledReason) && record.before.status === 'enabled') {
     say(enable(draft, node, service), host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
@@ -100,11 +102,26 @@ function sayKept({ disabledReason }: ServiceView): string {
 /** The pause between two lists of the services while a node comes back, ms. */
 function returnPauseMs(draft: Draft, node: NodeView, record: EvacuationRecord): number {
   const { observation, policy } = draft;
-  if (node.novaCompute === 'running') return policy.timing.returnMs;
+  if (node.novaCompute === 'running')
+    return isAwaited(draft, node, record) ? policy.timing.returnReportMs : policy.timing.returnMs;
   const isLetGo = node.holdAnswer?.startsWith('released ') ?? false;
   if (!isLetGo || record.releasedAt === null) return policy.timing.returnSlowMs;
   const sinceReleaseMs = observation.novaNow - record.releasedAt;
   return Math.min(policy.timing.maxReturnMs, Math.max(policy.timing.returnMs, sinceReleaseMs / 2));
+}
+
+/** Whether nothing is left to do before the next report of its nova-compute: it has not reported since the release. */
+function isAwaited({ observation }: Draft, node: NodeView, record: EvacuationRecord): boolean {
+  if (!observation.services.known) return false;
+  const services = observation.services.value;
+  const names = services.map(({ host }) => host);
+  const host = hostOfNode(node.name, names, observation.domain);
+  const service = services.find((each) => each.host === host);
+  return service?.forcedDown === true && !hasReported(service, record);
+}
+
+function hasReported({ updatedAt }: ServiceView, { releasedAt }: EvacuationRecord): boolean {
+  return (updatedAt ?? 0) > (releasedAt ?? 0) + REPORT_MARGIN_MS;
 }
 
 function clearForcedDown(
@@ -115,8 +132,7 @@ function clearForcedDown(
 ): string {
   const { observation, policy } = draft;
   const view = viewOf(draft, service.host, record);
-  const reported = (service.updatedAt ?? 0) > (record.releasedAt ?? 0) + REPORT_MARGIN_MS;
-  if (!reported) return 'released; waiting for nova-compute to start';
+  if (!hasReported(service, record)) return 'released; waiting for nova-compute to start';
   // A report newer than the last look at the records: they may have changed since.
   if (view === null || view.followedAt < observation.servicesAt) {
     const dueMs = view === null ? 0 : view.lookedAt + policy.timing.returnMs - observation.mono;

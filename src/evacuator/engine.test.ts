@@ -211,6 +211,31 @@ describe('a reserved host', () => {
     expect(world.violations).toEqual([]);
   });
 
+  it('that dies while it is claimed comes back as the operator had it: reserved, and not forced down', async () => {
+    const spare = nodeName('compute-4');
+    const world = new World(4, 5);
+    reserve(world, spare);
+    world.fate = () => ({ spawnMs: 15_000, end: 'done', answer: 'given' });
+    start(world, POLICY);
+    world.fence('first');
+    const claimed = (): boolean => world.live().filter((e) => e.status === 'pre-migrating').length === 4;
+    expect(await until(world, 10_000, claimed)).toBe(true);
+    world.fence('second', spare);
+    expect(await until(world, 120_000, () => isReleased(world) && isReleased(world, spare))).toBe(true);
+    world.rejoin('boot-of-spare', spare);
+    expect(await until(world, 60_000, () => world.startNovaCompute(spare))).toBe(true);
+    const isClosed = (): boolean => !world.permanent.has(`${spare} ${EVACUATION_ATTRIBUTE}`);
+    expect(await until(world, 60_000, isClosed)).toBe(true);
+    expect(world.service(hostName(spare))).toMatchObject({
+      status: 'disabled',
+      disabledReason: 'reserved: spare, see ticket 7',
+      forcedDown: false,
+    });
+    expect(world.log.filter((line) => /enabling compute-4/.test(line))).toHaveLength(1);
+    expect(await comeBack(world)).toBe(true);
+    expect(world.service(hostName(spare)).status).toBe('disabled');
+  });
+
   it('stays claimed when the evacuator dies between the claim and the act', async () => {
     const world = new World(2, 4);
     reserve(world, 'compute-4');

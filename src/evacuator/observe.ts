@@ -136,7 +136,7 @@ async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
 async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: HostLook): Promise<void> {
   const host = hostMemory(memory, name, look.incident);
   const at = ports.clock.mono();
-  host.trouble = await read(ports.cloud, host, look, at);
+  host.trouble = await read(ports, host, look, at);
   host.lookedAt = ports.clock.mono();
   if (host.trouble === null && host.firstLookAt < 0) host.firstLookAt = host.lookedAt;
   if (look.ports) void lookAtPorts(ports, host);
@@ -147,7 +147,8 @@ async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: Ho
  * new, so "nothing live, nothing left" can't be put together from two moments in the wrong order.
  * Gives what went wrong, or null.
  */
-async function read(cloud: CloudPort, host: HostMemory, look: HostLook, at: number): Promise<string | null> {
+async function read(ports: Ports, host: HostMemory, look: HostLook, at: number): Promise<string | null> {
+  const { cloud } = ports;
   if (look.evacuations) {
     const since = followSince(host, look);
     const answer = await cloud.listEvacuations(host.host, since);
@@ -169,7 +170,7 @@ async function read(cloud: CloudPort, host: HostMemory, look: HostLook, at: numb
     if (trouble !== null) return trouble;
   }
   if (look.changes || settled) {
-    const trouble = await readChanges(cloud, host, look.since, at);
+    const trouble = await readChanges(ports, host, look.since, at);
     if (trouble !== null) return trouble;
   }
   return (
@@ -220,13 +221,14 @@ async function list(
 }
 
 async function readChanges(
-  cloud: CloudPort,
+  { cloud, clock }: Ports,
   host: HostMemory,
   since: number | null,
   at: number,
 ): Promise<string | null> {
   const from = host.changedNova === null ? since : host.changedNova - LOOK_OVERLAP_MS;
   if (from === null) return null;
+  const askedAt = clock.mono();
   const answer = await cloud.listServersChanged(from);
   const trouble = whatIsWrong(answer);
   if (trouble !== null || !answer.ok) return trouble;
@@ -235,7 +237,9 @@ async function readChanges(
     if (host.servers.has(server.id) || ours.has(server.id) || server.host === host.host)
       rememberServer(host, server, at);
   }
-  host.changedNova = host.novaNow = answer.value.novaNow;
+  host.novaNow = answer.value.novaNow;
+  // A busy Nova dates its answer many seconds after it has read the database.
+  host.changedNova = host.novaNow - (clock.mono() - askedAt);
   host.changedAt = at;
   return null;
 }

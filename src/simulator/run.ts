@@ -52,6 +52,8 @@ export interface Result {
 export interface Audience {
   fact?(atMs: number, fact: Fact, world: World): void;
   line?(atMs: number, process: Process, line: Line): void;
+  /** A request to an API, when it leaves; named as {@link callOf} does. */
+  request?(atMs: number, process: Process, call: string, path: string): void;
 }
 
 export interface RunOptions {
@@ -148,7 +150,9 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
       wire: {
         sending(process, call, { path, body }) {
           spring(process, call, 'before');
-          if (process.alive) for (const checker of checkers) checker.sending?.(process, { call, path, body });
+          if (!process.alive) return;
+          audience.request?.(now(), process, call, path);
+          for (const checker of checkers) checker.sending?.(process, { call, path, body });
         },
         sent: (process, call) => spring(process, call, 'during'),
         answered(process, call) {
