@@ -163,10 +163,16 @@ function follow(draft: Draft, host: Candidates, round: Round, left: readonly Jud
     wakeWithin(draft, dueMs);
   }
   if (left.length === 0 && !isOver) return 'waiting for the evacuations of deleted instances to end';
-  const moved = judged.filter((each) => each.outcome.kind === 'moved').length;
   return isOver
     ? `all ${judged.length} instances accounted for; listing the host once more`
-    : `evacuating: ${moved} of ${judged.length} instances moved, ${left.length} to go`;
+    : `evacuating: ${progress(judged, left)}`;
+}
+
+function progress(judged: readonly Judged[], left: readonly Judged[]): string {
+  const moved = judged.filter((each) => each.outcome.kind === 'moved').length;
+  const arrived = left.filter((each) => each.outcome.kind === 'verifying').length;
+  const unseen = arrived === 0 ? '' : `${arrived} more by Nova's records, `;
+  return `${moved} of ${judged.length} instances moved, ${unseen}${left.length - arrived} to go`;
 }
 
 /** Whether nothing is left to ask for, so that one look may settle it all, and is worth coming sooner. */
