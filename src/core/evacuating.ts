@@ -71,15 +71,16 @@ export function decideEvacuating(
     return null;
   }
   if (!isForcedDown(draft, node, incident, service, record)) return null;
-  const delayMs = record.fencedAt + draft.policy.delays.evacuateDelayMs - draft.observation.now;
-  if (draft.policy.delays.evacuateDelayMs > 0 && delayMs > 0) {
+  const { evacuateDelayMs } = draft.policy.delays;
+  const delayMs = evacuateDelayMs - sinceFencingMs(draft, record, view);
+  if (delayMs > 0) {
     wakeWithin(draft, delayMs);
     block(
       draft,
       node,
       incident,
       service.host,
-      `waiting ${draft.policy.delays.evacuateDelayMs / 1000} s after the fencing (evacuate_delay)`,
+      `waiting ${evacuateDelayMs / 1000} s after the fencing (evacuate_delay)`,
     );
     return null;
   }
@@ -101,6 +102,16 @@ export function decideEvacuating(
     ? decideReserve(draft, { node, service, record, cluster, claimed })
     : NO_RESERVE;
   return { node, service, view, record, judged, reserve };
+}
+
+/** A clock that is behind the one of the controller that wrote the time down says nothing: then it counts from our first look. */
+function sinceFencingMs(
+  { observation }: Draft,
+  { fencedAt }: EvacuationRecord,
+  { firstLookAt }: HostView,
+): number {
+  const { now, mono } = observation;
+  return now >= fencedAt ? now - fencedAt : mono - firstLookAt;
 }
 
 type Eyes =

@@ -57,7 +57,7 @@ function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size:
   const ready = new Map(
     hosts.flatMap((host) => host.judged.map((judged) => [judged.server.id, { host, judged }])),
   );
-  const underWay = new Map(hosts.map((host) => [host.view.host, host.judged.filter(isUnderWay).length]));
+  const underWay = new Map(hosts.map((host) => [host.view.host, takingRoom(draft, host)]));
   const total = sum(underWay.values());
   let room = Math.min(size - total + presumed(draft, hosts), pace.maxInFlight - total, requestsNow(draft));
   for (const { server, host: name } of order) {
@@ -79,6 +79,12 @@ function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size:
     room--;
   }
   return asked;
+}
+
+/** How many of a host take room in the window: not those that wait for the return of a host, which may itself wait for room. */
+function takingRoom({ observation }: Draft, { view, judged }: Candidates): number {
+  const novaNow = novaNowBy(view, observation.mono);
+  return judged.filter((each) => stateInOrder(each, view, novaNow) === 'in-flight').length;
 }
 
 function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] {

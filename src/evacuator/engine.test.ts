@@ -328,6 +328,18 @@ describe('the pace', () => {
   });
 });
 
+describe('the delay after the fencing', () => {
+  it('ends though the controller’s clock jumps back', async () => {
+    const world = new World(1);
+    start(world, policy({ delays: { evacuateDelayMs: 20_000 } }));
+    world.fence();
+    await world.clock.advance(10_000);
+    expect(world.posts).toBe(0);
+    world.clockMs = -3_600_000;
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+  });
+});
+
 describe('a gate', () => {
   it('that a pause closes holds new incidents, not those under way, and opens by itself', async () => {
     const world = new World(12);

@@ -126,6 +126,8 @@ export class World {
   history: FencingEvent[] = [];
   online = new Set<NodeName>();
   quorum = true;
+  /** The controllers' clock against Nova's, ms. */
+  clockMs = 0;
   /** The tools that read the cluster give no answer. */
   clusterDown = false;
   pause: Stored<PauseRecord> = null;
@@ -336,7 +338,7 @@ export class World {
         alive = false;
       },
       clock: {
-        now: () => this.nova(),
+        now: () => this.nova() + this.clockMs,
         mono: () => this.clock.time,
         sleep: (ms) =>
           new Promise((resolve) => {

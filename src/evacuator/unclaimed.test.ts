@@ -51,6 +51,20 @@ describe('an evacuation whose destination dies before its claim', () => {
     expect(await comeBack(world)).toBe(true);
   });
 
+  it('takes no room that the instances of its destination need to let that come back', async () => {
+    const world = new World(1, 4);
+    world.addServer(9, 'active', { host: hostName('compute-2') });
+    const { pace } = DEFAULT_POLICY;
+    await dyingDestination({ claimMs: 5_000 }, world, {
+      ...DEFAULT_POLICY,
+      pace: { ...pace, maxInFlight: 1 },
+    });
+    expect(await until(world, 5 * MIN, () => isReleased(world, SECOND))).toBe(true);
+    await secondComesBack(world);
+    expect(await until(world, 3 * MIN, () => isReleased(world))).toBe(true);
+    expect(world.violations).toEqual([]);
+  });
+
   it('is left to its message when that waits in the queue: it is late, and nothing is asked for twice', async () => {
     const world = await dyingDestination({ sendMs: 3_000 });
     await world.clock.advance(2 * MIN);

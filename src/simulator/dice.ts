@@ -34,10 +34,11 @@ export interface Row {
   pick<T>(items: readonly T[]): T;
 }
 
-export function rowOf(seed: number): Row {
+/** `name`: another row of the same seed, so that what is drawn from one leaves the others as they are. */
+export function rowOf(seed: number, name = 'row'): Row {
   const dice = diceOf(seed);
   let index = 0;
-  const next = (): number => dice('row', index++);
+  const next = (): number => dice(name, index++);
   const int = (min: number, max: number): number => min + Math.floor(next() * (max - min + 1));
   return {
     next,

@@ -3,6 +3,7 @@ import type { ClusterSpec, ComputeSpec, GroupSpec, InstanceSpec, NovaSpec, Range
 import { uuidOf } from '../world/model.ts';
 import { type Row, rowOf } from './dice.ts';
 import type { Fault, Plan } from './plan.ts';
+import { policyFrom, withWishes } from './wishes.ts';
 
 const EPOCH = Date.parse('2026-01-01T00:00:00Z');
 /** The first disaster comes after about so long: the evacuator has begun by then. Mostly. */
@@ -13,6 +14,7 @@ const SPREAD_MS = 120_000;
 /** Everything that a seed decides: the cluster, what runs on it, and what goes wrong. */
 export function planOf(seed: number): Plan {
   const row = rowOf(seed);
+  const wishes = rowOf(seed, 'wishes');
   const controllers = names('controller', row.pick([1, 3, 3, 3, 3, 5]));
   const isLarge = row.chance(0.03);
   const domain = row.chance(0.1) ? 'example.org' : null;
@@ -22,12 +24,12 @@ export function planOf(seed: number): Plan {
   return {
     seed,
     domain,
-    policy: {},
+    policy: policyFrom(wishes, instances),
     world: {
       epoch: EPOCH,
       controllers,
       computes,
-      instances,
+      instances: withWishes(wishes, instances),
       cluster: clusterOf(row),
       nova: novaOf(row, groups),
       tokenLifeMs: row.pick([3_600_000, 3_600_000, 120_000]),

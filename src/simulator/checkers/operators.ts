@@ -27,8 +27,11 @@ export const operators: CheckerKind = {
       sending(_process, { call, path, body }) {
         if (call !== 'PUT os-services' || body === null || typeof body !== 'object') return;
         if (!('forced_down' in body) || body.forced_down !== true) return;
-        for (const { id, host } of scene.world.nova.services.values())
-          if (path.endsWith(`/${id}`)) asked.add(host);
+        const host = [...scene.world.nova.services.values()].find(({ id }) => path.endsWith(`/${id}`))?.host;
+        if (host === undefined) return;
+        asked.add(host);
+        // What was set since our last look passes for ours as well.
+        if (scene.world.agenda.now - (forced.get(host)?.at ?? 0) <= RACE_MS) forced.delete(host);
       },
       fact(fact) {
         if (fact.kind !== 'service') return;
