@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Agents } from '../world/model.ts';
 
@@ -33,6 +33,7 @@ export function realAgents(means: AgentMeans): RealAgents {
   /** Each with the machine that it runs on. */
   const children = new Map<ChildProcess, string>();
   const health = new Map<string, 'healthy' | 'dead' | 'wedged'>();
+  const begun = new Set<string>();
   const waits = new Map<string, string>();
   const logFile = join(directory, 'evacuator.log');
   const incidentDirectory = join(directory, 'incidents');
@@ -128,6 +129,7 @@ export function realAgents(means: AgentMeans): RealAgents {
         'export OS_REGION_NAME=regionOne',
       ];
       writeFileSync(rcFile(on), `${rc.join('\n')}\n`, { mode: 0o600 });
+      begun.add(on);
       novaEvacuate(on, 'start', (code) => {
         health.set(on, code === 0 ? 'healthy' : 'dead');
         reply(code === 0);
@@ -144,8 +146,7 @@ export function realAgents(means: AgentMeans): RealAgents {
       return health.get(on) ?? 'dead';
     },
     killEvacuator(on) {
-      const pid = pidOf(join(stateOf(on), 'instance-ha-nova-evacuate', 'status.json'));
-      killGroup(pid);
+      for (const pid of processesWith(`HA_RSCTMP=${stateOf(on)}`)) killGroup(pid);
       health.set(on, 'dead');
       rmSync(stateOf(on), { recursive: true, force: true });
     },
@@ -154,24 +155,32 @@ export function realAgents(means: AgentMeans): RealAgents {
     },
     close() {
       for (const child of children.keys()) killGroup(child.pid);
-      for (const controller of health.keys()) this.killEvacuator(controller);
+      for (const controller of begun) this.killEvacuator(controller);
     },
   };
 }
 
-/** The process that a status file names. */
-function pidOf(statusFile: string): number | null {
-  try {
-    const { pid } = JSON.parse(readFileSync(statusFile, 'utf8')) as { pid: number };
-    return Number.isSafeInteger(pid) && pid > 1 ? pid : null;
-  } catch {
-    return null;
-  }
+/**
+ * The processes with this in their environment. One that is just being started has written nothing down yet, and its
+ * starter may be dead already.
+ */
+function processesWith(variable: string): readonly number[] {
+  const isOne = (pid: string): boolean => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable);
+    } catch {
+      // It has ended, or is somebody else's.
+      return false;
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && isOne(name))
+    .map(Number);
 }
 
 /** Kills a process with all that it has called: each that is started here leads a group. */
-function killGroup(pid: number | null | undefined): void {
-  if (pid === null || pid === undefined) return;
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {

@@ -150,6 +150,22 @@ describe('the lab', () => {
     STORY_LIMIT_MS,
   );
 
+  it(
+    'leaves nothing behind, at whatever moment of its start it is closed',
+    async () => {
+      for (const afterMs of [0, 700, 1_200, 1_800]) {
+        const lab = await open();
+        await pause(afterMs);
+        await lab.close();
+        // What is killed takes a moment to go; what was missed stays.
+        await expect
+          .poll(() => execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }), { timeout: 10_000 })
+          .not.toContain(dist);
+      }
+    },
+    STORY_LIMIT_MS,
+  );
+
   it('takes no action that is none, and none from elsewhere', async () => {
     const lab = await open();
     try {
