@@ -139,6 +139,7 @@ export function healthyFacts(changes: Partial<Facts> = {}): Facts {
     })),
     local: {
       node: 'controller-0',
+      version: '1.0.0',
       files: new Map([['/usr/sbin/fence_compute', true]]),
       logs: [
         {
@@ -152,6 +153,7 @@ export function healthyFacts(changes: Partial<Facts> = {}): Facts {
       },
       clockSynchronised: true,
     },
+    nodes: new Map(),
     ...changes,
   };
 }
