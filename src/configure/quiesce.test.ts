@@ -11,10 +11,10 @@ function tree(xml: string): TreeElement {
 }
 
 describe('what is ours', () => {
-  it('is asked to stop before it goes, but for what fences', async () => {
+  it('is asked to stop before it goes, what fences last', async () => {
     const input = await testInput('minimal');
     const applied = reconcile(tree(EMPTY_CIB), input, { mode: 'apply' }).cib;
-    const quiet = quiesceOwned(applied);
+    const quiet = quiesceOwned(applied, 'workload');
     expect([...quiet.ids].sort()).toEqual([
       'compute-0',
       'compute-1',
@@ -23,13 +23,15 @@ describe('what is ours', () => {
       'nova-evacuate',
     ]);
     expect(serializeTree(quiet.cib).match(/value="Stopped"/g)).toHaveLength(5);
-    expect(serializeTree(reconcileUndo(quiet.cib).cib)).toBe(serializeTree(tree(EMPTY_CIB)));
+    const all = quiesceOwned(quiet.cib, 'fencing');
+    expect([...all.ids].sort()).toEqual(['fence-nova', 'ipmilan-compute-0', 'ipmilan-compute-1']);
+    expect(serializeTree(reconcileUndo(all.cib).cib)).toBe(serializeTree(tree(EMPTY_CIB)));
   });
 
   it('runs again by apply where an undo was left half done', async () => {
     const input = await testInput('minimal');
     const applied = reconcile(tree(EMPTY_CIB), input, { mode: 'apply' }).cib;
-    const again = reconcile(quiesceOwned(applied).cib, input, { mode: 'apply' }).cib;
+    const again = reconcile(quiesceOwned(applied, 'workload').cib, input, { mode: 'apply' }).cib;
     expect(serializeTree(again)).not.toContain('Stopped');
   });
 
@@ -38,7 +40,7 @@ describe('what is ours', () => {
       '<resources/>',
       '<resources><primitive id="x" class="ocf" provider="heartbeat" type="Dummy"/></resources>',
     );
-    expect(quiesceOwned(tree(other)).ids).toEqual([]);
-    expect(serializeTree(quiesceOwned(tree(other)).cib)).toBe(serializeTree(tree(other)));
+    expect(quiesceOwned(tree(other), 'workload').ids).toEqual([]);
+    expect(serializeTree(quiesceOwned(tree(other), 'fencing').cib)).toBe(serializeTree(tree(other)));
   });
 });

@@ -10,13 +10,16 @@ export interface Quiesced {
 
 const TARGET_ROLE = 'target-role';
 
+/** What stops first, and what stops when that has stopped: while anything runs it may have to be fenced. */
+export const STOP_ORDER = ['workload', 'fencing'] as const;
+
 /**
- * Asks what is ours to stop, but for the fencing devices. Taken away while it runs, and the last fencing device with
+ * Asks what is ours to stop. Taken away while it runs, and the last fencing device with
  * it, it would run on for ever: without any device Pacemaker leaves orphans unmanaged (measured with 2.1.5:
  * "Unmanaged resource ... No fencing will be done until there are resources to manage"). The mark that is set is one
  * of ours, so `apply` takes it away again where an undo was left half done. Pure: the CIB given is not touched.
  */
-export function quiesceOwned(cib: TreeElement): Quiesced {
+export function quiesceOwned(cib: TreeElement, which: (typeof STOP_ORDER)[number]): Quiesced {
   const next = structuredClone(cib);
   const configuration = firstOf(next, 'configuration');
   const resources = configuration === null ? null : firstOf(configuration, 'resources');
@@ -26,7 +29,7 @@ export function quiesceOwned(cib: TreeElement): Quiesced {
   for (const top of elementsOf(resources)) {
     if (!owned.has(top.attributes.id ?? '')) continue;
     for (const primitive of top.name === 'primitive' ? [top] : elementsOf(top, 'primitive')) {
-      if (primitive.attributes.class === 'stonith') continue;
+      if ((primitive.attributes.class === 'stonith') !== (which === 'fencing')) continue;
       const id = primitive.attributes.id ?? '';
       ids.push(id);
       stop(primitive, id);

@@ -5,7 +5,7 @@ import { fileState, filesOf, type SecretFile, writeSecretFile } from '../../conf
 import { type ClusterInput, readInput } from '../../configure/input.ts';
 import { changeCib, explainChange, isLackOfFencing, readCib } from '../../configure/live.ts';
 import { describeItem, devicesOf, itemsOf } from '../../configure/model.ts';
-import { quiesceOwned } from '../../configure/quiesce.ts';
+import { quiesceOwned, STOP_ORDER } from '../../configure/quiesce.ts';
 import { type Reconciled, reconcile, reconcileUndo } from '../../configure/reconcile.ts';
 import { crmCommands, pcsCommands } from '../../configure/render-commands.ts';
 import { timingFigures } from '../../configure/timing.ts';
@@ -134,7 +134,7 @@ const undo: CommandSpec = {
   path: ['configure', 'undo'],
   summary: 'Take away exactly what is ours',
   description: [
-    'First stops what is ours, but for the fencing devices; then removes what the tag instance-ha in the CIB names, as one change: resources, constraints, levels, attributes and properties that apply has added. Everything else stays. Files with credentials stay too, and are named. Guests run on.',
+    'First stops what is ours, the fencing devices last; then removes what the tag instance-ha in the CIB names, as one change: resources, constraints, levels, attributes and properties that apply has added. Everything else stays. Files with credentials stay too, and are named. Guests run on.',
     'Refused while an incident stands: its node would be let go in the middle of an evacuation.',
   ],
   options: [YES, CIB],
@@ -282,27 +282,16 @@ async function runUndo(call: Call): Promise<Outcome> {
   if (!(await agreed(call, text, 'Take this away?')))
     return outcome('declined', 'nothing was changed', planData(planned, []));
   let backup: string | null = null;
-  let ids: readonly string[] = [];
-  const stopping = await changeCib(
-    call.io.run,
-    (live) => {
-      if (incidentsIn(live).length > 0) return null;
-      const quiet = quiesceOwned(live);
-      ids = quiet.ids;
-      return ids.length === 0 ? null : quiet.cib;
-    },
-    {
-      beforeChange: async (before) => {
-        backup = await backUp(before, call.io.now());
-      },
-    },
-  );
-  if (!stopping.ok) return failed(explainChange(stopping.error));
-  const running = await waitForStop(call, ids);
-  if (running !== null)
-    return failed(
-      `${running}; nothing was taken away, and what is ours is asked to stop: run undo again, or configure apply to have it back`,
-    );
+  const backUpOnce = async (before: TreeElement): Promise<void> => {
+    backup ??= await backUp(before, call.io.now());
+  };
+  for (const which of STOP_ORDER) {
+    const why = await stopOwned(call, which, backUpOnce);
+    if (why !== null)
+      return failed(
+        `${why}; nothing was taken away, and what is ours is asked to stop: run undo again, or configure apply to have it back`,
+      );
+  }
   const changed = await changeCib(
     call.io.run,
     (live) => {
@@ -312,9 +301,7 @@ async function runUndo(call: Call): Promise<Outcome> {
     },
     {
       tolerate: isLackOfFencing,
-      beforeChange: async (before) => {
-        backup ??= await backUp(before, call.io.now());
-      },
+      beforeChange: backUpOnce,
     },
   );
   if (!changed.ok) return failed(explainChange(changed.error));
@@ -329,11 +316,30 @@ async function runUndo(call: Call): Promise<Outcome> {
   );
 }
 
+/** Asks a part of what is ours to stop, and waits for it; gives why it runs on, or null. */
+async function stopOwned(
+  call: Call,
+  which: (typeof STOP_ORDER)[number],
+  beforeChange: (before: TreeElement) => Promise<void>,
+): Promise<string | null> {
+  let ids: readonly string[] = [];
+  const changed = await changeCib(
+    call.io.run,
+    (live) => {
+      const quiet = quiesceOwned(live, which);
+      ids = incidentsIn(live).length > 0 ? [] : quiet.ids;
+      return ids.length === 0 ? null : quiet.cib;
+    },
+    { beforeChange },
+  );
+  return changed.ok ? waitForStop(call, ids) : explainChange(changed.error);
+}
+
 /** Waits until none of these runs; gives why not, or null. */
 async function waitForStop(call: Call, ids: readonly string[]): Promise<string | null> {
   const { io } = call;
   const end = io.now() + STOP_LIMIT_MS;
-  if (ids.length > 0) io.progress('waiting for what is ours to stop');
+  if (ids.length > 0) io.progress(`waiting for ${ids.join(', ')} to stop`);
   for (;;) {
     const status = await readStatus({ run: io.run });
     const running = status.ok
