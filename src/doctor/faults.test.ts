@@ -293,6 +293,18 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     'fault',
     /no-quorum-policy is ignore/,
   ],
+  ...[{ online: false }, { pending: true }].map(
+    (changes) =>
+      [
+        `controller away: ${JSON.stringify(changes)}`,
+        statusIs(({ nodes }) => ({
+          nodes: nodes.map((node) => (node.name === 'controller-2' ? { ...node, ...changes } : node)),
+        })),
+        'quorum',
+        'warning',
+        /controller controller-2 is (offline|in the membership, but its Pacemaker)/,
+      ] as const,
+  ),
   ['two controllers', cib('<node id="3" uname="controller-2"/>', ''), 'quorum', 'warning', /2 controllers/],
   [
     'agent missing on one node',

@@ -88,6 +88,7 @@ function healthyStatus({ resources }: ConfigurationFacts): ClusterStatus {
       unclean: false,
       standby: false,
       maintenance: false,
+      pending: false,
     })),
     resources: resources.flatMap(({ id, agent, clone }) =>
       (clone === null ? ['controller-0'] : COMPUTES).map((node) => ({
