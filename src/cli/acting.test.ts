@@ -27,6 +27,7 @@ const write = async (entry: AuditEntry): Promise<void> => {
 /** A controller on which everything is as it should be. */
 const local = (): LocalPort => ({
   node: 'controller-0',
+  version: '1.0.0',
   exists: async () => true,
   tail: async () => null,
   clockSynchronised: async () => true,

@@ -54,7 +54,9 @@ export function forecast(
     usage.filter(({ name }) => [...usable, ...hosts].some((host) => isSame(name, host))),
     usage.map(({ name }) => name).filter((name) => hosts.some((host) => isSame(name, host))),
   );
-  const instances = foresight.doomed.map((doomed) => forecastOf(doomed, foresight, loss));
+  const noRoom =
+    usable.length === 0 ? 'no other host is up and enabled' : 'no other host has room for it as a whole';
+  const instances = foresight.doomed.map((doomed) => forecastOf(doomed, foresight, loss, noRoom));
   const moving = instances.filter(({ verdict }) => verdict === 'moves').length;
   const usual = usualTime(cloud.evacuations);
   return {
@@ -77,7 +79,12 @@ function isSame(provider: string, host: string): boolean {
   return provider === host || provider.split('.')[0] === host || host.split('.')[0] === provider;
 }
 
-function forecastOf({ server, host }: Doomed, { foreseen, policy }: Foresight, loss: Loss): InstanceForecast {
+function forecastOf(
+  { server, host }: Doomed,
+  { foreseen, policy }: Foresight,
+  loss: Loss,
+  noRoom: string,
+): InstanceForecast {
   const found = foreseen.get(server.id);
   const common = {
     id: server.id,
@@ -92,7 +99,7 @@ function forecastOf({ server, host }: Doomed, { foreseen, policy }: Foresight, l
   if (found.kind !== 'asked') return { ...common, verdict: found.kind, reason: found.reason };
   const { place, after } = found;
   return loss.left.some(({ id }) => id === server.id)
-    ? { ...common, place, after, verdict: 'no-room', reason: 'no other host has room for it as a whole' }
+    ? { ...common, place, after, verdict: 'no-room', reason: noRoom }
     : { ...common, place, after, verdict: 'moves', reason: '' };
 }
 

@@ -80,7 +80,7 @@ export function reportLines(report: PastReport): readonly string[] {
     ...instances
       .filter(({ outcome, differences }) => outcome !== 'moved' || differences.length > 0)
       .map(({ name, outcome, reason, differences }) =>
-        `${name}: ${outcome}${reason === '' ? '' : `: ${reason}`} ${differences.join('; ')}`.trimEnd(),
+        [name, outcome, ...(reason === '' ? differences : [reason])].join(': '),
       ),
   ];
 }

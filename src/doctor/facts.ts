@@ -47,6 +47,8 @@ export interface LogTail {
 /** What is known of this machine. */
 export interface LocalFacts {
   readonly node: string;
+  /** The release of instance-ha that runs this. */
+  readonly version: string;
   /** Agents and tools that should be on every controller → whether they are there. */
   readonly files: ReadonlyMap<string, boolean>;
   readonly logs: readonly LogTail[];
@@ -54,6 +56,18 @@ export interface LocalFacts {
   readonly novaConf: LogTail | null;
   /** Whether the clock is synchronised; null: nobody here knows. */
   readonly clockSynchronised: boolean | null;
+}
+
+/** What one node says of itself when it is asked by ssh. */
+export interface NodeFacts {
+  /** The release of instance-ha on it; null: the command is not there. */
+  readonly version: string | null;
+  /** Agents that are not there. */
+  readonly missing: readonly string[];
+  /** The lines of nova.conf that matter, and nothing else of it; null: it has none. */
+  readonly novaConf: LogTail | null;
+  /** The type of the file system under instances_path; null: there is none. */
+  readonly instancesOn: string | null;
 }
 
 /** Everything that the checks look at. What could not be read is unknown, and no check takes it for right or wrong. */
@@ -68,6 +82,8 @@ export interface Facts {
   readonly usage: Maybe<readonly HostUsage[]>;
   readonly power: readonly PowerAnswer[];
   readonly local: LocalFacts;
+  /** Node → what it says of itself; empty where nodes were not asked. */
+  readonly nodes: ReadonlyMap<string, Maybe<NodeFacts>>;
 }
 
 const RECORDER_AGENT = 'stonith:fence_compute';

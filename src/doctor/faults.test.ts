@@ -4,7 +4,7 @@ import { disabledReason, formatIncident, formatPause } from '../core/records.ts'
 import type { CloudError } from '../openstack/errors.ts';
 import { type Evacuation, toEvacuation } from '../openstack/nova-schemas.ts';
 import { CHECKS, runChecks, worstOf } from './checks.ts';
-import type { CloudFacts, Facts } from './facts.ts';
+import type { CloudFacts, Facts, NodeFacts } from './facts.ts';
 import type { Severity } from './finding.ts';
 import { configurationOf, healthyFacts, NOW, serverOf, serviceOf, usageOf } from './testing.ts';
 
@@ -45,6 +45,13 @@ const logs = (line: string): Partial<Facts> => ({
 const localIs = (changes: Partial<Facts['local']>): Partial<Facts> => ({
   local: { ...healthyFacts().local, ...changes },
 });
+const bySsh = (changes: Partial<NodeFacts>): Partial<Facts> => ({
+  nodes: new Map([
+    ['compute-0', known({ version: '1.0.0', missing: [], novaConf: null, instancesOn: 'nfs', ...changes })],
+  ]),
+});
+const conf = (...lines: string[]): Partial<Facts> =>
+  bySsh({ novaConf: { path: '/etc/nova/nova.conf', lines } });
 const onNode = (name: string, value: string): Partial<Facts> =>
   cib('<nvpair id="nodes-compute-0-osprole"', `<nvpair id="x" name="${name}" value="${value}"/>$&`);
 const power = (detail: string): Partial<Facts> => ({
@@ -286,6 +293,18 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     'fault',
     /no-quorum-policy is ignore/,
   ],
+  ...[{ online: false }, { pending: true }].map(
+    (changes) =>
+      [
+        `controller away: ${JSON.stringify(changes)}`,
+        statusIs(({ nodes }) => ({
+          nodes: nodes.map((node) => (node.name === 'controller-2' ? { ...node, ...changes } : node)),
+        })),
+        'quorum',
+        'warning',
+        /controller controller-2 is (offline|in the membership, but its Pacemaker)/,
+      ] as const,
+  ),
   ['two controllers', cib('<node id="3" uname="controller-2"/>', ''), 'quorum', 'warning', /2 controllers/],
   [
     'agent missing on one node',
@@ -447,6 +466,43 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     'fault',
     /fence_compute is missing/,
   ],
+  [
+    'agent missing there',
+    bySsh({ missing: ['/usr/sbin/fence_compute'] }),
+    'installation',
+    'fault',
+    /fence_compute is missing on compute-0/,
+  ],
+  [
+    'another release there',
+    bySsh({ version: '0.9.0' }),
+    'installation',
+    'warning',
+    /compute-0 has release 0\.9\.0, controller-0 has 1\.0\.0/,
+  ],
+  ['nothing there', bySsh({ version: null }), 'installation', 'fault', /not installed on compute-0/],
+  [
+    'not reached by ssh',
+    { nodes: new Map([['compute-0', unknown('Permission denied (publickey)')]]) },
+    'installation',
+    'unknown',
+    /compute-0 could not be asked by ssh: Permission denied/,
+  ],
+  [
+    'guests resumed at boot there',
+    conf('resume_guests_state_on_host_boot = true'),
+    'nova-conf',
+    'fault',
+    /of compute-0 has resume_guests_state_on_host_boot=true/,
+  ],
+  ['another host name there', conf('host = compute-0.old'), 'nova-conf', 'fault', /has host=compute-0\.old/],
+  [
+    'disks are local',
+    bySsh({ instancesOn: 'xfs', novaConf: { path: '/n', lines: [] } }),
+    'nova-conf',
+    'warning',
+    /instances_path of compute-0 is on xfs/,
+  ],
   ['clock off', cloudIs({ clockSkewMs: 9_000 }), 'clocks', 'warning', /9\.0 s/],
   ['clock not synchronised', localIs({ clockSynchronised: false }), 'clocks', 'warning', /not synchronised/],
   [
@@ -483,6 +539,10 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
 describe('doctor', () => {
   it('is silent on a healthy cluster', () => {
     expect(runChecks(healthyFacts()).flatMap(({ problems }) => problems)).toEqual([]);
+    const asked = healthyFacts(conf('host=compute-0', 'resume_guests_state_on_host_boot=false'));
+    expect(runChecks(asked).flatMap(({ problems }) => problems)).toEqual([]);
+    const inCeph = bySsh({ instancesOn: 'xfs', novaConf: { path: '/n', lines: ['images_type = rbd'] } });
+    expect(runChecks(healthyFacts(inCeph)).flatMap(({ problems }) => problems)).toEqual([]);
   });
 
   for (const [name, changes, check, severity, says] of FAULTS) {

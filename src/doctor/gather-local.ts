@@ -6,13 +6,15 @@ import type { LocalFacts, LogTail } from './facts.ts';
 /** This machine's files, as far as doctor reads them. */
 export interface LocalPort {
   readonly node: string;
+  readonly version: string;
   exists(path: string): Promise<boolean>;
   /** The newest lines of a file; null when there is none, or it can't be read. */
   tail(path: string): Promise<readonly string[] | null>;
   clockSynchronised(): Promise<boolean | null>;
 }
 
-const AGENTS = [
+/** What belongs on every node: the fencer and the probes ask for metadata anywhere. */
+export const AGENTS = [
   '/usr/sbin/fence_compute',
   '/usr/lib/ocf/resource.d/openstack/NovaEvacuate',
   '/usr/lib/ocf/resource.d/openstack/nova-compute-wait',
@@ -31,7 +33,8 @@ const LOGS = [
   '/var/log/kolla/nova/nova-api.log',
   '/var/log/kolla/nova/nova-conductor.log',
 ];
-const NOVA_CONFS = [
+/** nova.conf of a compute, wherever the deployment puts it. */
+export const NOVA_CONFS = [
   '/etc/nova/nova.conf',
   '/var/lib/config-data/puppet-generated/nova_libvirt/etc/nova/nova.conf',
   '/etc/kolla/nova-compute/nova.conf',
@@ -45,6 +48,7 @@ export async function gatherLocal(port: LocalPort): Promise<LocalFacts> {
   const confs = await Promise.all(NOVA_CONFS.map((path) => tailOf(port, path)));
   return {
     node: port.node,
+    version: port.version,
     files: new Map(files),
     logs: logs.filter((log) => log !== null),
     novaConf: confs.find((conf) => conf !== null) ?? null,
@@ -57,9 +61,10 @@ async function tailOf(port: LocalPort, path: string): Promise<LogTail | null> {
   return lines === null ? null : { path, lines };
 }
 
-export function localPort(run: RunTool): LocalPort {
+export function localPort(run: RunTool, version: string): LocalPort {
   return {
     node: hostname(),
+    version,
     exists: (path) =>
       access(path).then(
         () => true,

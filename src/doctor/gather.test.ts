@@ -1,14 +1,17 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { success } from '../core/result.ts';
 import type { RunTool } from '../pacemaker/tool.ts';
 import { gatherFacts } from './gather.ts';
 import type { LocalPort } from './gather-local.ts';
+import { gatherNodes } from './gather-nodes.ts';
 import { gatherPower } from './gather-power.ts';
 import { configurationOf } from './testing.ts';
 
 const local: LocalPort = {
   node: 'controller-0',
+  version: '1.0.0',
   exists: async () => true,
   tail: async (path) => (path.endsWith('pacemaker.log') ? ['a line'] : null),
   clockSynchronised: async () => true,
@@ -45,6 +48,60 @@ describe('the facts', () => {
       known: true,
       value: { state: 'refused', error: { code: 'config' } },
     });
+  });
+});
+
+describe('a node', () => {
+  const answered = async (stdout: string, exitCode = 0, stderr = '') =>
+    (await gatherNodes(async () => exits(exitCode, stdout, stderr), ['compute-0'])).get('compute-0');
+
+  it('is asked by ssh with keys only, by a script on standard input', async () => {
+    const calls: string[] = [];
+    const run: RunTool = async (tool, args, { input }) => {
+      calls.push([tool, ...args].join(' '), input ?? '');
+      return exits(0, 'end\n');
+    };
+    await gatherNodes(run, ['compute-0', '-oProxyCommand=x']);
+    expect(calls).toEqual([
+      'ssh -o BatchMode=yes -o ConnectTimeout=5 compute-0 sh -s',
+      expect.stringContaining('missing $file'),
+    ]);
+  });
+
+  it('says its release, what is missing, and what matters of nova.conf', async () => {
+    const text =
+      'version 0.1.0\nmissing /usr/sbin/fence_compute\nconf /etc/nova/nova.conf\nline host = a\nfilesystem nfs\nend\n';
+    expect(await answered(text)).toEqual({
+      known: true,
+      value: {
+        version: '0.1.0',
+        missing: ['/usr/sbin/fence_compute'],
+        novaConf: { path: '/etc/nova/nova.conf', lines: ['host = a'] },
+        instancesOn: 'nfs',
+      },
+    });
+  });
+
+  it('that was not reached, or broke off, is unknown', async () => {
+    expect(await answered('', 255, 'Permission denied (publickey).')).toEqual({
+      known: false,
+      reason: 'Permission denied (publickey).',
+    });
+    expect(await answered('version 0.1.0\n')).toMatchObject({ known: false });
+  });
+
+  it('answers the script itself', async () => {
+    const script = await new Promise<string>((resolve) => {
+      void gatherNodes(
+        async (_tool, _args, { input }) => {
+          resolve(input ?? '');
+          return exits(0, 'end\n');
+        },
+        ['compute-0'],
+      );
+    });
+    const out = execFileSync('sh', ['-s'], { input: script, encoding: 'utf8' });
+    expect(await answered(out)).toMatchObject({ known: true });
   });
 });
 

@@ -22,6 +22,7 @@ import {
   type Facts,
 } from './facts.ts';
 import { gatherLocal, type LocalPort } from './gather-local.ts';
+import { gatherNodes } from './gather-nodes.ts';
 import { gatherPower } from './gather-power.ts';
 
 export interface DoctorPorts {
@@ -30,6 +31,8 @@ export interface DoctorPorts {
   readonly now: () => number;
   /** Tells what is being looked at. */
   readonly progress: (line: string) => void;
+  /** Whether every node is asked by ssh, too. */
+  readonly ssh?: boolean;
 }
 
 /** How long one request to the cloud may take, ms. */
@@ -46,7 +49,14 @@ export async function gatherFacts(ports: DoctorPorts): Promise<Facts> {
     readTransient(EVACUATE_ATTRIBUTE, { run: ports.run }),
     gatherLocal(ports.local),
   ]);
-  ports.progress('asking the power devices, and the cloud');
+  const names =
+    ports.ssh && configuration.known
+      ? configuration.value.cluster.nodes.map(({ name }) => name as string)
+      : [];
+  ports.progress(
+    `asking the power devices, and the cloud${names.length === 0 ? '' : ', and each node by ssh'}`,
+  );
+  const asked = gatherNodes(ports.run, names);
   const [power, cloud] = await Promise.all([
     configuration.known ? gatherPower(ports.run, configuration.value, computesOf(configuration.value)) : [],
     gatherCloud(configuration, ports.now),
@@ -58,6 +68,7 @@ export async function gatherFacts(ports: DoctorPorts): Promise<Facts> {
     marks: marks.ok ? known(marks.value) : unknown(explain(marks.error)),
     power,
     local,
+    nodes: await asked,
     ...cloud,
   };
 }

@@ -88,6 +88,7 @@ function healthyStatus({ resources }: ConfigurationFacts): ClusterStatus {
       unclean: false,
       standby: false,
       maintenance: false,
+      pending: false,
     })),
     resources: resources.flatMap(({ id, agent, clone }) =>
       (clone === null ? ['controller-0'] : COMPUTES).map((node) => ({
@@ -139,6 +140,7 @@ export function healthyFacts(changes: Partial<Facts> = {}): Facts {
     })),
     local: {
       node: 'controller-0',
+      version: '1.0.0',
       files: new Map([['/usr/sbin/fence_compute', true]]),
       logs: [
         {
@@ -152,6 +154,7 @@ export function healthyFacts(changes: Partial<Facts> = {}): Facts {
       },
       clockSynchronised: true,
     },
+    nodes: new Map(),
     ...changes,
   };
 }

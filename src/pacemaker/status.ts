@@ -23,6 +23,11 @@ export interface NodeStatus {
   readonly unclean: boolean;
   readonly standby: boolean;
   readonly maintenance: boolean;
+  /**
+   * In the membership, but no resource may run there: it is joining, or its Pacemaker was stopped while corosync runs
+   * on. It is shown as online then (lib/pengine/unpack.c determine_online_status_fencing).
+   */
+  readonly pending: boolean;
 }
 
 /** An operation that did not end as it should; it stays in the history until a cleanup. */
@@ -96,6 +101,7 @@ function nodeOf(element: XmlElement): NodeStatus {
     unclean: isTrue(element, 'unclean'),
     standby: isTrue(element, 'standby'),
     maintenance: isTrue(element, 'maintenance'),
+    pending: isTrue(element, 'pending'),
   };
 }
 

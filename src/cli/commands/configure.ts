@@ -5,6 +5,7 @@ import { fileState, filesOf, type SecretFile, writeSecretFile } from '../../conf
 import { type ClusterInput, readInput } from '../../configure/input.ts';
 import { changeCib, explainChange, isLackOfFencing, readCib } from '../../configure/live.ts';
 import { describeItem, devicesOf, itemsOf } from '../../configure/model.ts';
+import { quiesceOwned, STOP_ORDER } from '../../configure/quiesce.ts';
 import { type Reconciled, reconcile, reconcileUndo } from '../../configure/reconcile.ts';
 import { crmCommands, pcsCommands } from '../../configure/render-commands.ts';
 import { timingFigures } from '../../configure/timing.ts';
@@ -12,9 +13,13 @@ import { INCIDENT_ATTRIBUTE } from '../../core/records.ts';
 import { failure, type Result, success } from '../../core/result.ts';
 import { element, parseTree, serializeTree, type TreeElement, walkTree } from '../../pacemaker/cib-tree.ts';
 import { explain } from '../../pacemaker/errors.ts';
+import { readStatus } from '../../pacemaker/status.ts';
 import { type Call, type CommandSpec, failed, type OptionSpec, type Outcome, outcome } from '../command.ts';
 
 const DEFAULT_INPUT = '/etc/instance-ha/cluster.yaml';
+/** How long what is ours may take to stop: nova-compute's own stop timeout on a slow host, and its remote node after it, ms. */
+const STOP_LIMIT_MS = 300_000;
+const LOOK_PAUSE_MS = 1_000;
 const BACKUP_DIRECTORY = '/var/lib/instance-ha/backup';
 
 const INPUT: OptionSpec = {
@@ -129,7 +134,7 @@ const undo: CommandSpec = {
   path: ['configure', 'undo'],
   summary: 'Take away exactly what is ours',
   description: [
-    'Removes what the tag instance-ha in the CIB names, as one change: resources, constraints, levels, attributes and properties that apply has added. Everything else stays. Files with credentials stay too, and are named.',
+    'First stops what is ours, the fencing devices last; then removes what the tag instance-ha in the CIB names, as one change: resources, constraints, levels, attributes and properties that apply has added. Everything else stays. Files with credentials stay too, and are named. Guests run on.',
     'Refused while an incident stands: its node would be let go in the middle of an evacuation.',
   ],
   options: [YES, CIB],
@@ -277,6 +282,16 @@ async function runUndo(call: Call): Promise<Outcome> {
   if (!(await agreed(call, text, 'Take this away?')))
     return outcome('declined', 'nothing was changed', planData(planned, []));
   let backup: string | null = null;
+  const backUpOnce = async (before: TreeElement): Promise<void> => {
+    backup ??= await backUp(before, call.io.now());
+  };
+  for (const which of STOP_ORDER) {
+    const why = await stopOwned(call, which, backUpOnce);
+    if (why !== null)
+      return failed(
+        `${why}; nothing was taken away, and what is ours is asked to stop: run undo again, or configure apply to have it back`,
+      );
+  }
   const changed = await changeCib(
     call.io.run,
     (live) => {
@@ -286,18 +301,58 @@ async function runUndo(call: Call): Promise<Outcome> {
     },
     {
       tolerate: isLackOfFencing,
-      beforeChange: async (before) => {
-        backup = await backUp(before, call.io.now());
-      },
+      beforeChange: backUpOnce,
     },
   );
   if (!changed.ok) return failed(explainChange(changed.error));
-  if (changed.value.after === null) return failed('an incident began meanwhile; nothing was changed');
+  if (changed.value.after === null)
+    return failed(
+      'an incident began meanwhile; nothing was taken away: configure apply lets run again what was stopped',
+    );
   return outcome(
     'ok',
     `${planned.changes.length} things taken away; the CIB before: ${backup}\nThe files in /etc/instance-ha stay: remove them on every controller when nothing needs them`,
     { ...planData(planned, []), backup },
   );
+}
+
+/** Asks a part of what is ours to stop, and waits for it; gives why it runs on, or null. */
+async function stopOwned(
+  call: Call,
+  which: (typeof STOP_ORDER)[number],
+  beforeChange: (before: TreeElement) => Promise<void>,
+): Promise<string | null> {
+  let ids: readonly string[] = [];
+  const changed = await changeCib(
+    call.io.run,
+    (live) => {
+      const quiet = quiesceOwned(live, which);
+      ids = incidentsIn(live).length > 0 ? [] : quiet.ids;
+      return ids.length === 0 ? null : quiet.cib;
+    },
+    { beforeChange },
+  );
+  return changed.ok ? waitForStop(call, ids) : explainChange(changed.error);
+}
+
+/** Waits until none of these runs; gives why not, or null. */
+async function waitForStop(call: Call, ids: readonly string[]): Promise<string | null> {
+  const { io } = call;
+  const end = io.now() + STOP_LIMIT_MS;
+  if (ids.length > 0) io.progress(`waiting for ${ids.join(', ')} to stop`);
+  for (;;) {
+    const status = await readStatus({ run: io.run });
+    const running = status.ok
+      ? status.value.resources.filter(({ id, role }) => ids.includes(id) && role !== 'Stopped')
+      : [];
+    if (status.ok && running.length === 0) return null;
+    const why = status.ok
+      ? `${[...new Set(running.map(({ id }) => id))].join(', ')} did not stop within ${STOP_LIMIT_MS / 1000} s`
+      : explain(status.error);
+    if (io.now() >= end) return why;
+    if (io.signal.aborted) return 'interrupted';
+    await io.sleep(LOOK_PAUSE_MS);
+  }
 }
 
 /** A compute that is to go while it is being evacuated: that would let it go early. */

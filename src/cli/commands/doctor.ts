@@ -1,3 +1,4 @@
+import { VERSION } from '../../agents/version.ts';
 import { protectionOf } from '../../doctor/checks/protection.ts';
 import { type CheckResult, runChecks, worstOf } from '../../doctor/checks.ts';
 import { computesOf, type Facts } from '../../doctor/facts.ts';
@@ -35,11 +36,16 @@ export const doctor: CommandSpec = {
       says: 'only what is about this node, or about the whole',
       offers: 'node',
     },
+    {
+      name: 'ssh',
+      says: 'ask every node by ssh, too (keys only): releases, agents, and what matters of nova.conf',
+    },
     { name: 'watch', short: 'w', says: 'look again every 15 s, until Ctrl-C' },
     { name: 'verbose', short: 'v', says: 'also what was looked at where nothing is wrong' },
   ],
   examples: [
-    { command: 'instance-ha doctor', says: 'everything' },
+    { command: 'instance-ha doctor', says: 'everything that can be seen from here' },
+    { command: 'instance-ha doctor --ssh', says: 'and what only the nodes themselves know' },
     {
       command: 'instance-ha doctor --node overcloud-compute-1 -v',
       says: 'one compute, with what was looked at',
@@ -51,8 +57,9 @@ export const doctor: CommandSpec = {
     for (;;) {
       const facts = await gatherFacts({
         run: call.io.run,
-        local: localPort(call.io.run),
+        local: localPort(call.io.run, VERSION),
         now: call.io.now,
+        ssh: call.flag('ssh'),
         progress: call.io.output === 'text' && !call.flag('watch') ? call.io.progress : () => {},
       });
       if (

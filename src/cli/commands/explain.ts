@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import * as v from 'valibot';
+import { VERSION } from '../../agents/version.ts';
 import { whyNotEvacuable } from '../../core/instance.ts';
 import { protectionOf } from '../../doctor/checks/protection.ts';
 import { gatherFacts } from '../../doctor/gather.ts';
@@ -42,7 +43,7 @@ export const explain: CommandSpec = {
 async function explainNode(call: Call, situation: Situation, node: string): Promise<Outcome> {
   const facts = await gatherFacts({
     run: call.io.run,
-    local: localPort(call.io.run),
+    local: localPort(call.io.run, VERSION),
     now: call.io.now,
     progress: () => {},
   });

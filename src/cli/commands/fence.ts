@@ -1,3 +1,4 @@
+import { VERSION } from '../../agents/version.ts';
 import type { Maybe } from '../../core/observation.ts';
 import { protectionOf } from '../../doctor/checks/protection.ts';
 import { runChecks } from '../../doctor/checks.ts';
@@ -315,5 +316,6 @@ function reportData(
   };
 }
 
-export const drillCommand: CommandSpec = drill({ audit, local: localPort });
-export const evacuateCommand: CommandSpec = evacuate({ audit, local: localPort });
+const FENCE_WORLD: FenceWorld = { audit, local: (run) => localPort(run, VERSION) };
+export const drillCommand: CommandSpec = drill(FENCE_WORLD);
+export const evacuateCommand: CommandSpec = evacuate(FENCE_WORLD);

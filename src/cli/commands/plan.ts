@@ -65,7 +65,10 @@ async function runPlan(call: Call): Promise<Outcome> {
         up.some((host) => name === host || name.split('.')[0] === host.split('.')[0]),
       );
       if (usable.length <= Number(survive))
-        return failed(`there are ${usable.length} usable hosts: losing ${survive} leaves none`, 'fault');
+        return failed(
+          `hosts that are up and enabled: ${usable.length}; without ${survive} there is none`,
+          'fault',
+        );
       const { worst, isComplete, tries } = worstOf(usable, Number(survive), MAX_SETS);
       const bounds = isComplete
         ? `all ${tries} sets of hosts were tried`

@@ -1,3 +1,4 @@
+import type { NodeStatus } from '../../pacemaker/status.ts';
 import { type Check, fault, type Problem, warning } from '../finding.ts';
 
 export const quorum: Check = {
@@ -41,11 +42,21 @@ export const quorum: Check = {
         ),
       );
     if (status.known) {
-      for (const { name } of status.value.nodes.filter(({ kind, online }) => kind === 'cluster' && !online))
+      for (const { name, online } of status.value.nodes.filter(isAway))
         problems.push(
-          warning(`the controller ${name} is offline`, `systemctl status pacemaker on ${name}`, name),
+          warning(
+            online
+              ? `the controller ${name} is in the membership, but its Pacemaker does not take part`
+              : `the controller ${name} is offline`,
+            `systemctl status pacemaker on ${name}`,
+            name,
+          ),
         );
     }
     return problems;
   },
 };
+
+function isAway({ kind, online, pending }: NodeStatus): boolean {
+  return kind === 'cluster' && (!online || pending);
+}
