@@ -28,7 +28,7 @@ function pcsCommand(item: Item): string {
     case 'colocation':
       return `pcs constraint colocation add ${item.resource} with ${item.with}`;
     case 'level':
-      return `pcs stonith level add ${item.index} ${item.target} ${item.devices.join(',')}`;
+      return `pcs stonith level add ${item.index} ${item.target} ${item.devices.join(' ')}`;
     default:
       return item satisfies never;
   }
@@ -41,7 +41,8 @@ function pcsResource(item: ResourceItem): string {
     ...(operation.intervalS === 0 ? [] : [`interval=${operation.intervalS}s`]),
     `timeout=${operation.timeoutS}s`,
   ]);
-  const isRemote = item.agent.type === 'remote';
+  // Without it pcs insists on copying the key of pacemaker_remote itself, and on a unit that this node need not have.
+  const needsForce = item.agent.type === 'remote' || item.agent.class === 'systemd';
   return [
     isFencing ? 'pcs stonith create' : 'pcs resource create',
     item.id,
@@ -50,8 +51,7 @@ function pcsResource(item: ResourceItem): string {
     ...(operations.length === 0 ? [] : ['op', ...operations]),
     ...(Object.keys(item.meta).length === 0 ? [] : ['meta', ...pairs(item.meta)]),
     ...(item.clone === null ? [] : ['clone', ...pairs(item.clone.meta)]),
-    // Without it pcs insists on copying the key of pacemaker_remote itself.
-    ...(isRemote ? ['--force'] : []),
+    ...(needsForce ? ['--force'] : []),
   ].join(' ');
 }
 
