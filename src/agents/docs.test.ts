@@ -104,6 +104,36 @@ describe('the documents', () => {
     expect(strays).toEqual([]);
   });
 
+  const TOOLS = ['crm_mon', 'crm_resource', 'crm_attribute', 'attrd_updater', 'stonith_admin', 'cibadmin'];
+  const canAsk = TOOLS.every((tool) => spawnSync(tool, ['--help']).status === 0);
+
+  it.skipIf(!canAsk)("give Pacemaker's tools options that these have", () => {
+    const helps = new Map(
+      TOOLS.map((tool) => {
+        const texts = ['--help', '--help-all'].map(
+          (option) => spawnSync(tool, [option], { encoding: 'utf8' }).stdout,
+        );
+        return [tool, new Set(texts.join('\n').match(/(?<![\w-])--?[A-Za-z0-9][\w-]*/g))] as const;
+      }),
+    );
+    const strays: string[] = [];
+    let calls = 0;
+    for (const file of FILES) {
+      const text = read(file).replaceAll('\\\n', ' ');
+      for (const [call, tool = ''] of text.matchAll(
+        /\b([a-z]+_[a-z]+)((?: +(?:'[^']*'|"[^"]*"|[^\s`|;#]+))+)/g,
+      )) {
+        const known = helps.get(tool);
+        if (known === undefined) continue;
+        calls++;
+        const options = call.replaceAll(/'[^']*'|"[^"]*"/g, '').match(/(?<= )--?[A-Za-z0-9][\w-]*/g) ?? [];
+        for (const option of options) if (!known.has(option)) strays.push(`${file}: ${tool} ${option}`);
+      }
+    }
+    expect(calls).toBeGreaterThan(15);
+    expect(strays).toEqual([]);
+  });
+
   it('docs/migrate.md names keys of the policy that there are', () => {
     const policy = read('docs/policy.md');
     for (const [, section = '', key = ''] of read('docs/migrate.md').matchAll(

@@ -283,6 +283,36 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
     },
   );
 
+  it.skipIf(!has('/usr/sbin/pcs'))(
+    'pcs takes every command of the guide',
+    async () => {
+      const [, section = ''] = readFileSync('docs/configure.md', 'utf8').split('## The cluster, with pcs\n');
+      const commands = (section.split('\n\nPut the location rule')[0] ?? '')
+        .replaceAll(/^ {4}/gm, '')
+        .replaceAll(' ...;', ';');
+      expect(commands).toContain('pcs resource create nova-evacuate');
+      const cib = join(directory, 'cib.xml');
+      writeFileSync(
+        cib,
+        `<cib crm_feature_set="3.16.1" validate-with="pacemaker-3.9" admin_epoch="0" epoch="1" num_updates="0"><configuration><crm_config/>
+<nodes><node id="1" uname="overcloud-controller-0"/></nodes><resources>
+<primitive id="overcloud-compute-0" class="ocf" provider="pacemaker" type="remote"/><primitive id="overcloud-compute-1" class="ocf" provider="pacemaker" type="remote"/>
+<primitive id="ipmilan-overcloud-compute-0" class="stonith" type="fence_ipmilan"/></resources><constraints/></configuration><status/></cib>`,
+      );
+      const script = join(directory, 'guide.sh');
+      writeFileSync(script, `set -e\npcs() { command pcs -f ${cib} "$@"; }\n${commands}\n`);
+      const { code, out } = await installed(`bash ${script}`);
+      expect(code, out).toBe(0);
+      const made = readFileSync(cib, 'utf8');
+      for (const what of [
+        'devices="ipmilan-overcloud-compute-0,fence-nova"',
+        'attribute="instance-ha-incident"',
+      ])
+        expect(made).toContain(what);
+    },
+    120_000,
+  );
+
   describe.skipIf(!has('/usr/sbin/ocf-tester'))('ocf-tester passes', () => {
     const bin = join(directory, 'bin');
     /** Pacemaker's tools, as far as they are called: a cluster without incidents, an evacuator that releases at once. */

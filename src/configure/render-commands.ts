@@ -28,7 +28,7 @@ function pcsCommand(item: Item): string {
     case 'colocation':
       return `pcs constraint colocation add ${item.resource} with ${item.with}`;
     case 'level':
-      return `pcs stonith level add ${item.index} ${item.target} ${item.devices.join(',')}`;
+      return `pcs stonith level add ${item.index} ${item.target} ${item.devices.join(' ')}`;
     default:
       return item satisfies never;
   }
@@ -41,7 +41,8 @@ function pcsResource(item: ResourceItem): string {
     ...(operation.intervalS === 0 ? [] : [`interval=${operation.intervalS}s`]),
     `timeout=${operation.timeoutS}s`,
   ]);
-  const isRemote = item.agent.type === 'remote';
+  // Without it pcs insists on copying the key of pacemaker_remote itself, and on a unit that this node need not have.
+  const needsForce = item.agent.type === 'remote' || item.agent.class === 'systemd';
   return [
     isFencing ? 'pcs stonith create' : 'pcs resource create',
     item.id,
@@ -50,8 +51,7 @@ function pcsResource(item: ResourceItem): string {
     ...(operations.length === 0 ? [] : ['op', ...operations]),
     ...(Object.keys(item.meta).length === 0 ? [] : ['meta', ...pairs(item.meta)]),
     ...(item.clone === null ? [] : ['clone', ...pairs(item.clone.meta)]),
-    // Without it pcs insists on copying the key of pacemaker_remote itself.
-    ...(isRemote ? ['--force'] : []),
+    ...(needsForce ? ['--force'] : []),
   ].join(' ');
 }
 
@@ -62,10 +62,15 @@ function locationRule(item: LocationItem): string {
   return `${discovery}score=${item.score} ${condition}`;
 }
 
-/** As `crm` commands (crmsh); the levels are one command there. */
+/**
+ * As `crm` commands (crmsh); the levels are one command there. Power devices come first: crmsh verifies after each
+ * command, and refuses other resources in a cluster that has fencing on and nothing to fence with.
+ */
 export function crmCommands(items: readonly Item[]): readonly string[] {
   const levels = items.filter((item) => item.kind === 'level');
-  const others = items.filter((item) => item.kind !== 'level').flatMap(crmCommand);
+  const isFencing = (item: Item): boolean => item.kind === 'resource' && item.agent.class === 'stonith';
+  const ordered = [...items.filter(isFencing), ...items.filter((item) => !isFencing(item))];
+  const others = ordered.flatMap((item) => (item.kind === 'level' ? [] : crmCommand(item)));
   return levels.length === 0
     ? others
     : [...others, `crm configure fencing_topology ${levels.map(crmLevel).join(' ')}`];
@@ -100,7 +105,8 @@ function crmResource(item: ResourceItem): string[] {
     `timeout=${operation.timeoutS}s`,
   ]);
   const primitive = [
-    'crm configure primitive',
+    // -F: crmsh too wants a unit that this node need not have.
+    item.agent.class === 'systemd' ? 'crm -F configure primitive' : 'crm configure primitive',
     item.id,
     agentName(item.agent),
     ...(Object.keys(item.parameters).length === 0 ? [] : ['params', ...pairs(item.parameters)]),
