@@ -49,11 +49,16 @@ export const MUTANTS: readonly Mutant[] = [
     '+ draft.policy.timing.takeoverSettleMs',
     '- draft.policy.timing.takeoverSettleMs',
   ]),
-  mutant('the host is released while evacuations are live', 100, [
-    'core/ledger.ts',
-    'const over = left.length === 0 && judged.every((each) => !each.live);',
-    "const over = left.every((each) => each.outcome.kind === 'moving');",
-  ]),
+  mutant(
+    'the host is released while evacuations are live',
+    100,
+    [
+      'core/ledger.ts',
+      'const over = left.length === 0 && judged.every((each) => !each.live);',
+      "const over = left.every((each) => each.outcome.kind === 'moving');",
+    ],
+    ['core/ledger.ts', 'over && isListedAfterAll(draft, host)', 'over'],
+  ),
   mutant(
     'a boot is let go though its incident stands',
     200,
@@ -143,11 +148,6 @@ export const MUTANTS: readonly Mutant[] = [
     'core/ledger.ts',
     'over && isListedAfterAll(draft, host)',
     'over',
-  ]),
-  mutant('what died with its destination is judged by what was seen before', 400, [
-    'core/evacuating.ts',
-    'if (!isSeenSince(view, draft.observation.begunAt)) {',
-    'if (!isSeenSince(view, 0)) {',
   ]),
   mutant('fence_compute records nothing', 20, [
     'agents/fence-compute.ts',
