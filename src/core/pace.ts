@@ -34,8 +34,10 @@ export interface PaceFacts {
 /**
  * How many evacuations may be unfinished at a time: a base that keeps the control plane busy, plus the rate that
  * it has shown times the time that an evacuation spends on its destination (Little's law), within the policy's
- * bounds. With instant spawns that is the base; with long ones it grows as their time shows, from the age of the
- * oldest under way even before the first has finished.
+ * bounds. With instant spawns that is the base; with long ones it grows as their time shows, before the first has
+ * finished from how long the oldest has been on its destination. What waits for its claim shows no time: a control
+ * plane that is slow would be given the more to do the slower it is. For the same reason it is trusted with no more
+ * than the rate at which its claims were seen to come.
  *
  * The time is the shortest seen: queueing in front of a full window must not widen the window. While nothing
  * queues, a little more than the shown rate is tried; while evacuations take much longer than the shortest, no
@@ -43,15 +45,34 @@ export interface PaceFacts {
  * of its destination. Failures and slow answers take their share off.
  */
 export function windowSize(facts: PaceFacts, pace: PacePolicy): number {
-  const times = durations(facts.evacuations, facts.novaNow);
-  const shortestMs = times[0] ?? 0;
-  const usualMs = times[Math.floor(times.length / 2)] ?? 0;
+  const { evacuations, novaNow } = facts;
+  const times = finishedTimes(evacuations);
+  const shortestMs = times[0] ?? claimedForMs(evacuations, novaNow);
+  const usualMs = times[Math.floor(times.length / 2)] ?? shortestMs;
   const queues = usualMs - CONTROL_PLANE_MS > pace.growthFactor * shortestMs;
-  const shown = shownRatePerSecond(facts.evacuations, Math.max(shortestMs, CONTROL_PLANE_MS));
-  const rate = Math.max(pace.startRatePerSecond, shown * (queues ? 1 : pace.growthFactor));
+  const shown = shownRatePerSecond(evacuations, Math.max(shortestMs, CONTROL_PLANE_MS));
+  const trusted = Math.min(pace.startRatePerSecond, claimsPerSecond(evacuations) ?? Number.POSITIVE_INFINITY);
+  const rate = Math.max(trusted, shown * (queues ? 1 : pace.growthFactor));
   const wanted = pace.startInFlight + (rate * Math.max(0, shortestMs - CONTROL_PLANE_MS)) / 1000;
   const healthy = Math.min(pace.maxInFlight, wanted) * (1 - troubleShare(facts, pace));
   return Math.min(pace.maxInFlight, Math.max(pace.minInFlight, Math.ceil(healthy)));
+}
+
+/** How long an evacuation takes, as far as the oldest one shows that is on its destination, ms; 0: none is. */
+function claimedForMs(evacuations: readonly EvacuationView[], novaNow: number): number {
+  const claimed = evacuations.filter((e) => isLive(e) && e.status !== 'accepted');
+  return (
+    Math.max(0, ...claimed.map((e) => novaNow - e.updatedAt)) + (claimed.length > 0 ? CONTROL_PLANE_MS : 0)
+  );
+}
+
+/** Claims per second from the first request to the last thing that the records tell; null: too few. */
+function claimsPerSecond(evacuations: readonly EvacuationView[]): number | null {
+  const claimed = evacuations.filter((e) => e.status !== 'accepted').length;
+  if (claimed < MIN_SHOWN) return null;
+  const first = Math.min(...evacuations.map((e) => e.createdAt));
+  const last = Math.max(...evacuations.map((e) => e.updatedAt));
+  return (claimed * 1_000) / Math.max(1_000, last - first);
 }
 
 /** What is in flight, as the last look and what was asked for since then show it. */
