@@ -175,7 +175,7 @@ export const pacemaker: Chapter = {
           like(
             stdout,
             new RegExp(
-              `^<crm_config>[sS]*<nvpair id="cib-bootstrap-options-${name}" name="${name}" value="until"/>`,
+              `^<crm_config>[\\s\\S]*<nvpair id="cib-bootstrap-options-${name}" name="${name}" value="until"/>`,
             ),
           );
           like(await property('--delete'), {
