@@ -113,6 +113,23 @@ describe.skipIf(!canDeb)('the .deb', () => {
     expect(existsSync(join(root, 'usr/lib/instance-ha'))).toBe(false);
   });
 
+  it('leaves the stock agents in their place until its own are there, and keeps them through an upgrade', () => {
+    const scripts = join(directory, 'control');
+    execFileSync('dpkg-deb', ['-e', deb, scripts]);
+    const preinst = (action: string): void =>
+      void execFileSync('sh', [join(scripts, 'preinst'), action], {
+        env: { ...process.env, DPKG_ROOT: root, DPKG_ADMINDIR: join(root, 'var/lib/dpkg') },
+      });
+    preinst('install');
+    for (const path of STOCK) expect(isStock(path), path).toBe(true);
+    expect(dpkg('-i', deb)).toMatchObject({ status: 0 });
+    preinst('upgrade');
+    for (const path of STOCK) {
+      expect(isStock(path), path).toBe(false);
+      expect(readFileSync(join(root, 'usr/lib/instance-ha/stock', path), 'utf8')).toBe(`stock ${path}`);
+    }
+  });
+
   it('is upgraded in place; the purge leaves what is the operator’s', () => {
     expect(dpkg('-i', deb)).toMatchObject({ status: 0 });
     mkdirSync(join(root, 'run/resource-agents/instance-ha-nova'), { recursive: true });
