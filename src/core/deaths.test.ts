@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { abandoned } from './deaths.ts';
 import { hostName } from './names.ts';
 import type { EvacuationView } from './observation.ts';
+import type { LostEvacuation } from './records.ts';
 import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
 
 /** Each is made one second after the one before it. */
@@ -23,27 +24,37 @@ function evacuation(id: number, more: Partial<EvacuationView> = {}): EvacuationV
 const claimed = (id: number, updatedAt: number, status = 'pre-migrating'): EvacuationView =>
   evacuation(id, { dest: ELSEWHERE, status, updatedAt });
 
+/** Lost before their claim. */
+const unclaimed = (...ids: number[]): LostEvacuation[] => ids.map((id) => ({ id, claimed: false }));
+
 describe('the evacuations that nobody goes on with', () => {
   it('are those that were lost, claimed or not', () => {
     const all = [claimed(1, 1_500), evacuation(2), evacuation(3)];
-    expect([...abandoned(all, [1])]).toEqual([1]);
-    expect([...abandoned(all, [1, 2])]).toEqual([1, 2]);
-    expect([...abandoned(all, [])]).toEqual([]);
+    expect([...abandoned(all, unclaimed(1))]).toEqual([1]);
+    expect([...abandoned(all, unclaimed(1, 2))]).toEqual([1, 2]);
+    expect([...abandoned(all, unclaimed())]).toEqual([]);
   });
 
   it('include the record of a request for which Nova has taken a lost one; that one lives', () => {
-    expect([...abandoned([claimed(1, 2_000), evacuation(2)], [1])]).toEqual([2]);
-    expect([...abandoned([claimed(1, 9_000, 'done'), evacuation(2)], [1])]).toEqual([2]);
+    expect([...abandoned([claimed(1, 2_000), evacuation(2)], unclaimed(1))]).toEqual([2]);
+    expect([...abandoned([claimed(1, 9_000, 'done'), evacuation(2)], unclaimed(1))]).toEqual([2]);
     // Whichever Nova takes, of one that failed after that the next request makes another.
-    expect([...abandoned([claimed(1, 9_000, 'failed'), evacuation(2), evacuation(10)], [1])]).toEqual([2]);
+    expect([
+      ...abandoned([claimed(1, 9_000, 'failed'), evacuation(2), evacuation(10)], unclaimed(1)),
+    ]).toEqual([2]);
     const second = [claimed(1, 9_000, 'failed'), claimed(2, 11_000), evacuation(10)];
-    expect([...abandoned(second, [1])]).toEqual([10]);
+    expect([...abandoned(second, unclaimed(1))]).toEqual([10]);
+  });
+
+  it('do not include a later one, though a person has closed a record that was lost after its claim', () => {
+    const closed = [claimed(1, 9_000, 'error'), evacuation(2)];
+    expect([...abandoned(closed, [{ id: 1, claimed: true }])]).toEqual([1]);
   });
 
   it('include one that was lost once more after it had come to life', () => {
     const twice = [claimed(1, 5_000), evacuation(2)];
-    expect([...abandoned(twice, [1, 1])]).toEqual([1, 2]);
+    expect([...abandoned(twice, unclaimed(1, 1))]).toEqual([1, 2]);
     const third = [...twice, evacuation(20, { dest: hostName('compute-3') })];
-    expect([...abandoned(third, [1, 1])]).toEqual([1, 2]);
+    expect([...abandoned(third, unclaimed(1, 1))]).toEqual([1, 2]);
   });
 });

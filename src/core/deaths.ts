@@ -2,6 +2,7 @@ import type { Draft } from './draft.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import { fencingProof } from './proof.ts';
+import type { LostEvacuation } from './records.ts';
 
 /**
  * Tells which evacuations died with the destination that had claimed them. Nova shows them as live for ever: the
@@ -60,21 +61,23 @@ function claimsLostBefore(draft: Draft, node: NodeView, cluster: ClusterView): n
 }
 
 /**
- * Of one instance's evacuations, those that nobody goes on with; `lost`: the ids that were written down as lost.
+ * Of one instance's evacuations, those that nobody goes on with; `lost`: what was written down as lost.
  *
  * A record that was lost before its claim stays `accepted`, and Nova takes it for the next request:
  * nova/conductor/manager.py rebuild_instance looks for a record of the instance that is `accepted`, and the
  * database gives the oldest one. Then the lost record is the one that lives, and that of the request stays behind.
- * One that is lost once more after that is written down once more.
+ * One that is lost once more after that is written down once more. What was lost after its claim lives no more: if
+ * its record changes, a person has changed it.
  */
 export function abandoned(
   evacuations: readonly EvacuationView[],
-  lost: readonly number[],
+  lost: readonly LostEvacuation[],
 ): ReadonlySet<number> {
-  const timesLost = (e: EvacuationView): number => lost.filter((id) => id === e.id).length;
+  const timesLost = (e: EvacuationView): number => lost.filter(({ id }) => id === e.id).length;
+  const isRevivable = (e: EvacuationView): boolean => lost.some(({ id, claimed }) => id === e.id && !claimed);
   const revived = evacuations.filter(
     (e) =>
-      timesLost(e) > 0 &&
+      isRevivable(e) &&
       !isUnclaimed(e) &&
       evacuations.some((later) => later.id > e.id && later.createdAt <= e.updatedAt),
   );

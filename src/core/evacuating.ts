@@ -1,4 +1,4 @@
-import { abandoned } from './deaths.ts';
+import { abandoned, isUnclaimed } from './deaths.ts';
 import { decideReserve, NO_RESERVE } from './destinations.ts';
 import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
 import { lookAtFacts } from './facts.ts';
@@ -17,7 +17,12 @@ import { ownsRecord, quietUntil } from './ownership.ts';
 import { isLive } from './pace.ts';
 import { fencingProof } from './proof.ts';
 import { rememberIncident } from './quarantine.ts';
-import { disabledReason, type EvacuationRecord, type IncidentRecord } from './records.ts';
+import {
+  disabledReason,
+  type EvacuationRecord,
+  type IncidentRecord,
+  type LostEvacuation,
+} from './records.ts';
 import type { Admission } from './selection.ts';
 import { admitByStorage } from './storage.ts';
 import { judgeUnclaimed, type Unclaimed } from './unclaimed.ts';
@@ -257,7 +262,7 @@ function isForcedDown(
  */
 function rememberLost(draft: Draft, facts: Losses): boolean {
   const { node, record, view, isLost, unclaimed } = facts;
-  const fresh: number[] = [];
+  const fresh: LostEvacuation[] = [];
   const hosts = new Set<HostName>();
   for (const evacuation of view.evacuations) {
     const { id, dest, server } = evacuation;
@@ -267,7 +272,7 @@ function rememberLost(draft: Draft, facts: Losses): boolean {
     if (died.length === 0) continue;
     const own = view.evacuations.filter((each) => each.server === server);
     if (abandoned(own, record.lost).has(id)) continue;
-    fresh.push(id);
+    fresh.push({ id, claimed: !isUnclaimed(evacuation) });
     for (const host of died) hosts.add(host);
   }
   if (fresh.length === 0) return true;

@@ -272,6 +272,8 @@ export interface Observation {
   /** Nova's clock at the first report of a compute service that was seen since it has been up without a break; not there: it is not up. */
   readonly upSince: ReadonlyMap<HostName, number>;
   readonly requests: ReadonlyMap<ServerId, RequestView>;
+  /** Id of a compute service → `mono` at which a change of it was last given up without an answer: it may still take effect. */
+  readonly unansweredChanges: ReadonlyMap<string, number>;
   readonly commands: ReadonlyMap<string, CommandView>;
   /** The parameter `domain`; null when not set. */
   readonly domain: string | null;

@@ -57,6 +57,9 @@ export function fencingProof(
   if (incident.by === 'fencer' && events.some((event) => event.status === 'pending')) {
     return { proven: true, fencedAt: incident.at };
   }
+  // The fencer turns it on again after all that is off: by then the pending event is another one.
+  if (history.value.some((event) => event.status === 'pending'))
+    return { proven: false, ask: true, reason: 'its fencing is not over yet' };
   return {
     proven: false,
     ask: true,

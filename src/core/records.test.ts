@@ -44,7 +44,7 @@ describe('records', () => {
       clean: fc.boolean(),
       releasedAt: fc.option(time, { nil: null }),
       stopped: fc.array(fc.stringMatching(/^[0-9a-f]{8}$/), { maxLength: 5 }),
-      lost: fc.array(fc.nat(), { maxLength: 5 }),
+      lost: fc.array(fc.record({ id: fc.nat(), claimed: fc.boolean() }), { maxLength: 5 }),
       reserves: fc.array(
         fc.record({
           host: fc.string({ minLength: 1 }).map(hostName),
@@ -88,7 +88,7 @@ describe('records', () => {
       clean: false,
       releasedAt: null,
       stopped: Array.from({ length: 1_000 }, (_, i) => i.toString(16).padStart(8, '0')),
-      lost: Array.from({ length: 3_000 }, (_, i) => 1_000_000 + i),
+      lost: Array.from({ length: 3_000 }, (_, i) => ({ id: 1_000_000 + i, claimed: true })),
       reserves: [],
     };
     // What pacemaker/attributes.ts lets through, and what the command line of crm_attribute takes.

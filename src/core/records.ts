@@ -73,10 +73,17 @@ export interface EvacuationRecord {
   readonly releasedAt: number | null;
   /** Instances that were stopped when the host died, first 8 hex digits of the UUID: a failed attempt makes Nova forget it. */
   readonly stopped: readonly string[];
-  /** Ids of evacuations whose destination died under them: Nova shows them as live for ever. */
-  readonly lost: readonly number[];
+  /** Evacuations whose destination died under them: Nova shows them as live for ever. */
+  readonly lost: readonly LostEvacuation[];
   /** Reserved hosts that were taken for it, and are to be given back if nothing comes to them. */
   readonly reserves: readonly ReserveClaim[];
+}
+
+export interface LostEvacuation {
+  /** Of its record in Nova. */
+  readonly id: number;
+  /** Whether its destination had claimed it; one that it had not, Nova may yet take for another request. */
+  readonly claimed: boolean;
 }
 
 export interface ReserveClaim {
@@ -147,6 +154,15 @@ export function parseIncident(text: string): IncidentRecord | null {
   return { id, at, by, on: pairs.get('on') ?? '' };
 }
 
+/** Stands behind the id of a lost evacuation that had been claimed. */
+const CLAIMED = 'c';
+
+function parseLost(text: string): readonly LostEvacuation[] {
+  const claimed = text.endsWith(CLAIMED);
+  const id = Number(claimed ? text.slice(0, -CLAIMED.length) : text);
+  return Number.isSafeInteger(id) ? [{ id, claimed }] : [];
+}
+
 /** The value of {@link EVACUATION_ATTRIBUTE}. */
 export function formatEvacuation(record: EvacuationRecord): string {
   return format({
@@ -161,7 +177,7 @@ export function formatEvacuation(record: EvacuationRecord): string {
     clean: record.clean ? 'yes' : 'no',
     released: record.releasedAt === null ? '' : iso(record.releasedAt),
     stopped: record.stopped.join('+'),
-    lost: record.lost.join('+'),
+    lost: record.lost.map(({ id, claimed }) => `${id}${claimed ? CLAIMED : ''}`).join('+'),
     reserves: record.reserves
       .map(({ host, aggregate, reason }) => [toWord(host), aggregate ?? '', toWord(reason)].join(':'))
       .join('+'),
@@ -193,7 +209,7 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
     clean: pairs.get('clean') === 'yes',
     releasedAt: epoch(pairs.get('released')),
     stopped: list(pairs.get('stopped')),
-    lost: list(pairs.get('lost')).map(Number).filter(Number.isSafeInteger),
+    lost: list(pairs.get('lost')).flatMap(parseLost),
     reserves,
   };
 }

@@ -86,11 +86,19 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     say('back; it was a reserved host, and is made one again', host);
   } else if (isOurMarker(service.disabledReason) && record.before.status === 'enabled') {
     say(enable(draft, node, service), host);
+  } else if (mayStillChange(draft, service)) {
+    say('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
     say(confirmSchedulable(draft, node, record, service), host);
   } else {
     say(finishRecord(draft, node, record, sayKept(service)), host);
   }
+}
+
+/** Whether a request for its service that had no answer may take effect after the last look: then it is not over yet. */
+function mayStillChange({ observation, policy }: Draft, { id }: ServiceView): boolean {
+  const at = observation.unansweredChanges.get(id);
+  return at !== undefined && observation.servicesAt < at + policy.timing.requestSettleMs;
 }
 
 function sayKept({ disabledReason }: ServiceView): string {

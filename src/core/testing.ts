@@ -118,6 +118,7 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     allocations: new Map(),
     upSince: new Map(),
     requests: new Map(),
+    unansweredChanges: new Map(),
     commands: new Map(),
     domain: null,
     ...more,

@@ -54,7 +54,7 @@ export function judgeUnclaimed(
     if (abandoned(own, lost).has(evacuation.id)) continue;
     const others = [...lives.values()].filter(({ host }) => host !== view.host);
     if (!others.some((life) => diedSince(draft, life, evacuation))) continue;
-    const before = own.filter((each) => lost.includes(each.id) && each.id !== evacuation.id);
+    const before = own.filter((each) => lost.some(({ id }) => id === each.id) && each.id !== evacuation.id);
     const chosen = chosenFor(draft, { evacuation, source: view.host, before, lives });
     found.set(evacuation.id, chosen.known ? judge(draft, evacuation, view, chosen.value) : waiting(chosen));
   }

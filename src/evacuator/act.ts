@@ -151,6 +151,7 @@ async function changeService(
 ): Promise<Answer<unknown>> {
   const answer = await ports.cloud.updateService(serviceId, change);
   if (answer.ok) rememberService(memory, answer.value);
+  else if (answer.effect === 'unknown') memory.unansweredChanges.set(serviceId, ports.clock.mono());
   return answer;
 }
 

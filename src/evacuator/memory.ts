@@ -39,6 +39,8 @@ export interface Memory {
   /** See {@link Observation}. */
   readonly upSince: Map<HostName, number>;
   readonly requests: Map<ServerId, RequestView>;
+  /** See {@link Observation}. As many as there are services, at most. */
+  readonly unansweredChanges: Map<string, number>;
   readonly commands: Map<string, CommandView>;
 }
 
@@ -91,6 +93,7 @@ export function newMemory(owner: string, mono: number): Memory {
     allocations: new Map(),
     upSince: new Map(),
     requests: new Map(),
+    unansweredChanges: new Map(),
     commands: new Map(),
   };
 }

@@ -72,6 +72,7 @@ export async function observe(
     allocations: new Map(memory.allocations),
     upSince: new Map(memory.upSince),
     requests: new Map(memory.requests),
+    unansweredChanges: new Map(memory.unansweredChanges),
     commands: new Map(memory.commands),
     domain,
   };

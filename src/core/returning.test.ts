@@ -1,0 +1,51 @@
+import { expect, it } from 'vitest';
+import { decide } from './decide.ts';
+import { type ClusterView, known, type Observation } from './observation.ts';
+import { DEFAULT_POLICY } from './policy.ts';
+import type { EvacuationRecord } from './records.ts';
+import { aNode, anObservation, aService } from './testing.ts';
+
+const RELEASED: EvacuationRecord = {
+  incident: 'i1',
+  phase: 'returning',
+  fencedAt: 0,
+  since: 0,
+  before: { status: 'enabled', forcedDown: false },
+  owner: 'controller-1:1',
+  clean: false,
+  releasedAt: 10_000,
+  stopped: [],
+  lost: [],
+  reserves: [],
+};
+
+function closes(servicesAt: number, unansweredChanges: Observation['unansweredChanges']): boolean {
+  const cluster: ClusterView = {
+    haveQuorum: true,
+    nodes: [aNode('compute-1', null, { evacuation: RELEASED })],
+    pause: null,
+    history: new Map(),
+    levelsCorrected: new Map(),
+  };
+  const back = aService('compute-1', {
+    status: 'disabled',
+    disabledReason: 'by an operator',
+    updatedAt: 20_000,
+  });
+  const observation = anObservation({
+    ...{ now: servicesAt, mono: servicesAt, begunAt: servicesAt, novaNow: servicesAt, servicesAt },
+    cluster: known(cluster),
+    services: known([back, aService('compute-2')]),
+    unansweredChanges,
+  });
+  return decide(observation, DEFAULT_POLICY).commands.some(({ kind }) => kind === 'delete-evacuation');
+}
+
+it('a record is not closed while a request for its service may still take effect', () => {
+  const { requestSettleMs } = DEFAULT_POLICY.timing;
+  const unanswered = new Map([['svc-compute-1', 15_000]]);
+  expect(closes(30_000, new Map())).toBe(true);
+  expect(closes(30_000, unanswered)).toBe(false);
+  expect(closes(30_000, new Map([['svc-compute-2', 15_000]]))).toBe(true);
+  expect(closes(15_000 + requestSettleMs, unanswered)).toBe(true);
+});
