@@ -14,6 +14,7 @@ import { hostName, nodeName, serverId } from '../core/names.ts';
 import { known, type NodeView, type ServiceView } from '../core/observation.ts';
 import { DEFAULT_POLICY } from '../core/policy.ts';
 import { success } from '../core/result.ts';
+import { aNode } from '../core/testing.ts';
 import { createEvacuator, type Evacuator } from '../evacuator/loop.ts';
 import type { Ports } from '../evacuator/ports.ts';
 import { EPOCH, type World } from '../evacuator/testing.ts';
@@ -60,21 +61,7 @@ export async function openBrowser(): Promise<{ browser: Browser; close: () => Pr
 }
 
 const CONTROLLERS = ['controller-1', 'controller-2', 'controller-3'];
-const quietNode = (name: string, kind: NodeView['kind']): NodeView =>
-  ({
-    name: nodeName(name),
-    kind,
-    online: true,
-    incident: null,
-    evacuation: null,
-    history: null,
-    localDisk: null,
-    novaCompute: null,
-    mark: null,
-    holdToken: null,
-    holdAnswer: null,
-    powerFencedFirst: true,
-  }) as unknown as NodeView;
+const quietNode = (name: string, kind: NodeView['kind']): NodeView => aNode(name, null, { kind });
 
 /** A server on one port behind which evacuators come and go, as they do on one address after a failover. */
 export class Stage {
