@@ -14,9 +14,8 @@ const TARGET_ROLE = 'target-role';
 export const STOP_ORDER = ['workload', 'fencing'] as const;
 
 /**
- * Asks what is ours to stop. Taken away while it runs, and the last fencing device with
- * it, it would run on for ever: without any device Pacemaker leaves orphans unmanaged (measured with 2.1.5:
- * "Unmanaged resource ... No fencing will be done until there are resources to manage"). The mark that is set is one
+ * Asks what is ours to stop. Taken away while it runs, and the last fencing device with it, it would run on for
+ * ever: without any device Pacemaker leaves orphans unmanaged (measured with 2.1.5: "Unmanaged resource ... No fencing will be done until there are resources to manage"). The mark that is set is one
  * of ours, so `apply` takes it away again where an undo was left half done. Pure: the CIB given is not touched.
  */
 export function quiesceOwned(cib: TreeElement, which: (typeof STOP_ORDER)[number]): Quiesced {

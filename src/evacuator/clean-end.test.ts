@@ -18,3 +18,15 @@ it.each([
   await process.ended;
   expect(parseEvacuation(world.attribute(EVACUATION_ATTRIBUTE) ?? '')?.clean).toBe(false);
 });
+
+it('an end is not clean while a change of a service that had no answer may still take effect', async () => {
+  const world = new World(4);
+  world.serviceAnswersLost = true;
+  const process = start(world);
+  world.fence();
+  expect(await until(world, 20_000, () => world.posts === 4)).toBe(true);
+  process.evacuator.stop();
+  await world.clock.advance(30_000);
+  await process.ended;
+  expect(parseEvacuation(world.attribute(EVACUATION_ATTRIBUTE) ?? '')?.clean).toBe(false);
+});

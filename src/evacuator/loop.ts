@@ -45,7 +45,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
       look = decision.look;
       if (decision.wakeMs > 0) await ports.clock.sleep(decision.wakeMs);
     }
-    await endCleanly(ports, memory, acts);
+    await endCleanly(ports, memory, acts, options.policy().timing.requestSettleMs);
   }
 
   return {
@@ -58,12 +58,12 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
 }
 
 /** Waits for what is under way, then writes into our records that nothing of ours is; a successor need not wait then. */
-async function endCleanly(ports: Ports, memory: Memory, acts: Acts): Promise<void> {
+async function endCleanly(ports: Ports, memory: Memory, acts: Acts, settleMs: number): Promise<void> {
   const limit = ports.clock.mono() + DRAIN_LIMIT_MS;
   while (acts.running.size > 0 && ports.clock.mono() < limit) {
     await ports.clock.sleep(Math.min(100, limit - ports.clock.mono()));
   }
-  if (acts.running.size > 0 || hasUnanswered(memory)) return;
+  if (acts.running.size > 0 || hasUnanswered(memory, ports.clock.mono() - settleMs)) return;
   const read = await ports.cluster.readNodes();
   // Without quorum, or unread, nothing is written; a successor then waits as after a death.
   if (!read.known || !read.value.haveQuorum) return;
@@ -85,6 +85,9 @@ async function endCleanly(ports: Ports, memory: Memory, acts: Acts): Promise<voi
 }
 
 /** A request without an answer may still take effect: then this is no clean end. */
-function hasUnanswered(memory: Memory): boolean {
-  return [...memory.requests.values()].some((request) => request.state === 'unknown');
+function hasUnanswered({ requests, unansweredChanges }: Memory, settledBefore: number): boolean {
+  return (
+    [...requests.values()].some((request) => request.state === 'unknown') ||
+    [...unansweredChanges.values()].some((at) => at > settledBefore)
+  );
 }

@@ -133,6 +133,8 @@ export class World {
   pause: Stored<PauseRecord> = null;
   powerFencedFirst = true;
   cloudDown = false;
+  /** Changes of services are done, and their answers are lost. */
+  serviceAnswersLost = false;
   posts = 0;
   gets = 0;
   /** Full listings of the host. */
@@ -426,6 +428,7 @@ export class World {
               state: forcedDown || !alive ? 'down' : 'up',
             };
             this.services.set(service.host, next);
+            if (this.serviceAnswersLost) return { ok: false, reason: 'timed out', effect: 'unknown' };
             return { ok: true, value: next };
           }),
         evacuate: (id, options) => this.#evacuate(id, options, call),
