@@ -621,7 +621,7 @@ describe('many at once', () => {
     world.fence();
     expect(await until(world, 600_000, () => isReleased(world))).toBe(true);
     expect(world.posts).toBe(200);
-    expect((world.gets + world.posts) / 200).toBeLessThanOrEqual(1.15);
+    expect((world.gets + world.posts) / 200).toBeLessThanOrEqual(1.13);
     // A line for each change of an instance's verdict and one for each look, none for each change of a number in a queue.
     expect(world.log.length).toBeLessThanOrEqual(200 * 7 + 40);
   });
