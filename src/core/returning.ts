@@ -191,7 +191,13 @@ function sayStillDone(
     return `nova-compute reports; it has ${count} evacuation records still to complete`;
   }
   const ids = waiting.slice(0, 5).map(({ id, server }) => `${id} of server ${server}`);
-  return `nova-compute has started, but ${count} evacuation records are still done (${ids.join(', ')}${count > 5 ? ', ...' : ''}): an instance was evacuated twice, or once more after its first destination had died, or while nova-compute started. Restart nova-compute on ${node.name} once: it completes them at its start; until then Nova refuses to clear forced_down`;
+  return `nova-compute has started, but ${count} evacuation records are still done (${ids.join(', ')}${count > 5 ? ', ...' : ''}): an instance was evacuated twice, or once more after its first destination had died, or while nova-compute started. Restart nova-compute on ${node.name} once${howToRestart(node)}: it completes them at its start; until then Nova refuses to clear forced_down`;
+}
+
+function howToRestart({ name, novaCompute }: NodeView): string {
+  return novaCompute === null
+    ? ''
+    : ` (crm_resource --restart --resource nova-compute-clone --node ${name}; the clone may have another name)`;
 }
 
 function enable(draft: Draft, node: NodeView, service: ServiceView): string {

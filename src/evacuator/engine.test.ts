@@ -354,7 +354,7 @@ describe('a gate', () => {
     expect(isReleased(world, nodeName('compute-2'))).toBe(false);
     expect(names(world)).not.toContain('vm-050');
     expect(told(world)).toMatch(/paused by ada \(power works in room 2\).*opens when the pause ends at/);
-    expect(await until(world, 120_000, () => isReleased(world, nodeName('compute-2')))).toBe(true);
+    expect(await until(world, 150_000, () => isReleased(world, nodeName('compute-2')))).toBe(true);
   });
 
   it('is told to a boot that asks, on one line whatever the words', async () => {
