@@ -276,12 +276,18 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
     expect(out).toContain(parameter);
   });
 
-  it.skipIf(!has('/usr/sbin/pcs')).each(['ocf:openstack:NovaEvacuate', 'ocf:openstack:nova-compute-wait'])(
-    'pcs describes %s',
-    async (name) => {
-      expect(await installed(`pcs resource describe ${name}`)).toMatchObject({ code: 0 });
-    },
-  );
+  it.skipIf(!has('/usr/sbin/pcs')).each([
+    ['resource', 'ocf:openstack:NovaEvacuate', 'rc_file: '],
+    ['resource', 'ocf:openstack:nova-compute-wait', 'evacuation_delay: '],
+    ['resource', 'ocf:openstack:NovaCompute', 'binary: '],
+    ['stonith', 'fence_compute', 'record_only: '],
+    ['stonith', 'fence_evacuate', 'plug: '],
+  ])('pcs %s describe %s', async (kind, name, parameter) => {
+    expect(await installed(`pcs ${kind} describe ${name}`)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(parameter),
+    });
+  });
 
   it.skipIf(!has('/usr/sbin/pcs'))(
     'pcs takes every command of the guide',
