@@ -1,4 +1,4 @@
-import { type Draft, issue, lookAtServices } from './draft.ts';
+import { type Draft, isBeingWritten, issue, lookAtServices } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
@@ -61,6 +61,14 @@ export function decideReserve(draft: Draft, facts: Claiming): Reserve {
     return {
       kind: 'preparing',
       text: `looking for a reserved host: the aggregates can't be listed (${aggregates.value.reason})`,
+    };
+  }
+  // A claim that is not in the records yet would be claimed a second time.
+  const writing = facts.cluster.nodes.find(({ name }) => isBeingWritten(observation, name));
+  if (writing !== undefined) {
+    return {
+      kind: 'preparing',
+      text: `looking for a reserved host: the record of ${writing.name} is being written`,
     };
   }
   const next = chooseReserve(draft, facts, services, dead);

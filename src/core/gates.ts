@@ -1,8 +1,8 @@
 import type { Gate } from './decision.ts';
 import { isReserved } from './destinations.ts';
-import { type Draft, lookAtServices } from './draft.ts';
+import { type Draft, isBeingWritten, lookAtServices } from './draft.ts';
 import type { HostName, NodeName } from './names.ts';
-import type { ClusterView, ControlServiceView, Observation, ServiceView, Stored } from './observation.ts';
+import type { ClusterView, ControlServiceView, ServiceView, Stored } from './observation.ts';
 import { PAUSE_ATTRIBUTE, PAUSE_PROPERTY, type PauseRecord } from './records.ts';
 import { failedHosts, thresholdGate } from './thresholds.ts';
 
@@ -157,12 +157,6 @@ function begunInInterval({ observation, policy }: Draft, cluster: ClusterView): 
     return isBeingWritten(observation, name);
   });
   return new Set(begun.map(({ name }) => name));
-}
-
-/** Whether its record is being written, or has been since the cluster was read. */
-function isBeingWritten({ commands, begunAt }: Observation, node: NodeName): boolean {
-  const command = commands.get(`write-evacuation:${node}`);
-  return command !== undefined && (command.state === 'pending' || command.at >= begunAt);
 }
 
 function startsGate(

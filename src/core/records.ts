@@ -173,7 +173,6 @@ export function formatEvacuation(record: EvacuationRecord): string {
     phase: record.phase,
     fenced: iso(record.fencedAt),
     since: iso(record.since),
-    begun: iso(record.begunAt),
     status: record.before.status,
     forced: record.before.forcedDown ? 'yes' : 'no',
     owner: record.owner,
@@ -184,6 +183,7 @@ export function formatEvacuation(record: EvacuationRecord): string {
     reserves: record.reserves
       .map(({ host, aggregate, reason }) => [toWord(host), aggregate ?? '', toWord(reason)].join(':'))
       .join('+'),
+    begun: iso(record.begunAt),
   });
 }
 
