@@ -4,7 +4,7 @@ import type { World } from './model.ts';
 import { manageChain } from './resources.ts';
 
 /** The scheduler of Pacemaker acts on a change of the CIB after about so long, ms. */
-const TRANSITION_MS = 200;
+export const TRANSITION_MS = 200;
 
 /** Sets (or with null deletes) a permanent node attribute. False: the cluster can't take it. */
 export function setPermanent(

@@ -112,6 +112,11 @@ export interface ClusterSpec {
   readonly holdAgent: boolean;
   /** `provides=unfencing`: fence_compute's `on` is called at the rejoin, and the chain waits for it. */
   readonly unfencing: boolean;
+  /**
+   * The shape unfence: nova-compute is a unit of its own machine, which asks `instance-ha hold` before it starts, and
+   * Pacemaker has a resource that waits for the unfencing instead of the chain.
+   */
+  readonly unit?: boolean;
   /** The level of a compute has a power device before fence_compute. */
   readonly powerFirst: boolean;
   /** `start` of nova-compute. */
@@ -252,11 +257,14 @@ export interface Remote {
   online: boolean;
   /** The machine's life that the connection belongs to. */
   life: number;
+  /** `target-role` of its resource: Stopped takes it out of the cluster in an orderly way. */
+  targetRole: 'Stopped' | 'Started' | null;
   /** Its connection was lost and it has not been fenced since. */
   unclean: boolean;
   /** Waits for `on` of fence_compute before its chain may start. */
   unfenced: boolean;
   fencing: Fencing | null;
+  /** The first clone of its chain: nova-compute-wait, or the one that waits for the unfencing. */
   wait: 'stopped' | 'starting' | 'started';
   novaCompute: 'stopped' | 'starting' | 'started';
   /** Its chain failed; not before this time again. */
@@ -318,10 +326,16 @@ export interface Cluster {
 
 /** The agents that Pacemaker calls; whoever drives the world puts the real ones in. `reply` may come later, or never. */
 export interface Agents {
+  /** A power device, on a controller; left out: the model's own, without a process. */
+  power?(on: string, action: 'off' | 'on', node: string, reply: (exitCode: number) => void): void;
   /** fence_compute, on a controller. */
   fence(on: string, action: 'off' | 'on', node: string, reply: (exitCode: number) => void): void;
   /** nova-compute-wait `start`, on a compute. */
   wait(node: string, timeoutMs: number, reply: (exitCode: number) => void): void;
+  /** ... and its `monitor`; left out: what was started stays so. */
+  monitorWait?(node: string, reply: (exitCode: number) => void): void;
+  /** `instance-ha hold`, on a compute whose nova-compute is a unit; replies when it has ended. */
+  hold?(node: string, reply: (exitCode: number) => void): void;
   /** NovaEvacuate: begins a process; `reply` when it has started. */
   startEvacuator(on: string, reply: (ok: boolean) => void): void;
   /** ... and ends it cleanly; `reply` when it has ended. */
@@ -330,6 +344,22 @@ export interface Agents {
   /** The machine has lost its power or crashed: all processes there are gone. */
   killEvacuator(on: string): void;
 }
+
+/** What stands in the CIB of this cluster beside what the model itself works with. */
+export interface Site {
+  /** The agent of the power devices, and what the device of a machine is told. */
+  readonly powerAgent: string;
+  readonly powerParameters: (machine: string) => Readonly<Record<string, string>>;
+  /** nova-evacuate's parameters. */
+  readonly evacuatorParameters: Readonly<Record<string, string>>;
+}
+
+/** A cluster of which nobody asks more than what it does. */
+const PLAIN_SITE: Site = {
+  powerAgent: 'fence_ipmilan',
+  powerParameters: () => ({}),
+  evacuatorParameters: {},
+};
 
 /** A number in [0, 1) that the keys alone decide, so that a run with one fault less is the same but for that. */
 export type Dice = (...keys: readonly (string | number)[]) => number;
@@ -340,6 +370,7 @@ export interface World {
   readonly dice: Dice;
   readonly emit: (fact: Fact) => void;
   readonly agents: Agents;
+  readonly site: Site;
   readonly machines: Map<string, Machine>;
   readonly nova: Nova;
   readonly keystone: Keystone;
@@ -389,13 +420,19 @@ export const DEFAULT_PASSWORD = 'pa55-of-the-cloud';
 /** A world at rest: everything is up, and every instance where its spec has it. */
 export function createWorld(
   spec: WorldSpec,
-  means: { readonly dice: Dice; readonly emit: (fact: Fact) => void; readonly agents: Agents },
+  means: {
+    readonly dice: Dice;
+    readonly emit: (fact: Fact) => void;
+    readonly agents: Agents;
+    readonly site?: Site;
+  },
 ): World {
   const names = [...spec.controllers, ...spec.computes.map((compute) => compute.node)];
   const roleOf = (name: string): Machine['role'] =>
     spec.controllers.includes(name) ? 'controller' : 'compute';
   const world: World = {
     spec,
+    site: PLAIN_SITE,
     ...means,
     agenda: newAgenda(0),
     machines: new Map(names.map((name) => [name, newMachine(name, roleOf(name))])),
@@ -465,6 +502,7 @@ function newCluster(spec: WorldSpec): Cluster {
           node,
           online: true,
           life: 1,
+          targetRole: null,
           unclean: false,
           unfenced: true,
           fencing: null,

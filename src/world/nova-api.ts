@@ -1,4 +1,5 @@
 import { answer, fault, type HttpAnswer, type HttpRequest } from './http.ts';
+import { liveMigrate } from './live-migration.ts';
 import {
   type Instance,
   type Migration,
@@ -259,6 +260,7 @@ function statusOf({ deleted, vmState, taskState }: Instance): string {
   if (deleted) return 'DELETED';
   if (taskState?.startsWith('rebuil') && vmState !== 'error') return 'REBUILD';
   if (vmState === 'error' && taskState?.startsWith('rebuil')) return 'REBUILD';
+  if (taskState === 'migrating') return 'MIGRATING';
   const names: Readonly<Record<string, string>> = {
     stopped: 'SHUTOFF',
     rescued: 'RESCUE',
@@ -396,6 +398,11 @@ function act(world: World, request: HttpRequest, server: string, version: string
     const host = typeof options.host === 'string' ? options.host : null;
     const refusal = evacuate(world, server, { host, by: request.by });
     return refusal === null ? answer(200, null) : fault(refusal.status, refusal.message);
+  }
+  if ('os-migrateLive' in body) {
+    const { host } = (body['os-migrateLive'] ?? {}) as Readonly<Record<string, unknown>>;
+    const refusal = liveMigrate(world, server, typeof host === 'string' ? host : null);
+    return refusal === null ? answer(202, null) : fault(refusal.status, refusal.message);
   }
   if ('os-stop' in body) {
     const refusal = stopServer(world, server);
