@@ -6,6 +6,7 @@ import { after } from '../world/agenda.ts';
 import { machineOf, type World } from '../world/model.ts';
 import type { ToolAnswer } from '../world/tools/answer.ts';
 import { runPacemakerTool, TOOL_NAMES } from '../world/tools/run.ts';
+import { toolsDirectory } from './guard.ts';
 
 /** What a call takes on a controller and on a remote node beside the start of the shim, ms. */
 const CONTROLLER_MS = 8;
@@ -15,6 +16,13 @@ const OPEN_PAUSE_MS = 5;
 const MAX_OPEN_TRIES = 400;
 /** Between the parts of a request. */
 const SEPARATOR = '\u001f';
+
+/** Programs of a machine that are none of Pacemaker's, by what a shell runs for them. */
+export type Programs = Readonly<Record<string, string>>;
+
+/** The directory of a machine's commands in a lab's directory. */
+export const pathIn = (directory: string, machine: string): string =>
+  join(toolsDirectory(directory), machine);
 
 export interface Tools {
   /** The directory to put before PATH on a machine. */
@@ -26,16 +34,21 @@ export interface Tools {
  * Pacemaker's commands as programs on PATH, one directory a machine. A few lines of sh, because the evacuator calls
  * three of them a tick: the request goes into a pipe of the lab, the answer comes out of one of the shim's own.
  */
-export function layTools(world: World, directory: string): Tools {
+export function layTools(world: World, lab: string, programs: Programs = {}): Tools {
+  const directory = toolsDirectory(lab);
   mkdirSync(directory, { recursive: true });
   const requests = join(directory, 'requests');
   execFileSync('mkfifo', ['-m', '600', requests]);
-  const pathOf = (machine: string): string => join(directory, machine);
+  const pathOf = (machine: string): string => pathIn(lab, machine);
   for (const machine of world.machines.keys()) {
     mkdirSync(pathOf(machine), { recursive: true });
     for (const tool of TOOL_NAMES) {
       writeFileSync(join(pathOf(machine), tool), shim(directory, machine, tool));
       chmodSync(join(pathOf(machine), tool), 0o755);
+    }
+    for (const [name, command] of Object.entries(programs)) {
+      writeFileSync(join(pathOf(machine), name), `#!/bin/sh\n${command}\n`);
+      chmodSync(join(pathOf(machine), name), 0o755);
     }
   }
   // Opened for writing too, so that it does not end when a shim closes it.
