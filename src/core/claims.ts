@@ -26,6 +26,14 @@ export function shortestDurationMs(evacuations: readonly EvacuationView[]): numb
   return done.length === 0 ? null : Math.min(...done.map((e) => e.updatedAt - e.createdAt));
 }
 
+/** Claims, at least, that show a rate. */
+const MIN_SHOWN = 4;
+
+/** Whether so many have been claimed that their rate can be trusted. */
+export function hasShown(evacuations: readonly EvacuationView[]): boolean {
+  return evacuations.filter((e) => e.status !== 'accepted').length >= MIN_SHOWN;
+}
+
 /** How many may be presumed to be claimed before a look has to show it. */
 export function presumable(evacuations: readonly EvacuationView[]): number {
   return Math.min(
@@ -98,7 +106,7 @@ export function endsPerSecond(evacuations: readonly EvacuationView[], lookedAtNo
     .map((e) => e.updatedAt)
     .sort((a, b) => a - b)
     .slice(-RECENT);
-  return ends.length < 4 ? null : perSecond(ends.length, lookedAtNova - (ends[0] ?? 0));
+  return ends.length < MIN_SHOWN ? null : perSecond(ends.length, lookedAtNova - (ends[0] ?? 0));
 }
 
 function perSecond(count: number, spanMs: number): number {

@@ -1,4 +1,11 @@
-import { claimsPerSecond, endsPerSecond, type InFlight, presumable, shortestDurationMs } from './claims.ts';
+import {
+  claimsPerSecond,
+  endsPerSecond,
+  hasShown,
+  type InFlight,
+  presumable,
+  shortestDurationMs,
+} from './claims.ts';
 import type { Timing } from './policy.ts';
 import { isLive } from './status.ts';
 
@@ -29,7 +36,11 @@ function tellingMs(facts: InFlight, purpose: Purpose, timing: Timing): number {
   const unknownMs = UNKNOWN_FACTOR * (lookedAtNova - since);
   const rate = claimsPerSecond(evacuations, lookedAtNova);
   if (rate === null) return unknownMs;
-  if (purpose === 'room') return (presumable(evacuations) * 1_000) / rate;
+  if (purpose === 'room') {
+    const claimsMs = (presumable(evacuations) * 1_000) / rate;
+    // The first claims come later than the others follow: what they show is too slow.
+    return hasShown(evacuations) ? claimsMs : Math.min(claimsMs, unknownMs);
+  }
   const due = dueTimes(facts, rate);
   if (due === null) return unknownMs;
   const count = purpose === 'ends' ? Math.min(due.length, ENOUGH_ENDS) : due.length;

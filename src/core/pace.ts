@@ -25,10 +25,10 @@ export interface Room {
 
 /**
  * How many evacuations may be unfinished at a time: a base that keeps the control plane busy, plus those that it has
- * handed over to their destinations, because a guest that only spawns costs it nothing. So the window needs no
- * idea of how long spawns take: it grows as claims come, and where they do not come it stays at its base. Once some
- * have finished, those handed over count for no more than Little's law has for them: `growthFactor` times the rate that
- * was shown times the shortest time seen. Where destinations queue, more of them there bring nothing.
+ * handed over to their destinations, because a guest that only spawns costs it nothing. So the window grows as claims
+ * come, and where they do not come it stays at its base. Those handed over count for no more than Little's law has for
+ * them: `growthFactor` times the rate of the claims, times the shortest time seen. Where destinations queue, more of them
+ * there bring nothing.
  *
  * Failures and slow answers take their share off. All of it is within the policy's bounds.
  */
@@ -40,17 +40,17 @@ export function roomOf({ hosts, requests, mono }: PaceFacts, pace: PacePolicy): 
   const ended = sum(progress.map((each) => each.ended));
   const rate = sum(hosts.map((host) => claimsPerSecond(host.evacuations, host.lookedAtNova) ?? 0));
   const base = Math.max(pace.startInFlight, (pace.growthFactor * rate * CONTROL_PLANE_MS) / 1_000);
-  const shortestMs = shortestDurationMs(evacuations);
-  const spawning =
-    shortestMs === null
-      ? Number.POSITIVE_INFINITY
-      : (pace.growthFactor * rate * Math.max(0, shortestMs - CONTROL_PLANE_MS)) / 1_000;
+  const spawnMs = shortestDurationMs(evacuations) ?? UNKNOWN_SPAWN_MS;
+  const spawning = (pace.growthFactor * rate * Math.max(0, spawnMs - CONTROL_PLANE_MS)) / 1_000;
   const wanted = base + Math.min(sum(progress.map((each) => each.handedOver)) - ended, spawning);
   const healthy =
     Math.min(pace.maxInFlight, wanted) * (1 - troubleShare(evacuations, novaNow, requests, mono, pace));
   const window = Math.min(pace.maxInFlight, Math.max(pace.minInFlight, Math.ceil(healthy)));
   return { window, presumedEnded: ended };
 }
+
+/** How long an evacuation is presumed to take at most before the first has finished: a control plane that is slow after the claim, too, is not given all at once. */
+const UNKNOWN_SPAWN_MS = 15_000;
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
