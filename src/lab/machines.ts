@@ -34,10 +34,11 @@ export function layMachine(
   { layer, rc }: { readonly layer: string; readonly rc: readonly string[] | null },
 ): void {
   const root = rootIn(directory, machine);
-  for (const each of ['run/resource-agents', 'var/log/instance-ha', 'var/lib/instance-ha', 'etc/instance-ha'])
-    mkdirSync(join(root, each), { recursive: true });
+  mkdirSync(stateIn(directory, machine), { recursive: true });
   symlinkSync(join(layer, 'usr'), join(root, 'usr'));
   if (rc === null) return;
+  for (const each of ['var/log/instance-ha', 'var/lib/instance-ha', 'etc/instance-ha'])
+    mkdirSync(join(root, each), { recursive: true });
   symlinkSync(logFileIn(directory), join(root, 'var/log/instance-ha/evacuator.log'));
   symlinkSync(incidentsIn(directory), join(root, 'var/lib/instance-ha/incidents'));
   writeFileSync(join(root, RC_FILE), `${rc.join('\n')}\n`, { mode: 0o600 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { after } from '../world/agenda.ts';
@@ -17,7 +17,7 @@ const MAX_OPEN_TRIES = 400;
 /** Between the parts of a request. */
 const SEPARATOR = '\u001f';
 
-/** Programs of a machine that are none of Pacemaker's, by what a shell runs for them. */
+/** Programs of a controller that are none of Pacemaker's, by what a shell runs for them. */
 export type Programs = Readonly<Record<string, string>>;
 
 /** The directory of a machine's commands in a lab's directory. */
@@ -42,14 +42,11 @@ export function layTools(world: World, lab: string, programs: Programs = {}): To
   const pathOf = (machine: string): string => pathIn(lab, machine);
   for (const machine of world.machines.keys()) {
     mkdirSync(pathOf(machine), { recursive: true });
-    for (const tool of TOOL_NAMES) {
-      writeFileSync(join(pathOf(machine), tool), shim(directory, machine, tool));
-      chmodSync(join(pathOf(machine), tool), 0o755);
-    }
-    for (const [name, command] of Object.entries(programs)) {
-      writeFileSync(join(pathOf(machine), name), `#!/bin/sh\n${command}\n`);
-      chmodSync(join(pathOf(machine), name), 0o755);
-    }
+    const lay = (name: string, text: string): void =>
+      writeFileSync(join(pathOf(machine), name), text, { mode: 0o755 });
+    for (const tool of TOOL_NAMES) lay(tool, shim(directory, machine, tool));
+    if (world.spec.controllers.includes(machine))
+      for (const [name, command] of Object.entries(programs)) lay(name, `#!/bin/sh\n${command}\n`);
   }
   // Opened for writing too, so that it does not end when a shim closes it.
   const socket = new Socket({
