@@ -91,9 +91,12 @@ function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] 
   return view.evacuations.filter((e) => e.createdAt >= record.since);
 }
 
-/** Nova's clock now, by the last look at this host's evacuations. */
-function novaNowBy(view: HostView, mono: number): number {
-  return view.novaNow + (mono - view.followedAt);
+/**
+ * Nova's clock now, by the last look at this host. It counts from the end of that look: its date is that of the last
+ * answer, and a Nova that is slow would be ahead of itself otherwise.
+ */
+export function novaNowBy(view: Pick<HostView, 'novaNow' | 'followedAt' | 'lookedAt'>, mono: number): number {
+  return view.novaNow + (mono - Math.max(view.followedAt, view.lookedAt));
 }
 
 /** How much of what is in flight will have ended since the last looks. */

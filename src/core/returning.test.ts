@@ -9,6 +9,7 @@ const RELEASED: EvacuationRecord = {
   incident: 'i1',
   phase: 'returning',
   fencedAt: 0,
+  begunAt: 0,
   since: 0,
   before: { status: 'enabled', forcedDown: false },
   owner: 'controller-1:1',

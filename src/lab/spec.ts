@@ -1,5 +1,5 @@
 import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
-import { type InstanceSpec, uuidOf, type WorldSpec } from '../world/model.ts';
+import { DEFAULT_IMAGE, type InstanceSpec, uuidOf, type WorldSpec } from '../world/model.ts';
 
 export interface LabOptions {
   readonly hosts: number;
@@ -54,7 +54,7 @@ export function labSpec(
       groups: [],
       aggregates: [],
       flavors: [{ id: 'f1', name: 'm1.small', extraSpecs: {} }],
-      imageTags: [],
+      images: [DEFAULT_IMAGE],
     },
     tokenLifeMs: 3_600_000,
   };

@@ -31,10 +31,18 @@ export function setPermanent(
 }
 
 /** Sets (or with null deletes) a cluster property. False: the cluster can't take it. */
-export function setProperty(world: World, from: string, name: string, value: string | null): boolean {
+export function setProperty(
+  world: World,
+  from: string,
+  name: string,
+  value: string | null,
+  by: string,
+): boolean {
   if (!canWrite(world, from)) return false;
+  const before = world.cluster.properties.get(name) ?? null;
   if (value === null) world.cluster.properties.delete(name);
   else world.cluster.properties.set(name, value);
+  if (before !== value) world.emit({ kind: 'property', name, value, by });
   return true;
 }
 

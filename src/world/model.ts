@@ -12,6 +12,8 @@ export interface ComputeSpec {
   /** Guests that find room. */
   readonly capacity: number;
   readonly bootMs: Range;
+  /** Disabled from the start, with this reason; without it the service is enabled. */
+  readonly disabledReason?: string;
 }
 
 export interface InstanceSpec {
@@ -26,6 +28,8 @@ export interface InstanceSpec {
   readonly group: string | null;
   readonly projectId: string;
   readonly flavor: string;
+  /** Id of one of `NovaSpec.images`; without it the first of them. One booted from a volume has none. */
+  readonly image?: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly tags: readonly string[];
 }
@@ -50,6 +54,21 @@ export interface FlavorSpec {
   readonly extraSpecs: Readonly<Record<string, string>>;
 }
 
+export interface ImageSpec {
+  readonly id: string;
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/** The image from which every instance is made that names no other. */
+export const DEFAULT_IMAGE: ImageSpec = {
+  id: '1a000000-0000-4000-8000-000000000001',
+  name: 'debian',
+  tags: [],
+  properties: {},
+};
+
 export interface NovaSpec {
   /** `zed`: no check of a second evacuation; `yoga`: 409 while task_state is set. */
   readonly release: 'yoga' | 'zed';
@@ -72,8 +91,8 @@ export interface NovaSpec {
   readonly groups: readonly GroupSpec[];
   readonly aggregates: readonly AggregateSpec[];
   readonly flavors: readonly FlavorSpec[];
-  /** Tags of the image that the instances are made of. */
-  readonly imageTags: readonly string[];
+  /** What the instances are made of. */
+  readonly images: readonly ImageSpec[];
 }
 
 export interface ClusterSpec {
@@ -357,6 +376,8 @@ export interface World {
   readonly keystone: Keystone;
   readonly apis: { readonly nova: ApiHealth; readonly keystone: ApiHealth; readonly placement: ApiHealth };
   readonly cluster: Cluster;
+  /** Lists that no API gives just now: the last part of their path, such as `os-aggregates`. */
+  readonly failingLists: Set<string>;
   /** Hosts on which a spawn fails, and servers whose spawn fails wherever; how often still. */
   readonly spawnFailures: Map<string, number>;
   /** Numbers things that the dice has to tell apart. */
@@ -429,10 +450,11 @@ export function createWorld(
     keystone: { tokens: new Map(), issued: 0, password: DEFAULT_PASSWORD },
     apis: { nova: healthy(), keystone: healthy(), placement: healthy() },
     cluster: newCluster(spec),
+    failingLists: new Set(),
     spawnFailures: new Map(),
     counter: 0,
   };
-  for (const [index, compute] of spec.computes.entries()) addCompute(world, compute.host, index);
+  for (const [index, compute] of spec.computes.entries()) addCompute(world, compute, index);
   for (const instance of spec.instances) addInstance(world, instance);
   return world;
 }
@@ -500,18 +522,19 @@ function newCluster(spec: WorldSpec): Cluster {
   };
 }
 
-function addCompute(world: World, host: string, index: number): void {
+function addCompute(world: World, { host, disabledReason }: ComputeSpec, index: number): void {
   const now = novaNow(world);
+  const isDisabled = disabledReason !== undefined;
   world.nova.services.set(host, {
     id: uuidOf(0xc0, index),
     host,
-    status: 'enabled',
-    disabledReason: null,
+    status: isDisabled ? 'disabled' : 'enabled',
+    disabledReason: disabledReason ?? null,
     forcedDown: false,
     lastSeenUp: now,
     updatedAt: now,
   });
-  world.nova.computes.set(host, { host, state: 'running', process: 1, queue: [], traitDisabled: false });
+  world.nova.computes.set(host, { host, state: 'running', process: 1, queue: [], traitDisabled: isDisabled });
 }
 
 /** Puts an instance into Nova's database and, where it has one that runs, its guest on its host. */
@@ -538,6 +561,12 @@ export function addInstance(world: World, spec: InstanceSpec): void {
 
 /** vm_states with a guest that runs (or is frozen in memory, which is the same to its disk). */
 const RUNS: ReadonlySet<string> = new Set(['active', 'paused', 'rescued']);
+
+/** The availability zone of a host: its aggregates', or the default one (nova/availability_zones.py). */
+export function zoneOf({ nova }: World, host: string): string {
+  const own = nova.aggregates.find(({ hosts, availabilityZone }) => availabilityZone && hosts.includes(host));
+  return own?.availabilityZone ?? 'nova';
+}
 
 /** A UUID made of two numbers. */
 export function uuidOf(kind: number, index: number): string {

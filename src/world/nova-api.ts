@@ -1,4 +1,3 @@
-import { IMAGE_ID } from './glance-api.ts';
 import { answer, fault, type HttpAnswer, type HttpRequest } from './http.ts';
 import { liveMigrate } from './live-migration.ts';
 import {
@@ -9,6 +8,7 @@ import {
   type Service,
   uuidOf,
   type World,
+  zoneOf,
 } from './model.ts';
 import { evacuate, isUp, type ServiceUpdate, stopServer, updateService } from './nova.ts';
 import { novaFactsApi } from './nova-facts-api.ts';
@@ -96,7 +96,7 @@ function serviceRecord(world: World, service: Service, version: string): unknown
     host: service.host,
     status: service.status,
     state: isUp(world, service) ? 'up' : 'down',
-    zone: 'nova',
+    zone: zoneOf(world, service.host),
     updated_at: naive(service.updatedAt),
     disabled_reason: service.disabledReason,
     ...(atLeast(version, '2.11') ? { forced_down: service.forcedDown } : {}),
@@ -297,10 +297,10 @@ function serverRecord(world: World, instance: Instance, version: string): unknow
     'OS-EXT-STS:vm_state': instance.vmState,
     'OS-EXT-STS:task_state': instance.taskState,
     'OS-EXT-STS:power_state': powerStateOf(instance.vmState),
-    'OS-EXT-AZ:availability_zone': 'nova',
+    'OS-EXT-AZ:availability_zone': instance.host === null ? '' : zoneOf(world, instance.host),
     ...(atLeast(version, '2.9') ? { locked: instance.locked } : {}),
     flavor: flavorRecord(world, spec.flavor, version),
-    image: spec.storage === 'volume' ? '' : { id: IMAGE_ID },
+    image: spec.storage === 'volume' ? '' : { id: spec.image ?? world.spec.nova.images[0]?.id },
     tenant_id: spec.projectId,
     addresses: {
       net: [{ addr: addressOf(instance.id), version: 4, 'OS-EXT-IPS:type': 'fixed' }],
