@@ -83,7 +83,7 @@ describe('the signals of an incident', () => {
     const exports = Object.entries(parameters).map(([name, value]) => `export OCF_RESKEY_${name}=${value}\n`);
     writeFileSync(front, readFileSync(front, 'utf8').replace('\n', `\n${exports.join('')}`));
     const spec = labSpec({ hosts: 3, instances: 6, spawnS: 1 }, Date.now());
-    const opened = await openLab({ spec, port: 0, layer: join(directory, 'layer'), onFact: () => {} });
+    const opened = await openLab({ spec, port: 0, dist: directory, onFact: () => {} });
     if (!opened.ok) throw new Error(opened.error);
     lab = opened.value;
     instances = [...lab.world.nova.instances.values()].filter(({ host }) => host === VICTIM).length;
