@@ -207,6 +207,11 @@ export const MUTANTS: readonly Mutant[] = [
     'const wait = whyNotReady(group, byGroup.get(group) ?? [], policy);',
     'const wait = null;',
   ]),
+  mutantOf('order', 'a circle of restart groups is not broken', 400, [
+    'core/restart-groups.ts',
+    'if (start >= 0) {',
+    'if (start >= 0) {\n        after.get(group)?.add(next);',
+  ]),
   mutantOf('order', 'a group counts as ready as soon as it has arrived', 400, [
     'core/restart-groups.ts',
     'novaNow - arrivedAt < policy.readyMs;',
