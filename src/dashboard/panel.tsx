@@ -210,7 +210,7 @@ function Incident(props: {
             <span class="plus">
               {begun === null ? '' : `+${sayDuration((entry.until ?? entry.at) - begun)}`}
             </span>
-            <span>{entry.text}</span>
+            <span class="what">{entry.text}</span>
           </li>
         ))}
       </ol>
