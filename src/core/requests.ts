@@ -26,9 +26,10 @@ export interface Round {
 export function ask(draft: Draft, hosts: readonly Candidates[], closed: string | null): Round {
   const { observation, policy } = draft;
   const { mono } = observation;
+  const evacuations = hosts.flatMap(evacuationsOf);
   const size = windowSize(
     {
-      evacuations: hosts.flatMap(evacuationsOf),
+      evacuations,
       novaNow: Math.max(0, ...hosts.map(({ view }) => novaNowBy(view, mono))),
       requests: [...observation.requests.values()],
       mono,
@@ -41,7 +42,7 @@ export function ask(draft: Draft, hosts: readonly Candidates[], closed: string |
   }
   const ranks = planOf(draft, hosts);
   const preparing = preparingOf(hosts);
-  const asked = closed === null ? send(draft, hosts, ranks, size) : new Set<ServerId>();
+  const asked = closed === null ? send(draft, hosts, ranks, { size, evacuations }) : new Set<ServerId>();
   return {
     asked,
     hosts: hosts.length,
@@ -51,15 +52,24 @@ export function ask(draft: Draft, hosts: readonly Candidates[], closed: string |
   };
 }
 
-function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size: number): Set<ServerId> {
+/** How many may be unfinished at a time, and what shows how long one takes. */
+interface Window {
+  readonly size: number;
+  readonly evacuations: readonly EvacuationView[];
+}
+
+function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, window: Window): Set<ServerId> {
   const { pace } = draft.policy;
   const asked = new Set<ServerId>();
+  const allowed = requestsNow(draft);
+  if (order.length === 0) return asked;
   const ready = new Map(
     hosts.flatMap((host) => host.judged.map((judged) => [judged.server.id, { host, judged }])),
   );
   const underWay = new Map(hosts.map((host) => [host.view.host, takingRoom(draft, host)]));
   const total = sum(underWay.values());
-  let room = Math.min(size - total + presumed(draft, hosts), pace.maxInFlight - total, requestsNow(draft));
+  const freed = presumed(draft, hosts, window.evacuations);
+  let room = Math.min(window.size - total + freed, pace.maxInFlight - total, allowed);
   for (const { server, host: name } of order) {
     const found = ready.get(server.id);
     const here = underWay.get(name) ?? 0;
@@ -84,7 +94,7 @@ function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size:
 /** How many of a host take room in the window: not those that wait for the return of a host, which may itself wait for room. */
 function takingRoom({ observation }: Draft, { view, judged }: Candidates): number {
   const novaNow = novaNowBy(view, observation.mono);
-  return judged.filter((each) => stateInOrder(each, view, novaNow) === 'in-flight').length;
+  return judged.filter((each) => stateInOrder(each, novaNow) === 'in-flight').length;
 }
 
 function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] {
@@ -97,9 +107,13 @@ function novaNowBy(view: HostView, mono: number): number {
 }
 
 /** How much of what is in flight will have ended since the last looks. */
-function presumed({ observation }: Draft, hosts: readonly Candidates[]): number {
+function presumed(
+  { observation }: Draft,
+  hosts: readonly Candidates[],
+  evacuations: readonly EvacuationView[],
+): number {
   const { mono, requests } = observation;
-  const usualMs = usualDurationMs(hosts.flatMap(evacuationsOf));
+  const usualMs = usualDurationMs(evacuations);
   return sum(
     hosts.map((host) => {
       const unseen = host.judged.flatMap(({ server, records }) => {
@@ -158,17 +172,18 @@ function sum(numbers: Iterable<number>): number {
 
 function planOf(draft: Draft, hosts: readonly Candidates[]): Plan {
   const { mono } = draft.observation;
-  const members = hosts.flatMap(({ view, judged }) =>
-    judged.map(
+  const members = hosts.flatMap(({ view, judged }) => {
+    const novaNow = novaNowBy(view, mono);
+    return judged.map(
       (each): Member => ({
         server: each.server,
         host: view.host,
-        state: stateInOrder(each, view, novaNowBy(view, mono)),
+        state: stateInOrder(each, novaNow),
         arrivedAt: each.arrivedAt,
-        novaNow: novaNowBy(view, mono),
+        novaNow,
       }),
-    ),
-  );
+    );
+  });
   return plan(members, draft.observation.facts.serverGroups.value, draft.policy.order);
 }
 
@@ -182,15 +197,11 @@ const QUEUED_LIMIT_MS = 120_000;
  * `accepted` without a destination, and only that host's return ends it. Nobody may wait for it in turn, least
  * of all an instance of that very host, which is held until its own are gone.
  */
-export function stateInOrder(
-  judged: Judged,
-  view: Pick<HostView, 'evacuations'>,
-  novaNow: number,
-): Member['state'] {
+export function stateInOrder(judged: Judged, novaNow: number): Member['state'] {
   if (judged.outcome.kind === 'ready') return 'ready';
   if (judged.outcome.kind === 'moved') return 'arrived';
   if (isUnderWay(judged)) {
-    const last = view.evacuations.findLast((e) => e.server === judged.server.id);
+    const { last } = judged;
     const isQueued = last?.status === 'accepted' && last.dest === null;
     return isQueued && novaNow - last.createdAt >= QUEUED_LIMIT_MS ? 'ended' : 'in-flight';
   }
