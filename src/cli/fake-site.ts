@@ -26,6 +26,9 @@ export interface FakeSite {
   readonly services: Map<string, Readonly<Record<string, unknown>>>;
   /** Servers that Nova was asked to move alive. */
   readonly migrating: Set<string>;
+  /** Whether every nova-compute has reported once more since it was last asked about. */
+  reports: boolean;
+  reportedAt: number;
   /** Computes that are offline in the cluster. */
   offline: string[];
   /** Exit code of the fence agents' next calls; 0: on, or done. */
@@ -33,6 +36,8 @@ export interface FakeSite {
   close(): Promise<void>;
 }
 
+/** `report_interval` */
+const REPORT_MS = 10_000;
 const COMPUTES = ['compute-0', 'compute-1'];
 
 export async function startFakeSite(): Promise<FakeSite> {
@@ -68,6 +73,8 @@ export async function startFakeSite(): Promise<FakeSite> {
     evacuations: [],
     services: new Map(),
     migrating: new Set(),
+    reports: true,
+    reportedAt: Date.UTC(2026, 10, 25, 4),
     offline: [],
     agent: 0,
     run: async (tool, args, { input }) => {
@@ -126,6 +133,7 @@ function answer(
     case '/placement/resource_providers':
       return { body: { resource_providers: COMPUTES.map((name) => ({ uuid: name, name })) } };
     case '/compute/v2.1/os-services':
+      if (site.reports) site.reportedAt += REPORT_MS;
       return {
         body: {
           services: COMPUTES.map((host) => service(site, host)),
@@ -159,7 +167,7 @@ const service = (site: FakeSite, host: string): object => ({
   status: 'enabled',
   state: 'up',
   zone: 'nova',
-  updated_at: '2026-11-25T04:00:00.000000',
+  updated_at: `${new Date(site.reportedAt).toISOString().slice(0, 19)}.000000`,
   disabled_reason: null,
   forced_down: false,
   ...site.services.get(host),

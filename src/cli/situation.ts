@@ -16,6 +16,7 @@ import {
 } from '../core/records.ts';
 import { type ConfigurationFacts, computesOf, evacuatorOf } from '../doctor/facts.ts';
 import { evacuatorCredentials, readConfiguration } from '../doctor/gather.ts';
+import { onThisMachine } from '../doctor/root.ts';
 import { explain as explainCloud } from '../openstack/errors.ts';
 import { createSession, type Session } from '../openstack/session.ts';
 import { readTransient } from '../pacemaker/attributes.ts';
@@ -118,7 +119,10 @@ function stored<T>(text: string | undefined, parse: (text: string) => T | null):
 
 async function readEvacuatorStatus(resource: string): Promise<EvacuatorStatus | null> {
   try {
-    const text = await readFile(`/run/resource-agents/instance-ha-${resource}/status.json`, 'utf8');
+    const text = await readFile(
+      onThisMachine(`/run/resource-agents/instance-ha-${resource}/status.json`),
+      'utf8',
+    );
     const parsed = v.safeParse(EvacuatorStatusSchema, JSON.parse(text));
     return parsed.success ? parsed.output : null;
   } catch {

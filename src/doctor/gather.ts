@@ -24,6 +24,7 @@ import {
 import { gatherLocal, type LocalPort } from './gather-local.ts';
 import { gatherNodes } from './gather-nodes.ts';
 import { gatherPower } from './gather-power.ts';
+import { onThisMachine } from './root.ts';
 
 export interface DoctorPorts {
   readonly run: RunTool;
@@ -89,13 +90,25 @@ export async function readConfiguration(run: RunTool): Promise<Maybe<Configurati
   });
 }
 
+const FILE_PARAMETERS: ReadonlySet<string> = new Set([
+  'rc_file',
+  'clouds_file',
+  'ca_file',
+  'cert_file',
+  'key_file',
+]);
+
 /** The credentials as nova-evacuate has them. */
 export async function evacuatorCredentials(
   configuration: ConfigurationFacts,
 ): Promise<CloudLogin | CloudCredentials> {
   const evacuator = evacuatorOf(configuration);
   if (evacuator === null) return { state: 'not-configured' };
-  const credentials = await credentialsFromParameters(Object.fromEntries(evacuator.parameters));
+  const parameters = [...evacuator.parameters].map(([name, value]) => [
+    name,
+    FILE_PARAMETERS.has(name) ? onThisMachine(value) : value,
+  ]);
+  const credentials = await credentialsFromParameters(Object.fromEntries(parameters));
   return credentials.ok ? credentials.value : { state: 'refused', error: credentials.error };
 }
 

@@ -1,3 +1,4 @@
+import { onThisMachine } from '../../doctor/root.ts';
 import { explain } from '../../openstack/errors.ts';
 import { createNova } from '../../openstack/nova.ts';
 import { type CommandSpec, failed, outcome } from '../command.ts';
@@ -58,7 +59,7 @@ export const history = (reportDirectory: string): CommandSpec => ({
         ...(host === null ? {} : { sourceHost: host }),
       });
       if (!listed.ok) return failed(explain(listed.error), 'unknown');
-      const reports = await pastReports(reportDirectory);
+      const reports = await pastReports(onThisMachine(reportDirectory));
       const incidents = pastIncidents(listed.value.migrations).map((incident) => ({
         ...incident,
         reports: reports.filter((report) => isReportOf(report, incident)),
