@@ -285,7 +285,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutantOf('pace', 'one more is in flight in all', 400, [
     'core/requests.ts',
-    'pace.maxInFlight - total, requestsNow',
-    'pace.maxInFlight - total + 1, requestsNow',
+    'pace.maxInFlight - total, allowed',
+    'pace.maxInFlight - total + 1, allowed',
   ]),
 ];
