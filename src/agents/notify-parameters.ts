@@ -1,3 +1,5 @@
+import { constants } from 'node:fs';
+import { access, readFile, stat } from 'node:fs/promises';
 import type { OcfParameter } from '../pacemaker/ocf-agent.ts';
 
 /** Who is told of incidents; NovaEvacuate's parameters for it. */
@@ -33,4 +35,35 @@ export const NOTIFY_PARAMETERS: readonly OcfParameter[] = [
 
 function mustBePath(value: string): string | null {
   return /^\/\S+$/.test(value) ? null : 'must be an absolute path';
+}
+
+/**
+ * What `validate-all` has to say of the files that these parameters name; null when they are all right. Not asked at
+ * the start: nobody being told is no reason not to evacuate.
+ */
+export async function notifyProblem(parameters: Readonly<Record<string, string>>): Promise<string | null> {
+  const { notify_command: command, notify_webhook_secret_file: secretFile } = parameters;
+  if (command !== undefined && !(await isProgram(command)))
+    return `notify_command ${command} is no program that can be run`;
+  return secretFile === undefined ? null : secretProblem(secretFile);
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+async function secretProblem(path: string): Promise<string | null> {
+  try {
+    const [text, { mode }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
+    if (text.trim() !== '' && (mode & 0o077) === 0) return null;
+    return `notify_webhook_secret_file ${path} must hold a secret and be readable by root alone: chmod 600 ${path}`;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    return `notify_webhook_secret_file ${path} cannot be read (${code})`;
+  }
 }

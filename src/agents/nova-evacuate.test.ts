@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeCloud, makeCertificate, startFakeCloud } from '../openstack/testing.ts';
+import { OCF_AGENTS } from './all-agents.ts';
 
 /**
  * The agent and the evacuator as the processes they are, against a cluster of one-line shims and a cloud on
@@ -39,7 +40,7 @@ beforeAll(async () => {
       logLevel: 'error',
     });
   }
-});
+}, 60_000);
 afterAll(() => rmSync(bundles, { recursive: true, force: true }));
 
 const NOVA = {
@@ -305,6 +306,54 @@ describe('bad input gets one clear line, the right code, no secret and no stack 
     tenant_name: 'admin',
     endpoint_type: 'publicURL',
   });
+
+  /** A value that is wrong by itself, for every parameter that can have one. */
+  const WRONG: readonly (readonly [name: string, value: string])[] = [
+    ['rc_file', '/no/such'],
+    ['os_cloud', 'no-such'],
+    ['auth_url', 'no url'],
+    ['password_script', '/no/such'],
+    ['application_credential_id', 'without-its-secret'],
+    ['endpoint_type', 'bogus'],
+    ['ca_file', '/no/such'],
+    ['cert_file', '/no/such'],
+    ['key_file', '/no/such'],
+    ['insecure', 'maybe'],
+    ['notify_webhook', 'ftp://example.org/'],
+    ['notify_webhook_secret_file', '/no/such'],
+    ['notify_command', 'relative'],
+    ['notify_command', '/no/such'],
+    ['notify_alerts', 'perhaps'],
+    ['domain', 'a b'],
+    ['node_attribute', 'region'],
+    ['policy_file', '/no/such'],
+    ['evacuate_delay', '-1'],
+    ['evacuate_delay', '3601'],
+    ['http_listen', 'nonsense'],
+    ['http_tls_cert', '/no/such'],
+    ['http_tls_key', '/no/such'],
+    ['http_token_file', '/no/such'],
+    ['no_shared_storage', 'perhaps'],
+    ['instance_filtering', 'perhaps'],
+    ['verbose', 'perhaps'],
+  ];
+  /** Words that only Keystone or Nova can find wrong, or that are looked at with another one. */
+  const FREE =
+    'clouds_file username password project_name user_domain project_domain application_credential_name application_credential_secret region_name';
+
+  it('a wrong value of every option, by its name', async () => {
+    const names = OCF_AGENTS.find(({ name }) => name === 'NovaEvacuate')?.parameters.map(({ name }) => name);
+    expect([...new Set([...WRONG.map(([name]) => name), ...FREE.split(' ')])].sort()).toEqual(names?.sort());
+    /** What the line names where it is not the parameter itself. */
+    const named: Readonly<Record<string, RegExp>> = {
+      os_cloud: /clouds_file/,
+      application_credential_id: /application_credential_secret/,
+    };
+    for (const [name, value] of WRONG) {
+      const seen = await agent('validate-all', { ...parameters(), [name]: value });
+      expectLine(seen, 6, named[name] ?? new RegExp(name));
+    }
+  }, 120_000);
 
   it('a wrong password', async () => {
     const given = { ...parameters(), password: 's3cret' };

@@ -15,7 +15,7 @@ import { OCF_CREDENTIALS } from './credential-tables.ts';
 import { clearStatus, type Health, processStart, readHealth } from './evacuator/life.ts';
 import type { Settings } from './evacuator/settings.ts';
 import { parseNodeAttribute } from './node-attribute.ts';
-import { NOTIFY_PARAMETERS } from './notify-parameters.ts';
+import { NOTIFY_PARAMETERS, notifyProblem } from './notify-parameters.ts';
 
 /** How long a start waits for the evacuator's first tick, ms; less where the operation's own timeout is shorter. */
 const START_LIMIT_MS = 40_000;
@@ -55,7 +55,9 @@ const text = (name: string, shortdesc: string, more: Partial<OcfParameter> = {})
 const PARAMETERS: readonly OcfParameter[] = [
   ...OCF_CREDENTIALS,
   ...NOTIFY_PARAMETERS,
-  text('domain', 'DNS domain of the computes, where Nova uses NODE.DOMAIN and the cluster NODE'),
+  text('domain', 'DNS domain of the computes, where Nova uses NODE.DOMAIN and the cluster NODE', {
+    check: (value) => (/^[A-Za-z0-9.-]*$/.test(value) ? null : 'must be a DNS domain'),
+  }),
   text(
     'node_attribute',
     'Only nodes with this permanent node attribute, as NAME=VALUE, are evacuated and let go',
@@ -193,6 +195,8 @@ async function validate(context: OcfContext, environment: EvacuateEnvironment): 
   if (wrong !== null) return { code: OCF.ERR_CONFIGURED, reason: wrong };
   const broken = await environment.checkPolicy(policyFileOf(context));
   if (broken !== null) return { code: OCF.ERR_CONFIGURED, reason: broken };
+  const untold = await notifyProblem(context.raw());
+  if (untold !== null) return { code: OCF.ERR_CONFIGURED, reason: untold };
   const problem = await environment.checkCloud(context.raw());
   if (problem === null) return { code: OCF.SUCCESS };
   return {

@@ -49,6 +49,7 @@ function changes(before: ServerView, now: ServerView): readonly string[] {
 }
 
 function changedSet(what: string, before: readonly string[], now: readonly string[]): readonly string[] {
+  if (before.length === now.length && before.every((each, index) => each === now[index])) return [];
   const lost = before.filter((each) => !now.includes(each));
   const fresh = now.filter((each) => !before.includes(each));
   return [

@@ -13,17 +13,22 @@ import type { LostEvacuation } from './records.ts';
  * One that nobody has claimed is another matter: see unclaimed.ts.
  */
 export function evacuationsLost(draft: Draft, cluster: ClusterView): (evacuation: EvacuationView) => boolean {
-  const { observation } = draft;
-  /** Host → claims before this time on Nova's clock are lost. */
+  let deaths: ReadonlyMap<HostName, number> | null = null;
+  return (evacuation) => {
+    if (isUnclaimed(evacuation) || evacuation.dest === null) return false;
+    deaths ??= claimsLost(draft, cluster);
+    return evacuation.updatedAt < (deaths.get(evacuation.dest) ?? 0);
+  };
+}
+
+/** Host → claims before this time on Nova's clock are lost. */
+function claimsLost(draft: Draft, cluster: ClusterView): ReadonlyMap<HostName, number> {
   const deaths = new Map<HostName, number>();
-  for (const [host, node] of nodesByHost(observation, cluster)) {
+  for (const [host, node] of nodesByHost(draft.observation, cluster)) {
     const before = claimsLostBefore(draft, node, cluster);
     if (before !== null) deaths.set(host, before);
   }
-  return (evacuation) =>
-    !isUnclaimed(evacuation) &&
-    evacuation.dest !== null &&
-    evacuation.updatedAt < (deaths.get(evacuation.dest) ?? 0);
+  return deaths;
 }
 
 /**
@@ -60,6 +65,8 @@ function claimsLostBefore(draft: Draft, node: NodeView, cluster: ClusterView): n
   return evacuation.phase === 'evacuating' ? Number.POSITIVE_INFINITY : evacuation.since;
 }
 
+const NONE: ReadonlySet<number> = new Set();
+
 /**
  * Of one instance's evacuations, those that nobody goes on with; `lost`: what was written down as lost.
  *
@@ -73,6 +80,7 @@ export function abandoned(
   evacuations: readonly EvacuationView[],
   lost: readonly LostEvacuation[],
 ): ReadonlySet<number> {
+  if (lost.length === 0) return NONE;
   const timesLost = (e: EvacuationView): number => lost.filter(({ id }) => id === e.id).length;
   const isRevivable = (e: EvacuationView): boolean => lost.some(({ id, claimed }) => id === e.id && !claimed);
   const revived = evacuations.filter(

@@ -46,7 +46,7 @@ const judged = (more: Partial<InstanceFacts> = {}): string => {
     followedAt: 60_000,
     isLost: () => false,
     whyUnclaimed: () => null,
-    admission: { kind: 'admitted' },
+    admit: () => ({ kind: 'admitted' }),
     ...more,
   };
   return judge(facts, POLICY).kind;
@@ -169,11 +169,11 @@ describe('an instance of a dead host', () => {
   });
 
   it('that is not selected is named, but only when nothing of it is under way', () => {
-    const excluded = { admission: { kind: 'excluded', reason: 'opted out' } } as const;
+    const excluded: Partial<InstanceFacts> = { admit: () => ({ kind: 'excluded', reason: 'opted out' }) };
     expect(judged(excluded)).toBe('excluded');
     expect(judged({ ...excluded, server: server({ vmState: 'paused' }) })).toBe('cannot');
     expect(judged({ ...excluded, evacuations: [evacuation('accepted')] })).toBe('moving');
     expect(judged({ ...excluded, request: request('accepted') })).toBe('moving');
-    expect(judged({ admission: { kind: 'held', reason: 'Glance does not answer' } })).toBe('waiting');
+    expect(judged({ admit: () => ({ kind: 'held', reason: 'Glance does not answer' }) })).toBe('waiting');
   });
 });

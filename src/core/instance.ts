@@ -47,8 +47,8 @@ export interface InstanceFacts {
   readonly isLost: (evacuation: EvacuationView) => boolean;
   /** What an evacuation waits for that has had no claim for long; null: nothing unusual. */
   readonly whyUnclaimed: (evacuation: EvacuationView) => string | null;
-  /** Whether it is selected, and what the policy says of its disk. */
-  readonly admission: Admission;
+  /** Whether it is selected, and what the policy says of its disk; asked only of one that could be asked for. */
+  readonly admit: () => Admission;
 }
 
 /**
@@ -78,6 +78,7 @@ const IS_GONE: ReadonlySet<string> = new Set(['deleted', 'soft-delete', 'shelved
 
 /** Live evacuations that can still do something: not those lost with their destination, of an instance long deleted, nor those long overtaken by a successful one. */
 export function liveEvacuations(facts: InstanceFacts, policy: Policy): readonly EvacuationView[] {
+  if (!facts.evacuations.some(isLive)) return [];
   const success = facts.evacuations.filter(hasSucceeded).at(-1);
   return facts.evacuations.filter((e) => {
     if (!isLive(e)) return false;
@@ -103,9 +104,12 @@ function ofThisIncident(facts: InstanceFacts): readonly EvacuationView[] {
  * An evacuation is only `ready` when no other one of this instance can be under way: Nova stopped checking that
  * in Zed (`nova/compute/api.py` evacuate, task_state=None), and two at once make the guest run twice.
  */
-export function judge(facts: InstanceFacts, policy: Policy): Outcome {
+export function judge(
+  facts: InstanceFacts,
+  policy: Policy,
+  live: readonly EvacuationView[] = liveEvacuations(facts, policy),
+): Outcome {
   const { server } = facts;
-  const live = liveEvacuations(facts, policy);
   const moving = live.at(-1);
   if (server.deleted) return { kind: 'gone', reason: 'it was deleted' };
   if (moving) {
@@ -145,8 +149,9 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   ) {
     return { kind: 'gone', reason: 'it is being deleted' };
   }
-  const last = ofThisIncident(facts).at(-1);
-  const worked = ofThisIncident(facts).findLast((e) => !facts.isLost(e));
+  const own = ofThisIncident(facts);
+  const last = own.at(-1);
+  const worked = own.findLast((e) => !facts.isLost(e));
   if (worked && hasSucceeded(worked)) {
     return {
       kind: 'verifying',
@@ -168,8 +173,9 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   if (mono < facts.quietUntil) {
     return { kind: 'waiting', reason: 'a request of the evacuator before this one may still be under way' };
   }
-  if (facts.admission.kind === 'excluded') return facts.admission;
-  if (facts.admission.kind === 'held') return { kind: 'waiting', reason: facts.admission.reason };
+  const admission = facts.admit();
+  if (admission.kind === 'excluded') return admission;
+  if (admission.kind === 'held') return { kind: 'waiting', reason: admission.reason };
   // What a lost evacuation has left behind as task_state nobody goes on with.
   const isLeftover = last !== undefined && isLive(last) && facts.isLost(last);
   if (server.taskState !== null && !isLeftover && mono - server.taskSince < policy.timing.taskSettleMs) {
@@ -239,7 +245,7 @@ function hasRecord(facts: InstanceFacts, request: RequestView): boolean {
   return facts.evacuations.length > request.recordsBefore;
 }
 
-/** A server's id as it stands in the record's list of stopped instances. */
+/** A server's id as it stands in the record's list of stopped instances: the part of the UUID before its first dash. */
 export function shortId(id: ServerId): string {
-  return id.replaceAll('-', '').slice(0, 8);
+  return id.slice(0, 8);
 }

@@ -15,6 +15,8 @@ export interface Judged {
   readonly attempts: number;
   readonly live: boolean;
   readonly records: number;
+  /** Its newest evacuation from this host; null: none. */
+  readonly last: EvacuationView | null;
   /** Nothing that Nova could show changes it: a query elsewhere failed, or a person is asked. */
   readonly isHeld: boolean;
   /** Nova's clock when its evacuation was over; null: it did not arrive by one. */
@@ -47,6 +49,8 @@ export interface Judging {
   readonly admit: (server: ServerView) => Admission;
 }
 
+const NONE: readonly EvacuationView[] = [];
+
 /** Where each instance of a host stands; sorted by name, so that the order is the same each time. */
 export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
   const { observation, policy } = draft;
@@ -66,7 +70,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
     return fate?.kind === 'waiting' ? fate.reason : null;
   };
   return servers.map((server) => {
-    const evacuations = byServer.get(server.id) ?? [];
+    const evacuations = byServer.get(server.id) ?? NONE;
     const over = abandoned(evacuations, record.lost);
     const facts: InstanceFacts = {
       server,
@@ -74,7 +78,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       evacuations,
       since: record.since,
       request: observation.requests.get(server.id) ?? null,
-      wasStopped: stopped.has(shortId(server.id)),
+      wasStopped: stopped.size > 0 && stopped.has(shortId(server.id)),
       stopSent: observation.commands.get(`stop-server:${server.id}`)?.state === 'done',
       mono: observation.mono,
       novaNow: view.novaNow,
@@ -82,18 +86,23 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       followedAt: view.followedAt,
       isLost: ({ id }) => over.has(id),
       whyUnclaimed,
-      admission: admit(server),
+      admit: () => admit(server),
     };
-    const outcome = judge(facts, policy);
-    const { admission } = facts;
+    const live = liveEvacuations(facts, policy);
+    const outcome = judge(facts, policy, live);
     return {
       server,
       outcome,
-      isHeld: admission.kind === 'held' && outcome.kind === 'waiting' && outcome.reason === admission.reason,
-      attempts: facts.evacuations.filter((e) => e.createdAt >= record.since).length,
-      live: liveEvacuations(facts, policy).length > 0,
-      records: facts.evacuations.length,
-      arrivedAt: facts.evacuations.filter(hasSucceeded).at(-1)?.updatedAt ?? null,
+      isHeld: outcome.kind === 'waiting' && isHeldBy(admit(server), outcome.reason),
+      attempts: evacuations.filter((e) => e.createdAt >= record.since).length,
+      live: live.length > 0,
+      records: evacuations.length,
+      last: evacuations.at(-1) ?? null,
+      arrivedAt: evacuations.findLast(hasSucceeded)?.updatedAt ?? null,
     };
   });
+}
+
+function isHeldBy(admission: Admission, reason: string): boolean {
+  return admission.kind === 'held' && admission.reason === reason;
 }

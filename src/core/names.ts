@@ -20,10 +20,14 @@ export function hostOfNode(
   hosts: readonly HostName[],
   domain: string | null,
 ): HostName | null {
-  const wanted = new Set<string>([node]);
-  if (domain !== null) wanted.add(`${node}.${domain}`);
-  const fits = hosts.filter((host) => wanted.has(host));
-  return fits.length === 1 ? (fits[0] ?? null) : null;
+  const long = domain === null ? null : `${node}.${domain}`;
+  let fit: HostName | null = null;
+  for (const host of hosts) {
+    if ((host as string) !== node && host !== long) continue;
+    if (fit !== null) return null;
+    fit = host;
+  }
+  return fit;
 }
 
 const NODE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/;

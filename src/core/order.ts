@@ -27,10 +27,12 @@ export function plan(
   groups: Maybe<readonly ServerGroupView[]>,
   policy: OrderPolicy,
 ): Plan {
-  const restart = restartGroups(members, policy);
-  const ranked = rank(members, restart);
   const held = new Map<ServerId, string>();
   const notes = new Map<ServerId, string>();
+  // Most steps only wait for what is under way.
+  if (!members.some(({ state }) => state === 'ready')) return { order: [], held, notes };
+  const restart = restartGroups(members, policy);
+  const ranked = rank(members, restart);
   const busy = busyServerGroups(members, groups);
   const order: Member[] = [];
   const highestOpen = ranked.find(({ member }) => member.state !== 'arrived' && member.state !== 'ended');

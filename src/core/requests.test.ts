@@ -12,6 +12,7 @@ const moving: Judged = {
   live: true,
   records: 1,
   isHeld: false,
+  last: null,
   arrivedAt: null,
 };
 
@@ -26,7 +27,7 @@ function stateAt(ageMs: number, more: Partial<EvacuationView> = {}): string {
     updatedAt: 0,
     ...more,
   };
-  return stateInOrder(moving, { evacuations: [evacuation] }, ageMs);
+  return stateInOrder({ ...moving, last: evacuation }, ageMs);
 }
 
 it('nobody waits for an evacuation that lies in the queue of a host that died with it', () => {

@@ -62,12 +62,14 @@ function send(
 ): Set<ServerId> {
   const { pace } = draft.policy;
   const asked = new Set<ServerId>();
+  const allowed = requestsNow(draft);
+  if (order.length === 0) return asked;
   const ready = new Map(
     hosts.flatMap((host) => host.judged.map((judged) => [judged.server.id, { host, judged }])),
   );
   const underWay = new Map(hosts.map((host) => [host.view.host, takingRoom(draft, host)]));
   const total = sum(underWay.values());
-  let room = Math.min(window - total + presumedEnded, pace.maxInFlight - total, requestsNow(draft));
+  let room = Math.min(window - total + presumedEnded, pace.maxInFlight - total, allowed);
   for (const { server, host: name } of order) {
     const found = ready.get(server.id);
     const here = underWay.get(name) ?? 0;
@@ -96,7 +98,7 @@ function isFull(draft: Draft, hosts: readonly Candidates[]): boolean {
 /** How many of a host take room in the window: not those that wait for the return of a host, which may itself wait for room. */
 function takingRoom({ observation }: Draft, { view, judged }: Candidates): number {
   const novaNow = novaNowBy(view, observation.mono);
-  return judged.filter((each) => stateInOrder(each, view, novaNow) === 'in-flight').length;
+  return judged.filter((each) => stateInOrder(each, novaNow) === 'in-flight').length;
 }
 
 function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] {
@@ -164,17 +166,18 @@ function sum(numbers: Iterable<number>): number {
 
 function planOf(draft: Draft, hosts: readonly Candidates[]): Plan {
   const { mono } = draft.observation;
-  const members = hosts.flatMap(({ view, judged }) =>
-    judged.map(
+  const members = hosts.flatMap(({ view, judged }) => {
+    const novaNow = novaNowBy(view, mono);
+    return judged.map(
       (each): Member => ({
         server: each.server,
         host: view.host,
-        state: stateInOrder(each, view, novaNowBy(view, mono)),
+        state: stateInOrder(each, novaNow),
         arrivedAt: each.arrivedAt,
-        novaNow: novaNowBy(view, mono),
+        novaNow,
       }),
-    ),
-  );
+    );
+  });
   return plan(members, draft.observation.facts.serverGroups.value, draft.policy.order);
 }
 
@@ -188,15 +191,11 @@ const QUEUED_LIMIT_MS = 120_000;
  * `accepted` without a destination, and only that host's return ends it. Nobody may wait for it in turn, least
  * of all an instance of that very host, which is held until its own are gone.
  */
-export function stateInOrder(
-  judged: Judged,
-  view: Pick<HostView, 'evacuations'>,
-  novaNow: number,
-): Member['state'] {
+export function stateInOrder(judged: Judged, novaNow: number): Member['state'] {
   if (judged.outcome.kind === 'ready') return 'ready';
   if (judged.outcome.kind === 'moved') return 'arrived';
   if (isUnderWay(judged)) {
-    const last = view.evacuations.findLast((e) => e.server === judged.server.id);
+    const { last } = judged;
     const isQueued = last?.status === 'accepted' && last.dest === null;
     return isQueued && novaNow - last.createdAt >= QUEUED_LIMIT_MS ? 'ended' : 'in-flight';
   }

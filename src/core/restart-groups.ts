@@ -6,22 +6,34 @@ import { compareText } from './words.ts';
 
 const GROUP_KEYS = ['instance-ha:group', 'instanceha:restart_group'];
 const AFTER_KEY = 'instance-ha:after';
+const NONE: readonly string[] = [];
 
 /** A restart group is one of a project: another project's group of the same name is another group. */
 function groupOf(server: ServerView): string | null {
-  const name = GROUP_KEYS.map((key) => server.metadata[key]).find(
-    (each) => each !== undefined && each !== '',
-  );
-  return name === undefined ? null : groupKey(server, name);
+  for (const key of GROUP_KEYS) {
+    const name = server.metadata[key];
+    if (name !== undefined && name !== '') return groupKey(server, name);
+  }
+  return null;
 }
 
 function afterOf(server: ServerView): readonly string[] {
-  const names = (server.metadata[AFTER_KEY] ?? '').split(',').map((name) => name.trim());
+  const text = server.metadata[AFTER_KEY];
+  if (text === undefined) return NONE;
+  const names = text.split(',').map((name) => name.trim());
   return names.filter((name) => name !== '').map((name) => groupKey(server, name));
 }
 
 const groupKey = (server: ServerView, name: string): string => `${server.projectId}/${name.trim()}`;
 const groupName = (key: string): string => key.slice(key.indexOf('/') + 1);
+
+/** What an instance says of its place in the order. */
+interface Place {
+  readonly own: number;
+  readonly group: string | null;
+  /** The groups after which it comes. */
+  after: readonly string[];
+}
 
 export interface RestartGroups {
   /** What counts first: of the instance, of its group, and of all that waits for that. */
@@ -36,35 +48,44 @@ export interface RestartGroups {
  * instances run elsewhere, as before.
  */
 export function restartGroups(members: readonly Member[], policy: OrderPolicy): RestartGroups {
+  // What comes after a group waits for one that is here, so without any there is nothing to be worked out.
+  if (members.every(({ server }) => groupOf(server) === null))
+    return { rankOf: (server) => ownRank(server, policy), waitOf: () => null, noteOf: () => null };
+  const places = new Map<ServerView, Place>();
   const byGroup = new Map<string, Member[]>();
   for (const member of members) {
-    const group = groupOf(member.server);
-    if (group !== null) byGroup.set(group, [...(byGroup.get(group) ?? []), member]);
-  }
-  const { after, cycles } = withoutCycles(dependencies(byGroup));
-  const dependsOn = (server: ServerView): readonly string[] => {
+    const { server } = member;
     const group = groupOf(server);
-    const named = afterOf(server).filter((each) => byGroup.has(each));
-    return group === null ? named : named.filter((each) => after.get(group)?.has(each));
-  };
-  const ranks = groupRanks(members, byGroup, dependsOn, policy);
+    places.set(server, { own: ownRank(server, policy), group, after: afterOf(server) });
+    if (group === null) continue;
+    const its = byGroup.get(group);
+    if (its) its.push(member);
+    else byGroup.set(group, [member]);
+  }
+  const { after, cycles } = withoutCycles(dependencies([...places.values()], byGroup));
+  for (const place of places.values()) {
+    const allowed = place.group === null ? byGroup : after.get(place.group);
+    place.after = place.after.filter((each) => allowed?.has(each));
+  }
+  const ranks = groupRanks([...places.values()], byGroup.size);
+  const placeOf = (server: ServerView): Place => places.get(server) ?? { own: 0, group: null, after: NONE };
   return {
     rankOf(server) {
-      const group = groupOf(server);
-      return Math.max(ownRank(server, policy), group === null ? 0 : (ranks.get(group) ?? 0));
+      const { own, group } = placeOf(server);
+      return Math.max(own, group === null ? 0 : (ranks.get(group) ?? 0));
     },
     waitOf(server) {
-      for (const group of dependsOn(server)) {
+      for (const group of placeOf(server).after) {
         const wait = whyNotReady(group, byGroup.get(group) ?? [], policy);
         if (wait !== null) return wait;
       }
       return null;
     },
     noteOf(server) {
-      const group = groupOf(server);
+      const { group, after } = placeOf(server);
       const cycle = group === null ? undefined : cycles.get(group);
       if (cycle !== undefined) return cycle;
-      for (const each of dependsOn(server)) {
+      for (const each of after) {
         const lost = byGroup.get(each)?.find(({ state }) => state === 'ended');
         if (lost !== undefined)
           return `goes on without ${lost.server.name} of group ${groupName(each)}, which did not arrive`;
@@ -74,15 +95,17 @@ export function restartGroups(members: readonly Member[], policy: OrderPolicy): 
   };
 }
 
-function dependencies(byGroup: ReadonlyMap<string, readonly Member[]>): Map<string, Set<string>> {
-  const after = new Map<string, Set<string>>();
-  for (const [group, members] of byGroup) {
-    after.set(
-      group,
-      new Set(members.flatMap(({ server }) => afterOf(server)).filter((each) => byGroup.has(each))),
-    );
+/** After which of the groups at hand each of them comes. */
+function dependencies(
+  places: readonly Place[],
+  byGroup: ReadonlyMap<string, unknown>,
+): Map<string, Set<string>> {
+  const graph = new Map<string, Set<string>>([...byGroup.keys()].map((group) => [group, new Set()]));
+  for (const { group, after } of places) {
+    if (group === null) continue;
+    for (const each of after) if (byGroup.has(each)) graph.get(group)?.add(each);
   }
-  return after;
+  return graph;
 }
 
 /**
@@ -117,24 +140,19 @@ function withoutCycles(graph: ReadonlyMap<string, ReadonlySet<string>>): {
 }
 
 /** What waits for a group lends it its rank: otherwise the low would hold up the high. */
-function groupRanks(
-  members: readonly Member[],
-  byGroup: ReadonlyMap<string, readonly Member[]>,
-  dependsOn: (server: ServerView) => readonly string[],
-  policy: OrderPolicy,
-): ReadonlyMap<string, number> {
+function groupRanks(places: readonly Place[], groups: number): ReadonlyMap<string, number> {
   const ranks = new Map<string, number>();
-  for (const [group, its] of byGroup)
-    ranks.set(group, Math.max(...its.map((m) => ownRank(m.server, policy))));
+  for (const { group, own } of places)
+    if (group !== null) ranks.set(group, Math.max(own, ranks.get(group) ?? 0));
   // Each round carries ranks one dependency further; without cycles there are fewer of them than groups.
-  for (let round = 0, changed = true; changed && round < byGroup.size; round++) {
+  const waiting = places.filter(({ after }) => after.length > 0);
+  for (let round = 0, changed = true; changed && round < groups; round++) {
     changed = false;
-    for (const { server } of members) {
-      const group = groupOf(server);
-      const own = Math.max(ownRank(server, policy), group === null ? 0 : (ranks.get(group) ?? 0));
-      for (const needed of dependsOn(server)) {
-        if ((ranks.get(needed) ?? 0) >= own) continue;
-        ranks.set(needed, own);
+    for (const { own, group, after } of waiting) {
+      const rank = Math.max(own, group === null ? 0 : (ranks.get(group) ?? 0));
+      for (const needed of after) {
+        if ((ranks.get(needed) ?? 0) >= rank) continue;
+        ranks.set(needed, rank);
         changed = true;
       }
     }

@@ -21,7 +21,7 @@ const RELEASED: EvacuationRecord = {
   reserves: [],
 };
 
-function closes(servicesAt: number, unansweredChanges: Observation['unansweredChanges']): boolean {
+function closes(servicesAt: number, more: Partial<Observation> = {}): boolean {
   const cluster: ClusterView = {
     haveQuorum: true,
     nodes: [aNode('compute-1', null, { evacuation: RELEASED })],
@@ -38,18 +38,27 @@ function closes(servicesAt: number, unansweredChanges: Observation['unansweredCh
     ...{ now: servicesAt, mono: servicesAt, begunAt: servicesAt, novaNow: servicesAt, servicesAt },
     cluster: known(cluster),
     services: known([back, aService('compute-2')]),
-    unansweredChanges,
+    owner: RELEASED.owner,
+    ...more,
   });
   return decide(observation, DEFAULT_POLICY).commands.some(({ kind }) => kind === 'delete-evacuation');
 }
 
 it('a record is not closed while a request for its service may still take effect', () => {
   const { requestSettleMs } = DEFAULT_POLICY.timing;
-  const unanswered = new Map([['svc-compute-1', 15_000]]);
-  expect(closes(30_000, new Map())).toBe(true);
-  expect(closes(30_000, unanswered)).toBe(false);
-  expect(closes(30_000, new Map([['svc-compute-2', 15_000]]))).toBe(true);
-  expect(closes(15_000 + requestSettleMs, unanswered)).toBe(true);
+  const unanswered = (id: string) => ({ unansweredChanges: new Map([[id, 15_000]]) });
+  expect(closes(30_000)).toBe(true);
+  expect(closes(30_000, unanswered('svc-compute-1'))).toBe(false);
+  expect(closes(30_000, unanswered('svc-compute-2'))).toBe(true);
+  expect(closes(15_000 + requestSettleMs, unanswered('svc-compute-1'))).toBe(true);
+});
+
+it('... nor by a successor while one of the evacuator before it may', () => {
+  const { takeoverSettleMs } = DEFAULT_POLICY.timing;
+  const successor = { owner: 'controller-2:2', ownerSince: 25_000 };
+  expect(closes(25_000 + takeoverSettleMs - 1, successor)).toBe(false);
+  expect(closes(25_000 + takeoverSettleMs, successor)).toBe(true);
+  expect(closes(30_000, { ownerSince: 25_000 })).toBe(true);
 });
 
 /** Whether the services are looked at, `ageMs` after they were, while nova-compute cleans up after so many guests. */

@@ -86,7 +86,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     say('back; it was a reserved host, and is made one again', host);
   } else if (isOurMarker(service.disabledReason) && record.before.status === 'enabled') {
     say(enable(draft, node, service), host);
-  } else if (mayStillChange(draft, service)) {
+  } else if (mayStillChange(draft, service, record)) {
     say('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
     say(confirmSchedulable(draft, node, record, service), host);
@@ -95,10 +95,20 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   }
 }
 
-/** Whether a request for its service that had no answer may take effect after the last look: then it is not over yet. */
-function mayStillChange({ observation, policy }: Draft, { id }: ServiceView): boolean {
+/**
+ * Whether a request for its service that had no answer may take effect after the last look: then it is not over yet.
+ * Of those of an evacuator before this one nothing is known but that it sends no more.
+ */
+function mayStillChange(
+  { observation, policy }: Draft,
+  { id }: ServiceView,
+  { owner }: EvacuationRecord,
+): boolean {
+  const { servicesAt, ownerSince } = observation;
+  const { takeoverSettleMs, requestSettleMs } = policy.timing;
+  if (owner !== observation.owner && servicesAt < ownerSince + takeoverSettleMs) return true;
   const at = observation.unansweredChanges.get(id);
-  return at !== undefined && observation.servicesAt < at + policy.timing.requestSettleMs;
+  return at !== undefined && servicesAt < at + requestSettleMs;
 }
 
 function sayKept({ disabledReason }: ServiceView): string {

@@ -17,11 +17,13 @@ export interface Saying {
   readonly arrival: Arrival | null;
 }
 
+const NONE: readonly string[] = [];
+
 /** An instance's verdict: where it stands, and why, in words. */
 export function instanceVerdict(judged: Judged, saying: Saying): InstanceVerdict {
   const { server, outcome, attempts } = judged;
   const { arrival, note } = saying;
-  const differences = arrival?.differences ?? [];
+  const differences = arrival?.differences ?? NONE;
   const parts = [textOf(judged, saying)];
   if (note !== null) parts.push(note);
   if (differences.length > 0) parts.push(`not as before: ${differences.join(', ')}`);

@@ -1,5 +1,5 @@
 import type { NodeName, ServerId } from '../core/names.ts';
-import { incidentsOf, type Seen } from '../view/build.ts';
+import { incidentsOf, keepWhatIsGone, type Seen } from '../view/build.ts';
 import type { IncidentRow, LineRow } from '../view/model.ts';
 
 /** Lines of all timelines together; the oldest go first. The log has them all. */
@@ -70,17 +70,5 @@ export function createPast(): Past {
       const over = [...incidents].filter(([, row]) => row.phase === 'over');
       for (const [id] of over.slice(0, Math.max(0, over.length - MAX_OVER))) incidents.delete(id);
     },
-  };
-}
-
-/** The incident's own attribute goes at the release; what it said stays with the incident. */
-function keepWhatIsGone(before: IncidentRow | undefined, row: IncidentRow): IncidentRow {
-  if (before === undefined) return row;
-  return {
-    ...row,
-    host: row.host ?? before.host,
-    by: row.by ?? before.by,
-    recordedAt: row.recordedAt ?? before.recordedAt,
-    progress: row.progress ?? before.progress,
   };
 }

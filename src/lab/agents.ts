@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Agents } from '../world/model.ts';
 import { LAB_VARIABLE } from './guard.ts';
@@ -136,7 +136,7 @@ export function realAgents(means: AgentMeans): RealAgents {
 
   /** /run lies on a tmpfs: the next boot finds it empty. Moved away, because who is being killed may still write there. */
   function emptyRun(machine: string): void {
-    renameSync(stateOf(machine), join(directory, `run-${runs++}`));
+    if (existsSync(stateOf(machine))) renameSync(stateOf(machine), join(directory, `run-${runs++}`));
     mkdirSync(stateOf(machine), { recursive: true });
   }
 

@@ -15,7 +15,7 @@ import { type Cloud, openCloud } from './cloud.ts';
 import { keepRealTime } from './drive.ts';
 import { openFront } from './front.ts';
 import { guardLab } from './guard.ts';
-import { describeLab, LAB_PREFIX, layMachine, RC_FILE, rootIn } from './machines.ts';
+import { describeLab, LAB_PREFIX, layController, RC_FILE, rootIn } from './machines.ts';
 import { layTools, type Tools } from './tools.ts';
 
 /** A network that was cut comes back after this, ms; the node has been fenced by then. */
@@ -85,10 +85,8 @@ export async function openLab(setting: LabSetting): Promise<Result<Lab, string>>
     // Of the laptop nobody is to be told: doctor asks for the clock of a controller.
     timedatectl: 'echo yes',
   });
-  for (const machine of world.machines.keys()) {
-    const rc = spec.controllers.includes(machine) ? overcloudRc(cloud.urlFor(machine)) : null;
-    layMachine(directory, machine, { layer, rc });
-  }
+  for (const controller of spec.controllers)
+    layController(directory, controller, { layer, rc: overcloudRc(cloud.urlFor(controller)) });
   beginReports(world);
   manageAllChains(world);
   manageEvacuator(world);

@@ -27,17 +27,17 @@ export const incidentsIn = (directory: string): string => join(directory, 'incid
 /** As the CIB has it, below the root of a controller. */
 export const RC_FILE = '/etc/instance-ha/overcloudrc';
 
-/** Lays the files out that the agents and `instance-ha` look for on a machine. */
-export function layMachine(
+/** Lays the files out that the agents and `instance-ha` look for on a controller; a compute has none until it writes one. */
+export function layController(
   directory: string,
   machine: string,
-  { layer, rc }: { readonly layer: string; readonly rc: readonly string[] | null },
+  { layer, rc }: { readonly layer: string; readonly rc: readonly string[] },
 ): void {
   const root = rootIn(directory, machine);
-  for (const each of ['run/resource-agents', 'var/log/instance-ha', 'var/lib/instance-ha', 'etc/instance-ha'])
-    mkdirSync(join(root, each), { recursive: true });
+  mkdirSync(stateIn(directory, machine), { recursive: true });
   symlinkSync(join(layer, 'usr'), join(root, 'usr'));
-  if (rc === null) return;
+  for (const each of ['var/log/instance-ha', 'var/lib/instance-ha', 'etc/instance-ha'])
+    mkdirSync(join(root, each), { recursive: true });
   symlinkSync(logFileIn(directory), join(root, 'var/log/instance-ha/evacuator.log'));
   symlinkSync(incidentsIn(directory), join(root, 'var/lib/instance-ha/incidents'));
   writeFileSync(join(root, RC_FILE), `${rc.join('\n')}\n`, { mode: 0o600 });

@@ -18,7 +18,7 @@ interface Ran {
 }
 
 /** Each command as a person in a second terminal calls it, and what has come of it in the world. In their order. */
-describe('demo --shell', () => {
+describe('demo --shell', { timeout: LIMIT_MS }, () => {
   let dist: string;
   let lab: Lab;
 

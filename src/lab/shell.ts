@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FoundLab, rootIn, runningLabs, shellEnvironment } from './machines.ts';
 
@@ -50,6 +50,7 @@ function chooseLab(labs: readonly FoundLab[], port: number | null): FoundLab | s
 function shellOn({ directory, layer }: FoundLab, machine: string): readonly string[] {
   if (!existsSync(BASH)) return ['/bin/sh', '-i'];
   const file = join(rootIn(directory, machine), 'bashrc');
+  mkdirSync(rootIn(directory, machine), { recursive: true });
   const completion = join(layer, 'usr/share/bash-completion/completions/instance-ha');
   writeFileSync(file, `PS1='${machine}$ '\n[ ! -r '${completion}' ] || . '${completion}'\n`);
   return [BASH, '--rcfile', file, '-i'];

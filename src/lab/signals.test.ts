@@ -1,10 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DURATION_NAMES } from '../metrics/state.ts';
@@ -13,6 +12,7 @@ import type { Message } from '../notify/message.ts';
 import { type Lab, openLab } from './lab.ts';
 import { labSpec } from './spec.ts';
 import { playStory } from './story.ts';
+import { buildDist } from './testing.ts';
 
 const STORY_LIMIT_MS = 150_000;
 const VICTIM = 'compute-1';
@@ -29,7 +29,7 @@ interface Posted {
  * receiver hangs until the host is back, and a command.
  */
 describe('the signals of an incident', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'instance-ha-signals-'));
+  let directory: string;
   const posted: Posted[] = [];
   /** Messages that the receiver had seen, and answered none of, when the host was back. */
   let seenUnanswered: readonly Posted[] = [];
@@ -55,7 +55,7 @@ describe('the signals of an incident', () => {
   });
 
   beforeAll(async () => {
-    execFileSync(process.execPath, ['scripts/build.mjs', '--out', directory]);
+    directory = buildDist();
     receiver.listen(0, '127.0.0.1');
     await once(receiver, 'listening');
     const { port } = receiver.address() as AddressInfo;
@@ -83,7 +83,7 @@ describe('the signals of an incident', () => {
     const exports = Object.entries(parameters).map(([name, value]) => `export OCF_RESKEY_${name}=${value}\n`);
     writeFileSync(front, readFileSync(front, 'utf8').replace('\n', `\n${exports.join('')}`));
     const spec = labSpec({ hosts: 3, instances: 6, spawnS: 1 }, Date.now());
-    const opened = await openLab({ spec, port: 0, layer: join(directory, 'layer'), onFact: () => {} });
+    const opened = await openLab({ spec, port: 0, dist: directory, onFact: () => {} });
     if (!opened.ok) throw new Error(opened.error);
     lab = opened.value;
     instances = [...lab.world.nova.instances.values()].filter(({ host }) => host === VICTIM).length;

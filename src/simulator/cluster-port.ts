@@ -49,6 +49,7 @@ export function createSimulatedCluster(
 ): ClusterPort {
   const by = `evacuator:${process.id}`;
   const on = process.machine;
+  const read = newReader();
 
   /** One command: it takes its time, hangs with the tools, and is answered only to the living. */
   function call<T>(name: string, minMs: number, run: () => T | 'hangs', hung: T): Promise<T> {
@@ -107,8 +108,8 @@ export function createSimulatedCluster(
             haveQuorum: seen.haveQuorum,
             isCurrent: world.cluster.members.get(on)?.snapshot === null,
           });
-          const pause = stored(world.cluster.properties.get(PAUSE_PROPERTY), parsePause);
-          return known({ haveQuorum: seen.haveQuorum, nodes: nodesOf(world, seen), pause });
+          const pause = read(world.cluster.properties.get(PAUSE_PROPERTY), parsePause);
+          return known({ haveQuorum: seen.haveQuorum, nodes: nodesOf(world, seen, read), pause });
         },
         unknown('cibadmin gave no answer within 10000 ms'),
       ),
@@ -150,7 +151,7 @@ export function createSimulatedCluster(
   };
 }
 
-function nodesOf(world: World, seen: NonNullable<ReturnType<typeof seenFrom>>): NodeView[] {
+function nodesOf(world: World, seen: NonNullable<ReturnType<typeof seenFrom>>, read: Reader): NodeView[] {
   const transient = (name: string, node: string): string | null =>
     seen.transient.get(name)?.get(node) || null;
   const view = (node: string, kind: NodeView['kind'], online: boolean, remote: Remote | null): NodeView => {
@@ -161,11 +162,11 @@ function nodesOf(world: World, seen: NonNullable<ReturnType<typeof seenFrom>>): 
       online,
       novaCompute:
         remote === null || !remote.online ? null : remote.novaCompute === 'started' ? 'running' : 'stopped',
-      incident: stored(permanent?.get(INCIDENT_ATTRIBUTE), parseIncident),
-      evacuation: stored(permanent?.get(EVACUATION_ATTRIBUTE), parseEvacuation),
-      past: stored(permanent?.get(HISTORY_ATTRIBUTE), parseHistory),
+      incident: read(permanent?.get(INCIDENT_ATTRIBUTE), parseIncident),
+      evacuation: read(permanent?.get(EVACUATION_ATTRIBUTE), parseEvacuation),
+      past: read(permanent?.get(HISTORY_ATTRIBUTE), parseHistory),
       localDiskAnswer: permanent?.get(LOCAL_DISK_ATTRIBUTE) ?? null,
-      pause: stored(permanent?.get(PAUSE_ATTRIBUTE), parsePause),
+      pause: read(permanent?.get(PAUSE_ATTRIBUTE), parsePause),
       mark: transient(EVACUATE_ATTRIBUTE, node),
       holdToken: transient(HOLD_ATTRIBUTE, node),
       holdAnswer: transient(RELEASE_ATTRIBUTE, node),
@@ -180,6 +181,16 @@ function nodesOf(world: World, seen: NonNullable<ReturnType<typeof seenFrom>>): 
   ];
 }
 
-function stored<T>(text: string | undefined, parse: (text: string) => T | null): Stored<T> {
-  return text === undefined ? null : (parse(text) ?? 'unreadable');
+type Reader = <T>(text: string | undefined, parse: (text: string) => T | null) => Stored<T>;
+
+/** Reads stored records; each text once, for the same ones come in every look. */
+function newReader(): Reader {
+  const known = new Map<unknown, Map<string, unknown>>();
+  return <T>(text: string | undefined, parse: (text: string) => T | null): Stored<T> => {
+    if (text === undefined) return null;
+    const held = known.get(parse) ?? new Map<string, unknown>();
+    known.set(parse, held);
+    if (!held.has(text)) held.set(text, parse(text) ?? 'unreadable');
+    return held.get(text) as Stored<T>;
+  };
 }

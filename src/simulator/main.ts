@@ -1,4 +1,4 @@
-import { execFileSync, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { planOf } from './generate.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
@@ -7,42 +7,32 @@ import { type Result, run } from './run.ts';
 import { shrink } from './shrink.ts';
 import { tellStory } from './story.ts';
 
-/** Seeds that a worker takes at a time. */
-const BATCH = 20;
 const PROGRESS_MS = 1_000;
+/** A seed that takes longer than this, ms, has got stuck: its worker is ended, and it counts as failed. Most take less than 0.1 s. */
+const SEED_LIMIT_MS = 900_000;
 /** Where the stories of failures go. */
 const FAILURES = 'dist/simulator-failures';
 
-interface Batch {
-  readonly from: number;
-  readonly count: number;
-}
-interface Done {
-  readonly count: number;
+/** What became of a seed. */
+interface Outcome {
+  readonly seed: number;
   readonly evacuations: number;
   readonly virtualMs: number;
-  readonly failed: readonly { readonly seed: number; readonly text: string }[];
+  /** Why it failed; null: it holds. */
+  readonly failed: string | null;
 }
 
-/** Runs a batch; a seed that throws is a failure like any other. */
-async function runBatch({ from, count }: Batch): Promise<Done> {
-  const failed: { seed: number; text: string }[] = [];
-  let evacuations = 0;
-  let virtualMs = 0;
-  for (let seed = from; seed < from + count; seed++) {
-    try {
-      const result = await run(planOf(seed));
-      evacuations += result.evacuations;
-      virtualMs += result.virtualMs;
-      if (result.violation !== null) failed.push({ seed, text: inWords(result) });
-    } catch (error) {
-      failed.push({
-        seed,
-        text: `the simulator itself: ${error instanceof Error ? error.stack : String(error)}`,
-      });
-    }
+const lost = (seed: number, failed: string): Outcome => ({ seed, evacuations: 0, virtualMs: 0, failed });
+
+/** Runs a seed; one that throws is a failure like any other. */
+async function runSeed(seed: number): Promise<Outcome> {
+  try {
+    const result = await run(planOf(seed));
+    const { evacuations, virtualMs, violation } = result;
+    return { seed, evacuations, virtualMs, failed: violation === null ? null : inWords(result) };
+  } catch (error) {
+    return lost(seed, `the simulator itself: ${error instanceof Error ? error.stack : String(error)}`);
   }
-  return { count, evacuations, virtualMs, failed };
 }
 
 function inWords({ violation }: Result): string {
@@ -63,7 +53,7 @@ async function campaign(options: Options): Promise<number> {
   const begun = performance.now();
   const where = commit();
   const end = options.from + options.seeds;
-  const failures: Done['failed'][number][] = [];
+  const failed: number[] = [];
   const total = { seeds: 0, evacuations: 0, virtualMs: 0 };
   let next = options.from;
   let isStopped = false;
@@ -75,65 +65,78 @@ async function campaign(options: Options): Promise<number> {
   const isTerminal = process.stdout.isTTY === true;
   const rate = (): string => `${Math.round((total.seeds / (performance.now() - begun)) * 60_000)} a minute`;
   const progress = (): string =>
-    `${total.seeds} of ${options.seeds} seeds, ${rate()}, ${total.evacuations} evacuations, ${Math.round(total.virtualMs / 3_600_000)} h of the world's time, ${failures.length} failed`;
+    `${total.seeds} of ${options.seeds} seeds, ${rate()}, ${total.evacuations} evacuations, ${Math.round(total.virtualMs / 3_600_000)} h of the world's time, ${failed.length} failed`;
   const timer = setInterval(
     () => process.stdout.write(isTerminal ? `\r${progress()}\u001b[K` : `${progress()}\n`),
     isTerminal ? PROGRESS_MS : 30 * PROGRESS_MS,
   );
-  const take = (): Batch | null => {
-    if (isStopped || next >= end || failures.length >= options.failures) return null;
-    const batch = { from: next, count: Math.min(BATCH, end - next) };
-    next += batch.count;
-    return batch;
-  };
-  const add = (done: Done): void => {
-    total.seeds += done.count;
-    total.evacuations += done.evacuations;
-    total.virtualMs += done.virtualMs;
-    failures.push(...done.failed);
-    for (const { seed, text } of done.failed) {
-      const lead = isTerminal ? '\r\u001b[K' : '';
-      process.stdout.write(
-        `${lead}FAILED seed ${seed}: ${text}\n  npm run simulate -- --seed ${seed}    # on ${where}\n`,
-      );
-    }
+  const take = (): number | null =>
+    isStopped || next >= end || failed.length >= options.failures ? null : next++;
+  const add = (outcome: Outcome): void => {
+    total.seeds++;
+    total.evacuations += outcome.evacuations;
+    total.virtualMs += outcome.virtualMs;
+    if (outcome.failed === null) return;
+    failed.push(outcome.seed);
+    const lead = isTerminal ? '\r\u001b[K' : '';
+    process.stdout.write(
+      `${lead}FAILED seed ${outcome.seed}: ${outcome.failed}\n  npm run simulate -- --seed ${outcome.seed}    # on ${where}\n`,
+    );
   };
   if (options.jobs === 1) {
-    for (let batch = take(); batch !== null; batch = take()) add(await runBatch(batch));
+    for (let seed = take(); seed !== null; seed = take()) add(await runSeed(seed));
   } else {
     await Promise.all(Array.from({ length: options.jobs }, () => work(take, add)));
   }
   clearInterval(timer);
   if (isTerminal) process.stdout.write('\r\u001b[K');
   process.stdout.write(`${progress()}\n`);
+  if (failed.length > 0)
+    process.stdout.write(`failed on ${where}: ${failed.sort((a, b) => a - b).join(' ')}\n`);
   if (isStopped) process.stdout.write(`stopped; go on with --from ${next}\n`);
-  return failures.length > 0 ? 1 : isStopped ? 130 : 0;
+  return failed.length > 0 ? 1 : isStopped ? 130 : 0;
 }
 
-/** One worker process: asks for batches until there are none. */
-function work(take: () => Batch | null, add: (done: Done) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
+/**
+ * Seeds in a process of their own until there are none. A process that ends in the middle of one, or is ended because
+ * it takes too long, is followed by another one.
+ */
+async function work(take: () => number | null, add: (outcome: Outcome) => void): Promise<void> {
+  for (let seed = take(); seed !== null; seed = take()) {
     const worker = fork(process.argv[1] ?? '', ['--worker']);
-    const feed = (): void => {
-      const batch = take();
-      if (batch === null) worker.disconnect();
-      else worker.send(batch);
+    for (; seed !== null; seed = take()) {
+      const outcome = await askWorker(worker, seed);
+      add(outcome);
+      if (!worker.connected) break;
+    }
+    if (worker.connected) worker.disconnect();
+  }
+}
+
+function askWorker(worker: ChildProcess, seed: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const end = (outcome: Outcome): void => {
+      clearTimeout(limit);
+      worker.removeAllListeners();
+      resolve(outcome);
     };
-    worker.on('message', (done: Done) => {
-      add(done);
-      feed();
-    });
-    worker.on('error', reject);
-    worker.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`))));
-    feed();
+    const limit = setTimeout(() => {
+      worker.disconnect();
+      worker.kill('SIGKILL');
+      end(lost(seed, `not at its end after ${SEED_LIMIT_MS / 60_000} min`));
+    }, SEED_LIMIT_MS);
+    worker.on('message', (outcome: Outcome) => end(outcome));
+    worker.on('error', (error) => end(lost(seed, `its process: ${error.message}`)));
+    worker.on('exit', (code, signal) => end(lost(seed, `its process ended (${signal ?? code})`)));
+    worker.send(seed);
   });
 }
 
-function serveBatches(): void {
+function serveSeeds(): void {
   // The terminal's Ctrl-C goes to all; the parent lets us finish.
   process.on('SIGINT', () => {});
-  process.on('message', (batch: Batch) => {
-    void runBatch(batch).then((done) => process.send?.(done));
+  process.on('message', (seed: number) => {
+    void runSeed(seed).then((outcome) => process.send?.(outcome));
   });
   process.on('disconnect', () => process.exit(0));
 }
@@ -173,7 +176,7 @@ again:     npm run simulate -- --plan ${base}.json --trace    # on ${commit()}
 
 async function main(args: readonly string[]): Promise<number | null> {
   if (args[0] === '--worker') {
-    serveBatches();
+    serveSeeds();
     return null;
   }
   const options = parseOptions(args, new Date());

@@ -10,13 +10,13 @@ export interface Options {
   readonly plan: string | null;
   readonly trace: boolean;
   readonly jobs: number;
-  /** Ends after so many failures. */
+  /** Ends after so many failures; infinite: never before the last seed. */
   readonly failures: number;
 }
 
 export const USAGE = `simulate: the real evacuator and agents over a model of the cloud, in virtual time
 
-  npm run simulate -- [--seeds N] [--from S] [--date] [--jobs N] [--failures N]
+  npm run simulate -- [--seeds N] [--from S] [--date] [--jobs N] [--failures N | --keep-going]
   npm run simulate -- --seed S [--trace]
   npm run simulate -- --plan FILE [--trace]
 
@@ -28,6 +28,7 @@ export const USAGE = `simulate: the real evacuator and agents over a model of th
   --trace       prints every step of the story
   --jobs N      processes side by side, one a core without it
   --failures N  ends after so many failures, 5 without it
+  --keep-going  ends after the last seed, however many fail; they are listed at the end
 `;
 
 /** The options in a command line; text: what is wrong with it. */
@@ -45,6 +46,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
         trace: { type: 'boolean' },
         jobs: { type: 'string' },
         failures: { type: 'string' },
+        'keep-going': { type: 'boolean' },
         help: { type: 'boolean' },
       },
     }));
@@ -67,7 +69,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
     plan: typeof values.plan === 'string' ? values.plan : null,
     trace: values.trace === true,
     jobs: Math.max(1, number('jobs', availableParallelism())),
-    failures: Math.max(1, number('failures', 5)),
+    failures: values['keep-going'] ? Number.POSITIVE_INFINITY : Math.max(1, number('failures', 5)),
   };
   return problems.length > 0 ? problems.join('; ') : options;
 }

@@ -11,9 +11,21 @@ import type { Fault, Plan, PolicyChange } from './plan.ts';
 /** Instances in a large cluster: one at a time takes longer there than the liveness phase. */
 const MANY = 30;
 
+/** What operators may have set up. */
+export type FeatureName =
+  | 'reserves'
+  | 'tags'
+  | 'exclusions'
+  | 'local-disks'
+  | 'gates'
+  | 'pauses'
+  | 'order'
+  | 'server-groups'
+  | 'pace';
+
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
-  readonly name: string;
+  readonly name: FeatureName;
   readonly share: number;
   apply(row: Row, plan: Plan): Plan;
 }
@@ -42,6 +54,12 @@ export function withSite(plan: Plan): Plan {
     const { faults, ...rest } = apply(row, before);
     return { ...rest, faults: [...faults].sort((a, b) => a.at - b.at) };
   }, plan);
+}
+
+/** Whether a seed has a feature. */
+export function hasFeature(seed: number, name: FeatureName): boolean {
+  const feature = FEATURES.find((each) => each.name === name);
+  return feature !== undefined && rowOf(seed, name).chance(feature.share);
 }
 
 /** The first host dies at about this time, ms. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { hostName, nodeName, serverId } from '../core/names.ts';
 import { known, type NodeView, type ServiceView, unknown } from '../core/observation.ts';
-import { buildView, type Extras, inventoryRows, type Seen } from './build.ts';
-import type { HostRow, View } from './model.ts';
+import { buildView, type Extras, inventoryRows, type Past, type Seen } from './build.ts';
+import type { HostRow, IncidentRow, View } from './model.ts';
 
 const IDENTITY = { epoch: 'e', node: 'controller-1', version: '0', since: 0 };
 const NO_EXTRAS: Extras = { inventory: unknown('not listed'), inventoryAt: null, fencing: known([]) };
@@ -29,7 +29,14 @@ const service = (name: string, more: Partial<ServiceView> = {}): ServiceView =>
     ...more,
   }) as ServiceView;
 
-function view(seen: Partial<Seen['observation']>, more: Partial<Seen> = {}, extras = NO_EXTRAS): View {
+const NO_PAST: Past = { incidents: new Map(), lines: new Map() };
+
+function view(
+  seen: Partial<Seen['observation']>,
+  more: Partial<Seen> = {},
+  extras = NO_EXTRAS,
+  past = NO_PAST,
+): View {
   const observation = {
     now: 0,
     owner: 'e',
@@ -38,7 +45,6 @@ function view(seen: Partial<Seen['observation']>, more: Partial<Seen> = {}, extr
     domain: null,
     ...seen,
   };
-  const past = { incidents: new Map(), lines: new Map() };
   return buildView(
     IDENTITY,
     { observation, verdicts: [], gates: [], cloudTrouble: null, ...more },
@@ -133,5 +139,38 @@ describe('instances', () => {
     });
     expect(host(shown, 'b')?.instances).toBe(1);
     expect(shown.instances.get('s3')?.host).toBeNull();
+  });
+});
+
+describe('an incident', () => {
+  it('keeps after the release what its own attribute said: that has gone', () => {
+    const before: IncidentRow = {
+      ...{ node: nodeName('a'), host: hostName('a'), phase: 'evacuating', text: '', by: 'fencer' },
+      ...{
+        recordedAt: 1_000,
+        fencedAt: 2_000,
+        begunAt: 2_000,
+        releasedAt: null,
+        endedAt: null,
+        progress: null,
+      },
+    };
+    const evacuation = {
+      incident: 'i',
+      phase: 'returning',
+      since: 2_000,
+      fencedAt: 2_000,
+      releasedAt: 9_000,
+    };
+    const shown = view({ cluster: cluster(node('a', { evacuation } as never)) }, {}, NO_EXTRAS, {
+      ...NO_PAST,
+      incidents: new Map([['i', before]]),
+    });
+    expect(shown.incidents.get('i')).toMatchObject({
+      phase: 'returning',
+      by: 'fencer',
+      recordedAt: 1_000,
+      releasedAt: 9_000,
+    });
   });
 });

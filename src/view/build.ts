@@ -47,7 +47,7 @@ export function buildView(identity: EvacuatorIdentity, seen: Seen, extras: Extra
     overview: overviewOf(identity, seen, extras),
     hosts: hostsOf(seen, extras, instances),
     instances,
-    incidents: new Map([...past.incidents, ...incidentsOf(seen)]),
+    incidents: withStanding(past.incidents, incidentsOf(seen)),
     fencing: fencingOf(extras),
     lines: past.lines,
   };
@@ -224,6 +224,27 @@ function countByHost(instances: ReadonlyMap<string, InstanceRow>): ReadonlyMap<H
   const counts = new Map<HostName, number>();
   for (const { host } of instances.values()) if (host !== null) counts.set(host, (counts.get(host) ?? 0) + 1);
   return counts;
+}
+
+function withStanding(
+  past: Past['incidents'],
+  standing: ReadonlyMap<string, IncidentRow>,
+): ReadonlyMap<string, IncidentRow> {
+  const rows = new Map(past);
+  for (const [id, row] of standing) rows.set(id, keepWhatIsGone(past.get(id), row));
+  return rows;
+}
+
+/** The incident's own attribute goes at the release; what it said stays with the incident. */
+export function keepWhatIsGone(before: IncidentRow | undefined, row: IncidentRow): IncidentRow {
+  if (before === undefined) return row;
+  return {
+    ...row,
+    host: row.host ?? before.host,
+    by: row.by ?? before.by,
+    recordedAt: row.recordedAt ?? before.recordedAt,
+    progress: row.progress ?? before.progress,
+  };
 }
 
 /** The incidents that stand, from the records in the cluster: these survive a failover. */

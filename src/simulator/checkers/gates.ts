@@ -43,7 +43,7 @@ export const gates: CheckerKind = {
       pauses.find(({ key, value, since, goneAt }) => {
         const until = parsePause(value)?.until ?? Number.POSITIVE_INFINITY;
         const isMeant = key === '' || key === node;
-        return isMeant && since <= from && goneAt >= to && until > machineNow(world, process.machine);
+        return isMeant && since < from && goneAt >= to && until > machineNow(world, process.machine);
       });
     const begins = (node: string, process: Process): void => {
       const recent = (steps.get(process.id) ?? []).filter((step) => step.at >= now() - WRITE_MS);
@@ -51,7 +51,7 @@ export const gates: CheckerKind = {
       if (recent.length === 0) return;
       const pause = pausedFor(node, process, at, now())?.value ?? null;
       if (pause !== null) scene.violate(`the evacuation of ${node} begins in a pause (${pause})`);
-      const those = [...failed].filter(([, since]) => since <= at).map(([each]) => hostOfNode(world, each));
+      const those = [...failed].filter(([, since]) => since < at).map(([each]) => hostOfNode(world, each));
       const why = exceeded(scene, hostOfNode(world, node), those);
       if (why !== null) scene.violate(`the evacuation of ${node} begins though ${why}`);
       const { startsPerInterval, startIntervalMs } = limits;

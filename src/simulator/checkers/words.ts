@@ -47,7 +47,8 @@ export const reasons: CheckerKind = {
       report(process, report) {
         if (report.gates.length > 0) return;
         for (const [node, at] of since) {
-          if (at > scene.sawClusterAt(process)) continue;
+          // Two things of one millisecond may have come in either order.
+          if (at >= scene.sawClusterAt(process)) continue;
           const verdict = report.verdicts.find((each) => each.node === node);
           if (verdict === undefined || verdict.text === '')
             scene.violate(`${node} has an incident, and nothing is said about it`);

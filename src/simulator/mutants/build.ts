@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import type { Violation } from '../run.ts';
+import type { FeatureName } from '../sites.ts';
 import type { Mutant } from './mutants.ts';
 
 /** What is caught, and by which seed; null: nothing within so many. */
@@ -10,7 +11,7 @@ export interface Caught {
   readonly seed: number;
   readonly violation: Violation;
 }
-export type Hunt = (from: number, count: number) => Promise<Caught | null>;
+export type Hunt = (from: number, count: number, feature?: FeatureName | null) => Promise<Caught | null>;
 
 /** Builds the simulator with a mutant's edits in it, aside, and gives its hunt. An edit that does not fit exactly once is an error. */
 export async function buildMutant(mutant: Mutant | null, root: string): Promise<Hunt> {

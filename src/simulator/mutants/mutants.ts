@@ -1,3 +1,5 @@
+import type { FeatureName } from '../sites.ts';
+
 /** A deliberate bug: text in a source file that is replaced when the simulator is built for it, and nowhere else. */
 export interface Mutant {
   readonly name: string;
@@ -9,13 +11,24 @@ export interface Mutant {
   }[];
   /** Seeds, from 1 on, within which the simulator must catch it. */
   readonly within: number;
+  /** It shows only where operators have set this up: other seeds are not run; null: any. */
+  readonly feature: FeatureName | null;
 }
 
 const mutant = (name: string, within: number, ...edits: readonly [string, string, string][]): Mutant => ({
   name,
   within,
+  feature: null,
   edits: edits.map(([file, find, put]) => ({ file: `src/${file}`, find, put })),
 });
+
+/** A bug that shows only where operators have set something up. */
+const mutantOf = (
+  feature: FeatureName,
+  name: string,
+  within: number,
+  ...edits: readonly [string, string, string][]
+): Mutant => ({ ...mutant(name, within, ...edits), feature });
 
 /** Each is a bug that somebody has had, or could have. All must be caught; one that is not is a hole in the checkers. */
 export const MUTANTS: readonly Mutant[] = [
@@ -154,116 +167,125 @@ export const MUTANTS: readonly Mutant[] = [
     'return isRecordingDisabled(request, ports) ? 0 : off(request, options, ports);',
     'return 0;',
   ]),
-  mutant('a reserved host is claimed for two', 400, [
+  mutantOf('reserves', 'a reserved host is claimed for two', 400, [
     'core/destinations.ts',
     'const taken = new Set([...claimed, ...claimsOf(cluster)]);',
     'const taken = new Set<HostName>();',
   ]),
-  mutant('a reserved host that was not needed stays enabled', 400, [
+  mutantOf('reserves', 'a reserved host that was not needed stays enabled', 500, [
     'core/destinations.ts',
     'return record.reserves.filter(',
     'return record.reserves.slice(0, 0).filter(',
   ]),
-  mutant('a reserved host that is given back stays in the aggregate', 1000, [
+  mutantOf('reserves', 'a reserved host that is given back stays in the aggregate', 800, [
     'core/destinations.ts',
     'leaveAggregate(draft, claim) ?? disableAgain(',
     'disableAgain(',
   ]),
-  mutant('a reserved host is given back with another reason', 400, [
+  mutantOf('reserves', 'a reserved host is given back with another reason', 900, [
     'core/destinations.ts',
     'reason: claim.reason',
     "reason: 'reserved'",
   ]),
-  mutant('a reserved host is enabled whoever has disabled it', 1000, [
+  mutantOf('reserves', 'a reserved host is enabled whoever has disabled it', 400, [
     'core/destinations.ts',
     "(service.status === 'enabled' || isReserved(service));",
     'true;',
   ]),
-  mutant('priorities are not looked at', 200, [
+  mutantOf('order', 'priorities are not looked at', 200, [
     'core/priority.ts',
     'return first + priorityOf(server, policy);',
     'return first;',
   ]),
-  mutant('lower ranks do not wait', 400, [
+  mutantOf('order', 'lower ranks do not wait', 400, [
     'core/order.ts',
     'highestOpen.rank > rank;',
     'highestOpen.rank > 10_000;',
   ]),
-  mutant('restart groups are not waited for', 200, [
+  mutantOf('order', 'restart groups are not waited for', 200, [
     'core/restart-groups.ts',
     'const wait = whyNotReady(group, byGroup.get(group) ?? [], policy);',
     'const wait = null;',
   ]),
-  mutant('a group counts as ready as soon as it has arrived', 400, [
+  mutantOf('order', 'a circle of restart groups is not broken', 400, [
+    'core/restart-groups.ts',
+    'if (start >= 0) {',
+    'if (start >= 0) {\n        after.get(group)?.add(next);',
+  ]),
+  mutantOf('order', 'a group counts as ready as soon as it has arrived', 400, [
     'core/restart-groups.ts',
     'novaNow - arrivedAt < policy.readyMs;',
     'novaNow - arrivedAt < 0;',
   ]),
-  mutant('server groups are not waited for', 200, ['core/order.ts', 'busy.claim(id);', 'null;']),
-  mutant('a gate stops what is under way', 400, [
+  mutantOf('server-groups', 'server groups are not waited for', 200, [
+    'core/order.ts',
+    'busy.claim(id);',
+    'null;',
+  ]),
+  mutantOf('gates', 'a gate stops what is under way', 400, [
     'core/evacuating.ts',
     'const gate = isLetIn ? null : gates.admit(',
     'const gate = gates.admit(',
   ]),
-  mutant('one host more than the threshold has it may fail', 400, [
+  mutantOf('gates', 'one host more than the threshold has it may fail', 400, [
     'core/thresholds.ts',
     'down > limit.hosts)',
     'down > limit.hosts + 1)',
   ]),
-  mutant('one host more than the interval has it may begin', 400, [
+  mutantOf('gates', 'one host more than the interval has it may begin', 400, [
     'core/gates.ts',
     'starts < startsPerInterval)',
     'starts <= startsPerInterval)',
   ]),
-  mutant('a pause never ends', 200, ['core/gates.ts', 'pause.until <= now', 'pause.until <= 0']),
-  mutant('a pause of one node is not looked at', 1000, [
+  mutantOf('pauses', 'a pause never ends', 200, ['core/gates.ts', 'pause.until <= now', 'pause.until <= 0']),
+  mutantOf('pauses', 'a pause of one node is not looked at', 200, [
     'core/gates.ts',
     'const pause = paused ?? pausedNodes.get(node) ?? null;',
     'const pause = paused;',
   ]),
-  mutant('nobody stays in quarantine', 200, [
+  mutantOf('gates', 'nobody stays in quarantine', 200, [
     'core/quarantine.ts',
     'if (recent < gates.quarantineIncidents) return null;',
     'if (recent < 1_000) return null;',
   ]),
-  mutant('a list of tags that can not be read has none', 400, [
+  mutantOf('tags', 'a list of tags that can not be read has none', 400, [
     'core/selection.ts',
     'if (!a.known) return a;',
     'if (!a.known) return NO;',
   ]),
-  mutant('a property counts as a tag whatever it says', 1000, [
+  mutantOf('tags', 'a property counts as a tag whatever it says', 400, [
     'core/selection.ts',
     'image.tags.includes(tag) || isTrue(image.properties[tag])',
     'image.tags.includes(tag) || image.properties[tag] !== undefined',
   ]),
-  mutant('who wants to be left alone is evacuated', 100, [
+  mutantOf('exclusions', 'who wants to be left alone is evacuated', 200, [
     'core/selection.ts',
     'if (isFalse(server.metadata[OPT_OUT_KEY])) {',
     "if (server.metadata[OPT_OUT_KEY] === 'never') {",
   ]),
-  mutant('nobody is asked before local disks are lost', 200, [
+  mutantOf('local-disks', 'nobody is asked before local disks are lost', 200, [
     'core/storage.ts',
     "case 'ask': {",
     "case 'ask': {\n      if (incident !== '') return ADMITTED;",
   ]),
-  mutant('an answer about local disks is good for every incident', 1000, [
+  mutantOf('local-disks', 'an answer about local disks is good for every incident', 400, [
     'core/storage.ts',
     'answer === `evacuate',
     "answer?.startsWith('evacuate ') || answer === `evacuate",
   ]),
-  mutant('two requests come one right after the other', 200, [
+  mutantOf('pace', 'two requests come one right after the other', 200, [
     'core/requests.ts',
     'return waitMs > 0 ? 0 : 1;',
     'return 1;',
   ]),
-  mutant('one more of a host is in flight', 400, [
+  mutantOf('pace', 'one more of a host is in flight', 400, [
     'core/requests.ts',
     'here >= pace.maxInFlightPerHost',
     'here > pace.maxInFlightPerHost',
   ]),
-  mutant('one more is in flight in all', 400, [
+  mutantOf('pace', 'one more is in flight in all', 400, [
     'core/requests.ts',
-    'pace.maxInFlight - total, requestsNow',
-    'pace.maxInFlight - total + 1, requestsNow',
+    'pace.maxInFlight - total, allowed',
+    'pace.maxInFlight - total + 1, allowed',
   ]),
 ];
