@@ -8,6 +8,7 @@ import { createSession, type Session } from '../openstack/session.ts';
 import { readUsage } from '../openstack/usage.ts';
 import { readTransient } from '../pacemaker/attributes.ts';
 import { parseCib } from '../pacemaker/cib.ts';
+import { withLocalSecrets } from '../pacemaker/cib-secrets.ts';
 import { parseTree } from '../pacemaker/cib-tree.ts';
 import { explain } from '../pacemaker/errors.ts';
 import { configuredResources, ruleLocations } from '../pacemaker/resources.ts';
@@ -51,7 +52,10 @@ export async function gatherFacts(ports: DoctorPorts): Promise<Facts> {
   ]);
   const names =
     ports.ssh && configuration.known
-      ? configuration.value.cluster.nodes.map(({ name }) => name as string)
+      ? // What this machine is like is seen without ssh.
+        configuration.value.cluster.nodes
+          .map(({ name }) => name as string)
+          .filter((name) => name !== local.node && name !== local.node.split('.')[0])
       : [];
   ports.progress(
     `asking the power devices, and the cloud${names.length === 0 ? '' : ', and each node by ssh'}`,
@@ -95,7 +99,8 @@ export async function evacuatorCredentials(
 ): Promise<CloudLogin | CloudCredentials> {
   const evacuator = evacuatorOf(configuration);
   if (evacuator === null) return { state: 'not-configured' };
-  const credentials = await credentialsFromParameters(Object.fromEntries(evacuator.parameters));
+  const { parameters } = await withLocalSecrets(evacuator);
+  const credentials = await credentialsFromParameters(Object.fromEntries(parameters));
   return credentials.ok ? credentials.value : { state: 'refused', error: credentials.error };
 }
 
