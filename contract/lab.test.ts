@@ -9,7 +9,7 @@ import { STATEMENT_LIMIT_MS } from './statement.ts';
 
 const dist = mkdtempSync(join(tmpdir(), 'instance-ha-dist-'));
 execFileSync(process.execPath, ['scripts/build.mjs', '--out', dist]);
-const place = await openLabPlace(join(dist, 'layer'));
+const place = await openLabPlace(dist);
 afterAll(async () => {
   await place.close();
   rmSync(dist, { recursive: true, force: true });

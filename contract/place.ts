@@ -44,6 +44,8 @@ export interface Place {
   readonly controllers: readonly string[];
   /** At least three; nodes and Nova's hosts have the same names. */
   readonly computes: readonly [string, string, string, ...string[]];
+  /** The id of the power device in the level of a compute. */
+  powerDeviceOf(compute: string): string;
   /** Where Pacemaker runs our agents, so that a fenced node is evacuated and comes back. */
   readonly hasAgents: boolean;
   login(login: Login): Promise<Answer>;
@@ -65,6 +67,8 @@ export interface Place {
   /** How long a spawn takes, s. */
   slowSpawns(seconds: number): void;
   restartNovaCompute(host: string): Promise<void>;
+  /** What runs on a host is gone, as after the loss of its power; its nova-compute goes on. */
+  killGuests(host: string): void;
   /** Takes away all that was made, and puts hosts back as they were. */
   tidy(): Promise<void>;
   close(): Promise<void>;

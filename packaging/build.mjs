@@ -6,7 +6,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { chmod, copyFile, cp, mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -27,6 +27,7 @@ const ARCHITECTURES = { x64: { deb: 'amd64', rpm: 'x86_64' }, arm64: { deb: 'arm
 const architecture = ARCHITECTURES[process.arch];
 if (architecture === undefined) throw new Error(`no package for ${process.arch}`);
 
+const MAINTAINER = 'instance-ha maintainers <instance-ha@localhost>';
 const HOME = 'usr/lib/instance-ha';
 /** Files that stock packages have too. */
 const DIVERTED = [
@@ -65,18 +66,18 @@ async function put(tree, path, content, mode = 0o644) {
   await chmod(target, mode);
 }
 
-/**
- * The SBOM of what is packed: npm's own, without the time and the random number in it, with the runtime added. Which
- * packages are packed the lock file says: `npm sbom --omit dev` leaves out a dependency that a tool has too.
- */
+/** The packages that are bundled: which ones the lock file says, since `npm sbom --omit dev` leaves out one that a tool has too. */
+function bundled() {
+  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+  return Object.entries(lock.packages)
+    .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)
+    .map(([path, { version: its }]) => ({ path, ref: `${path.replace(/^.*node_modules\//, '')}@${its}` }));
+}
+
+/** The SBOM of what is packed: npm's own, without the time and the random number in it, with the runtime added. */
 function sbom(runtimeVersion) {
   const full = JSON.parse(run('npm', ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only']));
-  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
-  const packed = new Set(
-    Object.entries(lock.packages)
-      .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)
-      .map(([path, { version: its }]) => `${path.replace(/^.*node_modules\//, '')}@${its}`),
-  );
+  const packed = new Set(bundled().map(({ ref }) => ref));
   const { serialNumber: _, ...rest } = full;
   const { component } = full.metadata;
   const runtimeRef = `node@${runtimeVersion}`;
@@ -102,10 +103,38 @@ function sbom(runtimeVersion) {
         ],
       },
     ],
-    dependencies: full.dependencies
-      .filter(({ ref }) => ref === component['bom-ref'] || packed.has(ref))
-      .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((each) => packed.has(each)) })),
+    dependencies: [
+      ...full.dependencies
+        .filter(({ ref }) => ref === component['bom-ref'] || packed.has(ref))
+        .map(({ ref, dependsOn }) => {
+          const theirs = dependsOn.filter((each) => packed.has(each));
+          return { ref, dependsOn: ref === component['bom-ref'] ? [...theirs, runtimeRef] : theirs };
+        }),
+      { ref: runtimeRef, dependsOn: [] },
+    ],
   };
+}
+
+const LICENCE_FILE = /^(licen[cs]e|copying|notice)(\.|$)/i;
+
+/** Our licence, and those of all that is packed: most want their text to go with every copy. */
+function copyright(runtimeVersion) {
+  const parts = [readFileSync('LICENSE', 'utf8')];
+  for (const { path, ref } of bundled()) {
+    const texts = readdirSync(path).filter((name) => LICENCE_FILE.test(name));
+    if (texts.length === 0) throw new Error(`${path} has no licence file: what may be done with it?`);
+    const text = texts.map((name) => readFileSync(join(path, name), 'utf8')).join('\n');
+    parts.push(`Parts of the programs are from ${ref}, an npm package:\n\n${text}`);
+  }
+  // Where Node's own archives have it, and where Debian's package has it.
+  const prefix = dirname(dirname(realpathSync(runtime)));
+  const file = [join(prefix, 'LICENSE'), '/usr/share/doc/nodejs/LICENSE'].find((each) => existsSync(each));
+  const text =
+    file === undefined
+      ? 'MIT, and more: https://github.com/nodejs/node/blob/main/LICENSE\n'
+      : readFileSync(file, 'utf8');
+  parts.push(`${HOME}/bin/node is Node.js ${runtimeVersion}:\n\n${text}`);
+  return parts.join(`\n${'-'.repeat(78)}\n\n`);
 }
 
 /** The tree as it is on a machine. */
@@ -129,17 +158,9 @@ async function makeTree(tree) {
     readFileSync('packaging/files/instance-ha.tmpfiles'),
   );
   const documents = 'usr/share/doc/instance-ha';
-  const node = '/usr/share/doc/nodejs/LICENSE';
-  const licence = existsSync(node)
-    ? readFileSync(node, 'utf8')
-    : 'Node.js: MIT, https://github.com/nodejs/node/blob/main/LICENSE\n';
-  await put(
-    tree,
-    `${documents}/copyright`,
-    `${readFileSync('LICENSE', 'utf8')}\n\n${HOME}/bin/node is Node.js ${runtimeVersion}:\n\n${licence}`,
-  );
+  await put(tree, `${documents}/copyright`, copyright(runtimeVersion));
   await put(tree, `${documents}/README.md`, readFileSync('README.md'));
-  await put(tree, `${documents}/changelog.gz`, gzipSync(readFileSync('CHANGELOG.md'), { level: 9 }));
+  await put(tree, `${documents}/CHANGELOG.md.gz`, gzipSync(readFileSync('CHANGELOG.md'), { level: 9 }));
   await put(tree, `${documents}/sbom.cdx.json`, `${JSON.stringify(sbom(runtimeVersion), null, 2)}\n`);
   for (const name of [
     'docs/policy.example.yaml',
@@ -181,7 +202,7 @@ async function makeDeb(tree) {
     'Package: instance-ha',
     `Version: ${version}`,
     `Architecture: ${architecture.deb}`,
-    'Maintainer: instance-ha maintainers <instance-ha@localhost>',
+    `Maintainer: ${MAINTAINER}`,
     `Installed-Size: ${installedKib}`,
     'Depends: libc6 (>= 2.28), libstdc++6 (>= 8)',
     'Recommends: pacemaker-cli-utils, logrotate',
@@ -196,6 +217,14 @@ async function makeDeb(tree) {
   ].join('\n');
   await put(root, 'DEBIAN/control', control);
   await put(root, 'DEBIAN/conffiles', '/etc/logrotate.d/instance-ha\n');
+  const when = new Date(epoch * 1000).toUTCString().replace('GMT', '+0000');
+  const changes = `instance-ha (${version}) unstable; urgency=medium\n\n  * What changed: CHANGELOG.md.gz beside this file.\n\n -- ${MAINTAINER}  ${when}\n`;
+  await put(root, 'usr/share/doc/instance-ha/changelog.gz', gzipSync(changes, { level: 9 }));
+  await put(
+    root,
+    'usr/share/lintian/overrides/instance-ha',
+    readFileSync('packaging/deb/instance-ha.lintian-overrides'),
+  );
   for (const script of ['preinst', 'postinst', 'prerm', 'postrm']) {
     const text = fill(readFileSync(`packaging/deb/${script}`, 'utf8'), { DIVERTED: DIVERTED.join(' ') });
     await put(root, `DEBIAN/${script}`, text, 0o755);

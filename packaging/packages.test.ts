@@ -30,6 +30,18 @@ const STOCK = [
   'usr/lib/ocf/resource.d/openstack/NovaEvacuate',
 ];
 
+interface Sbom {
+  readonly metadata: { readonly component: { readonly 'bom-ref': string } };
+  readonly components: readonly {
+    readonly 'bom-ref': string;
+    readonly name: string;
+    readonly purl: string;
+    readonly licenses: readonly { readonly license: { readonly id: string } }[];
+    readonly hashes: readonly { readonly content: string }[];
+  }[];
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
+}
+
 function pack(name: string, only: string): string {
   const out = join(directory, name);
   execFileSync(
@@ -160,6 +172,87 @@ describe.skipIf(!canDeb)('the .deb', () => {
     for (const name of [...Object.keys(dependencies), 'node']) expect(names).toContain(name);
     expect(names).not.toContain('vitest');
   });
+
+  it('has an SBOM in which everything is named once, has a licence and a digest, and hangs on us', () => {
+    expect(dpkg('-i', deb)).toMatchObject({ status: 0 });
+    const sbom: Sbom = JSON.parse(
+      readFileSync(join(root, 'usr/share/doc/instance-ha/sbom.cdx.json'), 'utf8'),
+    );
+    expect(sbom).toMatchObject({ bomFormat: 'CycloneDX', specVersion: '1.5', version: 1 });
+    const own = sbom.metadata.component['bom-ref'];
+    const refs = sbom.components.map((each) => each['bom-ref']);
+    expect(new Set(refs).size).toBe(refs.length);
+    for (const { name, purl, licenses, hashes } of sbom.components) {
+      expect(purl, name).toMatch(/^pkg:(npm|generic)\/[\w.%/-]+@\d+\.\d+\.\d+/);
+      expect(licenses.map(({ license }) => license.id).join(), name).toMatch(/^(MIT|ISC|Apache-2\.0)$/);
+      expect(hashes[0]?.content, name).toMatch(/^([0-9a-f]{64}|[0-9a-f]{128})$/);
+    }
+    const below = new Map(sbom.dependencies.map(({ ref, dependsOn }) => [ref, dependsOn]));
+    expect([...below.keys()].sort()).toEqual([own, ...refs].sort());
+    const reached = new Set<string>();
+    const walk = (ref: string): void => {
+      if (reached.has(ref)) return;
+      reached.add(ref);
+      for (const each of below.get(ref) ?? []) walk(each);
+    };
+    walk(own);
+    expect([...reached].sort()).toEqual([own, ...refs].sort());
+  });
+
+  it('has the licence of everything that is in it', () => {
+    expect(dpkg('-i', deb)).toMatchObject({ status: 0 });
+    const documents = join(root, 'usr/share/doc/instance-ha');
+    const copyright = readFileSync(join(documents, 'copyright'), 'utf8');
+    const sbom: Sbom = JSON.parse(readFileSync(join(documents, 'sbom.cdx.json'), 'utf8'));
+    expect(copyright).toContain('Apache License');
+    expect(copyright).toContain('bin/node is Node.js');
+    const parts = copyright.split('Parts of the programs are from ').slice(1);
+    const named = parts.map((part) => part.split(',')[0]);
+    const packages = sbom.components.filter(({ name }) => name !== 'node').map((each) => each['bom-ref']);
+    expect(named.sort()).toEqual(packages.sort());
+    for (const part of parts) expect(part).toMatch(/Permission|permission/);
+  });
+
+  it.skipIf(!has('man'))(
+    'has manual pages without a warning',
+    () => {
+      expect(dpkg('-i', deb)).toMatchObject({ status: 0 });
+      const pages = filesBelow(join(root, 'usr/share/man'));
+      expect(pages.length).toBeGreaterThan(20);
+      for (const page of pages) {
+        const shown = spawnSync('man', ['--warnings', '-l', page], {
+          encoding: 'utf8',
+          env: { ...process.env, MANPAGER: 'cat', LC_ALL: 'C.UTF-8' },
+        });
+        expect(shown, page).toMatchObject({ status: 0, stderr: '' });
+        expect(shown.stdout).toContain('NAME');
+      }
+    },
+    60_000,
+  );
+
+  const completion = '/usr/share/bash-completion/bash_completion';
+
+  it.skipIf(!existsSync(completion))('completes in bash', () => {
+    expect(dpkg('-i', deb)).toMatchObject({ status: 0 });
+    const complete = (...words: string[]): string =>
+      inRoot(
+        `bash --norc -c '. ${completion}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _completion_loader "$1"; f=$(complete -p "$1" | sed "s/.*-F \\([^ ]*\\).*/\\1/"); $f; echo "\${COMPREPLY[*]}"' bash ${words.map((word) => `"${word}"`).join(' ')}`,
+      ).trim();
+    expect(complete('instance-ha', 'conf')).toBe('confirm-fenced configure');
+    expect(complete('instance-ha', 'configure', 'show', '--as', '')).toBe('text xml pcs crm');
+    expect(complete('fence_compute', '-o', 'st')).toBe('status');
+    expect(complete('fence_evacuate', '--plug-s')).toBe('--plug-separator');
+  });
+
+  it.skipIf(!has('lintian'))(
+    'is a package of which lintian has no error',
+    () => {
+      const said = spawnSync('lintian', ['--allow-root', '--fail-on', 'error', deb], { encoding: 'utf8' });
+      expect(said.status, said.stdout).toBe(0);
+    },
+    60_000,
+  );
 });
 
 describe('what the packages bring beside the agents', () => {
@@ -231,6 +324,42 @@ describe.skipIf(!canRpm)('the .rpm', () => {
     for (const path of STOCK) expect(isStock(path), path).toBe(true);
     expect(filesBelow(join(root, 'usr')).sort()).toEqual(STOCK.map((path) => join(root, path)).sort());
   });
+
+  it('installs, upgrades and goes by its own scriptlets, on what is a machine with stock agents', () => {
+    const copy = join(directory, 'copy');
+    mkdirSync(copy, { recursive: true });
+    // A root of its own: an overlay of this machine that nothing outlives.
+    const enter = `mount -t tmpfs tmpfs ${copy} && mkdir ${copy}/up ${copy}/work ${copy}/root &&
+      mount -t overlay x -o lowerdir=/,upperdir=${copy}/up,workdir=${copy}/work ${copy}/root && cd ${copy}/root &&
+      for each in proc dev sys; do mount --rbind /$each $each; done && exec chroot ${copy}/root bash -e -c "$1"`;
+    const steps = `
+      agents=/usr/lib/ocf/resource.d/openstack; mkdir -p $agents /run/resource-agents/instance-ha-nova
+      rm -rf /var/lib/rpm; echo stock > $agents/NovaEvacuate; echo stock > /usr/sbin/fence_compute
+      rpm --nodeps -i ${rpm}
+      fence_compute -V; $agents/NovaEvacuate meta-data | grep '<resource-agent'; rpm -V --nodeps instance-ha
+      echo {} > /run/resource-agents/instance-ha-nova/status.json
+      rpm --nodeps -U --force ${rpm}
+      rpm -e instance-ha && exit 1
+      fence_compute -V; rm /run/resource-agents/instance-ha-nova/status.json
+      rpm -e instance-ha
+      cat $agents/NovaEvacuate /usr/sbin/fence_compute; ls /usr/lib/instance-ha && exit 1; echo gone`;
+    const done = spawnSync('unshare', ['-m', '--propagation', 'private', 'bash', '-c', enter, 'x', steps], {
+      encoding: 'utf8',
+    });
+    expect(done.status, done.stderr).toBe(0);
+    expect(done.stdout.split('\n')).toEqual([
+      version,
+      expect.stringContaining('name="NovaEvacuate"'),
+      expect.stringContaining('keeps the old version until it is restarted'),
+      expect.stringContaining('crm_resource --restart'),
+      version,
+      'stock',
+      'stock',
+      'gone',
+      '',
+    ]);
+    expect(done.stderr).toContain('take its resource out of the cluster first');
+  }, 60_000);
 
   it('has scriptlets and triggers that call divert', () => {
     const scripts = execFileSync('rpm', ['-qp', '--scripts', '--triggers', rpm], { encoding: 'utf8' });

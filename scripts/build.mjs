@@ -30,7 +30,10 @@ const FRONTS = {
   'src/agents/nova-compute-wait.sh': `${OCF}/nova-compute-wait`,
 };
 const DRILL = { 'testbed/drill/main.ts': 'testbed/drill.cjs' };
-const LAB = { 'src/lab/demo.main.ts': 'lab/demo.cjs' };
+const LAB = {
+  'src/lab/demo.main.ts': 'lab/demo.cjs',
+  'src/lab/fence_redfish.main.ts': 'lab/fence_redfish.cjs',
+};
 
 const common = {
   bundle: true,

@@ -106,6 +106,8 @@ export const evacuation: Chapter = {
       {
         says: 'accepted is 200 without a body; the record is there at once, and the server REBUILD on its old host',
         async holds() {
+          // Nova takes the host for dead now; else its guests would run twice.
+          place.killGuests(source);
           place.slowSpawns(SPAWN_S);
           like(await evacuate(ids.running, { host: destination }), { status: 200, body: null });
           like(await recordsOf(ids.running), [

@@ -201,7 +201,7 @@ export const pacemaker: Chapter = {
             like(is('node', 'type="remote"'), true, `${compute} among the nodes`);
             like(is('node_state', 'in_ccm="true"'), true, `${compute} in the status`);
             like(
-              is('fencing-level', `devices="ipmilan-${compute},fence-nova"`),
+              is('fencing-level', `devices="${place.powerDeviceOf(compute)},fence-nova"`),
               true,
               `the level of ${compute}`,
             );

@@ -126,6 +126,21 @@ export const servers: Chapter = {
         },
       },
       {
+        says: 'a stopped server is not moved alive: 409',
+        async holds() {
+          const id = ids[1] ?? '';
+          const body = { 'os-migrateLive': { host: null, block_migration: 'auto' } };
+          like(await place.ask('compute', 'POST', `/servers/${id}/action`, { body }), {
+            status: 409,
+            body: {
+              conflictingRequest: {
+                message: `Cannot 'os-migrateLive' instance ${id} while it is in vm_state stopped`,
+              },
+            },
+          });
+        },
+      },
+      {
         says: 'os-stop is 202, and the server SHUTOFF soon; of one that is stopped it is 409',
         async holds() {
           const id = ids[2] ?? '';

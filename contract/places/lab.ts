@@ -3,8 +3,16 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { openLab } from '../../src/lab/lab.ts';
 import { labSpec } from '../../src/lab/spec.ts';
+import { powerDeviceOf } from '../../src/world/cib.ts';
 import { beginCompute, stopCompute } from '../../src/world/compute.ts';
-import { addInstance, DEFAULT_PASSWORD, type Range, uuidOf, type WorldSpec } from '../../src/world/model.ts';
+import {
+  addInstance,
+  DEFAULT_PASSWORD,
+  machineOf,
+  type Range,
+  uuidOf,
+  type WorldSpec,
+} from '../../src/world/model.ts';
 import { deleteServer } from '../../src/world/nova.ts';
 import { eventually } from '../like.ts';
 import type { Place } from '../place.ts';
@@ -41,11 +49,11 @@ function quickSpec(spawn: { ms: Range }): WorldSpec {
 
 const spawnRange = (seconds: number): Range => [seconds * 1000 + 300, seconds * 1000 + 500];
 
-/** A lab of its own, with the agents of this build (`dist/layer`, or another). */
-export async function openLabPlace(layer: string): Promise<Place> {
+/** A lab of its own, with the agents of this build (`dist`, or another). */
+export async function openLabPlace(dist: string): Promise<Place> {
   const spawn = { ms: spawnRange(0) };
   const spec = quickSpec(spawn);
-  const opened = await openLab({ spec, port: 0, layer, onFact: () => {} });
+  const opened = await openLab({ spec, port: 0, dist, onFact: () => {} });
   if (!opened.ok) throw new Error(opened.error);
   const lab = opened.value;
   const { world } = lab;
@@ -64,6 +72,7 @@ export async function openLabPlace(layer: string): Promise<Place> {
     name: 'lab',
     controllers: spec.controllers,
     computes: spec.computes.map(({ host }) => host) as unknown as Place['computes'],
+    powerDeviceOf: (compute) => powerDeviceOf(world, compute),
     hasAgents: true,
     ...openHttp(account),
     tool: (machine, tool, ...args) =>
@@ -108,6 +117,10 @@ export async function openLabPlace(layer: string): Promise<Place> {
     async restartNovaCompute(host) {
       stopCompute(world, host);
       await new Promise<void>((resolve) => beginCompute(world, host, RESTART_MS, resolve));
+    },
+    killGuests(host) {
+      const { guests } = machineOf(world, host);
+      for (const [server, state] of guests) if (state === 'running') guests.set(server, 'shutoff');
     },
     async tidy() {
       for (const id of mine) deleteServer(world, id);

@@ -1,5 +1,5 @@
 /** The testbed as a place: real Nova, Keystone, Placement, Neutron, Glance and Pacemaker. Runs in the cloud's namespace. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HISTORY_ATTRIBUTE } from '../../src/core/records.ts';
 import { readSeed } from '../../testbed/drill/cloud.ts';
@@ -76,6 +76,7 @@ export async function openTestbed(envFile: string): Promise<Place> {
     name: 'testbed',
     controllers: rig.controllers,
     computes,
+    powerDeviceOf: (compute) => `ipmilan-${compute}`,
     hasAgents: rig.agents !== 'none',
     ...http,
     async tool(machine, tool, ...args) {
@@ -112,6 +113,15 @@ export async function openTestbed(envFile: string): Promise<Place> {
     async restartNovaCompute(host) {
       const { code, stderr } = await onNode(host, 'systemctl', 'restart', 'nova-compute');
       if (code !== 0) throw new Error(`nova-compute of ${host} does not restart: ${stderr}`);
+    },
+    killGuests(host) {
+      // As guests.sh writes it at the boot after a loss of power.
+      const directory = join(rig.guestsDir, host);
+      for (const uuid of readdirSync(directory).filter((name) => !name.startsWith('.'))) {
+        const file = join(directory, uuid);
+        const [state, name] = readFileSync(file, 'utf8').split(/\s+/);
+        if (state === 'running') writeFileSync(file, `shutdown ${name}\n`);
+      }
     },
     async tidy() {
       knob('spawn_fail_server', null);

@@ -134,10 +134,31 @@ describe('the documents', () => {
     expect(strays).toEqual([]);
   });
 
+  /** The options of those that one migrates from, by their own names: what an operator has in the file and looks for. */
+  it.each([
+    [
+      'From the instance HA of OSP director (stock agents)',
+      'auth_url username login password passwd tenant_name domain region_name endpoint_type insecure no_shared_storage record_only instance_filtering evacuate_delay evacuation_delay',
+    ],
+    [
+      'From Masakari',
+      'recovery_method reserved_host rh_priority auto_priority evacuate_all_instances ha_enabled_instance_metadata_key ignore_instances_in_error_state add_reserved_host_to_aggregate service_disable_reason wait_period_after_service_update wait_period_after_evacuation verify_interval host_failure_recovery_threads process_unfinished_notifications_interval retry_notification_new_status_interval check_expired_notifications_interval notifications_expired_interval duplicate_notification_detection_interval host_auto_failure_recovery_tasks host_rh_failure_recovery_tasks monitoring_driver monitoring_interval monitoring_samples api_retry_max api_retry_interval disable_ipmi_check restrict_to_remotes ipmi_timeout ipmi_retry_max ipmi_retry_interval stonith_wait tcpdump_timeout corosync_multicast_interfaces corosync_multicast_ports on_maintenance',
+    ],
+    [
+      "From RHOSO's instanceha",
+      'EVACUABLE_TAG DELTA POLL THRESHOLD WORKERS DELAY LOGLEVEL SMART_EVACUATION RESERVED_HOSTS FORCE_RESERVED_HOST_EVACUATION TAGGED_IMAGES TAGGED_FLAVORS TAGGED_AGGREGATES LEAVE_DISABLED FORCE_ENABLE CHECK_KDUMP KDUMP_TIMEOUT CHECK_HEARTBEAT HEARTBEAT_TIMEOUT DISABLED SSL_VERIFY FENCING_TIMEOUT HASH_INTERVAL ORCHESTRATED_RESTART SKIP_SERVERS_WITH_NAME EVACUATION_MAX_THREADS EVACUATION_RETRIES EVACUATION_STAGGER EVACUATION_TIMEOUT HEARTBEAT_CLIFF_THRESHOLD HEARTBEAT_CLIFF_MAX_CYCLES MAX_HOSTS_PER_CYCLE K8S_API_CHECK_INTERVAL',
+    ],
+  ])('docs/migrate.md has every option: %s', (heading, options) => {
+    const [, section = ''] = read('docs/migrate.md').split(`## ${heading}\n`);
+    const rows = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| '));
+    const named = new Set(rows.flatMap((row) => (row.split(' | ')[0] ?? '').match(/\w+/g) ?? []));
+    for (const option of options.split(' ')) expect(named, option).toContain(option);
+  });
+
   it('docs/migrate.md names keys of the policy that there are', () => {
     const policy = read('docs/policy.md');
     for (const [, section = '', key = ''] of read('docs/migrate.md').matchAll(
-      /`(selection|order|pace|destinations|gates|storage|retry|delays)\.([a-z_]+)/g,
+      /`(selection|order|pace|destinations|gates|storage|retry|delays)\.([a-z_.]+)/g,
     )) {
       const part = policy.slice(policy.indexOf(`## ${section}`)).split('\n## ')[0] ?? '';
       expect(part, `${section}.${key}`).toContain(`| \`${key}\` |`);

@@ -388,7 +388,7 @@ describe('the other actions', () => {
   it('does not know the rest', async () => {
     const { said, call } = setUp();
     expect(await call('action=constructor\n')).toBe(1);
-    expect(said.at(-1)).toMatch(/^unknown action constructor; usage: /);
+    expect(said.at(-1)).toMatch(/^unknown action "constructor"; usage: /);
   });
 
   it('says no secret', async () => {

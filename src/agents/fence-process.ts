@@ -119,7 +119,7 @@ const cloudCheck: CloudCheck = async (values) => {
   return report.ok ? { ok: true } : { ok: false, problem: explain(report.error) };
 };
 
-/** Standard error, or syslog when that is to be quiet; the debug file has everything. */
+/** Standard error, unless that is to be quiet; errors go to syslog too; the debug file has everything. */
 function logOf(agent: FenceAgent, options: FenceOptions): FenceLog {
   const { isQuiet, isVerbose, debugFile } = options;
   let isFileBroken = false;
@@ -135,7 +135,7 @@ function logOf(agent: FenceAgent, options: FenceOptions): FenceLog {
   return {
     error: (line) => {
       write(line, true);
-      if (isQuiet) toSyslog(agent, line);
+      toSyslog(agent, line);
     },
     info: (line) => write(line, true),
     debug: (line) => write(line, isVerbose),

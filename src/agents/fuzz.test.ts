@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readInput } from '../configure/input.ts';
 import { nodeName } from '../core/names.ts';
 import { credentialsFromParameters } from '../openstack/credentials.ts';
@@ -30,6 +32,7 @@ import { runOcfAgent } from '../pacemaker/ocf-agent.ts';
 import { parseStatus } from '../pacemaker/status.ts';
 import { readPolicy } from '../policy/read.ts';
 import { FENCE_AGENTS, OCF_AGENTS } from './all-agents.ts';
+import { processStart, readHealth, statusPath, uptimeS, writeStatus } from './evacuator/life.ts';
 
 /**
  * Whatever comes from outside is garbage once: no parser may throw, hang, or show a secret. The inputs are true
@@ -78,7 +81,11 @@ function inTime<T>(work: () => T): T {
   return result;
 }
 
-const runs = { numRuns: 500 };
+/** `FUZZ=40 npx vitest run src/agents/fuzz.test.ts` tries forty times as much. */
+const FACTOR = Math.max(1, Number(process.env.FUZZ ?? 1) || 1);
+const times = (numRuns: number): { readonly numRuns: number } => ({ numRuns: numRuns * FACTOR });
+const runs = times(500);
+vi.setConfig({ testTimeout: 60_000 * FACTOR });
 
 describe("Pacemaker's answers", () => {
   it.each([
@@ -213,7 +220,7 @@ describe("a resource agent's environment", () => {
           expect(said).not.toMatch(/\n\s+at /);
         },
       ),
-      { numRuns: 200 },
+      times(200),
     );
   });
 });
@@ -244,6 +251,33 @@ it('an rc file, a clouds.yaml and their parameters', async () => {
   }
 });
 
+it("the sign of life and the status that the evacuator's process leaves", async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'instance-ha-life-'));
+  try {
+    await writeStatus(statusPath(directory), {
+      pid: process.pid,
+      start: (await processStart(process.pid)) ?? '',
+      tickUptimeS: await uptimeS(),
+      at: 'now',
+    });
+    const files = readdirSync(directory).map((name) => join(directory, name));
+    expect(files.length).toBeGreaterThan(1);
+    for (const file of files) {
+      const text = readFileSync(file, 'utf8');
+      await fc.assert(
+        fc.asyncProperty(fc.oneof(damaged(text), fc.string({ unit: 'binary' })), async (broken) => {
+          writeFileSync(file, broken);
+          expect(await readHealth(directory)).toHaveProperty('state');
+        }),
+        runs,
+      );
+      writeFileSync(file, text);
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
 describe('what an operator writes', () => {
   it('a policy', () => {
     const text = readFileSync('docs/policy.example.yaml', 'utf8');
@@ -253,7 +287,7 @@ describe('what an operator writes', () => {
         const read = inTime(() => readPolicy(broken));
         if (!read.ok) expect(read.error.length).toBeGreaterThan(0);
       }),
-      { numRuns: 150 },
+      times(150),
     );
   });
 
@@ -388,9 +422,9 @@ describe("OpenStack's answers", () => {
           answer = {};
         }
       }),
-      { numRuns: 120 },
+      times(120),
     );
-  }, 60_000);
+  });
 
   it('of Glance, Neutron and Placement', async () => {
     const id = '3f7c3a4e-0000-4000-8000-000000000001';
@@ -423,9 +457,9 @@ describe("OpenStack's answers", () => {
           answer = {};
         }
       }),
-      { numRuns: 120 },
+      times(120),
     );
-  }, 60_000);
+  });
 
   it('of Keystone', async () => {
     const token = {
@@ -454,7 +488,7 @@ describe("OpenStack's answers", () => {
           }
         },
       ),
-      { numRuns: 200 },
+      times(200),
     );
-  }, 60_000);
+  });
 });

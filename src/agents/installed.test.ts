@@ -276,21 +276,30 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
     expect(out).toContain(parameter);
   });
 
-  it.skipIf(!has('/usr/sbin/pcs')).each(['ocf:openstack:NovaEvacuate', 'ocf:openstack:nova-compute-wait'])(
-    'pcs describes %s',
-    async (name) => {
-      expect(await installed(`pcs resource describe ${name}`)).toMatchObject({ code: 0 });
-    },
-  );
+  it.skipIf(!has('/usr/sbin/pcs')).each([
+    ['resource', 'ocf:openstack:NovaEvacuate', 'rc_file: '],
+    ['resource', 'ocf:openstack:nova-compute-wait', 'evacuation_delay: '],
+    ['resource', 'ocf:openstack:NovaCompute', 'binary: '],
+    ['stonith', 'fence_compute', 'record_only: '],
+    ['stonith', 'fence_evacuate', 'plug: '],
+  ])('pcs %s describe %s', async (kind, name, parameter) => {
+    expect(await installed(`pcs ${kind} describe ${name}`)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(parameter),
+    });
+  });
 
   it.skipIf(!has('/usr/sbin/pcs'))(
     'pcs takes every command of the guide',
     async () => {
       const [, section = ''] = readFileSync('docs/configure.md', 'utf8').split('## The cluster, with pcs\n');
-      const commands = (section.split('\n\nPut the location rule')[0] ?? '')
+      const typed = (section.split('\n\nPut the location rule')[0] ?? '')
         .replaceAll(/^ {4}/gm, '')
         .replaceAll(' ...;', ';');
-      expect(commands).toContain('pcs resource create nova-evacuate');
+      expect(typed).toContain('pcs resource create nova-evacuate');
+      const notifying = readFileSync('docs/install.md', 'utf8').match(/^ {4}pcs resource update .*$/gm) ?? [];
+      expect(notifying.length).toBe(3);
+      const commands = [typed, ...notifying.map((line) => line.trim())].join('\n');
       const cib = join(directory, 'cib.xml');
       writeFileSync(
         cib,
@@ -307,8 +316,50 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
       for (const what of [
         'devices="ipmilan-overcloud-compute-0,fence-nova"',
         'attribute="instance-ha-incident"',
+        'name="notify_alerts" value="true"',
       ])
         expect(made).toContain(what);
+    },
+    120_000,
+  );
+
+  /** An empty cluster of two controllers, as a file that pcs and crm work on. */
+  const emptyCluster = (): string => {
+    const cib = join(directory, 'empty.xml');
+    writeFileSync(
+      cib,
+      `<cib crm_feature_set="3.16.1" validate-with="pacemaker-3.9" admin_epoch="0" epoch="1" num_updates="0"><configuration><crm_config/>
+<nodes><node id="1" uname="controller-0"/><node id="2" uname="controller-1"/></nodes><resources/><constraints/></configuration><status/></cib>`,
+    );
+    return cib;
+  };
+
+  it.each(
+    (
+      [
+        ['pcs', (cib: string) => `pcs() { command pcs -f ${cib} "$@"; }`],
+        ['crm', (cib: string) => `export CIB_file=${cib}`],
+      ] as const
+    ).filter(([tool]) => has(`/usr/sbin/${tool}`)),
+  )(
+    '%s takes every command that configure show gives for it',
+    async (tool, prepared) => {
+      const cib = emptyCluster();
+      const commands = readFileSync(`src/configure/golden/minimal.${tool}`, 'utf8');
+      const script = join(directory, 'typed.sh');
+      writeFileSync(script, `set -e\n${prepared(cib)}\n${commands}\n`);
+      const { code, out } = await installed(`bash ${script}`);
+      expect(code, out).toBe(0);
+      const made = readFileSync(cib, 'utf8');
+      for (const what of [
+        /<fencing-level [^>]*devices="ipmilan-compute-0,fence-nova"/,
+        /<node [^>]*uname="compute-1"/,
+        /<clone id="nova-compute-clone"/,
+        /<expression [^>]*attribute="instance-ha-incident"/,
+        /<rsc_order [^>]*first="nova-compute-checkevacuate-clone"/,
+        /<nvpair [^>]*name="rc_file"/,
+      ])
+        expect(made).toMatch(what);
     },
     120_000,
   );

@@ -26,6 +26,9 @@ export interface FakeSite {
   readonly services: Map<string, Readonly<Record<string, unknown>>>;
   /** Servers that Nova was asked to move alive. */
   readonly migrating: Set<string>;
+  /** Whether every nova-compute has reported once more since it was last asked about. */
+  reports: boolean;
+  reportedAt: number;
   /** Computes that are offline in the cluster. */
   offline: string[];
   /** Those of them that are not fenced yet. */
@@ -35,6 +38,8 @@ export interface FakeSite {
   close(): Promise<void>;
 }
 
+/** `report_interval` */
+const REPORT_MS = 10_000;
 const COMPUTES = ['compute-0', 'compute-1'];
 
 export async function startFakeSite(): Promise<FakeSite> {
@@ -70,6 +75,8 @@ export async function startFakeSite(): Promise<FakeSite> {
     evacuations: [],
     services: new Map(),
     migrating: new Set(),
+    reports: true,
+    reportedAt: Date.UTC(2026, 10, 25, 4),
     offline: [],
     unclean: [],
     agent: 0,
@@ -133,6 +140,7 @@ function answer(
     case '/placement/resource_providers':
       return { body: { resource_providers: COMPUTES.map((name) => ({ uuid: name, name })) } };
     case '/compute/v2.1/os-services':
+      if (site.reports) site.reportedAt += REPORT_MS;
       return {
         body: {
           services: COMPUTES.map((host) => service(site, host)),
@@ -166,7 +174,7 @@ const service = (site: FakeSite, host: string): object => ({
   status: 'enabled',
   state: 'up',
   zone: 'nova',
-  updated_at: '2026-11-25T04:00:00.000000',
+  updated_at: `${new Date(site.reportedAt).toISOString().slice(0, 19)}.000000`,
   disabled_reason: null,
   forced_down: false,
   ...site.services.get(host),

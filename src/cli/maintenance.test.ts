@@ -146,6 +146,23 @@ describe('maintenance', () => {
     expect(site.services.get('compute-0')?.status).toBe('disabled');
   });
 
+  it('enables a host that Nova still calls up when its nova-compute has reported, not before', async () => {
+    site.services.set('compute-0', {
+      status: 'disabled',
+      disabled_reason: 'instance-ha: maintenance by ann: x',
+    });
+    site.reports = false;
+    let looks = 0;
+    const ran = await run(['compute-0', '--end'], {
+      sleep: async () => {
+        expect(site.services.get('compute-0')?.status).toBe('disabled');
+        if (++looks === 3) site.reports = true;
+      },
+    });
+    expect(ran).toMatchObject({ code: 0, out: 'compute-0 is back and enabled\n' });
+    expect(looks).toBe(3);
+  });
+
   it('changes nothing without a yes, or while an incident stands', async () => {
     expect((await run(['compute-0'], { answer: 'no' })).code).toBe(7);
     site.cib = site.cib.replace(

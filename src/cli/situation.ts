@@ -17,6 +17,7 @@ import {
 } from '../core/records.ts';
 import { type ConfigurationFacts, computesOf, evacuatorOf } from '../doctor/facts.ts';
 import { evacuatorCredentials, readConfiguration } from '../doctor/gather.ts';
+import { onThisMachine } from '../doctor/root.ts';
 import { explain as explainCloud } from '../openstack/errors.ts';
 import { createSession, type Session } from '../openstack/session.ts';
 import { readTransient } from '../pacemaker/attributes.ts';
@@ -143,7 +144,7 @@ function stored<T>(text: string | undefined, parse: (text: string) => T | null):
 
 /** null: the evacuator does not run on this controller. */
 async function readEvacuatorStatus(resource: string): Promise<Maybe<EvacuatorStatus | null>> {
-  const path = statusPath(`${STATE_DIRECTORY}/instance-ha-${resource}`);
+  const path = onThisMachine(statusPath(`${STATE_DIRECTORY}/instance-ha-${resource}`));
   try {
     return parseEvacuatorStatus(await readFile(path, 'utf8'), path);
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { type Draft, issue } from './draft.ts';
+import { type Draft, isBeingWritten, issue, lookAtServices } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
@@ -11,9 +11,10 @@ export function isReserved(service: ServiceView): boolean {
   return service.status === 'disabled' && RESERVED.test(service.disabledReason ?? '');
 }
 
-/** Whether a claimed host can take instances, or will be able to. */
+/** Whether a claimed host can take instances, or will be able to; not one that somebody has disabled for something else. */
 function isUsable(service: ServiceView | undefined, dead: ReadonlySet<HostName>): service is ServiceView {
-  return service !== undefined && service.state === 'up' && !service.forcedDown && !dead.has(service.host);
+  if (service === undefined || service.state !== 'up' || service.forcedDown) return false;
+  return !dead.has(service.host) && (service.status === 'enabled' || isReserved(service));
 }
 
 export type Reserve =
@@ -46,13 +47,28 @@ export function decideReserve(draft: Draft, facts: Claiming): Reserve {
   const dead = deadHosts(draft, facts.cluster);
   const current = facts.record.reserves
     .map((claim) => ({ claim, service: services.find(({ host }) => host === claim.host) }))
-    .find(({ service }) => isUsable(service, dead));
-  if (current?.service !== undefined) return prepare(draft, facts, current.claim, current.service);
+    .flatMap(({ claim, service }) => (isUsable(service, dead) ? [{ claim, service }] : []))
+    .at(0);
+  if (current?.service.status === 'enabled') return prepare(draft, facts, current.claim, current.service);
+  // What a person has done to a reserved host meanwhile is to be seen before it is claimed, and before it is enabled.
+  if (observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) {
+    lookAtServices(draft, policy.timing.serviceAgeMs);
+    return { kind: 'preparing', text: 'looking at the reserved hosts once more' };
+  }
+  if (current !== undefined) return prepare(draft, facts, current.claim, current.service);
   const { aggregates } = observation.facts;
   if (!aggregates.value.known) {
     return {
       kind: 'preparing',
       text: `looking for a reserved host: the aggregates can't be listed (${aggregates.value.reason})`,
+    };
+  }
+  // A claim that is not in the records yet would be claimed a second time.
+  const writing = facts.cluster.nodes.find(({ name }) => isBeingWritten(observation, name));
+  if (writing !== undefined) {
+    return {
+      kind: 'preparing',
+      text: `looking for a reserved host: the record of ${writing.name} is being written`,
     };
   }
   const next = chooseReserve(draft, facts, services, dead);

@@ -76,6 +76,12 @@ export function wakeWithin(draft: Draft, ms: number): void {
   draft.wakeMs = Math.max(0, Math.min(draft.wakeMs, ms));
 }
 
+/** Whether the record of a node is being written, or has been since the cluster was read. */
+export function isBeingWritten({ commands, begunAt }: Observation, node: NodeName): boolean {
+  const command = commands.get(`write-evacuation:${node}`);
+  return command !== undefined && (command.state === 'pending' || command.at >= begunAt);
+}
+
 /**
  * Adds a command, unless the same one is under way or has failed so recently that it has to wait.
  * Gives why it is held up (the last failure in words), or null.

@@ -14,7 +14,6 @@ import type {
   ServiceView,
 } from './observation.ts';
 import { ownsRecord, quietUntil } from './ownership.ts';
-import { isLive } from './pace.ts';
 import { fencingProof } from './proof.ts';
 import { rememberIncident } from './quarantine.ts';
 import {
@@ -24,6 +23,7 @@ import {
   type LostEvacuation,
 } from './records.ts';
 import type { Admission } from './selection.ts';
+import { isLive } from './status.ts';
 import { admitByStorage } from './storage.ts';
 import { judgeUnclaimed, type Unclaimed } from './unclaimed.ts';
 

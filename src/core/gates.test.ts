@@ -4,9 +4,24 @@ import { gates } from './gates.ts';
 import { hostName, nodeName } from './names.ts';
 import { type ClusterView, known, type NodeView, type Observation, type ServiceView } from './observation.ts';
 import { DEFAULT_POLICY, type GatePolicy } from './policy.ts';
+import { type EvacuationRecord, formatEvacuation, parseEvacuation } from './records.ts';
 import { aNode, anObservation, aService, fact, someFacts } from './testing.ts';
 
 const NOW = 1_000_000_000;
+const RECORD: EvacuationRecord = {
+  incident: 'i-compute-2',
+  phase: 'evacuating',
+  fencedAt: 0,
+  since: 0,
+  begunAt: 0,
+  before: { status: 'enabled', forcedDown: false },
+  owner: 'controller-1:1',
+  clean: false,
+  releasedAt: null,
+  stopped: [],
+  lost: [],
+  reserves: [],
+};
 
 interface Some {
   readonly hosts?: number;
@@ -164,5 +179,33 @@ describe('the hosts that begin', () => {
       (i) => found.admit(nodeName(`compute-${i}`), hostName(`compute-${i}`))?.id ?? null,
     );
     expect(more).toEqual([null, null, 'starts-per-interval']);
+  });
+
+  it('counts from when the gates let a host begin, and not from the first look at it', () => {
+    const heldFor = (ms: number): string | null => {
+      const record = parseEvacuation(
+        formatEvacuation({ ...RECORD, since: NOW - 60_000, begunAt: NOW - 60_000 + ms }),
+      );
+      const nodes = ['compute-1', 'compute-2'].map((name) => aNode(name, `i-${name}`));
+      const cluster = { nodes: nodes.map((node, i) => (i === 1 ? { ...node, evacuation: record } : node)) };
+      return judged({ hosts: 4, policy: { startsPerInterval: 1, maxFailedPercent: 0 }, cluster }).id;
+    };
+    expect(heldFor(0)).toBe(null);
+    expect(heldFor(50_000)).toBe('starts-per-interval');
+  });
+
+  it('counts a host whose record is being written, but not against itself', () => {
+    for (const state of ['pending', 'done'] as const) {
+      // Done since the cluster was read.
+      const command = { state, at: 60, failures: 0, message: '' };
+      const { id, found } = judged({
+        hosts: 10,
+        dead: 2,
+        policy: { startsPerInterval: 1 },
+        observation: { commands: new Map([['write-evacuation:compute-1', command]]), begunAt: 50 },
+      });
+      expect(id).toBe(null);
+      expect(found.admit(nodeName('compute-2'), hostName('compute-2'))?.id).toBe('starts-per-interval');
+    }
   });
 });

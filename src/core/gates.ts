@@ -1,6 +1,6 @@
 import type { Gate } from './decision.ts';
 import { isReserved } from './destinations.ts';
-import { type Draft, lookAtServices } from './draft.ts';
+import { type Draft, isBeingWritten, lookAtServices } from './draft.ts';
 import type { HostName, NodeName } from './names.ts';
 import type { ClusterView, ControlServiceView, ServiceView, Stored } from './observation.ts';
 import { PAUSE_ATTRIBUTE, PAUSE_PROPERTY, type PauseRecord } from './records.ts';
@@ -28,19 +28,19 @@ export function gates(draft: Draft, cluster: ClusterView): Gates {
     close(draft, cloud);
     lookAtServices(draft, draft.policy.timing.returnSlowMs);
   }
-  let starts = startsInInterval(draft, cluster);
+  const begun = begunInInterval(draft, cluster);
   return {
     cloud,
     admit(node, host) {
       const pause = paused ?? pausedNodes.get(node) ?? null;
       if (pause !== null) return { ...pause, node };
       const gate =
-        cloud ?? thresholdGate(draft, { node, host, services, failed }) ?? startsGate(draft, node, starts);
+        cloud ?? thresholdGate(draft, { node, host, services, failed }) ?? startsGate(draft, node, begun);
       if (gate !== null) {
         if (gate !== cloud) close(draft, gate);
         return gate;
       }
-      starts++;
+      begun.add(node);
       return null;
     },
   };
@@ -149,16 +149,23 @@ function destinationGate(
   };
 }
 
-/** Evacuations that began lately, by their records. */
-function startsInInterval({ observation, policy }: Draft, cluster: ClusterView): number {
+/** Nodes whose evacuation has begun lately, by their records and by those that are being written just now. */
+function begunInInterval({ observation, policy }: Draft, cluster: ClusterView): Set<NodeName> {
   const from = observation.novaNow - policy.gates.startIntervalMs;
-  return cluster.nodes.filter(
-    ({ evacuation }) => evacuation !== null && evacuation !== 'unreadable' && evacuation.since >= from,
-  ).length;
+  const begun = cluster.nodes.filter(({ name, evacuation }) => {
+    if (evacuation !== null && evacuation !== 'unreadable' && evacuation.begunAt >= from) return true;
+    return isBeingWritten(observation, name);
+  });
+  return new Set(begun.map(({ name }) => name));
 }
 
-function startsGate({ policy }: Draft, node: NodeName, starts: number): Gate | null {
+function startsGate(
+  { observation, policy }: Draft,
+  node: NodeName,
+  begun: ReadonlySet<NodeName>,
+): Gate | null {
   const { startsPerInterval, startIntervalMs } = policy.gates;
+  const starts = begun.size - (isBeingWritten(observation, node) ? 1 : 0);
   if (startsPerInterval === 0 || starts < startsPerInterval) return null;
   return {
     id: 'starts-per-interval',

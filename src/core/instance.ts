@@ -1,8 +1,8 @@
 import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
-import { hasSucceeded, isLive } from './pace.ts';
 import type { Policy } from './policy.ts';
 import type { Admission } from './selection.ts';
+import { hasSucceeded, isLive } from './status.ts';
 
 /** Where an instance stands. `moved`, `cannot`, `excluded`, `failed` and `gone` are ends; the host waits for all others. */
 export type Outcome =

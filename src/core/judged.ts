@@ -3,9 +3,9 @@ import type { Reserve } from './destinations.ts';
 import type { Draft } from './draft.ts';
 import { type InstanceFacts, judge, liveEvacuations, type Outcome, shortId } from './instance.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
-import { hasSucceeded } from './pace.ts';
 import type { EvacuationRecord } from './records.ts';
 import type { Admission } from './selection.ts';
+import { hasSucceeded } from './status.ts';
 import type { Unclaimed } from './unclaimed.ts';
 
 /** An instance with what was decided about it. */

@@ -1,13 +1,15 @@
 import { compareArrival } from './arrival.ts';
+import type { InFlight } from './claims.ts';
 import type { InstanceVerdict } from './decision.ts';
 import { unusedReserves } from './destinations.ts';
 import { type Draft, issue, issueWithReport, lookAt, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
+import { followPauseMs, type Purpose } from './looks.ts';
 import type { NodeName } from './names.ts';
-import { followPauseMs } from './pace.ts';
 import type { EvacuationRecord } from './records.ts';
 import { reportIncident } from './report.ts';
-import { ask, type Round } from './requests.ts';
+import { ask, inFlightOf, type Round } from './requests.ts';
+import { hasSucceeded, isLive } from './status.ts';
 import { instanceVerdict } from './verdicts.ts';
 
 /** What holds for all hosts under evacuation in this step. */
@@ -185,15 +187,48 @@ function isSettling({ asked }: Round, left: readonly Judged[]): boolean {
 /** Looks of all hosts together are this far apart on average, ms: a rack that dies is not to be a flood of questions. */
 const LOOK_SHARE_MS = 250;
 
-function pauseMs(draft: Draft, { view }: Candidates, round: Round, left: readonly Judged[]): number {
+function pauseMs(draft: Draft, host: Candidates, round: Round, left: readonly Judged[]): number {
   const { policy } = draft;
+  const { view } = host;
   // What waits for other instances, or for a person, Nova has nothing new to say about.
   const isIdle = left.every(
     ({ server, outcome, isHeld }) => isHeld || (outcome.kind === 'ready' && round.isHeld(server.id)),
   );
   if (isIdle && left.length > 0) return policy.timing.slowMs;
-  const pauseMs = followPauseMs(view.evacuations, view.novaNow, isSettling(round, left), policy);
+  const facts = inFlightOf(draft, host);
+  // Before anything is seen of what was asked for, it counts from the first answer.
+  const isBeginning = facts.evacuations.length === 0 && facts.unseenAgesMs.length > 0;
+  const headStartMs = isBeginning
+    ? draft.observation.mono - view.lookedAt - Math.max(...facts.unseenAgesMs)
+    : 0;
+  const pauseMs =
+    headStartMs +
+    followPauseMs(
+      facts,
+      purposeOf(round, left),
+      round.hosts > 1 || isUrgent(draft, facts, left),
+      policy.timing,
+    );
   return Math.max(pauseMs, round.hosts * LOOK_SHARE_MS);
+}
+
+function purposeOf(round: Round, left: readonly Judged[]): Purpose {
+  const waits = ({ server, outcome, isHeld }: Judged): boolean =>
+    isHeld ||
+    outcome.kind === 'moving' ||
+    outcome.kind === 'verifying' ||
+    (outcome.kind === 'ready' && round.isHeld(server.id));
+  if (round.asked.size === 0 && left.every(waits)) return 'last';
+  return round.isFull ? 'ends' : 'room';
+}
+
+/** Whether somebody waits for what a look may tell: an instance to be asked for again, or one that comes after others. */
+function isUrgent({ policy }: Draft, { evacuations, novaNow }: InFlight, left: readonly Judged[]): boolean {
+  const isFresh = (ms: number): boolean => novaNow - ms <= policy.pace.troubleMemoryMs;
+  return (
+    evacuations.some((e) => !isLive(e) && !hasSucceeded(e) && isFresh(e.updatedAt)) ||
+    left.some(({ outcome }) => outcome.kind === 'unanswered' || outcome.kind === 'waiting')
+  );
 }
 
 /**

@@ -83,6 +83,7 @@ function nextRecord(
     phase: 'evacuating',
     fencedAt,
     since: goesOn ? record.since : view.novaNow - SINCE_MARGIN_MS,
+    begunAt: goesOn ? record.begunAt : draft.observation.novaNow,
     before: record?.before ?? serviceBefore(service),
     owner: draft.observation.owner,
     clean: false,

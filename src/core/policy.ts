@@ -144,14 +144,16 @@ export interface Timing {
   /** Pause between looks at the evacuations of a host, at least and at most. */
   readonly followMs: number;
   readonly maxFollowMs: number;
-  /** ... and when nothing is left to ask for, so that the host is released soon after its last instance has moved. */
+  /** ... at most while somebody waits for what it tells. */
+  readonly maxUrgentMs: number;
+  /** ... at least when the last evacuations are due. */
   readonly settleMs: number;
-  readonly maxSettleMs: number;
   /** Pause between looks at a host that is on its way back: half the time since its release, within these bounds. */
   readonly returnMs: number;
   readonly maxReturnMs: number;
-  /** ... while its nova-compute runs and has not reported yet: with many guests to clean up that takes it half a minute. */
+  /** ... while its nova-compute runs and has not reported yet, at least and at most: with many guests to clean up that takes it half a minute. */
   readonly returnReportMs: number;
+  readonly maxReturnReportMs: number;
   /** ... and while it has not asked to be let go (nova-compute may not be Pacemaker's). */
   readonly returnSlowMs: number;
   /** Pause between looks at a host that waits for something slow, and the longest between tries of a command. */
@@ -229,14 +231,15 @@ export const DEFAULT_POLICY: Policy = {
     queueDrainMs: 30_000,
     deathMarginMs: 5_000,
     deletedSettleMs: 60_000,
-    changesMs: 60_000,
-    followMs: 2_000,
-    maxFollowMs: 8_000,
-    settleMs: 1_500,
-    maxSettleMs: 2_500,
+    changesMs: 120_000,
+    followMs: 3_000,
+    maxFollowMs: 30_000,
+    maxUrgentMs: 8_000,
+    settleMs: 2_000,
     returnMs: 2_000,
     maxReturnMs: 4_000,
     returnReportMs: 3_500,
+    maxReturnReportMs: 10_000,
     returnSlowMs: 5_000,
     slowMs: 15_000,
     lookRetryMs: 2_000,

@@ -64,6 +64,8 @@ export interface EvacuationRecord {
   readonly fencedAt: number;
   /** Nova's clock at the first look, epoch ms: evacuations since then are ours to follow. */
   readonly since: number;
+  /** Nova's clock when the gates let it begin, epoch ms: long after the first look, if they have held it. */
+  readonly begunAt: number;
   readonly before: ServiceBefore;
   /** Who works on it: NODE:START, so that a successor knows that it took over. */
   readonly owner: string;
@@ -181,6 +183,7 @@ export function formatEvacuation(record: EvacuationRecord): string {
     reserves: record.reserves
       .map(({ host, aggregate, reason }) => [toWord(host), aggregate ?? '', toWord(reason)].join(':'))
       .join('+'),
+    begun: iso(record.begunAt),
   });
 }
 
@@ -204,6 +207,8 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
     phase,
     fencedAt,
     since,
+    // Records of versions before this one do not say.
+    begunAt: epoch(pairs.get('begun')) ?? since,
     before: { status, forcedDown: pairs.get('forced') === 'yes' },
     owner: pairs.get('owner') ?? '',
     clean: pairs.get('clean') === 'yes',

@@ -3,9 +3,9 @@ import type { DiskFate, Gate, InstanceVerdict } from './decision.ts';
 import type { Outcome } from './instance.ts';
 import type { HostName, NodeName, ServerId } from './names.ts';
 import type { EvacuationView, HostView, NodeView, Observation } from './observation.ts';
-import { hasSucceeded, isLive } from './pace.ts';
 import type { StoragePolicy } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
+import { hasSucceeded, isLive } from './status.ts';
 import { diskFate } from './storage.ts';
 
 /** Something that happened in an incident. */

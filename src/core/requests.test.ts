@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Judged } from './judged.ts';
 import type { EvacuationView } from './observation.ts';
-import { stateInOrder } from './requests.ts';
+import { novaNowBy, stateInOrder } from './requests.ts';
 import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
 
 const server = aServer();
@@ -33,4 +33,9 @@ it('nobody waits for an evacuation that lies in the queue of a host that died wi
   expect(stateAt(60_000)).toBe('in-flight');
   expect(stateAt(120_000)).toBe('ended');
   expect(stateAt(900_000, { status: 'pre-migrating', dest: ELSEWHERE })).toBe('in-flight');
+});
+
+it('a slow Nova is not ahead of itself: its clock goes on from the end of the look that told it', () => {
+  const view = { novaNow: 100_000, followedAt: 1_000, lookedAt: 8_000 };
+  expect(novaNowBy(view, 8_500)).toBe(100_500);
 });

@@ -1,3 +1,4 @@
+import type { InFlight } from './claims.ts';
 import type { EvacuateOptions } from './decision.ts';
 import { type Draft, issue, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
@@ -5,11 +6,13 @@ import type { Member } from './member.ts';
 import type { ServerId } from './names.ts';
 import type { EvacuationView, HostView } from './observation.ts';
 import { type Plan, plan } from './order.ts';
-import { presumedEnded, usualDurationMs, windowSize } from './pace.ts';
+import { type Room, roomOf } from './pace.ts';
 
 /** What came of asking: who is asked for in this step, and what the others wait for. */
 export interface Round {
   readonly asked: ReadonlySet<ServerId>;
+  /** Whether as many are unfinished as may be at all, by what is known. */
+  readonly isFull: boolean;
   /** Hosts under evacuation. */
   readonly hosts: number;
   /** What an instance waits for that is ready by itself. */
@@ -26,10 +29,9 @@ export interface Round {
 export function ask(draft: Draft, hosts: readonly Candidates[], closed: string | null): Round {
   const { observation, policy } = draft;
   const { mono } = observation;
-  const size = windowSize(
+  const room = roomOf(
     {
-      evacuations: hosts.flatMap(evacuationsOf),
-      novaNow: Math.max(0, ...hosts.map(({ view }) => novaNowBy(view, mono))),
+      hosts: hosts.map((host) => inFlightOf(draft, host)),
       requests: [...observation.requests.values()],
       mono,
     },
@@ -37,13 +39,14 @@ export function ask(draft: Draft, hosts: readonly Candidates[], closed: string |
   );
   if (hosts.length > 0) {
     const inFlight = hosts.flatMap(({ judged }) => judged.filter(isUnderWay)).length;
-    draft.pace = { window: size, inFlight };
+    draft.pace = { window: room.window, inFlight };
   }
   const ranks = planOf(draft, hosts);
   const preparing = preparingOf(hosts);
-  const asked = closed === null ? send(draft, hosts, ranks, size) : new Set<ServerId>();
+  const asked = closed === null ? send(draft, hosts, ranks, room) : new Set<ServerId>();
   return {
     asked,
+    isFull: isFull(draft, hosts),
     hosts: hosts.length,
     turn: (id) => closed ?? preparing.get(id) ?? ranks.held.get(id) ?? 'waiting for its turn',
     note: (id) => ranks.notes.get(id) ?? null,
@@ -51,7 +54,12 @@ export function ask(draft: Draft, hosts: readonly Candidates[], closed: string |
   };
 }
 
-function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size: number): Set<ServerId> {
+function send(
+  draft: Draft,
+  hosts: readonly Candidates[],
+  { order }: Plan,
+  { window, presumedEnded }: Room,
+): Set<ServerId> {
   const { pace } = draft.policy;
   const asked = new Set<ServerId>();
   const ready = new Map(
@@ -59,7 +67,7 @@ function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size:
   );
   const underWay = new Map(hosts.map((host) => [host.view.host, takingRoom(draft, host)]));
   const total = sum(underWay.values());
-  let room = Math.min(size - total + presumed(draft, hosts), pace.maxInFlight - total, requestsNow(draft));
+  let room = Math.min(window - total + presumedEnded, pace.maxInFlight - total, requestsNow(draft));
   for (const { server, host: name } of order) {
     const found = ready.get(server.id);
     const here = underWay.get(name) ?? 0;
@@ -81,6 +89,10 @@ function send(draft: Draft, hosts: readonly Candidates[], { order }: Plan, size:
   return asked;
 }
 
+function isFull(draft: Draft, hosts: readonly Candidates[]): boolean {
+  return sum(hosts.map((host) => takingRoom(draft, host))) >= draft.policy.pace.maxInFlight;
+}
+
 /** How many of a host take room in the window: not those that wait for the return of a host, which may itself wait for room. */
 function takingRoom({ observation }: Draft, { view, judged }: Candidates): number {
   const novaNow = novaNowBy(view, observation.mono);
@@ -91,32 +103,26 @@ function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] 
   return view.evacuations.filter((e) => e.createdAt >= record.since);
 }
 
-/** Nova's clock now, by the last look at this host's evacuations. */
-function novaNowBy(view: HostView, mono: number): number {
-  return view.novaNow + (mono - view.followedAt);
+/**
+ * Nova's clock now, by the last look at this host. It counts from the end of that look: its date is that of the last
+ * answer, and a Nova that is slow would be ahead of itself otherwise.
+ */
+export function novaNowBy(view: Pick<HostView, 'novaNow' | 'followedAt' | 'lookedAt'>, mono: number): number {
+  return view.novaNow + (mono - Math.max(view.followedAt, view.lookedAt));
 }
 
-/** How much of what is in flight will have ended since the last looks. */
-function presumed({ observation }: Draft, hosts: readonly Candidates[]): number {
+/** What is under way from a host, as the pace sees it. */
+export function inFlightOf({ observation }: Draft, host: Candidates): InFlight {
   const { mono, requests } = observation;
-  const usualMs = usualDurationMs(hosts.flatMap(evacuationsOf));
-  return sum(
-    hosts.map((host) => {
-      const unseen = host.judged.flatMap(({ server, records }) => {
-        const request = requests.get(server.id);
-        return request?.state === 'accepted' && records <= request.recordsBefore ? [mono - request.at] : [];
-      });
-      return presumedEnded(
-        {
-          evacuations: evacuationsOf(host),
-          lookedAtNova: host.view.novaNow,
-          novaNow: novaNowBy(host.view, mono),
-          unseenAgesMs: unseen,
-        },
-        usualMs,
-      );
+  return {
+    evacuations: evacuationsOf(host),
+    lookedAtNova: host.view.novaNow,
+    novaNow: novaNowBy(host.view, mono),
+    unseenAgesMs: host.judged.flatMap(({ server, records }) => {
+      const request = requests.get(server.id);
+      return request?.state === 'accepted' && records <= request.recordsBefore ? [mono - request.at] : [];
     }),
-  );
+  };
 }
 
 function optionsOf({ policy }: Draft, { reserve }: Candidates): EvacuateOptions {

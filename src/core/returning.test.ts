@@ -3,12 +3,14 @@ import { decide } from './decide.ts';
 import { type ClusterView, known, type Observation } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
-import { aNode, anObservation, aService } from './testing.ts';
+import { aHostView, aNode, anObservation, aService } from './testing.ts';
+import { done } from './testing-evacuations.ts';
 
 const RELEASED: EvacuationRecord = {
   incident: 'i1',
   phase: 'returning',
   fencedAt: 0,
+  begunAt: 0,
   since: 0,
   before: { status: 'enabled', forcedDown: false },
   owner: 'controller-1:1',
@@ -48,4 +50,33 @@ it('a record is not closed while a request for its service may still take effect
   expect(closes(30_000, unanswered)).toBe(false);
   expect(closes(30_000, new Map([['svc-compute-2', 15_000]]))).toBe(true);
   expect(closes(15_000 + requestSettleMs, unanswered)).toBe(true);
+});
+
+/** Whether the services are looked at, `ageMs` after they were, while nova-compute cleans up after so many guests. */
+function asksAgain(ageMs: number, guests: number): boolean {
+  const servicesAt = 100_000;
+  const now = servicesAt + ageMs;
+  const cluster: ClusterView = {
+    haveQuorum: true,
+    nodes: [aNode('compute-1', null, { evacuation: RELEASED, novaCompute: 'running' })],
+    pause: null,
+    history: new Map(),
+    levelsCorrected: new Map(),
+  };
+  const view = aHostView({ incident: 'i1', evacuations: Array.from({ length: guests }, () => done(5_000)) });
+  const observation = anObservation({
+    ...{ now, mono: now, begunAt: now, novaNow: now, servicesAt },
+    cluster: known(cluster),
+    services: known([aService('compute-1', { forcedDown: true, updatedAt: 5_000 }), aService('compute-2')]),
+    hosts: new Map([[view.host, view]]),
+  });
+  return decide(observation, DEFAULT_POLICY).look.services;
+}
+
+it('whether nova-compute has reported is asked the more seldom, the more guests it has to clean up', () => {
+  expect(asksAgain(3_000, 2)).toBe(false);
+  expect(asksAgain(4_000, 2)).toBe(true);
+  expect(asksAgain(9_000, 50)).toBe(false);
+  expect(asksAgain(10_000, 50)).toBe(true);
+  expect(asksAgain(10_000, 900)).toBe(true);
 });

@@ -111,11 +111,22 @@ function sayKept({ disabledReason }: ServiceView): string {
 function returnPauseMs(draft: Draft, node: NodeView, record: EvacuationRecord): number {
   const { observation, policy } = draft;
   if (node.novaCompute === 'running')
-    return isAwaited(draft, node, record) ? policy.timing.returnReportMs : policy.timing.returnMs;
+    return isAwaited(draft, node, record) ? reportPauseMs(draft, record) : policy.timing.returnMs;
   const isLetGo = node.holdAnswer?.startsWith('released ') ?? false;
   if (!isLetGo || record.releasedAt === null) return policy.timing.returnSlowMs;
   const sinceReleaseMs = observation.novaNow - record.releasedAt;
   return Math.min(policy.timing.maxReturnMs, Math.max(policy.timing.returnMs, sinceReleaseMs / 2));
+}
+
+/** A guest that nova-compute cleans up at its start, before it reports, takes it at least this long, ms; measured: half a second. */
+const CLEANUP_MS = 200;
+
+/** The pause between two looks whether nova-compute has reported: the longer, the more guests it has to clean up. */
+function reportPauseMs(draft: Draft, { incident }: EvacuationRecord): number {
+  const { returnReportMs, maxReturnReportMs } = draft.policy.timing;
+  const evacuations = viewOfIncident(draft, incident)?.evacuations ?? [];
+  const guests = evacuations.filter(({ status }) => status === 'done').length;
+  return Math.min(maxReturnReportMs, Math.max(returnReportMs, guests * CLEANUP_MS));
 }
 
 /** Whether nothing is left to do before the next report of its nova-compute: it has not reported since the release. */
@@ -180,7 +191,13 @@ function sayStillDone(
     return `nova-compute reports; it has ${count} evacuation records still to complete`;
   }
   const ids = waiting.slice(0, 5).map(({ id, server }) => `${id} of server ${server}`);
-  return `nova-compute has started, but ${count} evacuation records are still done (${ids.join(', ')}${count > 5 ? ', ...' : ''}): an instance was evacuated twice, or once more after its first destination had died, or while nova-compute started. Restart nova-compute on ${node.name} once: it completes them at its start; until then Nova refuses to clear forced_down`;
+  return `nova-compute has started, but ${count} evacuation records are still done (${ids.join(', ')}${count > 5 ? ', ...' : ''}): an instance was evacuated twice, or once more after its first destination had died, or while nova-compute started. Restart nova-compute on ${node.name} once${howToRestart(node)}: it completes them at its start; until then Nova refuses to clear forced_down`;
+}
+
+function howToRestart({ name, novaCompute }: NodeView): string {
+  return novaCompute === null
+    ? ''
+    : ` (crm_resource --restart --resource nova-compute-clone --node ${name}; the clone may have another name)`;
 }
 
 function enable(draft: Draft, node: NodeView, service: ServiceView): string {

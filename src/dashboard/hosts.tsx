@@ -127,7 +127,9 @@ export function Hosts(props: {
         title="Hosts"
         note={
           rows.length === all
-            ? sayCount(all, 'host')
+            ? large.length === 0
+              ? sayCount(all, 'host')
+              : `${sayNumber(small.length)} more, ${sayNumber(all)} in all`
             : `${sayNumber(rows.length)} of ${sayCount(all, 'host')}`
         }
       >

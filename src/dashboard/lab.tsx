@@ -83,7 +83,9 @@ export function CloudControls({ act, lab }: ControlsProps & { readonly lab: LabD
           Kill {controller}
         </button>
       ))}
-      <output class="dim">{said}</output>
+      <output class="dim">
+        {said === '' ? 'A host is broken from its own panel: click it below.' : said}
+      </output>
     </fieldset>
   );
 }

@@ -195,7 +195,7 @@ function Incident(props: {
   readonly now: number;
 }): JSX.Element {
   const { id, incident, view, now } = props;
-  const entries = timelineOf(id, incident, view.lines.values());
+  const entries = timelineOf(id, incident, [...view.lines.values()]);
   const begun = entries[0]?.at ?? null;
   const end = incident.endedAt ?? now;
   return (
@@ -210,7 +210,7 @@ function Incident(props: {
             <span class="plus">
               {begun === null ? '' : `+${sayDuration((entry.until ?? entry.at) - begun)}`}
             </span>
-            <span>{entry.text}</span>
+            <span class="what">{entry.text}</span>
           </li>
         ))}
       </ol>

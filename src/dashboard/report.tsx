@@ -35,7 +35,9 @@ export function Report({ id, onClose }: { readonly id: string; readonly onClose:
 function Contents({ report }: { readonly report: IncidentReport }): JSX.Element {
   const { incident, host, state, text, timeline, gates, instances } = report;
   const begun = timeline[0]?.at ?? null;
-  const after = (at: number): string => (begun === null ? '–' : `+${((at - begun) / 1000).toFixed(1)} s`);
+  // A gate may have been closed before.
+  const after = (at: number): string =>
+    begun === null ? '–' : `${at < begun ? '−' : '+'}${(Math.abs(at - begun) / 1000).toFixed(1)} s`;
   return (
     <div class="report-body">
       <p>

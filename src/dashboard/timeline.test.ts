@@ -37,6 +37,21 @@ describe('the timeline of an incident', () => {
     ]);
   });
 
+  it('does not have the proof before the last word of waiting for it, within the second that the history cuts', () => {
+    const row = { ...ROW, begunAt: 1_900 };
+    const said = [line(2_400, 'waiting for the proof that its power is off'), line(2_500, 'telling Nova')];
+    expect(timelineOf('i1', row, said).map(({ text }) => text)).toEqual([
+      'fenced by Pacemaker; incident recorded',
+      'waiting for the proof that its power is off',
+      'power confirmed off',
+      'evacuation begun',
+      'telling Nova',
+    ]);
+    // A later incident's waiting, or one a long time after, has nothing to do with it.
+    const late = [line(4_000, 'waiting for the proof that its power is off')];
+    expect(timelineOf('i1', ROW, late)[1]).toMatchObject({ at: 2_000, text: 'power confirmed off' });
+  });
+
   it('draws lines together that only count on', () => {
     const counted = [3, 4, 5].map((n) => line(3_000 + n, `evacuating: ${n} of 24 instances moved`));
     expect(timelineOf('i1', ROW, counted).at(-1)).toMatchObject({

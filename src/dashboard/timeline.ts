@@ -18,10 +18,15 @@ const BY: Readonly<Record<NonNullable<IncidentRow['by']>, string>> = {
  * What happened in an incident, oldest first: what the records in the cluster say, which survives a failover,
  * and what this evacuator has said since. Of the single instances only what went wrong.
  */
-export function timelineOf(id: string, row: IncidentRow, lines: Iterable<LineRow>): readonly TimelineEntry[] {
+export function timelineOf(
+  id: string,
+  row: IncidentRow,
+  lines: readonly LineRow[],
+): readonly TimelineEntry[] {
+  const { fencedAt } = row;
   const milestones: readonly (readonly [number | null, string])[] = [
     [row.recordedAt, BY[row.by ?? 'fencer']],
-    [row.fencedAt, 'power confirmed off'],
+    [fencedAt === null ? null : Math.max(fencedAt, provenAfter(id, fencedAt, lines)), 'power confirmed off'],
     [row.begunAt, 'evacuation begun'],
     [row.releasedAt, 'all accounted for; released'],
     [row.endedAt, 'closed'],
@@ -47,4 +52,13 @@ export function timelineOf(id: string, row: IncidentRow, lines: Iterable<LineRow
     entries.push(entry);
   }
   return entries.sort((a, b) => a.at - b.at);
+}
+
+/** The fencing history has whole seconds: in its second the proof has come after the last word of waiting for it. */
+function provenAfter(id: string, fencedAt: number, lines: readonly LineRow[]): number {
+  const waited = lines
+    .filter(({ incident, text }) => incident === id && text.startsWith('waiting for the proof'))
+    .map(({ at }) => at + 1)
+    .filter((at) => at - fencedAt <= 1_000);
+  return Math.max(fencedAt, ...waited);
 }

@@ -2,6 +2,7 @@ import { access, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { RunTool } from '../pacemaker/tool.ts';
 import type { LocalFacts, LogTail } from './facts.ts';
+import { onThisMachine } from './root.ts';
 
 /** This machine's files, as far as doctor reads them. */
 export interface LocalPort {
@@ -66,7 +67,7 @@ export function localPort(run: RunTool, version: string): LocalPort {
     node: hostname(),
     version,
     exists: (path) =>
-      access(path).then(
+      access(onThisMachine(path)).then(
         () => true,
         () => false,
       ),
@@ -84,7 +85,7 @@ export function localPort(run: RunTool, version: string): LocalPort {
 
 async function readTail(path: string): Promise<readonly string[] | null> {
   try {
-    const file = await open(path, 'r');
+    const file = await open(onThisMachine(path), 'r');
     try {
       const { size } = await file.stat();
       const length = Math.min(size, TAIL_BYTES);

@@ -1,9 +1,10 @@
 import { Secret, scrub } from '../openstack/secret.ts';
-import { CIBSECRET, withLocalSecrets } from '../pacemaker/cib-secrets.ts';
+import { CIBSECRET, SECRETS_DIRECTORY, withLocalSecrets } from '../pacemaker/cib-secrets.ts';
 import { explain } from '../pacemaker/errors.ts';
 import type { ConfiguredResource } from '../pacemaker/resources.ts';
 import { lastWords, type RunTool } from '../pacemaker/tool.ts';
 import { type ConfigurationFacts, type PowerAnswer, recordersOf } from './facts.ts';
+import { onThisMachine } from './root.ts';
 
 /** The longest that a device may take to tell the power, ms. */
 const POWER_LIMIT_MS = 40_000;
@@ -48,7 +49,7 @@ export async function powerOff(
   const configured = configuration.resources.find((resource) => resource.id === id);
   const agent = configured?.agent.replace(/^stonith:/, '') ?? '';
   if (configured === undefined || !/^fence_[a-z0-9_]+$/.test(agent)) return 'it is no agent of fence-agents';
-  const device = await withLocalSecrets(configured);
+  const device = await withLocalSecrets(configured, onThisMachine(SECRETS_DIRECTORY));
   if (lacksSecrets(device)) return NO_SECRETS;
   const output = await run(agent, [], { timeoutMs: POWER_LIMIT_MS, input: inputOf(device, node, 'off') });
   if (!output.ok) return explain(output.error);
@@ -80,7 +81,7 @@ async function askPower(
     detail,
   });
   if (!/^fence_[a-z0-9_]+$/.test(agent)) return answer('not-asked', 'it is no agent of fence-agents');
-  const device = await withLocalSecrets(configured);
+  const device = await withLocalSecrets(configured, onThisMachine(SECRETS_DIRECTORY));
   if (lacksSecrets(device)) return answer('not-asked', NO_SECRETS);
   const output = await run(agent, [], { timeoutMs: POWER_LIMIT_MS, input: inputOf(device, node, 'status') });
   if (!output.ok) return answer('failed', explain(output.error));

@@ -8,7 +8,7 @@ import { createSession, type Session } from '../openstack/session.ts';
 import { readUsage } from '../openstack/usage.ts';
 import { readTransient } from '../pacemaker/attributes.ts';
 import { parseCib } from '../pacemaker/cib.ts';
-import { withLocalSecrets } from '../pacemaker/cib-secrets.ts';
+import { SECRETS_DIRECTORY, withLocalSecrets } from '../pacemaker/cib-secrets.ts';
 import { parseTree } from '../pacemaker/cib-tree.ts';
 import { explain } from '../pacemaker/errors.ts';
 import { configuredResources, ruleLocations } from '../pacemaker/resources.ts';
@@ -25,6 +25,7 @@ import {
 import { gatherLocal, type LocalPort } from './gather-local.ts';
 import { gatherNodes } from './gather-nodes.ts';
 import { gatherPower } from './gather-power.ts';
+import { onThisMachine } from './root.ts';
 
 export interface DoctorPorts {
   readonly run: RunTool;
@@ -93,13 +94,25 @@ export async function readConfiguration(run: RunTool): Promise<Maybe<Configurati
   });
 }
 
+const FILE_PARAMETERS: ReadonlySet<string> = new Set([
+  'rc_file',
+  'clouds_file',
+  'ca_file',
+  'cert_file',
+  'key_file',
+]);
+
 /** The credentials as nova-evacuate has them. */
 export async function evacuatorCredentials(
   configuration: ConfigurationFacts,
 ): Promise<CloudLogin | CloudCredentials> {
   const evacuator = evacuatorOf(configuration);
   if (evacuator === null) return { state: 'not-configured' };
-  const { parameters } = await withLocalSecrets(evacuator);
+  const filled = await withLocalSecrets(evacuator, onThisMachine(SECRETS_DIRECTORY));
+  const parameters = [...filled.parameters].map(([name, value]) => [
+    name,
+    FILE_PARAMETERS.has(name) ? onThisMachine(value) : value,
+  ]);
   const credentials = await credentialsFromParameters(Object.fromEntries(parameters));
   return credentials.ok ? credentials.value : { state: 'refused', error: credentials.error };
 }

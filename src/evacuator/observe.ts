@@ -8,7 +8,7 @@ import {
   type Observation,
   unknown,
 } from '../core/observation.ts';
-import { hasSucceeded, isLive } from '../core/pace.ts';
+import { hasSucceeded, isLive } from '../core/status.ts';
 import {
   forget,
   forgetDone,

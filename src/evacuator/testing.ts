@@ -104,6 +104,8 @@ export interface Fate {
   readonly sendMs?: number;
   /** How long the destination has the message before it claims. */
   readonly claimMs?: number;
+  /** When its claim and its end come, instead of by `claimMs` and `spawnMs`: the test's own control plane says. */
+  readonly plane?: { readonly claimed: () => Promise<void>; readonly ended: () => Promise<void> };
 }
 
 /** How long the evacuator waits for an answer. */
@@ -594,11 +596,13 @@ export class World {
       if (record.status !== 'accepted' || server.host !== record.source)
         this.violations.push(`${server.name} is claimed by a late message`);
       Object.assign(record, { status: 'pre-migrating', dest, updatedAt: this.nova() });
-      if (fate.end !== 'never')
-        this.clock.after(Math.max(0, fate.spawnMs - 200), () => this.#spawned(record, server, fate, life));
+      const spawned = (): void => this.#spawned(record, server, fate, life);
+      if (fate.plane) void fate.plane.ended().then(spawned);
+      else if (fate.end !== 'never') this.clock.after(Math.max(0, fate.spawnMs - 200), spawned);
     };
     this.#received.set(record.id, dest);
-    if (fate.claimMs === undefined) claim();
+    if (fate.plane) void fate.plane.claimed().then(claim);
+    else if (fate.claimMs === undefined) claim();
     else this.clock.after(fate.claimMs, claim);
   }
 

@@ -1,22 +1,24 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
+import type { Fact } from '../world/facts.ts';
 import { createWorld, type World } from '../world/model.ts';
 import { keepRealTime } from './drive.ts';
-import { type Lab, openLab } from './lab.ts';
+import type { Lab } from './lab.ts';
 import { DEFAULT_LAB, labSpec } from './spec.ts';
 import { newestReport, playStory } from './story.ts';
+import { beginLab, buildDist } from './testing.ts';
 import { layTools, type Tools } from './tools.ts';
 
 const STORY_LIMIT_MS = 150_000;
 let dist: string;
 
 beforeAll(() => {
-  dist = mkdtempSync(join(tmpdir(), 'instance-ha-dist-'));
-  execFileSync(process.execPath, ['scripts/build.mjs', '--out', dist]);
+  dist = buildDist();
 }, 60_000);
 afterAll(() => rmSync(dist, { recursive: true, force: true }));
 
@@ -47,7 +49,7 @@ describe('the commands of Pacemaker in the lab', () => {
         killEvacuator: nobody,
       },
     });
-    tools = layTools(world, join(directory, 'tools'));
+    tools = layTools(world, directory);
     stopTime = keepRealTime(world.agenda, () => performance.now());
   });
   afterAll(() => {
@@ -109,20 +111,8 @@ describe('the commands of Pacemaker in the lab', () => {
 });
 
 describe('the lab', () => {
-  const open = async (): Promise<Lab> => {
-    const opened = await openLab({
-      spec: labSpec({ hosts: 4, instances: 12, spawnS: 2 }, Date.now()),
-      port: 0,
-      layer: join(dist, 'layer'),
-      onFact: () => {},
-    });
-    if (!opened.ok) throw new Error(opened.error);
-    for (let tries = 0; tries < 150; tries++) {
-      if ((await fetch(`${opened.value.url}healthz`)).ok) return opened.value;
-      await pause(200);
-    }
-    throw new Error('the evacuator does not begin');
-  };
+  const open = (): Promise<Lab> =>
+    beginLab(dist, labSpec({ hosts: 4, instances: 12, spawnS: 2 }, Date.now()));
 
   it(
     'plays a power loss with the real agents, over the death of the controller that works on it',
@@ -161,6 +151,48 @@ describe('the lab', () => {
         await expect
           .poll(() => execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }), { timeout: 10_000 })
           .not.toContain(dist);
+      }
+    },
+    STORY_LIMIT_MS,
+  );
+
+  it(
+    'plays it in the shape unfence, too: the unit of nova-compute is held, and the unfencing waited for',
+    async () => {
+      const facts: Fact[] = [];
+      const spec = labSpec({ hosts: 3, instances: 6, spawnS: 1, shape: 'unfence' }, Date.now());
+      const lab = await beginLab(dist, spec, (fact) => facts.push(fact));
+      try {
+        // While its incident stands the unfencing is not done, and the unit not begun.
+        const hasRecord = (): boolean =>
+          lab.world.cluster.permanent.get('compute-1')?.has(INCIDENT_ATTRIBUTE) === true;
+        const early: string[] = [];
+        const watch = setInterval(() => {
+          const isUnfenced = lab.world.cluster.remotes.get('compute-1')?.wait === 'started';
+          const runs = lab.world.nova.computes.get('compute-1')?.state !== 'stopped';
+          const isBack = facts.some((fact) => fact.kind === 'remote' && fact.online);
+          if (isBack && hasRecord() && (isUnfenced || runs)) early.push('started while its incident stands');
+        }, 20);
+        expect(await playStory(lab, 'compute-1', () => {})).toBe(true);
+        clearInterval(watch);
+        expect(early).toEqual([]);
+        const said = facts.map((fact) =>
+          fact.kind === 'fencing'
+            ? fact.step
+            : fact.kind === 'resource'
+              ? `${fact.resource} ${fact.state}`
+              : '',
+        );
+        expect(said).toContain('unfenced');
+        expect(said).toContain('compute-unfence-trigger started');
+        expect(said.some((text) => text.startsWith('nova-compute-checkevacuate'))).toBe(false);
+        const history = lab.world.cluster.history
+          .get('compute-1')
+          ?.map(({ action, status }) => `${action} ${status}`);
+        // The newest first: the unfencing after the reconnect, the one beside it, the fencing.
+        expect(history).toEqual(['on success', 'on success', 'reboot success']);
+      } finally {
+        await lab.close();
       }
     },
     STORY_LIMIT_MS,
@@ -224,13 +256,80 @@ describe('demo --story', () => {
     STORY_LIMIT_MS,
   );
 
-  it('says what is wrong with its options', () => {
-    try {
-      execFileSync(process.execPath, [join(dist, 'lab/demo.cjs'), '--hosts', 'many'], { stdio: 'pipe' });
-      expect.unreachable();
-    } catch (error) {
-      expect(error).toMatchObject({ status: 64 });
-      expect(String((error as { stderr: Buffer }).stderr)).toMatch(/^demo: --hosts is a number from 2/);
-    }
+  it.each([
+    [['--hosts', 'many'], '--hosts is a whole number from 2 to 1000, not many'],
+    [['--hosts', '1'], '--hosts is a number from 2 to 1000, not 1'],
+    [['--hosts', '3.5'], '--hosts is a whole number from 2 to 1000, not 3.5'],
+    [['--instances', '-3'], "'--instances' argument is ambiguous"],
+    [['--spawn', ''], '--spawn is a number from 0.1 to 600, not '],
+    [['--shape', 'round'], '--shape is minimal or unfence, not round'],
+    [['--nothing'], "Unknown option '--nothing'"],
+    [['nothing'], "Unexpected argument 'nothing'"],
+  ])('says what is wrong with %j', (args, words) => {
+    const ran = spawnSync(process.execPath, [join(dist, 'lab/demo.cjs'), ...args], { encoding: 'utf8' });
+    expect(ran.status).toBe(64);
+    expect(ran.stderr).toMatch(/^demo: /);
+    expect(ran.stderr).toContain(words);
+    expect(ran.stdout).toBe('');
   });
+
+  it('shows its help on standard output', () => {
+    const ran = spawnSync(process.execPath, [join(dist, 'lab/demo.cjs'), '--help'], { encoding: 'utf8' });
+    expect(ran).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^demo \[--hosts N\]/),
+      stderr: '',
+    });
+  });
+});
+
+describe('a demo that is ended', () => {
+  const begin = async (own: string, ...args: string[]): Promise<ChildProcess> => {
+    const child = spawn(process.execPath, [join(dist, 'lab/demo.cjs'), '--port', '0', ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, TMPDIR: own },
+    });
+    return child;
+  };
+  /** What runs below this directory, or what a lab in it has started. */
+  const left = (own: string): string[] =>
+    execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line.includes(own) || line.includes(dist));
+  const ownDirectory = (): string => mkdtempSync(join(tmpdir(), 'instance-ha-ended-'));
+
+  it.each([
+    'SIGKILL',
+    'SIGHUP',
+    'SIGTERM',
+    'SIGINT',
+  ] as const)('by %s leaves no process and no file', async (signal) => {
+    const own = ownDirectory();
+    const child = await begin(own);
+    const stdout = child.stdout;
+    await new Promise((resolve) => stdout?.once('data', resolve));
+    // The evacuator, at least.
+    expect(left(own).length).toBeGreaterThan(1);
+    child.kill(signal);
+    const ended = await new Promise((resolve) => child.on('exit', (code, by) => resolve(code ?? by)));
+    expect(ended).toBe(signal === 'SIGKILL' || signal === 'SIGHUP' ? signal : 0);
+    await expect.poll(() => left(own), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => readdirSync(own), { timeout: 10_000 }).toEqual([]);
+    rmSync(own, { recursive: true });
+  }, 60_000);
+
+  it('in the middle of its story ends with 130, and leaves nothing', async () => {
+    const own = ownDirectory();
+    const child = await begin(own, '--story', '--hosts', '3', '--instances', '6', '--spawn', '3');
+    let out = '';
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
+      out += text;
+    });
+    await expect.poll(() => out, { timeout: 60_000 }).toContain('fence_compute off');
+    child.kill('SIGINT');
+    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(130);
+    await expect.poll(() => left(own), { timeout: 10_000 }).toEqual([]);
+    expect(readdirSync(own)).toEqual([]);
+    rmSync(own, { recursive: true });
+  }, 90_000);
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +10,12 @@ import { crash, powerOff, setIsolated } from '../world/machines.ts';
 import { createWorld, DEFAULT_PASSWORD, type World, type WorldSpec } from '../world/model.ts';
 import { manageAllChains, manageEvacuator } from '../world/resources.ts';
 import { type RealAgents, realAgents } from './agents.ts';
+import { type Bmcs, openBmcs } from './bmc.ts';
 import { type Cloud, openCloud } from './cloud.ts';
 import { keepRealTime } from './drive.ts';
 import { openFront } from './front.ts';
+import { guardLab } from './guard.ts';
+import { describeLab, LAB_PREFIX, layController, RC_FILE, rootIn } from './machines.ts';
 import { layTools, type Tools } from './tools.ts';
 
 /** A network that was cut comes back after this, ms; the node has been fenced by then. */
@@ -21,6 +24,8 @@ const NETWORK_AWAY_MS = 20_000;
 export interface Lab {
   readonly world: World;
   readonly url: string;
+  /** Where the lab keeps its files; gone when it is closed. */
+  readonly directory: string;
   readonly agents: RealAgents;
   readonly act: (action: LabAction) => Result<string, string>;
   /** Where a controller reaches the APIs. */
@@ -33,37 +38,55 @@ export interface Lab {
 export interface LabSetting {
   readonly spec: WorldSpec;
   readonly port: number;
-  /** The agents and the page as they are delivered. */
-  readonly layer: string;
+  /** What was built: the agents and the page as they are delivered, and the lab's own fence agent. */
+  readonly dist: string;
   readonly onFact: (atMs: number, fact: Fact) => void;
 }
 
 /** Starts a cloud and a cluster in this process, and the real agents beside it. */
 export async function openLab(setting: LabSetting): Promise<Result<Lab, string>> {
-  const directory = mkdtempSync(join(tmpdir(), 'instance-ha-lab-'));
+  const directory = mkdtempSync(join(tmpdir(), LAB_PREFIX));
+  const guarded = guardLab(directory);
   const { spec } = setting;
+  const layer = join(setting.dist, 'layer');
+  const fenceRedfish = join(setting.dist, 'lab/fence_redfish.cjs');
   const ports = new Map<string, number>();
   for (const controller of spec.controllers) ports.set(controller, await freePort());
   let cloud: Cloud | null = null;
   let tools: Tools | null = null;
+  let bmcs: Bmcs | null = null;
   const agents = realAgents({
-    layer: setting.layer,
-    directory: makeDirectory(directory, 'agents'),
+    layer,
+    directory,
+    fenceRedfish,
+    bmcParametersOf: (machine) => bmcs?.parametersOf(machine) ?? {},
     pathOf: (machine) => tools?.pathOf(machine) ?? '',
-    authUrlOf: (controller) => cloud?.urlFor(controller) ?? '',
-    password: DEFAULT_PASSWORD,
+    spokesman: () => [...world.cluster.agreed].sort()[0] ?? '',
+    rcFileOf: (controller) => join(rootIn(directory, controller), RC_FILE),
     httpPortOf: (controller) => ports.get(controller) ?? 0,
   });
   const world: World = createWorld(spec, {
     dice: () => Math.random(),
     agents,
+    site: {
+      powerAgent: 'fence_redfish',
+      powerParameters: (machine) => bmcs?.parametersOf(machine) ?? {},
+      evacuatorParameters: { rc_file: RC_FILE },
+    },
     emit(fact) {
       if (fact.kind === 'os' && fact.state === 'down') agents.lose(fact.machine);
       setting.onFact(world?.agenda.now ?? 0, fact);
     },
   });
   cloud = await openCloud(world);
-  tools = layTools(world, join(directory, 'tools'));
+  bmcs = await openBmcs(world);
+  tools = layTools(world, directory, {
+    fence_redfish: `exec ${process.execPath} ${fenceRedfish} "$@"`,
+    // Of the laptop nobody is to be told: doctor asks for the clock of a controller.
+    timedatectl: 'echo yes',
+  });
+  for (const controller of spec.controllers)
+    layController(directory, controller, { layer, rc: overcloudRc(cloud.urlFor(controller)) });
   beginReports(world);
   manageAllChains(world);
   manageEvacuator(world);
@@ -71,7 +94,7 @@ export async function openLab(setting: LabSetting): Promise<Result<Lab, string>>
   const act = (action: LabAction): Result<string, string> => carryOut(world, action);
   const front = await openFront({
     port: setting.port,
-    pageDirectory: join(setting.layer, 'usr/lib/instance-ha/dashboard'),
+    pageDirectory: join(layer, 'usr/lib/instance-ha/dashboard'),
     lab: { describe: () => describe(world), act: async (action) => act(action) },
     evacuatorPort: () => {
       const at = world.cluster.evacuator;
@@ -82,16 +105,24 @@ export async function openLab(setting: LabSetting): Promise<Result<Lab, string>>
     stopTime();
     agents.close();
     cloud?.close();
+    bmcs?.close();
     tools?.close();
     if (front.ok) await front.value.close();
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    await guarded();
   }
   if (!front.ok) {
     await close();
     return front;
   }
+  describeLab(directory, {
+    pid: process.pid,
+    port: front.value.port,
+    layer,
+    machines: [...world.machines.keys()],
+  });
   return success({
     world,
+    directory,
     agents,
     act,
     cloudUrl: cloud.urlFor,
@@ -101,10 +132,17 @@ export async function openLab(setting: LabSetting): Promise<Result<Lab, string>>
   });
 }
 
-function makeDirectory(parent: string, name: string): string {
-  const directory = join(parent, name);
-  mkdirSync(directory, { recursive: true });
-  return directory;
+/** What nova-evacuate logs in with. */
+function overcloudRc(authUrl: string): readonly string[] {
+  return [
+    `export OS_AUTH_URL=${authUrl}/identity/v3`,
+    'export OS_USERNAME=nova-evacuate',
+    `export OS_PASSWORD=${DEFAULT_PASSWORD}`,
+    'export OS_PROJECT_NAME=service',
+    'export OS_USER_DOMAIN_NAME=Default',
+    'export OS_PROJECT_DOMAIN_NAME=Default',
+    'export OS_REGION_NAME=regionOne',
+  ];
 }
 
 function describe(world: World): LabDescription {
@@ -139,7 +177,11 @@ function carryOut(world: World, action: LabAction): Result<string, string> {
       const host = world.spec.computes.findLast(({ node }) => world.machines.get(node)?.os === 'up')?.host;
       if (host === undefined) return failure('no host is up');
       world.spawnFailures.set(host, action.count);
-      return success(`the next ${action.count} spawns on ${host} fail`);
+      return success(
+        action.count === 1
+          ? `the next spawn on ${host} fails`
+          : `the next ${action.count} spawns on ${host} fail`,
+      );
     }
     case 'stop-nova':
     case 'start-nova':

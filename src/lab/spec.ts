@@ -1,17 +1,22 @@
 import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
-import { type InstanceSpec, uuidOf, type WorldSpec } from '../world/model.ts';
+import { DEFAULT_IMAGE, type InstanceSpec, uuidOf, type WorldSpec } from '../world/model.ts';
 
 export interface LabOptions {
   readonly hosts: number;
   readonly instances: number;
   readonly spawnS: number;
+  /** The shape of the compute chain, as `instance-ha configure` has them. */
+  readonly shape?: 'minimal' | 'unfence';
 }
 
 export const DEFAULT_LAB: LabOptions = { hosts: 6, instances: 24, spawnS: 4 };
 const CONTROLLERS = ['controller-1', 'controller-2', 'controller-3'];
 
 /** A small cloud as people have it, with the times of a quick one: a story of a minute, not of ten. */
-export function labSpec({ hosts, instances, spawnS }: LabOptions, epoch: number): WorldSpec {
+export function labSpec(
+  { hosts, instances, spawnS, shape = 'minimal' }: LabOptions,
+  epoch: number,
+): WorldSpec {
   const computes = Array.from({ length: hosts }, (_, i) => `compute-${i + 1}`);
   const spawnMs = spawnS * 1000;
   return {
@@ -27,8 +32,9 @@ export function labSpec({ hosts, instances, spawnS }: LabOptions, epoch: number)
       recheckMs: 60_000,
       fencingAttempts: 10,
       holdRule: INCIDENT_ATTRIBUTE,
-      holdAgent: true,
-      unfencing: false,
+      holdAgent: shape === 'minimal',
+      unfencing: shape === 'unfence',
+      unit: shape === 'unfence',
       powerFirst: true,
       novaStartMs: [1_000, 2_000],
       controllerBootMs: [8_000, 12_000],
@@ -48,7 +54,7 @@ export function labSpec({ hosts, instances, spawnS }: LabOptions, epoch: number)
       groups: [],
       aggregates: [],
       flavors: [{ id: 'f1', name: 'm1.small', extraSpecs: {} }],
-      imageTags: [],
+      images: [DEFAULT_IMAGE],
     },
     tokenLifeMs: 3_600_000,
   };

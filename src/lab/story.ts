@@ -67,7 +67,8 @@ function isBack({ world }: Lab, node: string): boolean {
   const isEvacuated = world.nova.migrations.length > 0 || world.nova.instances.size === 0;
   return (
     isEvacuated &&
-    world.cluster.remotes.get(node)?.novaCompute === 'started' &&
+    world.cluster.remotes.get(node)?.wait === 'started' &&
+    world.nova.computes.get(node)?.state === 'running' &&
     service?.status === 'enabled' &&
     !service.forcedDown &&
     !records.some((name) => /^instance-ha-(incident|evacuation)/.test(name))

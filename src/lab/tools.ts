@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { constants, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { after } from '../world/agenda.ts';
 import { machineOf, type World } from '../world/model.ts';
 import type { ToolAnswer } from '../world/tools/answer.ts';
 import { runPacemakerTool, TOOL_NAMES } from '../world/tools/run.ts';
+import { toolsDirectory } from './guard.ts';
 
 /** What a call takes on a controller and on a remote node beside the start of the shim, ms. */
 const CONTROLLER_MS = 8;
@@ -15,6 +16,13 @@ const OPEN_PAUSE_MS = 5;
 const MAX_OPEN_TRIES = 400;
 /** Between the parts of a request. */
 const SEPARATOR = '\u001f';
+
+/** Programs of a controller that are none of Pacemaker's, by what a shell runs for them. */
+export type Programs = Readonly<Record<string, string>>;
+
+/** The directory of a machine's commands in a lab's directory. */
+export const pathIn = (directory: string, machine: string): string =>
+  join(toolsDirectory(directory), machine);
 
 export interface Tools {
   /** The directory to put before PATH on a machine. */
@@ -26,18 +34,23 @@ export interface Tools {
  * Pacemaker's commands as programs on PATH, one directory a machine. A few lines of sh, because the evacuator calls
  * three of them a tick: the request goes into a pipe of the lab, the answer comes out of one of the shim's own.
  */
-export function layTools(world: World, directory: string): Tools {
+export function layTools(world: World, lab: string, programs: Programs = {}): Tools {
+  const directory = toolsDirectory(lab);
   mkdirSync(directory, { recursive: true });
   const requests = join(directory, 'requests');
   execFileSync('mkfifo', ['-m', '600', requests]);
-  const pathOf = (machine: string): string => join(directory, machine);
-  for (const machine of world.machines.keys()) {
-    mkdirSync(pathOf(machine), { recursive: true });
-    for (const tool of TOOL_NAMES) {
-      writeFileSync(join(pathOf(machine), tool), shim(directory, machine, tool));
-      chmodSync(join(pathOf(machine), tool), 0o755);
-    }
-  }
+  const pathOf = (machine: string): string => pathIn(lab, machine);
+  // One set of files for all controllers and one for all computes, which may be a thousand: a shim knows the machine by the
+  // name of the directory that it was called in.
+  const lay = (set: string, files: Programs): void => {
+    mkdirSync(join(directory, set));
+    for (const [name, text] of Object.entries(files))
+      writeFileSync(join(directory, set, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  };
+  const shims = Object.fromEntries(TOOL_NAMES.map((tool) => [tool, shim(directory)]));
+  lay('.controller', { ...shims, ...programs });
+  lay('.compute', shims);
+  for (const { name, role } of world.machines.values()) symlinkSync(`.${role}`, pathOf(name));
   // Opened for writing too, so that it does not end when a shim closes it.
   const socket = new Socket({
     fd: openSync(requests, constants.O_RDWR | constants.O_NONBLOCK),
@@ -53,11 +66,12 @@ export function layTools(world: World, directory: string): Tools {
   return { pathOf, close: () => socket.destroy() };
 }
 
-function shim(directory: string, machine: string, tool: string): string {
-  return `#!/bin/sh
-# ${tool} of ${machine} in the lab: asks the lab, and answers as it says
+/** Asks the lab, and answers as it says. */
+function shim(directory: string): string {
+  return `machine=\${0%/*}
+machine=\${machine##*/}
 answer=${directory}/answer.$$
-line=$answer${SEPARATOR}${machine}${SEPARATOR}${tool}
+line=$answer${SEPARATOR}$machine${SEPARATOR}\${0##*/}
 for argument; do line=$line${SEPARATOR}$argument; done
 mkfifo -m 600 "$answer" || exit 1
 trap 'rm -f "$answer"' EXIT
@@ -66,8 +80,7 @@ printf '%s\\n' "$line" 1<> ${directory}/requests
 read -r code out err <&3
 [ "$out" = 0 ] || head -c "$out" <&3
 [ "$err" = 0 ] || head -c "$err" <&3 >&2
-exit "$code"
-`;
+exit "$code"`;
 }
 
 function take(world: World, line: string): void {

@@ -63,7 +63,7 @@ export const GENERAL_PARAMETERS: readonly FenceParameter[] = [
     name: 'quiet',
     letter: 'q',
     type: 'boolean',
-    shortdesc: 'Nothing on standard error; errors go to syslog, and all of it to debug_file',
+    shortdesc: 'Nothing on standard error; errors still go to syslog, and all of it to debug_file',
   },
   {
     name: 'verbose',
@@ -262,6 +262,9 @@ function shortOptions(agent: FenceAgent, word: string): GivenOption[] | null {
   return options;
 }
 
+/** What counts as true or false. */
+const BOOLEAN = /^\s*(1|0|yes|no|on|off|true|false|y|n|t|f)\s*$/i;
+
 const OLD_ACTIONS: ReadonlyMap<string, string> = new Map([
   ['enable', 'on'],
   ['disable', 'off'],
@@ -275,6 +278,7 @@ function requestOf(
 ): FenceRequest {
   const values = new Map<string, string>();
   const unknown: string[] = [];
+  const undecided: string[] = [];
   for (const [key, value] of raw) {
     const parameter = parameterOf(agent, key.replaceAll('-', '_'));
     if (parameter === null) {
@@ -283,16 +287,21 @@ function requestOf(
     } else if (!values.has(parameter.name) || parameter.name === key) {
       // A parameter given under its own and an old name counts by its own, whatever came first.
       values.set(parameter.name, value);
+      if (parameter.type === 'boolean' && !BOOLEAN.test(value)) undecided.push(parameter.name);
     }
   }
-  const action = (values.get('action') || agent.defaultAction).toLowerCase();
+  // An empty action is one that nobody knows: taken for the default it would record a fencing that nobody asked for.
+  const action = (values.get('action') ?? agent.defaultAction).toLowerCase();
   return {
     action: OLD_ACTIONS.get(action) ?? action,
     values,
     help: isTrue(values.get('help')),
     version: isTrue(values.get('version')),
-    warnings:
-      unknown.length === 0 ? warnings : [...warnings, `unknown parameter(s) ignored: ${listed(unknown)}`],
+    warnings: [
+      ...warnings,
+      ...(unknown.length === 0 ? [] : [`unknown parameter(s) ignored: ${listed(unknown)}`]),
+      ...(undecided.length === 0 ? [] : [`ignored, being neither true nor false: ${listed(undecided)}`]),
+    ],
   };
 }
 
@@ -303,26 +312,36 @@ export function isTrue(text: string | undefined): boolean {
 
 /** What is wrong with the values by their types alone: one sentence each, without the value of a secret. */
 export function fenceProblems(agent: FenceAgent, request: FenceRequest): string[] {
-  const problems: string[] = [];
-  for (const parameter of fenceParameters(agent)) {
-    const value = request.values.get(parameter.name);
-    if (value === undefined || value === '') {
-      if (parameter.required) problems.push(`${parameter.name} is missing`);
-      continue;
-    }
-    const said = parameter.secret ? '' : ` (it is ${shown(value)})`;
-    if (parameter.type === 'boolean' && !/^(1|0|yes|no|on|off|true|false|y|n|t|f)$/i.test(value)) {
-      problems.push(`${parameter.name} must be true or false${said}`);
-    } else if (
-      (parameter.type === 'second' || parameter.type === 'integer') &&
-      !/^\d{1,9}(s|sec)?$/.test(value)
-    ) {
-      problems.push(
-        `${parameter.name} must be a whole number${parameter.type === 'second' ? ' of seconds' : ''}${said}`,
-      );
-    }
+  return fenceParameters(agent).flatMap((parameter) => {
+    const value = request.values.get(parameter.name) ?? '';
+    if (value === '') return parameter.required ? [`${parameter.name} is missing`] : [];
+    return valueProblem(parameter, value) ?? [];
+  });
+}
+
+/** What fence-agents asks of every call: numbers that are numbers. A wrong verbose_level has a warning of its own. */
+export function numberProblems(request: FenceRequest): string[] {
+  return GENERAL_PARAMETERS.flatMap((parameter) => {
+    const value = request.values.get(parameter.name) ?? '';
+    const isAsked = isNumber(parameter) && parameter.name !== 'verbose_level' && value !== '';
+    return (isAsked ? valueProblem(parameter, value) : null) ?? [];
+  });
+}
+
+function isNumber({ type }: FenceParameter): boolean {
+  return type === 'second' || type === 'integer';
+}
+
+function valueProblem(parameter: FenceParameter, value: string): string | null {
+  const said = parameter.secret ? '' : ` (it is ${shown(value)})`;
+  if (parameter.type === 'boolean' && !BOOLEAN.test(value)) {
+    return `${parameter.name} must be true or false${said}`;
   }
-  return problems;
+  if (isNumber(parameter) && !/^\d{1,9}(s|sec)?$/.test(value.trim())) {
+    const unit = parameter.type === 'second' ? ' of seconds' : '';
+    return `${parameter.name} must be a whole number${unit}${said}`;
+  }
+  return null;
 }
 
 /** The metadata that `action=metadata` prints; valid against fence-agents' metadata.rng. */

@@ -157,7 +157,7 @@ export const POLICY_TABLE = {
     startsPerInterval: count(
       0,
       100_000,
-      'Hosts whose evacuation may begin within start_interval. 0: no limit.',
+      'Hosts whose evacuation may begin within start_interval; one that is back already does not count. 0: no limit.',
       'hosts',
     ),
     startIntervalMs: time(1000, 24 * HOUR_MS, 'The interval of starts_per_interval.'),

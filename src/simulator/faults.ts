@@ -1,6 +1,13 @@
-import { EVACUATE_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
+import {
+  EVACUATE_ATTRIBUTE,
+  formatPause,
+  INCIDENT_ATTRIBUTE,
+  LOCAL_DISK_ATTRIBUTE,
+  PAUSE_ATTRIBUTE,
+  PAUSE_PROPERTY,
+} from '../core/records.ts';
 import { after } from '../world/agenda.ts';
-import { setPermanent, setTransient } from '../world/attributes.ts';
+import { setPermanent, setProperty, setTransient } from '../world/attributes.ts';
 import { crashCompute, drainQueue } from '../world/compute.ts';
 import { changeInstance, instanceOf } from '../world/database.ts';
 import { fenceByHand, pickMember } from '../world/fencing.ts';
@@ -97,6 +104,14 @@ export function happen(stage: Stage, fault: Fault): void {
       later(fault.forMs, () => {
         degrade(world.apis[fault.api], fault.state, false);
         tell(`${fault.api} answers again`);
+      });
+      return;
+    case 'list-fails':
+      world.failingLists.add(fault.list);
+      tell(`no API gives the list ${fault.list}`);
+      later(fault.forMs, () => {
+        world.failingLists.delete(fault.list);
+        tell(`the list ${fault.list} is given again`);
       });
       return;
     case 'nova-slow':
@@ -209,6 +224,42 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       tell(`marks ${fault.node} evacuate=yes`);
       setTransient(world, fault.node, EVACUATE_ATTRIBUTE, 'yes', 'operator');
       return;
+    case 'operator-pauses':
+      tell(
+        fault.lastsMs === null
+          ? 'writes a pause that nobody can read'
+          : `pauses for ${fault.lastsMs / 1000} s`,
+      );
+      setProperty(
+        world,
+        pickMember(world, 'operator'),
+        PAUSE_PROPERTY,
+        pauseOf(world, fault.lastsMs),
+        'operator',
+      );
+      return;
+    case 'operator-pauses-node':
+      tell(`pauses ${fault.node}`);
+      setPermanent(
+        world,
+        pickMember(world, 'operator'),
+        fault.node,
+        PAUSE_ATTRIBUTE,
+        pauseOf(world, fault.lastsMs),
+        'operator',
+      );
+      return;
+    case 'operator-resumes':
+      resume(world);
+      return;
+    case 'operator-answers': {
+      const incident = world.cluster.permanent.get(fault.node)?.get(INCIDENT_ATTRIBUTE);
+      const id = fault.stale ? 'of-long-ago' : /(?:^|,)id=([^,]+)/.exec(incident ?? '')?.[1];
+      if (id === undefined) return;
+      tell(`answers ${fault.answer} for the local disks of ${fault.node}`);
+      answerLocalDisk(world, fault.node, `${fault.answer} ${id}`);
+      return;
+    }
     case 'user-deletes':
       deleteServer(world, fault.server);
       return;
@@ -219,6 +270,25 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
     default:
       fault satisfies never;
   }
+}
+
+/** A pause as the command line writes it, by the clock of the controller that it runs on; null: nobody can read it. */
+function pauseOf(world: World, lastsMs: number | null): string {
+  if (lastsMs === null) return 'until tomorrow';
+  const until = world.spec.epoch + world.agenda.now + lastsMs;
+  return formatPause({ until, by: 'operator', why: 'planned work' });
+}
+
+/** Takes every pause back. */
+export function resume(world: World): void {
+  const on = pickMember(world, 'operator');
+  setProperty(world, on, PAUSE_PROPERTY, null, 'operator');
+  for (const node of world.cluster.remotes.keys())
+    setPermanent(world, on, node, PAUSE_ATTRIBUTE, null, 'operator');
+}
+
+export function answerLocalDisk(world: World, node: string, answer: string): void {
+  setPermanent(world, pickMember(world, 'operator'), node, LOCAL_DISK_ATTRIBUTE, answer, 'operator');
 }
 
 type PersonsFault = Extract<Fault, { do: `operator-${string}` | `user-${string}` | 'late-arrival' }>;

@@ -1,8 +1,9 @@
 import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
 import type { ClusterSpec, ComputeSpec, GroupSpec, InstanceSpec, NovaSpec, Range } from '../world/model.ts';
-import { uuidOf } from '../world/model.ts';
+import { DEFAULT_IMAGE, uuidOf } from '../world/model.ts';
 import { type Row, rowOf } from './dice.ts';
 import type { Fault, Plan } from './plan.ts';
+import { withSite } from './sites.ts';
 import { policyFrom, withWishes } from './wishes.ts';
 
 const EPOCH = Date.parse('2026-01-01T00:00:00Z');
@@ -21,7 +22,7 @@ export function planOf(seed: number): Plan {
   const computes = computesOf(row, isLarge, domain);
   const groups = groupsOf(row);
   const instances = instancesOf(row, computes, groups, isLarge);
-  return {
+  return withSite({
     seed,
     domain,
     policy: policyFrom(wishes, instances),
@@ -35,7 +36,7 @@ export function planOf(seed: number): Plan {
       tokenLifeMs: row.pick([3_600_000, 3_600_000, 120_000]),
     },
     faults: faultsOf(row, { controllers, computes, instances }),
-  };
+  });
 }
 
 function names(kind: string, count: number): string[] {
@@ -151,7 +152,7 @@ function novaOf(row: Row, groups: readonly GroupSpec[]): NovaSpec {
       { id: 'f1', name: 'm1.small', extraSpecs: {} },
       { id: 'f2', name: 'm1.large', extraSpecs: {} },
     ],
-    imageTags: [],
+    images: [DEFAULT_IMAGE],
   };
 }
 

@@ -34,6 +34,12 @@ export type Fault = { readonly at: number } & (
       readonly state: 'down' | 'failing';
       readonly forMs: number;
     }
+  /** A list of what changes seldom that no API gives: the last part of its path. */
+  | {
+      readonly do: 'list-fails';
+      readonly list: 'os-aggregates' | 'os-server-groups' | 'flavors/detail' | 'images';
+      readonly forMs: number;
+    }
   | { readonly do: 'nova-slow'; readonly ms: number; readonly forMs: number }
   | { readonly do: 'tokens-revoked' }
   | { readonly do: 'password-changed'; readonly forMs: number }
@@ -59,6 +65,17 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'operator-fences'; readonly node: string }
   | { readonly do: 'operator-removes-incident'; readonly node: string }
   | { readonly do: 'operator-marks'; readonly node: string }
+  /** A pause of everything, or of one node; `lastsMs`: null for one that nobody can read. */
+  | { readonly do: 'operator-pauses'; readonly lastsMs: number | null }
+  | { readonly do: 'operator-pauses-node'; readonly node: string; readonly lastsMs: number | null }
+  | { readonly do: 'operator-resumes' }
+  /** The answer to the question about local disks; `stale`: it names an incident of long ago. */
+  | {
+      readonly do: 'operator-answers';
+      readonly node: string;
+      readonly answer: 'evacuate' | 'skip';
+      readonly stale: boolean;
+    }
   | { readonly do: 'user-deletes'; readonly server: string }
   | { readonly do: 'user-stops'; readonly server: string }
 );

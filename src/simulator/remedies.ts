@@ -1,4 +1,12 @@
-import { EVACUATE_ATTRIBUTE, EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
+import { isQuarantine } from '../core/quarantine.ts';
+import {
+  EVACUATE_ATTRIBUTE,
+  EVACUATION_ATTRIBUTE,
+  INCIDENT_ATTRIBUTE,
+  PAUSE_ATTRIBUTE,
+  PAUSE_PROPERTY,
+  parsePause,
+} from '../core/records.ts';
 import type { TickReport } from '../evacuator/ports.ts';
 import { setPermanent, setTransient } from '../world/attributes.ts';
 import { crashCompute } from '../world/compute.ts';
@@ -7,7 +15,8 @@ import { fenceByHand, pickMember } from '../world/fencing.ts';
 import { powerOff, powerOn } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
 import { hostOfNode, type Migration, nodeOfHost, type World } from '../world/model.ts';
-import { heal } from './faults.ts';
+import { updateService } from '../world/nova.ts';
+import { answerLocalDisk, heal, resume } from './faults.ts';
 
 /**
  * What the people in charge do once the faults have stopped: everything that was broken is repaired, what is off
@@ -17,6 +26,7 @@ export function repair(world: World): void {
   for (const api of Object.values(world.apis)) Object.assign(api, { up: true, failing: false, slowMs: 0 });
   for (const member of world.cluster.members.values()) member.toolsHang = false;
   world.nova.cellDown = false;
+  world.failingLists.clear();
   for (const machine of world.machines.values()) {
     machine.bmc = 'ok';
     heal(world, machine.name);
@@ -39,6 +49,15 @@ export function switchOn(world: World): void {
   }
 }
 
+/** A pause that ends so soon is waited for, ms. */
+const SOON_MS = 600_000;
+
+function pausesOf(world: World, node: string): readonly string[] {
+  const all = world.cluster.properties.get(PAUSE_PROPERTY);
+  const own = world.cluster.permanent.get(node)?.get(PAUSE_ATTRIBUTE);
+  return [all, own].filter((pause) => pause !== undefined);
+}
+
 /** What the verdict about a node with an incident tells an operator to do; null: nothing yet. */
 function helpWithIncident(world: World, node: string, text: string): string | null {
   const takeAway = (): void => {
@@ -54,6 +73,30 @@ function helpWithIncident(world: World, node: string, text: string): string | nu
   if (text.includes('proof that its power is off')) {
     fenceByHand(world, node);
     return `an operator has ${node} fenced, as the verdict says`;
+  }
+  if (/^paused by|can’t be read, so no/.test(text)) {
+    // One that ends by itself within the hour is waited for.
+    const pauses = [...pausesOf(world, node)];
+    const isLong = pauses.some((pause) => {
+      const until = parsePause(pause)?.until;
+      return until === undefined || until > world.spec.epoch + world.agenda.now + SOON_MS;
+    });
+    if (!isLong) return null;
+    resume(world);
+    return 'an operator takes the pause back';
+  }
+  const question = /answer with: [^']*'(evacuate|skip) (\S+)'/.exec(text);
+  if (question?.[2] !== undefined) {
+    const answer = world.dice('answer', node) < 0.6 ? 'evacuate' : 'skip';
+    answerLocalDisk(world, node, `${answer} ${question[2]}`);
+    return `an operator answers ${answer} for the local disks of ${node}, as the verdict says`;
+  }
+  const repaired = [...world.nova.services.values()].filter(({ disabledReason }) =>
+    isQuarantine(disabledReason),
+  );
+  if (text.includes('nowhere to go') && repaired.length > 0) {
+    for (const service of repaired) updateService(world, service, { status: 'enabled' }, 'operator');
+    return `an operator enables what is in quarantine, because ${node} has nowhere to go`;
   }
   if (/nowhere to go|compute services are down|too many failures at once/.test(text)) {
     // All hosts are dead and held, and none can come back to take the others' instances: a person lets one go.
@@ -86,7 +129,8 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
     const text = verdict?.text ?? '';
     if (permanent?.has(INCIDENT_ATTRIBUTE)) {
       // That there is nowhere to go may stand with the instances that wait for it alone.
-      const waiting = verdict?.instances.filter(({ outcome }) => outcome === 'ready') ?? [];
+      const waiting =
+        verdict?.instances.filter(({ outcome }) => outcome === 'ready' || outcome === 'waiting') ?? [];
       const words = [text, ...waiting.map((instance) => instance.text)].join('; ');
       const what = helpWithIncident(world, node, words);
       if (what !== null) done.push(what);

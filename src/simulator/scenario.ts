@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
-import { type ClusterSpec, type InstanceSpec, type NovaSpec, uuidOf } from '../world/model.ts';
+import { type ClusterSpec, DEFAULT_IMAGE, type InstanceSpec, type NovaSpec, uuidOf } from '../world/model.ts';
 import type { Fault, Plan, PolicyChange } from './plan.ts';
 import { run } from './run.ts';
 import { tellStory } from './story.ts';
@@ -13,6 +13,8 @@ const ScenarioSchema = v.object({
   instances: v.optional(v.record(v.string(), v.array(v.string())), {}),
   domain: v.optional(v.nullable(v.string()), null),
   capacity: v.optional(v.number(), 500),
+  /** Hosts that somebody has disabled → the reason. */
+  disabled: v.optional(v.record(v.string(), v.string()), {}),
   bootMs: v.optional(v.number(), 6_000),
   groups: v.optional(v.record(v.string(), v.picklist(['affinity', 'anti-affinity'])), {}),
   cluster: v.optional(v.record(v.string(), v.unknown()), {}),
@@ -52,7 +54,7 @@ const NOVA: NovaSpec = {
   groups: [],
   aggregates: [],
   flavors: [{ id: 'f1', name: 'm1.small', extraSpecs: {} }],
-  imageTags: [],
+  images: [DEFAULT_IMAGE],
 };
 
 /** The plan of a scenario's text. A file of this repository that is wrong is an error, with what is wrong in it. */
@@ -62,7 +64,9 @@ export function planOfScenario(text: string): Plan {
     const node = `compute-${index + 1}`;
     const host = scenario.domain === null ? node : `${node}.${scenario.domain}`;
     const bootMs = [scenario.bootMs, scenario.bootMs] as const;
-    return { node, host, capacity: scenario.capacity, bootMs };
+    const disabledReason = scenario.disabled[host];
+    const disabled = disabledReason === undefined ? {} : { disabledReason };
+    return { node, host, capacity: scenario.capacity, bootMs, ...disabled };
   });
   const groups = Object.entries(scenario.groups).map(([name, policy], index) => ({
     id: uuidOf(0x60, index),

@@ -86,6 +86,8 @@ function inWords(fact: Fact, world: World, detail: boolean): readonly [string, s
       return ['fencer', `${fact.node}: ${fact.step}${fact.ok === false ? ' (failed)' : ''}`];
     case 'attribute':
       return tellAttribute(fact);
+    case 'property':
+      return ['property', `${fact.name} ${fact.value === null ? 'gone' : `= ${fact.value}`}`];
     case 'resource':
       return [fact.node, `${fact.resource} ${fact.state}`];
     case 'operator':

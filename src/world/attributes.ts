@@ -4,7 +4,7 @@ import type { World } from './model.ts';
 import { manageChain } from './resources.ts';
 
 /** The scheduler of Pacemaker acts on a change of the CIB after about so long, ms. */
-const TRANSITION_MS = 200;
+export const TRANSITION_MS = 200;
 
 /** Sets (or with null deletes) a permanent node attribute. False: the cluster can't take it. */
 export function setPermanent(
@@ -31,10 +31,18 @@ export function setPermanent(
 }
 
 /** Sets (or with null deletes) a cluster property. False: the cluster can't take it. */
-export function setProperty(world: World, from: string, name: string, value: string | null): boolean {
+export function setProperty(
+  world: World,
+  from: string,
+  name: string,
+  value: string | null,
+  by: string,
+): boolean {
   if (!canWrite(world, from)) return false;
+  const before = world.cluster.properties.get(name) ?? null;
   if (value === null) world.cluster.properties.delete(name);
   else world.cluster.properties.set(name, value);
+  if (before !== value) world.emit({ kind: 'property', name, value, by });
   return true;
 }
 

@@ -54,7 +54,7 @@ export function cibSection(world: World, view: CibView, section: CibSection): st
   switch (section) {
     case 'crm_config':
       return inside([
-        `<cluster_property_set id="options">${pair('options', 'stonith-enabled', 'true')}${pair('options', 'no-quorum-policy', 'stop')}</cluster_property_set>`,
+        `<cluster_property_set id="options">${pair('options', 'stonith-enabled', 'true')}${pair('options', 'no-quorum-policy', 'stop')}${pair('options', 'cluster-recheck-interval', `${spec.cluster.recheckMs / 1000}s`)}</cluster_property_set>`,
         `<cluster_property_set id="cib-bootstrap-options">${[...cluster.properties].map(([name, value]) => pair('cib-bootstrap-options', name, value)).join('')}</cluster_property_set>`,
       ]);
     case 'nodes':
@@ -64,15 +64,28 @@ export function cibSection(world: World, view: CibView, section: CibSection): st
       ]);
     case 'resources':
       return inside([
-        ...nodes.map(remoteXml),
-        ...[...spec.controllers, ...nodes].map(powerXml),
-        '<primitive id="fence-nova" class="stonith" type="fence_compute"/>',
-        '<primitive id="nova-evacuate" class="ocf" provider="openstack" type="NovaEvacuate"/>',
-        cloneXml('nova-compute-checkevacuate', 'class="ocf" provider="openstack" type="nova-compute-wait"'),
-        cloneXml('nova-compute', 'class="systemd" type="nova-compute"'),
+        ...[...cluster.remotes.values()].map(remoteXml),
+        ...[...spec.controllers, ...nodes].map((machine) => powerXml(world, machine)),
+        primitive('fence-nova', 'class="stonith" type="fence_compute"', {
+          parameters: { pcmk_host_list: nodes.join(' ') },
+          meta: spec.cluster.unfencing ? { provides: 'unfencing' } : {},
+          operations: [['monitor', '60s', '30s']],
+        }),
+        primitive('nova-evacuate', 'class="ocf" provider="openstack" type="NovaEvacuate"', {
+          parameters: world.site.evacuatorParameters,
+          meta: { 'failure-timeout': '60s', 'migration-threshold': '3' },
+          operations: [
+            ['start', '0s', '60s'],
+            ['stop', '0s', '60s'],
+            ['monitor', '10s', '30s'],
+          ],
+        }),
+        ...chainOf(world).map(
+          ({ id, type, details }) => `<clone id="${id}-clone">${primitive(id, type, details)}</clone>`,
+        ),
       ]);
     case 'constraints':
-      return inside([]);
+      return inside(constraintsOf(world));
     case 'fencing-topology':
       return inside([levelsXml(world)]);
     case 'alerts':
@@ -81,7 +94,7 @@ export function cibSection(world: World, view: CibView, section: CibSection): st
     case 'status':
       return inside([
         ...spec.controllers.map((name, i) => stateXml(world, String(i + 1), name)),
-        ...[...cluster.remotes.values()].map(remoteStateXml),
+        ...[...cluster.remotes.values()].map((remote) => remoteStateXml(world, remote)),
       ]);
     default:
       return section satisfies never;
@@ -95,12 +108,129 @@ function nodeXml(id: string, name: string, type: string, role: string, view: Cib
   return `<node id="${id}" uname="${name}"${type}><instance_attributes id="nodes-${name}">${pair(`nodes-${name}`, 'osprole', role)}${pairs.join('')}</instance_attributes></node>`;
 }
 
-const remoteXml = (node: string): string =>
-  `<primitive id="${node}" class="ocf" provider="pacemaker" type="remote"/>`;
-const powerXml = (node: string): string =>
-  `<primitive id="ipmilan-${node}" class="stonith" type="fence_ipmilan"/>`;
-const cloneXml = (id: string, type: string): string =>
-  `<clone id="${id}-clone"><primitive id="${id}" ${type}/></clone>`;
+const remoteXml = ({ node, targetRole }: Remote): string =>
+  primitive(node, 'class="ocf" provider="pacemaker" type="remote"', {
+    meta: targetRole === null ? {} : { 'target-role': targetRole },
+  });
+
+/** What a primitive has beside its agent. An operation: its name, interval and timeout. */
+interface Details {
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly meta?: Readonly<Record<string, string>>;
+  readonly operations?: readonly (readonly [string, string, string])[];
+}
+
+function primitive(
+  id: string,
+  type: string,
+  { parameters = {}, meta = {}, operations = [] }: Details,
+): string {
+  const pairs = (what: string, values: Readonly<Record<string, string>>): string => {
+    const set = Object.entries(values).map(([name, value]) => pair(`${id}-${what}`, name, value));
+    return set.length === 0 ? '' : `<${what} id="${id}-${what}">${set.join('')}</${what}>`;
+  };
+  const ops = operations.map(
+    ([name, interval, timeout]) =>
+      `<op id="${id}-${name}-interval-${interval}" name="${name}" interval="${interval}" timeout="${timeout}"/>`,
+  );
+  const inside = [
+    pairs('instance_attributes', parameters),
+    pairs('meta_attributes', meta),
+    ops.length === 0 ? '' : `<operations>${ops.join('')}</operations>`,
+  ].join('');
+  return `<primitive id="${id}" ${type}${inside === '' ? '/>' : `>${inside}</primitive>`}`;
+}
+
+/** The id of a machine's power device: `ipmilan-NODE`. */
+export const powerDeviceOf = ({ site }: World, machine: string): string =>
+  `${site.powerAgent.replace(/^fence_/, '')}-${machine}`;
+
+const powerXml = (world: World, machine: string): string =>
+  primitive(powerDeviceOf(world, machine), `class="stonith" type="${world.site.powerAgent}"`, {
+    parameters: { pcmk_host_list: machine, ...world.site.powerParameters(machine) },
+    operations: [['monitor', '120s', '40s']],
+  });
+
+interface Link {
+  readonly id: string;
+  readonly type: string;
+  readonly details: Details;
+}
+
+/** Of the shape unfence: nova-compute itself is none of Pacemaker's. */
+const TRIGGER: Link = {
+  id: 'compute-unfence-trigger',
+  type: 'class="ocf" provider="pacemaker" type="Dummy"',
+  details: {
+    meta: { requires: 'unfencing' },
+    operations: [
+      ['start', '0s', '20s'],
+      ['stop', '0s', '20s'],
+      ['monitor', '10s', '20s'],
+    ],
+  },
+};
+
+/** The clones on the computes. */
+function chainOf({ spec }: World): readonly Link[] {
+  if (spec.cluster.unit === true) return [TRIGGER];
+  return [
+    {
+      id: 'nova-compute-checkevacuate',
+      type: 'class="ocf" provider="openstack" type="nova-compute-wait"',
+      details: {
+        parameters: { evacuation_delay: '120' },
+        meta: { 'failure-timeout': '30s' },
+        operations: [
+          ['start', '0s', '150s'],
+          ['stop', '0s', '20s'],
+          ['monitor', '10s', '20s'],
+        ],
+      },
+    },
+    {
+      id: 'nova-compute',
+      type: 'class="systemd" type="nova-compute"',
+      details: {
+        meta: { 'failure-timeout': '60s' },
+        operations: [
+          ['start', '0s', '100s'],
+          ['stop', '0s', '100s'],
+          ['monitor', '10s', '100s'],
+        ],
+      },
+    },
+  ];
+}
+
+/** A location rule of one expression. */
+const ruleXml = (id: string, resource: string, score: string, expression: string): string =>
+  `<rsc_location id="${id}" rsc="${resource}"><rule id="${id}-rule" score="${score}"><expression id="${id}-expr" ${expression}/></rule></rsc_location>`;
+
+function constraintsOf(world: World): string[] {
+  const { holdRule } = world.spec.cluster;
+  const chain = chainOf(world).map(({ id }) => `${id}-clone`);
+  return [
+    ruleXml(
+      'nova-evacuate-on-controller',
+      'nova-evacuate',
+      '0',
+      'attribute="osprole" operation="eq" value="controller"',
+    ),
+    ...chain.flatMap((id) => [
+      ruleXml(`${id}-on-compute`, id, '0', 'attribute="osprole" operation="eq" value="compute"'),
+      ...(holdRule === null
+        ? []
+        : [ruleXml(`${id}-no-incident`, id, '-INFINITY', `attribute="${holdRule}" operation="defined"`)]),
+    ]),
+    ...chain
+      .slice(1)
+      .flatMap((then, index) => [
+        `<rsc_order id="${chain[index]}-then-${then}" first="${chain[index]}" then="${then}"/>`,
+        `<rsc_colocation id="${then}-with-${chain[index]}" rsc="${then}" with-rsc="${chain[index]}" score="INFINITY"/>`,
+      ]),
+  ];
+}
 
 function levelsXml(world: World): string {
   const level = (node: string, devices: string): string =>
@@ -108,9 +238,9 @@ function levelsXml(world: World): string {
   const { powerFirst } = world.cluster;
   return [
     ...world.spec.computes.map(({ node }) =>
-      level(node, powerFirst ? `ipmilan-${node},fence-nova` : 'fence-nova'),
+      level(node, powerFirst ? `${powerDeviceOf(world, node)},fence-nova` : 'fence-nova'),
     ),
-    ...world.spec.controllers.map((name) => level(name, `ipmilan-${name}`)),
+    ...world.spec.controllers.map((name) => level(name, powerDeviceOf(world, name))),
   ].join('');
 }
 
@@ -123,7 +253,7 @@ function stateXml(world: World, id: string, name: string): string {
 }
 
 /** The operation history says whether nova-compute runs: the last operation with the highest call-id. */
-function remoteStateXml(remote: Remote): string {
+function remoteStateXml({ spec }: World, remote: Remote): string {
   const { node, online, novaCompute } = remote;
   const operation =
     novaCompute === 'started'
@@ -131,8 +261,9 @@ function remoteStateXml(remote: Remote): string {
       : novaCompute === 'starting'
         ? '<lrm_rsc_op id="nova-compute_last_0" operation="start" call-id="-1" rc-code="193" op-status="-1"/>'
         : '<lrm_rsc_op id="nova-compute_last_0" operation="monitor" call-id="1" rc-code="7" op-status="0"/>';
-  const lrm = online
-    ? `<lrm id="${node}"><lrm_resources><lrm_resource id="nova-compute" type="nova-compute" class="systemd">${operation}</lrm_resource></lrm_resources></lrm>`
-    : '';
+  const lrm =
+    online && spec.cluster.unit !== true
+      ? `<lrm id="${node}"><lrm_resources><lrm_resource id="nova-compute" type="nova-compute" class="systemd">${operation}</lrm_resource></lrm_resources></lrm>`
+      : '';
   return `<node_state remote_node="true" id="${node}" uname="${node}" in_ccm="${online}" node_fenced="0">${lrm}</node_state>`;
 }

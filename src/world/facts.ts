@@ -60,6 +60,7 @@ export type Fact =
       readonly lifetime: 'forever' | 'reboot';
       readonly by: string;
     }
+  | { readonly kind: 'property'; readonly name: string; readonly value: string | null; readonly by: string }
   | { readonly kind: 'resource'; readonly resource: string; readonly node: string; readonly state: string }
   | { readonly kind: 'operator'; readonly what: string }
   | { readonly kind: 'fault'; readonly what: string };

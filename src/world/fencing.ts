@@ -92,8 +92,16 @@ function begin(world: World, target: Target, action: FencingAction, client: stri
   turnOff(world, target, fencing);
 }
 
+/** An unfencing stands in the history as any other operation does; gives what to call at its end. */
+export function beginUnfencing(world: World, node: string, by: string): (ok: boolean) => void {
+  const record = addRecord(world, node, { action: 'on', delegate: by, client: 'pacemaker-controld', on: by });
+  return (ok) => {
+    if (record.status === 'pending') close(world, record, ok ? 'success' : 'failed', by);
+  };
+}
+
 interface Asked {
-  readonly action: FencingAction;
+  readonly action: FencingAction | 'on';
   readonly delegate: string;
   readonly client: string;
   readonly on: string;
@@ -130,6 +138,15 @@ function turnOff(world: World, target: Target, fencing: Fencing): void {
     mark(world, target, fencing, isCurrent);
     return;
   }
+  const { power } = world.agents;
+  if (power !== undefined) {
+    callPower(world, fencing, (exitCode) => {
+      if (!isCurrent()) return;
+      if (exitCode === 0) isOff(world, target, fencing, isCurrent);
+      else failed(world, target, fencing, 'the power device failed');
+    });
+    return;
+  }
   const failsAfterMs =
     machine.bmc === 'unreachable' ? SILENT_BMC_MS : machine.bmc === 'refuses' ? REFUSING_BMC_MS : null;
   const takes = between(world, world.spec.cluster.bmcMs, 'bmc', fencing.node, world.counter++);
@@ -140,10 +157,31 @@ function turnOff(world: World, target: Target, fencing: Fencing): void {
       return;
     }
     powerOff(world, fencing.node, 'fencing');
-    world.emit({ kind: 'fencing', node: fencing.node, step: 'power is off', ok: true });
-    if ('node' in target) mark(world, target, fencing, isCurrent);
-    else turnOn(world, target, fencing);
+    isOff(world, target, fencing, isCurrent);
   });
+}
+
+function isOff(world: World, target: Target, fencing: Fencing, isCurrent: () => boolean): void {
+  world.emit({ kind: 'fencing', node: fencing.node, step: 'power is off', ok: true });
+  if ('node' in target) mark(world, target, fencing, isCurrent);
+  else turnOn(world, target, fencing);
+}
+
+/** The real power device, for as long as Pacemaker waits for it. */
+function callPower(
+  world: World,
+  { by, node }: Fencing,
+  ended: (exitCode: number) => void,
+  action: 'off' | 'on' = 'off',
+): void {
+  let isAnswered = false;
+  const answer = (exitCode: number): void => {
+    if (isAnswered) return;
+    isAnswered = true;
+    ended(exitCode);
+  };
+  world.agents.power?.(by, action, node, answer);
+  after(world.agenda, DEVICE_LIMIT_MS, () => answer(124));
 }
 
 function mark(world: World, target: Target, fencing: Fencing, isCurrent: () => boolean): void {
@@ -163,10 +201,11 @@ function mark(world: World, target: Target, fencing: Fencing, isCurrent: () => b
 function turnOn(world: World, target: Target, fencing: Fencing): void {
   const machine = machineOf(world, fencing.node);
   if (fencing.record.action === 'off' && fencing.action === 'reboot') fencing.record.action = 'on';
-  const takes = between(world, world.spec.cluster.bmcMs, 'bmc-on', fencing.node, world.counter++);
-  after(world.agenda, takes, () => {
+  const isModel = world.agents.power === undefined;
+  const complete = (): void => {
     if (target.fencing !== fencing) return;
-    if (machine.bmc === 'ok' && fencing.action === 'reboot') powerOn(world, fencing.node, 'fencing');
+    if (isModel && machine.bmc === 'ok' && fencing.action === 'reboot')
+      powerOn(world, fencing.node, 'fencing');
     fencing.record.action = fencing.action;
     close(world, fencing.record, 'success', fencing.by);
     target.fencing = null;
@@ -176,10 +215,21 @@ function turnOn(world: World, target: Target, fencing: Fencing): void {
       // Fenced by hand, before its connection was missed.
       if (target.online) dropConnection(world, target);
       tryReconnect(world, target);
+      // A first one beside the reconnect, for which nothing waits (measured).
+      if (world.spec.cluster.unit === true) {
+        const ended = beginUnfencing(world, fencing.node, fencing.by);
+        world.agents.fence(fencing.by, 'on', fencing.node, (exitCode) => ended(exitCode === 0));
+      }
     } else {
       manageEvacuator(world);
     }
-  });
+  };
+  if (isModel || fencing.action === 'off') {
+    const takes = between(world, world.spec.cluster.bmcMs, 'bmc-on', fencing.node, world.counter++);
+    after(world.agenda, takes, complete);
+    return;
+  }
+  callPower(world, fencing, complete, 'on');
 }
 
 /** The fencer tries again at once, so many times in seconds; then it gives up until the next recheck (measured). */

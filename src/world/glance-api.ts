@@ -1,9 +1,6 @@
 import { answer, type HttpAnswer, type HttpRequest } from './http.ts';
 import type { World } from './model.ts';
 
-/** The image from which every instance of the world is made that has one. */
-export const IMAGE_ID = '1a000000-0000-4000-8000-000000000001';
-
 const VISIBILITIES = ['public', 'private', 'shared', 'community', 'all'];
 
 /** `GET /v2/images`; hidden ones only when asked for. */
@@ -13,16 +10,20 @@ export function glanceApi(world: World, request: HttpRequest): HttpAnswer {
   if (visibility !== undefined && !VISIBILITIES.includes(visibility))
     return answer(400, `Invalid visibility value: ${visibility}`);
   const isHidden = request.query.get('os_hidden') === 'true';
-  const image = {
-    id: IMAGE_ID,
-    name: 'debian',
+  const all = world.spec.nova.images.map(({ id, name, tags, properties }) => ({
+    ...properties,
+    id,
+    name,
     status: 'active',
     visibility: 'public',
-    tags: world.spec.nova.imageTags,
-  };
-  const images = isHidden || request.query.has('marker') ? [] : [image];
+    tags,
+  }));
+  const marker = request.query.get('marker');
+  const begin = marker === undefined ? 0 : all.findIndex(({ id }) => id === marker) + 1;
+  const limit = Number(request.query.get('limit') ?? 25);
+  const images = isHidden ? [] : all.slice(begin, begin + limit);
   // A page that is full may have a next one, and says so (glance/api/v2/images.py index).
-  const isFull = images.length > 0 && request.query.get('limit') === String(images.length);
-  const next = isFull ? { next: `/v2/images?limit=${images.length}&marker=${IMAGE_ID}` } : {};
+  const isFull = images.length > 0 && images.length === limit;
+  const next = isFull ? { next: `/v2/images?limit=${limit}&marker=${images.at(-1)?.id}` } : {};
   return answer(200, { images, first: '/v2/images', schema: '/v2/schemas/images', ...next });
 }

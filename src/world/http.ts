@@ -83,9 +83,14 @@ const REFUSED_BY_GLANCE = {
   title: 'Unauthorized',
 };
 
+function isFailingList({ failingLists }: World, path: string): boolean {
+  if (failingLists.size === 0) return false;
+  return [...failingLists].some((list) => path.endsWith(`/${list}`));
+}
+
 function route(world: World, request: HttpRequest): HttpAnswer {
   const { path } = request;
-  if (healthOf(world, path).failing) {
+  if (healthOf(world, path).failing || isFailingList(world, path)) {
     return answer(503, '<html><body><h1>503 Service Unavailable</h1></body></html>', {
       'content-type': 'text/html',
     });

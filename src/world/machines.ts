@@ -3,6 +3,7 @@ import { killCompute } from './compute.ts';
 import { controllerChanged } from './membership.ts';
 import { between, type Machine, machineOf, type World } from './model.ts';
 import { computeChanged } from './remotes.ts';
+import { beginUnit } from './resources.ts';
 
 /** Whether the rest of the world can talk to a machine. */
 export function isReachable(machine: Machine): boolean {
@@ -67,6 +68,7 @@ function boot(world: World, machine: Machine): void {
       if (member.fencing === null) member.unclean = false;
     }
     changed(world, machine);
+    if (machine.role === 'compute') beginUnit(world, machine.name);
   });
 }
 

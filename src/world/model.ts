@@ -12,6 +12,8 @@ export interface ComputeSpec {
   /** Guests that find room. */
   readonly capacity: number;
   readonly bootMs: Range;
+  /** Disabled from the start, with this reason; without it the service is enabled. */
+  readonly disabledReason?: string;
 }
 
 export interface InstanceSpec {
@@ -26,6 +28,8 @@ export interface InstanceSpec {
   readonly group: string | null;
   readonly projectId: string;
   readonly flavor: string;
+  /** Id of one of `NovaSpec.images`; without it the first of them. One booted from a volume has none. */
+  readonly image?: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly tags: readonly string[];
 }
@@ -50,6 +54,21 @@ export interface FlavorSpec {
   readonly extraSpecs: Readonly<Record<string, string>>;
 }
 
+export interface ImageSpec {
+  readonly id: string;
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/** The image from which every instance is made that names no other. */
+export const DEFAULT_IMAGE: ImageSpec = {
+  id: '1a000000-0000-4000-8000-000000000001',
+  name: 'debian',
+  tags: [],
+  properties: {},
+};
+
 export interface NovaSpec {
   /** `zed`: no check of a second evacuation; `yoga`: 409 while task_state is set. */
   readonly release: 'yoga' | 'zed';
@@ -72,8 +91,8 @@ export interface NovaSpec {
   readonly groups: readonly GroupSpec[];
   readonly aggregates: readonly AggregateSpec[];
   readonly flavors: readonly FlavorSpec[];
-  /** Tags of the image that the instances are made of. */
-  readonly imageTags: readonly string[];
+  /** What the instances are made of. */
+  readonly images: readonly ImageSpec[];
 }
 
 export interface ClusterSpec {
@@ -93,6 +112,11 @@ export interface ClusterSpec {
   readonly holdAgent: boolean;
   /** `provides=unfencing`: fence_compute's `on` is called at the rejoin, and the chain waits for it. */
   readonly unfencing: boolean;
+  /**
+   * The shape unfence: nova-compute is a unit of its own machine, which asks `instance-ha hold` before it starts, and
+   * Pacemaker has a resource that waits for the unfencing instead of the chain.
+   */
+  readonly unit?: boolean;
   /** The level of a compute has a power device before fence_compute. */
   readonly powerFirst: boolean;
   /** `start` of nova-compute. */
@@ -233,11 +257,14 @@ export interface Remote {
   online: boolean;
   /** The machine's life that the connection belongs to. */
   life: number;
+  /** `target-role` of its resource: Stopped takes it out of the cluster in an orderly way. */
+  targetRole: 'Stopped' | 'Started' | null;
   /** Its connection was lost and it has not been fenced since. */
   unclean: boolean;
   /** Waits for `on` of fence_compute before its chain may start. */
   unfenced: boolean;
   fencing: Fencing | null;
+  /** The first clone of its chain: nova-compute-wait, or the one that waits for the unfencing. */
   wait: 'stopped' | 'starting' | 'started';
   novaCompute: 'stopped' | 'starting' | 'started';
   /** Its chain failed; not before this time again. */
@@ -299,10 +326,16 @@ export interface Cluster {
 
 /** The agents that Pacemaker calls; whoever drives the world puts the real ones in. `reply` may come later, or never. */
 export interface Agents {
+  /** A power device, on a controller; left out: the model's own, without a process. */
+  power?(on: string, action: 'off' | 'on', node: string, reply: (exitCode: number) => void): void;
   /** fence_compute, on a controller. */
   fence(on: string, action: 'off' | 'on', node: string, reply: (exitCode: number) => void): void;
   /** nova-compute-wait `start`, on a compute. */
   wait(node: string, timeoutMs: number, reply: (exitCode: number) => void): void;
+  /** ... and its `monitor`; left out: what was started stays so. */
+  monitorWait?(node: string, reply: (exitCode: number) => void): void;
+  /** `instance-ha hold`, on a compute whose nova-compute is a unit; replies when it has ended. */
+  hold?(node: string, reply: (exitCode: number) => void): void;
   /** NovaEvacuate: begins a process; `reply` when it has started. */
   startEvacuator(on: string, reply: (ok: boolean) => void): void;
   /** ... and ends it cleanly; `reply` when it has ended. */
@@ -311,6 +344,22 @@ export interface Agents {
   /** The machine has lost its power or crashed: all processes there are gone. */
   killEvacuator(on: string): void;
 }
+
+/** What stands in the CIB of this cluster beside what the model itself works with. */
+export interface Site {
+  /** The agent of the power devices, and what the device of a machine is told. */
+  readonly powerAgent: string;
+  readonly powerParameters: (machine: string) => Readonly<Record<string, string>>;
+  /** nova-evacuate's parameters. */
+  readonly evacuatorParameters: Readonly<Record<string, string>>;
+}
+
+/** A cluster of which nobody asks more than what it does. */
+const PLAIN_SITE: Site = {
+  powerAgent: 'fence_ipmilan',
+  powerParameters: () => ({}),
+  evacuatorParameters: {},
+};
 
 /** A number in [0, 1) that the keys alone decide, so that a run with one fault less is the same but for that. */
 export type Dice = (...keys: readonly (string | number)[]) => number;
@@ -321,11 +370,14 @@ export interface World {
   readonly dice: Dice;
   readonly emit: (fact: Fact) => void;
   readonly agents: Agents;
+  readonly site: Site;
   readonly machines: Map<string, Machine>;
   readonly nova: Nova;
   readonly keystone: Keystone;
   readonly apis: { readonly nova: ApiHealth; readonly keystone: ApiHealth; readonly placement: ApiHealth };
   readonly cluster: Cluster;
+  /** Lists that no API gives just now: the last part of their path, such as `os-aggregates`. */
+  readonly failingLists: Set<string>;
   /** Hosts on which a spawn fails, and servers whose spawn fails wherever; how often still. */
   readonly spawnFailures: Map<string, number>;
   /** Numbers things that the dice has to tell apart. */
@@ -368,13 +420,19 @@ export const DEFAULT_PASSWORD = 'pa55-of-the-cloud';
 /** A world at rest: everything is up, and every instance where its spec has it. */
 export function createWorld(
   spec: WorldSpec,
-  means: { readonly dice: Dice; readonly emit: (fact: Fact) => void; readonly agents: Agents },
+  means: {
+    readonly dice: Dice;
+    readonly emit: (fact: Fact) => void;
+    readonly agents: Agents;
+    readonly site?: Site;
+  },
 ): World {
   const names = [...spec.controllers, ...spec.computes.map((compute) => compute.node)];
   const roleOf = (name: string): Machine['role'] =>
     spec.controllers.includes(name) ? 'controller' : 'compute';
   const world: World = {
     spec,
+    site: PLAIN_SITE,
     ...means,
     agenda: newAgenda(0),
     machines: new Map(names.map((name) => [name, newMachine(name, roleOf(name))])),
@@ -392,10 +450,11 @@ export function createWorld(
     keystone: { tokens: new Map(), issued: 0, password: DEFAULT_PASSWORD },
     apis: { nova: healthy(), keystone: healthy(), placement: healthy() },
     cluster: newCluster(spec),
+    failingLists: new Set(),
     spawnFailures: new Map(),
     counter: 0,
   };
-  for (const [index, compute] of spec.computes.entries()) addCompute(world, compute.host, index);
+  for (const [index, compute] of spec.computes.entries()) addCompute(world, compute, index);
   for (const instance of spec.instances) addInstance(world, instance);
   return world;
 }
@@ -443,6 +502,7 @@ function newCluster(spec: WorldSpec): Cluster {
           node,
           online: true,
           life: 1,
+          targetRole: null,
           unclean: false,
           unfenced: true,
           fencing: null,
@@ -462,18 +522,19 @@ function newCluster(spec: WorldSpec): Cluster {
   };
 }
 
-function addCompute(world: World, host: string, index: number): void {
+function addCompute(world: World, { host, disabledReason }: ComputeSpec, index: number): void {
   const now = novaNow(world);
+  const isDisabled = disabledReason !== undefined;
   world.nova.services.set(host, {
     id: uuidOf(0xc0, index),
     host,
-    status: 'enabled',
-    disabledReason: null,
+    status: isDisabled ? 'disabled' : 'enabled',
+    disabledReason: disabledReason ?? null,
     forcedDown: false,
     lastSeenUp: now,
     updatedAt: now,
   });
-  world.nova.computes.set(host, { host, state: 'running', process: 1, queue: [], traitDisabled: false });
+  world.nova.computes.set(host, { host, state: 'running', process: 1, queue: [], traitDisabled: isDisabled });
 }
 
 /** Puts an instance into Nova's database and, where it has one that runs, its guest on its host. */
@@ -500,6 +561,12 @@ export function addInstance(world: World, spec: InstanceSpec): void {
 
 /** vm_states with a guest that runs (or is frozen in memory, which is the same to its disk). */
 const RUNS: ReadonlySet<string> = new Set(['active', 'paused', 'rescued']);
+
+/** The availability zone of a host: its aggregates', or the default one (nova/availability_zones.py). */
+export function zoneOf({ nova }: World, host: string): string {
+  const own = nova.aggregates.find(({ hosts, availabilityZone }) => availabilityZone && hosts.includes(host));
+  return own?.availabilityZone ?? 'nova';
+}
 
 /** A UUID made of two numbers. */
 export function uuidOf(kind: number, index: number): string {

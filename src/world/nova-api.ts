@@ -1,5 +1,5 @@
-import { IMAGE_ID } from './glance-api.ts';
 import { answer, fault, type HttpAnswer, type HttpRequest } from './http.ts';
+import { liveMigrate } from './live-migration.ts';
 import {
   type Instance,
   type Migration,
@@ -8,6 +8,7 @@ import {
   type Service,
   uuidOf,
   type World,
+  zoneOf,
 } from './model.ts';
 import { evacuate, isUp, type ServiceUpdate, stopServer, updateService } from './nova.ts';
 import { novaFactsApi } from './nova-facts-api.ts';
@@ -48,9 +49,19 @@ function answerIn(world: World, request: HttpRequest, path: string, version: str
   if (facts !== null) return facts;
   const service = /^\/os-services\/([^/]+)$/.exec(path)?.[1];
   if (service !== undefined && request.method === 'PUT') return putService(world, request, service, version);
+  const moving = /^\/servers\/([^/]+)\/migrations$/.exec(path)?.[1];
+  if (moving !== undefined && atLeast(version, '2.23')) return liveMigrationsOf(world, moving);
   const [, server, action] = /^\/servers\/([^/]+)(\/action)?$/.exec(path) ?? [];
   if (server === undefined) return fault(404, `no ${path}`);
   return action === undefined ? getServer(world, server, version) : act(world, request, server, version);
+}
+
+/** nova/api/openstack/compute/server_migrations.py index: what is going on, and nothing of the past. */
+function liveMigrationsOf(world: World, server: string): HttpAnswer {
+  const instance = world.nova.instances.get(server);
+  if (instance === undefined || instance.deleted) return fault(404, `Instance ${server} could not be found.`);
+  const isMoving = instance.taskState === 'migrating';
+  return answer(200, { migrations: isMoving ? [{ server_uuid: server, status: 'running' }] : [] });
 }
 
 /** The microversion asked for; null: the header makes no sense (nova/api/openstack/wsgi.py set_api_version_request). */
@@ -95,7 +106,7 @@ function serviceRecord(world: World, service: Service, version: string): unknown
     host: service.host,
     status: service.status,
     state: isUp(world, service) ? 'up' : 'down',
-    zone: 'nova',
+    zone: zoneOf(world, service.host),
     updated_at: naive(service.updatedAt),
     disabled_reason: service.disabledReason,
     ...(atLeast(version, '2.11') ? { forced_down: service.forcedDown } : {}),
@@ -259,6 +270,7 @@ function statusOf({ deleted, vmState, taskState }: Instance): string {
   if (deleted) return 'DELETED';
   if (taskState?.startsWith('rebuil') && vmState !== 'error') return 'REBUILD';
   if (vmState === 'error' && taskState?.startsWith('rebuil')) return 'REBUILD';
+  if (taskState === 'migrating') return 'MIGRATING';
   const names: Readonly<Record<string, string>> = {
     stopped: 'SHUTOFF',
     rescued: 'RESCUE',
@@ -295,10 +307,10 @@ function serverRecord(world: World, instance: Instance, version: string): unknow
     'OS-EXT-STS:vm_state': instance.vmState,
     'OS-EXT-STS:task_state': instance.taskState,
     'OS-EXT-STS:power_state': powerStateOf(instance.vmState),
-    'OS-EXT-AZ:availability_zone': 'nova',
+    'OS-EXT-AZ:availability_zone': instance.host === null ? '' : zoneOf(world, instance.host),
     ...(atLeast(version, '2.9') ? { locked: instance.locked } : {}),
     flavor: flavorRecord(world, spec.flavor, version),
-    image: spec.storage === 'volume' ? '' : { id: IMAGE_ID },
+    image: spec.storage === 'volume' ? '' : { id: spec.image ?? world.spec.nova.images[0]?.id },
     tenant_id: spec.projectId,
     addresses: {
       net: [{ addr: addressOf(instance.id), version: 4, 'OS-EXT-IPS:type': 'fixed' }],
@@ -396,6 +408,11 @@ function act(world: World, request: HttpRequest, server: string, version: string
     const host = typeof options.host === 'string' ? options.host : null;
     const refusal = evacuate(world, server, { host, by: request.by });
     return refusal === null ? answer(200, null) : fault(refusal.status, refusal.message);
+  }
+  if ('os-migrateLive' in body) {
+    const { host } = (body['os-migrateLive'] ?? {}) as Readonly<Record<string, unknown>>;
+    const refusal = liveMigrate(world, server, typeof host === 'string' ? host : null);
+    return refusal === null ? answer(202, null) : fault(refusal.status, refusal.message);
   }
   if ('os-stop' in body) {
     const refusal = stopServer(world, server);

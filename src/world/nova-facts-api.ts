@@ -1,5 +1,5 @@
 import { answer, fault, type HttpAnswer, type HttpRequest } from './http.ts';
-import type { AggregateSpec, World } from './model.ts';
+import { type AggregateSpec, type World, zoneOf } from './model.ts';
 
 /** Aggregates, server groups and flavors: what changes seldom. Null: the path is none of these. */
 export function novaFactsApi(
@@ -27,7 +27,10 @@ function aggregateRecord(aggregate: AggregateSpec): unknown {
   return { id, name, availability_zone: availabilityZone, hosts, metadata };
 }
 
-/** nova/api/openstack/compute/aggregates.py: 409 for a host that is in it already, 404 for one that is not. */
+/**
+ * nova/api/openstack/compute/aggregates.py: 409 for a host that is in it already, 404 for one that is not; 409 too for
+ * one that would then be in two zones (nova/compute/api.py is_safe_to_update_az).
+ */
 function oneAggregate(world: World, request: HttpRequest, id: number, isAction: boolean): HttpAnswer {
   const { nova } = world;
   const index = nova.aggregates.findIndex((each) => each.id === id);
@@ -44,6 +47,15 @@ function oneAggregate(world: World, request: HttpRequest, id: number, isAction: 
     return added === undefined
       ? fault(404, `Cannot remove host ${host} in aggregate ${id}`)
       : fault(409, `Aggregate ${id} already has host ${host}.`);
+  }
+  const zone = aggregate.availabilityZone;
+  if (added !== undefined && zone !== null) {
+    const others = nova.aggregates.filter((each) => each.availabilityZone && each.hosts.includes(host));
+    if (others.length > 0 && zoneOf(world, host) !== zone)
+      return fault(
+        409,
+        `Cannot add host to aggregate ${id}. Reason: One or more hosts already in availability zone(s) [${zoneOf(world, host)}].`,
+      );
   }
   const hosts =
     added === undefined ? aggregate.hosts.filter((each) => each !== host) : [...aggregate.hosts, host];

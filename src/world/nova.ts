@@ -110,7 +110,7 @@ function schedule(world: World, asked: Migration, wanted: string | null): void {
     migration.flight = 'over';
     return;
   }
-  const host = pickHost(world, instance, migration, wanted);
+  const host = pickHost(world, instance, { key: migration.id, source: migration.source }, wanted);
   if (host === null) {
     migration.flight = 'over';
     changeMigration(world, migration, { status: 'error' });
@@ -130,10 +130,10 @@ function schedule(world: World, asked: Migration, wanted: string | null): void {
 }
 
 /** The scheduler: up by its heartbeat (which a dead host has for a minute), enabled, schedulable, room by Placement's allocations, the group's policy by what is on the hosts now. */
-function pickHost(
+export function pickHost(
   world: World,
   instance: Instance,
-  migration: Migration,
+  move: { readonly key: number; readonly source: string },
   wanted: string | null,
 ): string | null {
   const load = allocations(world);
@@ -144,15 +144,15 @@ function pickHost(
   for (const { host, capacity } of world.spec.computes) {
     const service = world.nova.services.get(host);
     const compute = world.nova.computes.get(host);
-    if (host === migration.source || service === undefined || compute === undefined) continue;
+    if (host === move.source || service === undefined || compute === undefined) continue;
     if (wanted !== null && host !== wanted) continue;
     if (!isUp(world, service) || service.status === 'disabled' || compute.traitDisabled) continue;
     const used = load.get(host) ?? 0;
     if (used >= capacity) continue;
     if (policy === 'anti-affinity' && groupHosts.has(host)) continue;
-    const others = [...groupHosts].filter((each) => each !== migration.source);
+    const others = [...groupHosts].filter((each) => each !== move.source);
     if (policy === 'affinity' && others.length > 0 && !groupHosts.has(host)) continue;
-    const weight = used + world.dice('weigher', migration.id, host) * 0.5;
+    const weight = used + world.dice('weigher', move.key, host) * 0.5;
     if (weight < bestLoad) {
       best = host;
       bestLoad = weight;

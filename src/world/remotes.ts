@@ -1,10 +1,10 @@
 import { after } from './agenda.ts';
-import { eraseTransients } from './attributes.ts';
-import { DEVICE_LIMIT_MS, fenceAllUnclean, pickMember } from './fencing.ts';
+import { eraseTransients, TRANSITION_MS } from './attributes.ts';
+import { beginUnfencing, DEVICE_LIMIT_MS, fenceAllUnclean, pickMember } from './fencing.ts';
 import { isReachable } from './machines.ts';
-import { isQuorate } from './membership.ts';
+import { canWrite, isQuorate } from './membership.ts';
 import { between, machineOf, type Remote, type World } from './model.ts';
-import { manageChain } from './resources.ts';
+import { manageChain, stopChain } from './resources.ts';
 
 /** How long Pacemaker waits before it calls a failed unfencing again, ms. */
 const UNFENCE_PAUSE_MS = 10_000;
@@ -49,6 +49,30 @@ export function dropConnection(world: World, remote: Remote): void {
   eraseTransients(world, remote.node);
 }
 
+/** Sets (or with null deletes) the `target-role` of a remote node. False: the cluster can't take it. */
+export function setTargetRole(
+  world: World,
+  remote: Remote,
+  from: string,
+  role: Remote['targetRole'],
+): boolean {
+  if (!canWrite(world, from)) return false;
+  remote.targetRole = role;
+  after(world.agenda, TRANSITION_MS, () => {
+    if (remote.targetRole !== role) return;
+    if (role === 'Stopped') letGo(world, remote);
+    else tryReconnect(world, remote);
+  });
+  return true;
+}
+
+/** Pacemaker stops what runs on the node, then its connection; nobody takes that for a loss. */
+function letGo(world: World, remote: Remote): void {
+  if (!remote.online || remote.unclean || !isReachable(machineOf(world, remote.node))) return;
+  stopChain(world, remote);
+  dropConnection(world, remote);
+}
+
 export function reconnectAll(world: World): void {
   for (const remote of world.cluster.remotes.values()) {
     if (remote.online) checkConnection(world, remote);
@@ -61,6 +85,7 @@ export function tryReconnect(world: World, remote: Remote): void {
   const isHopeful = (): boolean =>
     !remote.online &&
     !remote.unclean &&
+    remote.targetRole !== 'Stopped' &&
     remote.fencing === null &&
     isQuorate(world) &&
     isReachable(machineOf(world, remote.node));
@@ -94,8 +119,12 @@ function unfence(world: World, remote: Remote, life: number): void {
     return;
   }
   let isAnswered = false;
+  const by = pickMember(world, 'unfence', remote.node);
+  const recorded = beginUnfencing(world, remote.node, by);
   const answer = (exitCode: number): void => {
-    if (isAnswered || remote.life !== life || !remote.online) return;
+    if (isAnswered) return;
+    recorded(exitCode === 0);
+    if (remote.life !== life || !remote.online) return;
     isAnswered = true;
     if (exitCode !== 0) {
       again();
@@ -105,7 +134,7 @@ function unfence(world: World, remote: Remote, life: number): void {
     world.emit({ kind: 'fencing', node: remote.node, step: 'unfenced', ok: true });
     manageChain(world, remote);
   };
-  world.agents.fence(pickMember(world, 'unfence', remote.node), 'on', remote.node, answer);
+  world.agents.fence(by, 'on', remote.node, answer);
   // A fencer that dies with its controller never answers: the operation times out, and is begun anew.
   after(world.agenda, DEVICE_LIMIT_MS, () => answer(124));
 }

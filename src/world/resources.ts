@@ -33,6 +33,10 @@ export function manageChain(world: World, remote: Remote): void {
     return;
   }
   if (!remote.unfenced || world.agenda.now < remote.failedUntil) return;
+  if (cluster.unit === true) {
+    if (remote.wait === 'stopped') startTrigger(world, remote);
+    return;
+  }
   if (cluster.holdAgent && remote.wait !== 'started') {
     if (remote.wait === 'stopped') startWait(world, remote);
     return;
@@ -40,12 +44,41 @@ export function manageChain(world: World, remote: Remote): void {
   if (remote.novaCompute === 'stopped') startNovaCompute(world, remote);
 }
 
-function stopChain(world: World, remote: Remote): void {
-  if (remote.novaCompute !== 'stopped') {
+export function stopChain(world: World, remote: Remote): void {
+  if (world.spec.cluster.unit !== true && remote.novaCompute !== 'stopped') {
     remote.novaCompute = 'stopped';
     stopCompute(world, hostOfNode(world, remote.node));
   }
   remote.wait = 'stopped';
+}
+
+const TRIGGER = 'compute-unfence-trigger';
+
+/** A Dummy: it has nothing to do but to wait for the unfencing. */
+function startTrigger(world: World, remote: Remote): void {
+  remote.wait = 'started';
+  world.emit({ kind: 'resource', resource: TRIGGER, node: remote.node, state: 'started' });
+}
+
+/** How long systemd waits before it starts a unit again (`RestartSec`), ms. */
+const UNIT_PAUSE_MS = 5_000;
+
+/** The unit of nova-compute at a boot: `ExecStartPre=instance-ha hold`, again and again, then nova-compute. */
+export function beginUnit(world: World, node: string): void {
+  if (world.spec.cluster.unit !== true) return;
+  const machine = machineOf(world, node);
+  const { life } = machine;
+  world.agents.hold?.(node, (exitCode) => {
+    if (machine.life !== life || machine.os !== 'up') return;
+    if (exitCode !== 0) {
+      after(world.agenda, UNIT_PAUSE_MS, () => {
+        if (machine.life === life && machine.os === 'up') beginUnit(world, node);
+      });
+      return;
+    }
+    const takes = between(world, world.spec.cluster.novaStartMs, 'nova-start', node, world.counter++);
+    beginCompute(world, hostOfNode(world, node), takes, () => {});
+  });
 }
 
 function startWait(world: World, remote: Remote): void {
@@ -67,6 +100,7 @@ function startWait(world: World, remote: Remote): void {
         node: remote.node,
         state: 'started',
       });
+      monitorWait(world, remote);
       manageChain(world, remote);
       return;
     }
@@ -79,6 +113,28 @@ function startWait(world: World, remote: Remote): void {
       state: 'failed',
     });
     after(world.agenda, FAILURE_TIMEOUT_MS, () => manageChain(world, remote));
+  });
+}
+
+/** What is after nova-compute-wait in its chain is stopped when that has failed, and started again after it. */
+function monitorWait(world: World, remote: Remote): void {
+  const { monitorWait: ask } = world.agents;
+  if (ask === undefined) return;
+  const { life } = remote;
+  const isCurrent = (): boolean => remote.life === life && remote.online && remote.wait === 'started';
+  after(world.agenda, MONITOR_MS, () => {
+    if (!isCurrent()) return;
+    ask(remote.node, (exitCode) => {
+      if (!isCurrent()) return;
+      if (exitCode === 0) {
+        monitorWait(world, remote);
+        return;
+      }
+      const resource = 'nova-compute-checkevacuate';
+      world.emit({ kind: 'resource', resource, node: remote.node, state: 'failed' });
+      stopChain(world, remote);
+      manageChain(world, remote);
+    });
   });
 }
 

@@ -4,7 +4,15 @@ import { setTransient } from './attributes.ts';
 import type { Fact } from './facts.ts';
 import { type HttpAnswer, serve } from './http.ts';
 import { powerOff } from './machines.ts';
-import { createWorld, type InstanceSpec, machineOf, uuidOf, type World, type WorldSpec } from './model.ts';
+import {
+  createWorld,
+  DEFAULT_IMAGE,
+  type InstanceSpec,
+  machineOf,
+  uuidOf,
+  type World,
+  type WorldSpec,
+} from './model.ts';
 import { runPacemakerTool } from './tools/run.ts';
 
 const SPEC: WorldSpec = {
@@ -46,7 +54,7 @@ const SPEC: WorldSpec = {
     groups: [],
     aggregates: [],
     flavors: [],
-    imageTags: [],
+    images: [DEFAULT_IMAGE],
   },
   tokenLifeMs: 3_600_000,
 };

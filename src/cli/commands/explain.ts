@@ -8,6 +8,7 @@ import { protectionOf } from '../../doctor/checks/protection.ts';
 import { computesOf } from '../../doctor/facts.ts';
 import { gatherFacts } from '../../doctor/gather.ts';
 import { localPort } from '../../doctor/gather-local.ts';
+import { onThisMachine } from '../../doctor/root.ts';
 import { explain as explainError } from '../../openstack/errors.ts';
 import { createNova } from '../../openstack/nova.ts';
 import type { Evacuation, Server } from '../../openstack/nova-schemas.ts';
@@ -166,7 +167,7 @@ type LogEntry = v.InferOutput<typeof LogEntrySchema>;
 async function logLines(matches: (entry: LogEntry) => boolean): Promise<readonly LogEntry[]> {
   const found: LogEntry[] = [];
   try {
-    for await (const line of createInterface({ input: createReadStream(LOG_FILE) })) {
+    for await (const line of createInterface({ input: createReadStream(onThisMachine(LOG_FILE)) })) {
       const entry = parseEntry(line);
       if (entry === null || !matches(entry)) continue;
       // What was done, and the verdict that says so, may be the same words.

@@ -1,3 +1,4 @@
+import { onThisMachine } from '../../doctor/root.ts';
 import { explain } from '../../openstack/errors.ts';
 import { createNova } from '../../openstack/nova.ts';
 import { type CommandSpec, failed, outcome } from '../command.ts';
@@ -63,7 +64,7 @@ export const history = (reportDirectory: string): CommandSpec => ({
       });
       if (!listed.ok) return failed(explain(listed.error), 'unknown');
       call.io.doing('reading the reports');
-      const reports = await pastReports(reportDirectory);
+      const reports = await pastReports(onThisMachine(reportDirectory));
       const known = pastIncidents(listed.value.migrations).map((incident) => ({
         ...incident,
         reports: reports.filter((report) => isReportOf(report, incident)),

@@ -101,7 +101,7 @@ async function runMaintenance(call: Call): Promise<Outcome> {
     const service = services.value.services.find((each) => each.host === host);
     if (host === null || service === undefined) return failed(`Nova has no compute host ${node}`);
     const site: Site = { call, node, host, nova, session: session.value, limitMs: limitS * 1000 };
-    return await (call.flag('end') ? bringBack(site) : takeOut(site, service));
+    return await (call.flag('end') ? bringBack(site, service) : takeOut(site, service));
   } finally {
     await session.value.close();
   }
@@ -214,7 +214,7 @@ async function lookFor({ nova, session, host }: Site, id: string): Promise<Elsew
   return migrating.ok ? { kind: 'found', server, isMigrating: migrating.value } : { kind: 'unknown' };
 }
 
-async function bringBack(site: Site): Promise<Outcome> {
+async function bringBack(site: Site, before: ComputeService): Promise<Outcome> {
   const { call, node, host, nova } = site;
   const started = await setRole(site, null);
   if (started !== null) return failed(started);
@@ -223,7 +223,10 @@ async function bringBack(site: Site): Promise<Outcome> {
   const isUp = await waitFor(site, async () => {
     const services = await nova.listComputeServices();
     service = services.ok ? services.value.services.find((each) => each.host === host) : service;
-    return service?.state === 'up' && (await isOnline(site)) === true;
+    // Nova calls a host up for a minute after its last report; and enabling one whose nova-compute does not run hangs,
+    // because the API waits for its answer (nova/compute/api.py _update_compute_provider_status).
+    const hasReported = service !== undefined && service.updatedAt !== before.updatedAt;
+    return hasReported && service?.state === 'up' && (await isOnline(site)) === true;
   });
   if (!isUp || service === undefined)
     return failed(

@@ -1,6 +1,6 @@
 import type { JournalPort, TickReport } from '../../evacuator/ports.ts';
 import type { Fact } from '../../world/facts.ts';
-import type { World } from '../../world/model.ts';
+import { type Instance, type Migration, novaNow, type World } from '../../world/model.ts';
 import type { Plan } from '../plan.ts';
 import type { Process } from '../process.ts';
 
@@ -55,4 +55,52 @@ export const isOurs = (actor: string | null): boolean => actor?.startsWith('evac
 /** Calls that change something in the cluster or the cloud. */
 export function isChange(call: string): boolean {
   return /^(PUT|POST action|DELETE|write|delete)/.test(call);
+}
+
+/** The instance whose evacuation is about to be asked for; null: it is no such request. */
+export function evacuatedBy(world: World, { call, path, body }: Sending): Instance | null {
+  if (call !== 'POST action' || body === null || typeof body !== 'object' || !('evacuate' in body))
+    return null;
+  const server = /\/servers\/([^/]+)\/action$/.exec(path)?.[1] ?? '';
+  return world.nova.instances.get(server) ?? null;
+}
+
+/** The instances that a process has begun to ask for in its last step, by what it says itself; for the report of that step. */
+export function listenForAsked(): Required<Pick<Checker, 'line'>> & {
+  take(process: Process): ReadonlySet<string>;
+} {
+  const asked = new Map<number, Set<string>>();
+  return {
+    line(process, { msg, server }) {
+      if (server === undefined || !msg.startsWith('asking Nova to evacuate ')) return;
+      const its = asked.get(process.id) ?? new Set<string>();
+      asked.set(process.id, its.add(server));
+    },
+    take(process) {
+      const its = asked.get(process.id) ?? new Set<string>();
+      asked.delete(process.id);
+      return its;
+    },
+  };
+}
+
+/** How long a request without a destination counts for those that wait for it, ms: after that its host is taken for gone (core/requests.ts). */
+const QUEUED_LIMIT_MS = 100_000;
+
+/** Evacuations that are under way and that an evacuator can know of: not those of deleted instances, nor those that wait for the return of a host. */
+export function underWay(world: World): readonly Migration[] {
+  return world.nova.migrations.filter(({ flight, deleted, status, sentTo, dest, createdAt }) => {
+    if (flight === 'over' || deleted) return false;
+    const isDead = sentTo !== null && world.nova.computes.get(sentTo)?.state !== 'running';
+    const isOld = status === 'accepted' && dest === null && novaNow(world) - createdAt > QUEUED_LIMIT_MS;
+    return !isDead && !isOld;
+  });
+}
+
+/** Whether a `disabled_reason` has the word by which operators keep a host for failures. */
+export function isReservedBy(reason = ''): boolean {
+  return reason
+    .toLowerCase()
+    .split(/[^a-z]+/)
+    .includes('reserved');
 }

@@ -1,4 +1,5 @@
-import { type CheckerKind, isOurs } from './checker.ts';
+import { policyOf } from '../plan.ts';
+import { type CheckerKind, isOurs, isReservedBy } from './checker.ts';
 
 /** What an operator does in the moment in which we act on what we have just read can't be seen, ms. */
 const RACE_MS = 3_500;
@@ -14,7 +15,15 @@ export const operators: CheckerKind = {
   name: "the operator's settings are kept",
   invariants: [16],
   make(scene) {
-    const status = new Map<string, Hand>();
+    const { reservedHosts } = policyOf(scene.plan.policy).destinations;
+    // Whoever has kept a host for failures means it to be enabled then (reserves.ts); any other is theirs.
+    const disabled = scene.plan.world.computes.filter(
+      ({ disabledReason }) =>
+        disabledReason !== undefined && !(reservedHosts && isReservedBy(disabledReason)),
+    );
+    const status = new Map<string, Hand>(
+      disabled.map(({ host }) => [host, { what: 'disabled', by: 'operator', at: Number.NEGATIVE_INFINITY }]),
+    );
     const forced = new Map<string, Hand>();
     /** Hosts of which we have asked Nova to take them as down: who of two has done it then, Nova does not say. */
     const asked = new Set<string>();
@@ -41,7 +50,7 @@ export const operators: CheckerKind = {
           if (isOurs(by) && isTheirs(status.get(host), 'disabled'))
             scene.violate(`${host} was ${what} by us though an operator had disabled it`);
           status.set(host, hand);
-        } else {
+        } else if (what.endsWith('forced down')) {
           if (isOurs(by) && what === 'no longer forced down' && isTheirs(forced.get(host), 'forced down'))
             scene.violate(`forced_down of ${host} was cleared by us though an operator had set it`);
           if (what === 'no longer forced down') asked.delete(host);

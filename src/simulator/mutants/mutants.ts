@@ -154,4 +154,116 @@ export const MUTANTS: readonly Mutant[] = [
     'return isRecordingDisabled(request, ports) ? 0 : off(request, options, ports);',
     'return 0;',
   ]),
+  mutant('a reserved host is claimed for two', 400, [
+    'core/destinations.ts',
+    'const taken = new Set([...claimed, ...claimsOf(cluster)]);',
+    'const taken = new Set<HostName>();',
+  ]),
+  mutant('a reserved host that was not needed stays enabled', 400, [
+    'core/destinations.ts',
+    'return record.reserves.filter(',
+    'return record.reserves.slice(0, 0).filter(',
+  ]),
+  mutant('a reserved host that is given back stays in the aggregate', 1000, [
+    'core/destinations.ts',
+    'leaveAggregate(draft, claim) ?? disableAgain(',
+    'disableAgain(',
+  ]),
+  mutant('a reserved host is given back with another reason', 400, [
+    'core/destinations.ts',
+    'reason: claim.reason',
+    "reason: 'reserved'",
+  ]),
+  mutant('a reserved host is enabled whoever has disabled it', 1000, [
+    'core/destinations.ts',
+    "(service.status === 'enabled' || isReserved(service));",
+    'true;',
+  ]),
+  mutant('priorities are not looked at', 200, [
+    'core/priority.ts',
+    'return first + priorityOf(server, policy);',
+    'return first;',
+  ]),
+  mutant('lower ranks do not wait', 400, [
+    'core/order.ts',
+    'highestOpen.rank > rank;',
+    'highestOpen.rank > 10_000;',
+  ]),
+  mutant('restart groups are not waited for', 200, [
+    'core/restart-groups.ts',
+    'const wait = whyNotReady(group, byGroup.get(group) ?? [], policy);',
+    'const wait = null;',
+  ]),
+  mutant('a group counts as ready as soon as it has arrived', 400, [
+    'core/restart-groups.ts',
+    'novaNow - arrivedAt < policy.readyMs;',
+    'novaNow - arrivedAt < 0;',
+  ]),
+  mutant('server groups are not waited for', 200, ['core/order.ts', 'busy.claim(id);', 'null;']),
+  mutant('a gate stops what is under way', 400, [
+    'core/evacuating.ts',
+    'const gate = isLetIn ? null : gates.admit(',
+    'const gate = gates.admit(',
+  ]),
+  mutant('one host more than the threshold has it may fail', 400, [
+    'core/thresholds.ts',
+    'down > limit.hosts)',
+    'down > limit.hosts + 1)',
+  ]),
+  mutant('one host more than the interval has it may begin', 400, [
+    'core/gates.ts',
+    'starts < startsPerInterval)',
+    'starts <= startsPerInterval)',
+  ]),
+  mutant('a pause never ends', 200, ['core/gates.ts', 'pause.until <= now', 'pause.until <= 0']),
+  mutant('a pause of one node is not looked at', 1000, [
+    'core/gates.ts',
+    'const pause = paused ?? pausedNodes.get(node) ?? null;',
+    'const pause = paused;',
+  ]),
+  mutant('nobody stays in quarantine', 200, [
+    'core/quarantine.ts',
+    'if (recent < gates.quarantineIncidents) return null;',
+    'if (recent < 1_000) return null;',
+  ]),
+  mutant('a list of tags that can not be read has none', 400, [
+    'core/selection.ts',
+    'if (!a.known) return a;',
+    'if (!a.known) return NO;',
+  ]),
+  mutant('a property counts as a tag whatever it says', 1000, [
+    'core/selection.ts',
+    'image.tags.includes(tag) || isTrue(image.properties[tag])',
+    'image.tags.includes(tag) || image.properties[tag] !== undefined',
+  ]),
+  mutant('who wants to be left alone is evacuated', 100, [
+    'core/selection.ts',
+    'if (isFalse(server.metadata[OPT_OUT_KEY])) {',
+    "if (server.metadata[OPT_OUT_KEY] === 'never') {",
+  ]),
+  mutant('nobody is asked before local disks are lost', 200, [
+    'core/storage.ts',
+    "case 'ask': {",
+    "case 'ask': {\n      if (incident !== '') return ADMITTED;",
+  ]),
+  mutant('an answer about local disks is good for every incident', 1000, [
+    'core/storage.ts',
+    'answer === `evacuate',
+    "answer?.startsWith('evacuate ') || answer === `evacuate",
+  ]),
+  mutant('two requests come one right after the other', 200, [
+    'core/requests.ts',
+    'return waitMs > 0 ? 0 : 1;',
+    'return 1;',
+  ]),
+  mutant('one more of a host is in flight', 400, [
+    'core/requests.ts',
+    'here >= pace.maxInFlightPerHost',
+    'here > pace.maxInFlightPerHost',
+  ]),
+  mutant('one more is in flight in all', 400, [
+    'core/requests.ts',
+    'pace.maxInFlight - total, requestsNow',
+    'pace.maxInFlight - total + 1, requestsNow',
+  ]),
 ];

@@ -47,7 +47,7 @@ export function crmAttribute(world: World, on: string, args: readonly string[]):
       value: world.cluster.properties.get(name),
       kind: 'crm_config option',
       id: 'cib-bootstrap-options',
-      set: (value) => setProperty(world, on, name, value),
+      set: (value) => setProperty(world, on, name, value, on),
     });
   }
   // What else it can do nobody here asks it for.

@@ -1,3 +1,4 @@
+import { powerDeviceOf } from '../cib.ts';
 import { isReachable } from '../machines.ts';
 import { isQuorate } from '../membership.ts';
 import { machineOf, type Remote, type World } from '../model.ts';
@@ -55,7 +56,12 @@ export function singleResources(world: World): readonly Running[] {
     }),
     ...names.map((name, index): Running => {
       const on = somewhere(index);
-      return { id: `ipmilan-${name}`, agent: 'stonith:fence_ipmilan', role: role(on), on };
+      return {
+        id: powerDeviceOf(world, name),
+        agent: `stonith:${world.site.powerAgent}`,
+        role: role(on),
+        on,
+      };
     }),
     { id: 'fence-nova', agent: 'stonith:fence_compute', role: role(somewhere(0)), on: somewhere(0) },
     {
@@ -85,6 +91,8 @@ export function cloneResources(world: World): readonly Clone[] {
       return { id, agent, role, on: role === 'Stopped' ? null : remote.node };
     }),
   });
+  if (world.spec.cluster.unit === true)
+    return [clone('compute-unfence-trigger', 'ocf:pacemaker:Dummy', ({ wait }) => wait)];
   return [
     clone('nova-compute-checkevacuate', 'ocf:openstack:nova-compute-wait', ({ wait }) => wait),
     clone('nova-compute', 'systemd:nova-compute', ({ novaCompute }) => novaCompute),

@@ -93,7 +93,8 @@ function eventText(
   target: string,
   { action, client, origin, status, delegate, completedAt }: FenceRecord,
 ): string {
-  const what = `${action === 'off' ? 'turning off' : action} of ${target}`;
+  // lib/fencing/st_client.c stonith_action_str
+  const what = `${action === 'off' ? 'turning off' : action === 'on' ? 'unfencing' : action} of ${target}`;
   if (completedAt === null) return `${what} pending: client=${client}, origin=${origin}`;
   const how =
     status === 'success' ? `successful: delegate=${delegate}, client=${client}` : `failed: client=${client}`;

@@ -1,0 +1,153 @@
+import type { EvacuationView } from './observation.ts';
+import { isLive } from './status.ts';
+
+/** How long the control plane still has work with an evacuation after its claim (networks, records), ms; what is longer is the destination's, and costs it nothing. */
+export const CONTROL_PLANE_MS = 1_500;
+/** Claims, or ends, of late that tell how fast it goes now. */
+const RECENT = 10;
+/** What is presumed between two looks is twice as much as has been shown so far, at least and at most so much. */
+const MIN_PRESUMED = 4;
+const MAX_PRESUMED = 24;
+
+/** What is under way from one host, as its last look and what was asked for since then show it. */
+export interface InFlight {
+  /** Evacuations of its incident, live or over. */
+  readonly evacuations: readonly EvacuationView[];
+  /** Nova's clock at the last look at them, and now, epoch ms. */
+  readonly lookedAtNova: number;
+  readonly novaNow: number;
+  /** How long ago Nova accepted what no look has shown yet, ms. */
+  readonly unseenAgesMs: readonly number[];
+}
+
+/** The shortest evacuation that has finished, ms: how long one takes that does not queue. Null: none has. */
+export function shortestDurationMs(evacuations: readonly EvacuationView[]): number | null {
+  const done = evacuations.filter((e) => e.status === 'done');
+  return done.length === 0 ? null : Math.min(...done.map((e) => e.updatedAt - e.createdAt));
+}
+
+/** How many may be presumed to be claimed before a look has to show it. */
+export function presumable(evacuations: readonly EvacuationView[]): number {
+  return Math.min(
+    MAX_PRESUMED,
+    Math.max(MIN_PRESUMED, 2 * evacuations.filter((e) => e.status !== 'accepted').length),
+  );
+}
+
+/**
+ * How fast claims have come of late, by the look at `lookedAtNova`, while there was work for the control plane: time in
+ * which it had none, because too few were asked for, says nothing about it. Null: none has come.
+ */
+export function claimsPerSecond(evacuations: readonly EvacuationView[], lookedAtNova: number): number | null {
+  const work = workOf(evacuations, lookedAtNova);
+  const times = work
+    .flatMap(({ claimedAt }) => (claimedAt === null ? [] : [claimedAt]))
+    .sort((a, b) => a - b);
+  if (times.length === 0) return null;
+  const recent = Math.min(RECENT, times.length);
+  const before = times.at(-recent - 1) ?? Number.NEGATIVE_INFINITY;
+  return perSecond(recent, coveredMs(work, before));
+}
+
+/** When the control plane had work with an evacuation. */
+interface Work {
+  readonly from: number;
+  readonly to: number;
+  readonly claimedAt: number | null;
+}
+
+/** Nova writes the time of a claim down until the evacuation is done; from then on it is told by the shortest. */
+function workOf(evacuations: readonly EvacuationView[], lookedAtNova: number): readonly Work[] {
+  const spawnMs = shortestDurationMs(evacuations) ?? 0;
+  // Where claims come at once, so does what follows them.
+  const afterMs = WHOLE_SECOND_MS;
+  return evacuations.map((e) => {
+    const from = e.createdAt;
+    if (e.status === 'accepted') return { from, to: lookedAtNova, claimedAt: null };
+    const claimedAt = isLive(e) ? e.updatedAt : Math.max(from, e.updatedAt - spawnMs);
+    const endedAt = isLive(e) ? lookedAtNova : e.updatedAt + WHOLE_SECOND_MS;
+    return { from, to: Math.min(endedAt, claimedAt + afterMs), claimedAt };
+  });
+}
+
+/** Nova's times have whole seconds; on average that much is cut off, ms. */
+const WHOLE_SECOND_MS = 500;
+
+/** Time since `from` in which there was any work, ms. */
+function coveredMs(work: readonly Work[], from: number): number {
+  let covered = 0;
+  let reached = from;
+  for (const each of [...work].sort((a, b) => a.from - b.from)) {
+    covered += Math.max(0, each.to - Math.max(reached, each.from));
+    reached = Math.max(reached, each.to);
+  }
+  return covered;
+}
+
+/** Whether nothing waits long enough for its claim to say that the control plane has its hands full. */
+function isIdle(evacuations: readonly EvacuationView[], lookedAtNova: number): boolean {
+  return evacuations.every((e) => e.status !== 'accepted' || lookedAtNova - e.createdAt < IDLE_WAIT_MS);
+}
+
+const IDLE_WAIT_MS = 1_500;
+
+/** Evacuations per second that have ended of late; null: too few to tell. */
+export function endsPerSecond(evacuations: readonly EvacuationView[], lookedAtNova: number): number | null {
+  const ends = evacuations
+    .filter((e) => !isLive(e))
+    .map((e) => e.updatedAt)
+    .sort((a, b) => a - b)
+    .slice(-RECENT);
+  return ends.length < 4 ? null : perSecond(ends.length, lookedAtNova - (ends[0] ?? 0));
+}
+
+function perSecond(count: number, spanMs: number): number {
+  return (count * 1_000) / Math.max(1_000, spanMs);
+}
+
+/** What is presumed goes a little faster than what was shown: too little work costs time, and too much is set right by the next look. */
+const PRESUMED_FACTOR = 1.2;
+
+export interface Progress {
+  /** Evacuations that count as unfinished, and that the control plane has no work with any more. */
+  readonly handedOver: number;
+  /** Those of them that will have ended. */
+  readonly ended: number;
+}
+
+/**
+ * How far what is in flight will have come by now. What the look has not shown is presumed to go on at the rate of
+ * the claims that it has shown, first come, first served; a little faster if nothing was waiting any more. That is pace,
+ * and no more: whether an instance may be asked for never rests on it. The next look sets it right.
+ */
+export function progressOf(
+  { evacuations, lookedAtNova, novaNow, unseenAgesMs }: InFlight,
+  startRate: number,
+  growthFactor: number,
+): Progress {
+  const live = evacuations.filter(isLive);
+  const onDestination = live.filter((e) => e.status !== 'accepted');
+  const waiting = live.length - onDestination.length + unseenAgesMs.length;
+  const shown = claimsPerSecond(evacuations, lookedAtNova);
+  // A look that shows none takes the trust away.
+  const unshown = evacuations.length === 0 ? startRate : 0;
+  const rate =
+    shown === null ? unshown : shown * (isIdle(evacuations, lookedAtNova) ? growthFactor : PRESUMED_FACTOR);
+  // Before anything was seen it counts from the first that was asked for.
+  const seenForMs = evacuations.length > 0 ? novaNow - lookedAtNova : Math.max(0, ...unseenAgesMs);
+  const most = Math.min(waiting, presumable(evacuations));
+  const claimedBefore = (ms: number): number =>
+    Math.min(most, Math.floor((rate * Math.max(0, seenForMs - ms)) / 1_000));
+  const shortestMs = shortestDurationMs(evacuations) ?? Number.POSITIVE_INFINITY;
+  const spawnMs = Math.max(CONTROL_PLANE_MS, shortestMs);
+  const due = onDestination.filter(
+    (e) => e.updatedAt + spawnMs > lookedAtNova && e.updatedAt + spawnMs <= novaNow,
+  );
+  const handed = onDestination.filter((e) => novaNow - e.updatedAt >= CONTROL_PLANE_MS);
+  const endRate = endsPerSecond(evacuations, lookedAtNova) ?? rate;
+  const mostEnded = Math.ceil((PRESUMED_FACTOR * endRate * (novaNow - lookedAtNova)) / 1_000);
+  return {
+    handedOver: handed.length + claimedBefore(CONTROL_PLANE_MS),
+    ended: Math.min(mostEnded, due.length + claimedBefore(spawnMs)),
+  };
+}

@@ -1,0 +1,17 @@
+import type { EvacuationView } from './observation.ts';
+
+/** Statuses of an evacuation record after which it does not change any more (`completed` follows `done` when the source is back). */
+const TERMINAL: ReadonlySet<string> = new Set(['done', 'completed', 'error', 'failed', 'cancelled']);
+const SUCCEEDED: ReadonlySet<string> = new Set(['done', 'completed']);
+
+/**
+ * Whether an evacuation can still do something. A status we do not know counts as live: unknown is not over.
+ * Statuses: `nova/objects/fields.py` and `nova/compute/manager.py` (rebuild_instance).
+ */
+export function isLive(evacuation: EvacuationView): boolean {
+  return !TERMINAL.has(evacuation.status);
+}
+
+export function hasSucceeded(evacuation: EvacuationView): boolean {
+  return SUCCEEDED.has(evacuation.status);
+}

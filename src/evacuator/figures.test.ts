@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { ControlPlane, type Plane, SharedPlane } from '../core/testing-planes.ts';
+import { bestLoopMs, figuresOf } from './testing-figures.ts';
+
+const queue = (workMs: number, spawnS: number) => (): Plane => new ControlPlane(workMs, spawnS * 1_000);
+const shared = (workMs: number, spawnS: number) => (): Plane => new SharedPlane(workMs, spawnS * 1_000);
+
+/** The whole evacuator over modelled control planes that it has not been told of, beside the best of the bare loops there. */
+describe(
+  'requests to Nova for each instance, and the time beside the best bare loop',
+  { timeout: 180_000 },
+  () => {
+    for (const [name, instances, plane, mostEach, mostTime] of [
+      ['one claim after the other, 0.35 s each', 50, queue(350, 0), 1.28, 1.1],
+      ['0.35 s each, and 2 s to spawn', 50, queue(350, 2), 1.28, 1.1],
+      ['0.35 s each, and 8 s to spawn', 50, queue(350, 8), 1.28, 1.1],
+      ['0.7 s each', 50, queue(700, 0), 1.3, 1.1],
+      ['1 s each, and 8 s to spawn', 50, queue(1_000, 8), 1.3, 1.1],
+      ['0.4 s of work that all in flight share', 50, shared(400, 0), 1.3, 1.1],
+      ['0.4 s of shared work, and 8 s to spawn', 50, shared(400, 8), 1.3, 1.1],
+      ['one claim after the other, 0.35 s each', 200, queue(350, 0), 1.15, 1.1],
+      ['0.35 s each, and 8 s to spawn', 200, queue(350, 8), 1.15, 1.1],
+      ['0.4 s of work that all in flight share', 200, shared(400, 0), 1.15, 1.1],
+      // Slower and much faster ones: the time counts, whatever the looks cost.
+      ['2.5 s each, and 8 s to spawn', 50, queue(2_500, 8), 1.45, 1.1],
+      ['0.2 s each', 50, queue(200, 0), 1.3, 1.25],
+    ] as const) {
+      it(`${instances} instances: ${name}`, async () => {
+        const figures = await figuresOf({
+          plane: plane(),
+          instances,
+          questionMs: (unfinished) => 50 + 40 * unfinished,
+          startMs: 20_000,
+        });
+        const { asked } = figures;
+        expect(asked.filter((each) => each.includes(' evacuate '))).toHaveLength(instances);
+        expect(figures.toRelease / instances, asked.join('\n')).toBeLessThanOrEqual(mostEach);
+        expect(figures.tookMs / bestLoopMs(plane, instances)).toBeLessThanOrEqual(mostTime);
+        expect(figures.widest).toBeLessThanOrEqual(64);
+        expect(figures.releaseMs).toBeLessThanOrEqual(15_000);
+      });
+    }
+  },
+);

@@ -1,0 +1,137 @@
+import {
+  EVACUATION_ATTRIBUTE,
+  INCIDENT_ATTRIBUTE,
+  PAUSE_ATTRIBUTE,
+  PAUSE_PROPERTY,
+  parseEvacuation,
+  parsePause,
+} from '../../core/records.ts';
+import { hostOfNode, machineNow } from '../../world/model.ts';
+import { policyOf } from '../plan.ts';
+import type { Process } from '../process.ts';
+import { type CheckerKind, isOurs, type Scene } from './checker.ts';
+
+/** A write comes out at most so long after it was decided on, ms (cluster-port.ts). */
+const WRITE_MS = 100;
+/** The words of a verdict that a gate holds up. */
+const GATE = /too many failures at once|paused by|can’t be read, so no|have begun within/;
+
+/** A closed gate lets nobody begin; whoever has begun goes on; and a pause that is over holds nobody. */
+export const gates: CheckerKind = {
+  name: 'gates hold what begins, and nothing else',
+  invariants: [14],
+  make(scene) {
+    const { world } = scene;
+    const { gates: limits } = policyOf(scene.plan.policy);
+    /** Nodes with an incident, and since when. */
+    const failed = new Map<string, number>();
+    /** Nodes under evacuation, and since when that is written. */
+    const begun = new Map<string, number>();
+    const starts = new Map<string, number>();
+    /** Pauses of nodes, and of everything (''). */
+    const pauses: Pause[] = [];
+    /** When processes have decided last, and when they had read the cluster for that. */
+    const steps = new Map<number, readonly { readonly at: number; readonly sawAt: number }[]>();
+    const now = (): number => world.agenda.now;
+
+    const setPause = (key: string, value: string | null): void => {
+      for (const pause of pauses) if (pause.key === key && pause.goneAt > now()) pause.goneAt = now();
+      if (value !== null) pauses.push({ key, value, since: now(), goneAt: Number.POSITIVE_INFINITY });
+    };
+    /** A pause of the node, or of everything, that stood all the time from `from` to `to` and is not over by itself. */
+    const pausedFor = (node: string, process: Process, from: number, to: number): Pause | undefined =>
+      pauses.find(({ key, value, since, goneAt }) => {
+        const until = parsePause(value)?.until ?? Number.POSITIVE_INFINITY;
+        const isMeant = key === '' || key === node;
+        return isMeant && since <= from && goneAt >= to && until > machineNow(world, process.machine);
+      });
+    const begins = (node: string, process: Process): void => {
+      const recent = (steps.get(process.id) ?? []).filter((step) => step.at >= now() - WRITE_MS);
+      const at = Math.min(...recent.map(({ sawAt }) => sawAt));
+      if (recent.length === 0) return;
+      const pause = pausedFor(node, process, at, now())?.value ?? null;
+      if (pause !== null) scene.violate(`the evacuation of ${node} begins in a pause (${pause})`);
+      const those = [...failed].filter(([, since]) => since <= at).map(([each]) => hostOfNode(world, each));
+      const why = exceeded(scene, hostOfNode(world, node), those);
+      if (why !== null) scene.violate(`the evacuation of ${node} begins though ${why}`);
+      const { startsPerInterval, startIntervalMs } = limits;
+      starts.set(node, now());
+      const lately = [...starts.values()].filter((each) => each > now() - startIntervalMs + CLOCK_MS).length;
+      if (startsPerInterval > 0 && lately > startsPerInterval)
+        scene.violate(`${lately} evacuations of hosts begin within ${startIntervalMs} ms`);
+    };
+    return {
+      fact(fact) {
+        if (fact.kind === 'property' && fact.name === PAUSE_PROPERTY) setPause('', fact.value);
+        if (fact.kind !== 'attribute') return;
+        const { node, name, value } = fact;
+        if (name === PAUSE_ATTRIBUTE) setPause(node, value);
+        if (name === INCIDENT_ATTRIBUTE) {
+          if (value === null) failed.delete(node);
+          else if (!failed.has(node)) failed.set(node, now());
+        }
+        if (name !== EVACUATION_ATTRIBUTE) return;
+        const phase = value === null ? null : parseEvacuation(value)?.phase;
+        // Whoever is back already counts no more.
+        if (value === null) starts.delete(node);
+        if (phase !== 'evacuating') begun.delete(node);
+        else if (!begun.has(node)) {
+          begun.set(node, now());
+          const process = scene.living().find(({ id }) => `evacuator:${id}` === fact.by);
+          if (isOurs(fact.by) && process !== undefined) begins(node, process);
+        }
+      },
+      report(process, { verdicts }) {
+        const sawAt = scene.sawClusterAt(process);
+        steps.set(process.id, [...(steps.get(process.id) ?? []).slice(-9), { at: now(), sawAt }]);
+        for (const { node, phase, text } of verdicts) {
+          if (phase !== 'blocked' || !GATE.test(text)) continue;
+          if ((begun.get(node) ?? Number.POSITIVE_INFINITY) < sawAt)
+            scene.violate(`${node} is under evacuation, and held up: ${text}`);
+          const isPaused = pausedFor(node, process, now(), sawAt) !== undefined;
+          if (/^paused by/.test(text) && !isPaused)
+            scene.violate(`${node} is held up by a pause that is over: ${text}`);
+        }
+      },
+    };
+  },
+};
+
+/** The evacuator counts from its first look, by Nova's clock and with a margin of 2 s, ms. */
+const CLOCK_MS = 4_000;
+
+interface Pause {
+  readonly key: string;
+  readonly value: string;
+  readonly since: number;
+  goneAt: number;
+}
+
+/** Which limit the failed hosts are over, in words; null: none. The share is of all hosts: of fewer it is more. */
+function exceeded({ world, plan }: Scene, host: string, failed: readonly string[]): string | null {
+  const { gates } = policyOf(plan.policy);
+  const count = failed.length;
+  const all = world.spec.computes.length;
+  if (gates.maxFailedHosts > 0 && count > gates.maxFailedHosts) return `${count} hosts have failed`;
+  const isShare = (limit: number, counted: number, of: number, down: number): boolean =>
+    limit > 0 && counted >= gates.shareFromHosts && down * 100 > limit * of;
+  if (isShare(gates.maxFailedPercent, all, all, count) && isEveryoneCounted(world))
+    return `${count} of ${all} hosts have failed`;
+  for (const { name, hosts: its } of world.spec.nova.aggregates) {
+    if (!its.includes(host)) continue;
+    const down = failed.filter((each) => its.includes(each)).length;
+    const limit = gates.maxFailedHostsPerAggregate;
+    if (limit > 0 && down > limit) return `${down} hosts of ${name} have failed`;
+    if (isShare(gates.maxFailedPercentPerAggregate, its.length, its.length, down) && isEveryoneCounted(world))
+      return `${down} of ${its.length} hosts of ${name} have failed`;
+  }
+  return null;
+}
+
+/** Hosts that somebody has disabled are not counted: then the share can't be told from here. */
+function isEveryoneCounted(world: Scene['world']): boolean {
+  return [...world.nova.services.values()].every(
+    ({ status, disabledReason }) =>
+      status === 'enabled' || disabledReason?.startsWith('instance-ha: evacuation') === true,
+  );
+}

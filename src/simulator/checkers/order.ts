@@ -1,0 +1,151 @@
+import type { InstanceVerdict } from '../../core/decision.ts';
+import type { OrderPolicy } from '../../core/policy.ts';
+import { novaNow, type World } from '../../world/model.ts';
+import { policyOf } from '../plan.ts';
+import { type CheckerKind, listenForAsked, type Scene, underWay } from './checker.ts';
+
+/** Nova's clock has whole seconds, and is read at the end of a look, ms. */
+const CLOCK_MS = 3_000;
+const HA_ENABLED = /^\s*(true|t|1|yes|y|on)\s*$/i;
+const ENDED: ReadonlySet<string> = new Set(['cannot', 'excluded', 'failed', 'gone']);
+
+/** An instance as a report has it, with what it says of itself. */
+interface Member {
+  readonly verdict: InstanceVerdict;
+  readonly host: string;
+  readonly group: string | null;
+  readonly after: readonly string[];
+  /** Its own, without what its group and those behind it lend it. */
+  readonly rank: number;
+  readonly isAsked: boolean;
+}
+
+/** Nobody is asked for before those that go first: by priority, by restart group. */
+export const order: CheckerKind = {
+  name: 'the order holds',
+  invariants: [],
+  make(scene) {
+    const policy = policyOf(scene.plan.policy);
+    const circles = groupsInCircles(scene.world);
+    const listener = listenForAsked();
+    return {
+      line: listener.line,
+      report(process, report) {
+        const asked = listener.take(process);
+        if (asked.size === 0) return;
+        const members = report.verdicts.flatMap(({ host, instances }) =>
+          host === null
+            ? []
+            : instances.map((verdict) => memberOf(scene.world, policy.order, verdict, host, asked)),
+        );
+        for (const member of members) {
+          if (!member.isAsked) continue;
+          checkGroups(scene, policy.order, member, members, circles);
+          checkRanks(scene, member, members);
+        }
+      },
+    };
+  },
+};
+
+function memberOf(
+  world: World,
+  policy: OrderPolicy,
+  verdict: InstanceVerdict,
+  host: string,
+  asked: ReadonlySet<string>,
+): Member {
+  const spec = world.nova.instances.get(verdict.id)?.spec;
+  const metadata = spec?.metadata ?? {};
+  const keyOf = (name: string): string => `${spec?.projectId}/${name}`;
+  const group = metadata['instance-ha:group'];
+  const own = Number(metadata['instance-ha:priority'] ?? policy.defaultPriority);
+  const priority = Number.isInteger(own) ? Math.min(1000, Math.max(1, own)) : policy.defaultPriority;
+  const isFirst = policy.haEnabledFirst && HA_ENABLED.test(metadata.HA_Enabled ?? '');
+  const after = metadata['instance-ha:after'];
+  return {
+    verdict,
+    host,
+    group: group === undefined ? null : keyOf(group),
+    after: after === undefined ? [] : after.split(',').map(keyOf),
+    rank: priority + (isFirst ? 1001 : 0),
+    isAsked: verdict.outcome === 'ready' && asked.has(verdict.id),
+  };
+}
+
+/** `GROUP GROUP` of those that reach each other: which of them goes first is the evacuator's to choose. */
+function groupsInCircles({ spec }: World): ReadonlySet<string> {
+  const edges = new Map<string, Set<string>>();
+  for (const { metadata, projectId } of spec.instances) {
+    const group = metadata['instance-ha:group'];
+    if (group === undefined) continue;
+    const key = `${projectId}/${group}`;
+    const after = metadata['instance-ha:after']?.split(',') ?? [];
+    edges.set(key, new Set([...(edges.get(key) ?? []), ...after.map((name) => `${projectId}/${name}`)]));
+  }
+  const reach = (from: string, seen: Set<string>): Set<string> => {
+    for (const next of edges.get(from) ?? []) if (!seen.has(next)) reach(next, seen.add(next));
+    return seen;
+  };
+  const pairs = [...edges].flatMap(([group, after]) =>
+    [...after].filter((each) => reach(each, new Set([each])).has(group)).map((each) => `${group} ${each}`),
+  );
+  return new Set(pairs);
+}
+
+function checkGroups(
+  { world, violate }: Scene,
+  { readyMs }: OrderPolicy,
+  member: Member,
+  members: readonly Member[],
+  circles: ReadonlySet<string>,
+): void {
+  for (const group of member.after) {
+    if (circles.has(`${member.group} ${group}`)) continue;
+    for (const other of members) {
+      if (other.group !== group || other === member) continue;
+      const { outcome, name, id } = other.verdict;
+      if (ENDED.has(outcome) || isForgotten(world, other)) continue;
+      const what = `${member.verdict.name} is asked for, which comes after ${name} of ${group}`;
+      if (outcome !== 'moved') violate(`${what}, and that is ${outcome}`);
+      const arrival = world.nova.migrations.findLast(
+        (each) => each.server === id && each.source === other.host && each.status === 'done',
+      );
+      const isActive = world.nova.instances.get(id)?.vmState === 'active';
+      if (outcome !== 'moved' || arrival === undefined || !isActive) continue;
+      const sinceMs = novaNow(world) - (arrival.updatedAt ?? 0);
+      if (sinceMs < readyMs - CLOCK_MS) violate(`${what}, and that arrived ${sinceMs} ms ago`);
+    }
+  }
+}
+
+/** One that waits for a host that is gone, for so long that nobody waits for it. */
+function isForgotten(world: World, { verdict, host }: Member): boolean {
+  if (verdict.outcome !== 'moving' || verdict.to !== null) return false;
+  const its = world.nova.migrations.filter((each) => each.server === verdict.id && each.source === host);
+  const under = underWay(world);
+  return its.length > 0 && !its.some((each) => under.includes(each));
+}
+
+/** What an instance of a higher rank may wait for while one of a lower is asked for. */
+const WAITS =
+  /^(waiting for group |waiting for another member |one instance at a time|waiting for instances of )/;
+
+function checkRanks(scene: Scene, member: Member, members: readonly Member[]): void {
+  // What others lend a group is not counted here.
+  if (member.group !== null) return;
+  const { order, pace, destinations } = policyOf(scene.plan.policy);
+  for (const other of members) {
+    const { outcome, text, name } = other.verdict;
+    if (other.rank <= member.rank || ENDED.has(outcome) || outcome === 'moved') continue;
+    const what = `${member.verdict.name} is asked for before ${name}, whose rank is higher`;
+    if (order.waitForHigherRanks && !isForgotten(scene.world, other)) scene.violate(`${what} (${outcome})`);
+    if (outcome !== 'ready' || other.isAsked) continue;
+    const here = members.filter(
+      (each) =>
+        each.host === other.host && (each.isAsked || /^(moving|unanswered)$/.test(each.verdict.outcome)),
+    );
+    const isFull = here.length >= pace.maxInFlightPerHost;
+    if (!isFull && !WAITS.test(text) && !destinations.reservedHosts) scene.violate(`${what}: ${text}`);
+  }
+}

@@ -1,0 +1,35 @@
+import { policyOf } from '../plan.ts';
+import { type CheckerKind, isOurs, underWay } from './checker.ts';
+
+/** No more is in flight than the policy allows, in all and of one host, and no two requests come closer than its pause. */
+export const pace: CheckerKind = {
+  name: 'the bounds of the pace hold',
+  invariants: [],
+  make(scene) {
+    const { maxInFlight, maxInFlightPerHost, staggerMs } = policyOf(scene.plan.policy).pace;
+    const lastAsked = new Map<number, number>();
+    return {
+      line(process, { msg }) {
+        if (!msg.startsWith('asking Nova to evacuate ')) return;
+        const { now } = scene.world.agenda;
+        const sinceMs = now - (lastAsked.get(process.id) ?? Number.NEGATIVE_INFINITY);
+        if (sinceMs < staggerMs)
+          scene.violate(
+            `two requests within ${sinceMs} ms, though the policy has ${staggerMs} ms between them`,
+          );
+        lastAsked.set(process.id, now);
+      },
+      fact(fact) {
+        if (fact.kind !== 'migration' || fact.status !== 'accepted' || !isOurs(fact.by)) return;
+        const all = underWay(scene.world);
+        const own = all.filter(({ source }) => source === fact.source);
+        if (all.length > maxInFlight)
+          scene.violate(`${all.length} evacuations are in flight, more than ${maxInFlight}`);
+        if (own.length > maxInFlightPerHost)
+          scene.violate(
+            `${own.length} evacuations of ${fact.source} are in flight, more than ${maxInFlightPerHost}`,
+          );
+      },
+    };
+  },
+};

@@ -1,0 +1,95 @@
+import { EVACUATION_ATTRIBUTE, type EvacuationRecord, parseEvacuation } from '../../core/records.ts';
+import { hostOfNode, nodeOfHost, zoneOf } from '../../world/model.ts';
+import { policyOf } from '../plan.ts';
+import { type CheckerKind, evacuatedBy, isOurs, isReservedBy } from './checker.ts';
+
+/** A reserved host is claimed by one, enabled for that one only, near it, and given back as it was when nothing comes to it. */
+export const reserves: CheckerKind = {
+  name: 'a reserved host is claimed once, and given back',
+  invariants: [18],
+  make(scene) {
+    const { world } = scene;
+    const { reservedHosts, targetReserved } = policyOf(scene.plan.policy).destinations;
+    const reasons = new Map(
+      scene.plan.world.computes
+        .filter(({ disabledReason }) => isReservedBy(disabledReason))
+        .map(({ host, disabledReason }) => [host, disabledReason ?? '']),
+    );
+    const racks = scene.plan.world.nova.aggregates;
+    const records = new Map<string, EvacuationRecord>();
+    /** Hosts of whose service an operator, or a death of their own, has made something else. */
+    const changed = new Set<string>();
+    /** Hosts to which an evacuation has been sent while they were claimed, deleted instances' included. */
+    const used = new Set<string>();
+
+    const claims = (node: string, record: EvacuationRecord): void => {
+      const before = records.get(node)?.reserves.map(({ host }) => host) ?? [];
+      for (const { host, reason } of record.reserves) {
+        if (before.includes(host)) continue;
+        if (nodeOfHost(world, host) === node) continue;
+        const other = [...records].find(
+          ([name, { reserves }]) =>
+            name !== node && name !== nodeOfHost(world, host) && reserves.some((each) => each.host === host),
+        );
+        if (other !== undefined)
+          scene.violate(`${host} is claimed for ${node}, and is claimed for ${other[0]}`);
+        if (!reservedHosts)
+          scene.violate(`${host} is claimed for ${node}, and the policy has no reserved hosts`);
+        if (!isReservedBy(reason)) scene.violate(`${host} is claimed for ${node}, and is not reserved`);
+        const dead = hostOfNode(world, node);
+        const isNear =
+          zoneOf(world, host) === zoneOf(world, dead) ||
+          racks.some(({ hosts }) => hosts.includes(host) && hosts.includes(dead));
+        if (!isNear) scene.violate(`${host} is claimed for ${node}, and is of another aggregate and zone`);
+      }
+    };
+    return {
+      fact(fact) {
+        if (fact.kind === 'attribute' && fact.name === EVACUATION_ATTRIBUTE) {
+          const record = fact.value === null ? null : parseEvacuation(fact.value);
+          if (record === null) records.delete(fact.node);
+          else {
+            claims(fact.node, record);
+            records.set(fact.node, record);
+          }
+        }
+        if (fact.kind === 'migration' && fact.dest !== null) used.add(fact.dest);
+        if (fact.kind !== 'service') return;
+        if (!isOurs(fact.by) && /abled$/.test(fact.what)) changed.add(fact.host);
+        if (!isOurs(fact.by) || fact.what !== 'enabled' || !reasons.has(fact.host)) return;
+        const isClaimed = [...records.values()].some(({ reserves }) =>
+          reserves.some(({ host }) => host === fact.host),
+        );
+        const isBack = records.has(nodeOfHost(world, fact.host));
+        if (!isClaimed && !isBack) scene.violate(`the reserved host ${fact.host} is enabled for nobody`);
+      },
+      sending(_process, sending) {
+        const instance = evacuatedBy(world, sending);
+        const { evacuate } = (sending.body ?? {}) as { readonly evacuate?: { readonly host?: unknown } };
+        if (instance === null || instance.host === null || evacuate?.host === undefined) return;
+        const its = records.get(nodeOfHost(world, instance.host))?.reserves ?? [];
+        if (!targetReserved || its.every(({ host }) => host !== evacuate.host))
+          scene.violate(`${instance.name} is sent to ${evacuate.host}, which is not reserved for it`);
+      },
+      end() {
+        for (const [host, reason] of reasons) {
+          const service = world.nova.services.get(host);
+          if (service === undefined || changed.has(host)) continue;
+          if (service.status === 'enabled' && !used.has(host))
+            scene.violate(`the reserved host ${host} is still enabled, and nothing has come to it`);
+          const isOurWord = service.disabledReason?.startsWith('instance-ha: quarantine') ?? false;
+          if (service.status === 'disabled' && service.disabledReason !== reason && !isOurWord)
+            scene.violate(
+              `the reserved host ${host} is disabled as "${service.disabledReason}", not "${reason}"`,
+            );
+          if (service.status === 'enabled') continue;
+          for (const { id, name, hosts } of world.nova.aggregates) {
+            const wasIn = racks.find((each) => each.id === id)?.hosts.includes(host) ?? false;
+            if (hosts.includes(host) !== wasIn)
+              scene.violate(`the reserved host ${host} is ${wasIn ? 'not in' : 'still in'} ${name}`);
+          }
+        }
+      },
+    };
+  },
+};

@@ -1,0 +1,138 @@
+import type { SelectionPolicy } from '../../core/policy.ts';
+import type { Instance, World } from '../../world/model.ts';
+import { policyOf } from '../plan.ts';
+import { type CheckerKind, evacuatedBy } from './checker.ts';
+
+const YES = /^\s*(true|t|1|yes|y|on)\s*$/i;
+const NO = /^\s*(false|f|0|no|n|off)\s*$/i;
+const AMPHORA = /^amphora-[0-9a-f-]{36}$/;
+const LISTS = { aggregates: '/os-aggregates', flavors: '/flavors/detail', images: '/images' } as const;
+type List = keyof typeof LISTS;
+
+/** Whoever is excluded is left alone, nobody else is called so, and what could not be asked for decides nothing. */
+export const selection: CheckerKind = {
+  name: 'only what is selected is evacuated',
+  invariants: [6, 8, 17],
+  make(scene) {
+    const { world } = scene;
+    const policy = policyOf(scene.plan.policy).selection;
+    const known = new Set<string>();
+    /** Hosts that have joined or left an aggregate: when that was seen is not known here. */
+    const changed = new Set<string>();
+    return {
+      fact(fact) {
+        if (fact.kind === 'service' && fact.what.includes('aggregate')) changed.add(fact.host);
+        if (fact.kind !== 'request' || fact.method !== 'GET' || fact.status !== 200) return;
+        for (const [list, path] of Object.entries(LISTS))
+          if (fact.path.endsWith(path)) known.add(`${fact.by} ${list}`);
+      },
+      sending(process, sending) {
+        const instance = evacuatedBy(world, sending);
+        if (instance === null || instance.host === null || changed.has(instance.host)) return;
+        const why = whyNot(world, policy, instance);
+        if (why !== null) scene.violate(`${instance.name} is asked for, and ${why}`);
+        for (const list of neededFor(world, policy, instance)) {
+          if (!known.has(`evacuator:${process.id} ${list}`))
+            scene.violate(`${instance.name} is asked for by a process that has never seen the ${list}`);
+        }
+      },
+      report(_process, report) {
+        for (const { host, instances } of report.verdicts) {
+          for (const { id, name, outcome, text } of instances) {
+            const instance = outcome === 'excluded' ? world.nova.instances.get(id) : undefined;
+            if (instance === undefined || instance.host !== host || changed.has(host ?? '')) continue;
+            if (text.startsWith('its local disk')) continue;
+            if (whyNot(world, policy, instance) === null)
+              scene.violate(`${name} is called excluded (${text}), and is not`);
+          }
+        }
+      },
+    };
+  },
+};
+
+/** Why an instance is not to be evacuated, going by the cloud as it is; null: it is. */
+function whyNot(world: World, selection: SelectionPolicy, instance: Instance): string | null {
+  const { metadata } = instance.spec;
+  if (NO.test(metadata['instance-ha:evacuate'] ?? '')) return 'its metadata says that it is not to be';
+  if (isExcluded(world, selection, instance)) return 'the policy excludes it';
+  if (!selection.instanceFiltering) return null;
+  if (selection.haEnabledOnly && !YES.test(metadata.HA_Enabled ?? '')) return 'it has no HA_Enabled';
+  const { evacuableTag: tag } = selection;
+  const { nova } = world.spec;
+  const taggedImages = selection.taggedImages ? nova.images.filter((each) => isTagged(each, tag)) : [];
+  const taggedFlavors = selection.taggedFlavors
+    ? nova.flavors.filter(({ extraSpecs }) => YES.test(extraSpecs[tag] ?? ''))
+    : [];
+  const isAny = taggedImages.length + taggedFlavors.length > 0;
+  const isIts =
+    taggedImages.some(({ id }) => id === imageOf(world, instance)) ||
+    taggedFlavors.some(({ name }) => name === instance.spec.flavor);
+  if (isAny && !isIts) return 'neither its image nor its flavor is tagged';
+  const racks = selection.taggedAggregates
+    ? world.nova.aggregates.filter((each) => YES.test(each.metadata[tag] ?? ''))
+    : [];
+  return racks.length === 0 || racks.some(({ hosts }) => hosts.includes(instance.host ?? ''))
+    ? null
+    : 'its host is in no tagged aggregate';
+}
+
+function isExcluded(world: World, selection: SelectionPolicy, instance: Instance): boolean {
+  const { exclude } = selection;
+  const { spec, name } = instance;
+  const image = world.spec.nova.images.find(({ id }) => id === imageOf(world, instance));
+  const flavor = world.spec.nova.flavors.find((each) => each.name === spec.flavor);
+  const isAmphora =
+    AMPHORA.test(name) ||
+    selection.amphoraProjects.includes(spec.projectId) ||
+    selection.amphoraImageTags.some((tag) => image?.tags.includes(tag));
+  return (
+    exclude.projects.includes(spec.projectId) ||
+    exclude.names.some((pattern) => fits(pattern, name)) ||
+    exclude.images.some((each) => each === image?.id || each === image?.name) ||
+    exclude.flavors.some((each) => each === flavor?.id || each === flavor?.name) ||
+    (selection.excludeAmphorae && isAmphora)
+  );
+}
+
+/** The lists without which nobody can know that an instance that is to be evacuated is. */
+function neededFor(world: World, selection: SelectionPolicy, instance: Instance): readonly List[] {
+  const { exclude, evacuableTag: tag } = selection;
+  const { nova } = world.spec;
+  const needed = new Set<List>();
+  const hasImage = imageOf(world, instance) !== null;
+  if (hasImage && exclude.images.length > 0) needed.add('images');
+  if (hasImage && selection.excludeAmphorae && selection.amphoraImageTags.length > 0) needed.add('images');
+  if (exclude.flavors.length > 0) needed.add('flavors');
+  if (!selection.instanceFiltering) return [...needed];
+  if (selection.taggedAggregates) needed.add('aggregates');
+  const flavor = nova.flavors.find(({ name }) => name === instance.spec.flavor);
+  // The extra specs come with the server itself.
+  if (selection.taggedFlavors && YES.test(flavor?.extraSpecs[tag] ?? '')) return [...needed];
+  if (selection.taggedImages) needed.add('images');
+  const image = nova.images.find(({ id }) => id === imageOf(world, instance));
+  const isImageTagged = selection.taggedImages && image !== undefined && isTagged(image, tag);
+  if (selection.taggedFlavors && !isImageTagged) needed.add('flavors');
+  return [...needed];
+}
+
+function isTagged(
+  image: { readonly tags: readonly string[]; readonly properties: Readonly<Record<string, string>> },
+  tag: string,
+): boolean {
+  return image.tags.includes(tag) || YES.test(image.properties[tag] ?? '');
+}
+
+function imageOf(world: World, { spec }: Instance): string | null {
+  return spec.storage === 'volume' ? null : (spec.image ?? world.spec.nova.images[0]?.id ?? null);
+}
+
+/** `*` stands for any characters and `?` for one. */
+function fits(pattern: string, text: string): boolean {
+  const [first, ...rest] = pattern;
+  if (first === undefined) return text === '';
+  const others = rest.join('');
+  if (first === '*')
+    return Array.from({ length: text.length + 1 }, (_, i) => i).some((i) => fits(others, text.slice(i)));
+  return text !== '' && (first === '?' || first === text[0]) && fits(others, text.slice(1));
+}

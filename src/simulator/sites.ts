@@ -1,0 +1,395 @@
+import {
+  type AggregateSpec,
+  type ComputeSpec,
+  DEFAULT_IMAGE,
+  type InstanceSpec,
+  uuidOf,
+} from '../world/model.ts';
+import { type Row, rowOf } from './dice.ts';
+import type { Fault, Plan, PolicyChange } from './plan.ts';
+
+/** Instances in a large cluster: one at a time takes longer there than the liveness phase. */
+const MANY = 30;
+
+/** Something that operators have set up in a share of the seeds, with what tries it. */
+interface Feature {
+  readonly name: string;
+  readonly share: number;
+  apply(row: Row, plan: Plan): Plan;
+}
+
+const FEATURES: readonly Feature[] = [
+  { name: 'reserves', share: 0.14, apply: withReserves },
+  { name: 'tags', share: 0.1, apply: withTags },
+  { name: 'exclusions', share: 0.08, apply: withExclusions },
+  { name: 'local-disks', share: 0.1, apply: withLocalDisks },
+  { name: 'gates', share: 0.12, apply: withGates },
+  { name: 'pauses', share: 0.08, apply: withPauses },
+  { name: 'order', share: 0.12, apply: withOrder },
+  { name: 'server-groups', share: 0.08, apply: withServerGroups },
+  { name: 'pace', share: 0.08, apply: withPace },
+];
+
+/**
+ * A plan with what its operators have set up on top of it. Each feature has dice of its own, so that what a seed had
+ * before a feature came to be stays as it was.
+ */
+export function withSite(plan: Plan): Plan {
+  const instances = plan.world.instances.length;
+  return FEATURES.reduce((before, { name, share, apply }) => {
+    const row = rowOf(plan.seed, name);
+    if (!row.chance(share) || instances === 0) return before;
+    const { faults, ...rest } = apply(row, before);
+    return { ...rest, faults: [...faults].sort((a, b) => a.at - b.at) };
+  }, plan);
+}
+
+/** The first host dies at about this time, ms. */
+function firstDeathOf({ faults, world }: Plan): number {
+  const node = world.computes[0]?.node;
+  return faults.find((fault) => 'machine' in fault && fault.machine === node)?.at ?? 8_000;
+}
+
+const withPolicy = (plan: Plan, change: PolicyChange): Plan => {
+  const merged = Object.entries(change).map(([name, section]) => [
+    name,
+    { ...plan.policy[name as keyof PolicyChange], ...section },
+  ]);
+  return { ...plan, policy: { ...plan.policy, ...Object.fromEntries(merged) } };
+};
+const withFaults = (plan: Plan, ...faults: readonly Fault[]): Plan => ({
+  ...plan,
+  faults: [...plan.faults, ...faults],
+});
+const withWorld = (plan: Plan, change: Partial<Plan['world']>): Plan => ({
+  ...plan,
+  world: { ...plan.world, ...change },
+});
+const withNova = (plan: Plan, change: Partial<Plan['world']['nova']>): Plan =>
+  withWorld(plan, { nova: { ...plan.world.nova, ...change } });
+
+/** Hosts beside the first that may die too: one is left. */
+const victimsOf = ({ world }: Plan, count: number): readonly ComputeSpec[] =>
+  world.computes.slice(1, Math.max(1, Math.min(1 + count, world.computes.length - 1)));
+
+/** More hosts die, near the first. */
+function deathsOf(row: Row, plan: Plan, hosts: readonly ComputeSpec[], withinMs: number): Fault[] {
+  const first = firstDeathOf(plan);
+  return hosts.map(({ node }) => ({ at: first + row.int(0, withinMs), do: 'power-loss', machine: node }));
+}
+
+/** Aggregates that the hosts are in, with zones or without; a host is in one zone at most. */
+function aggregatesOf(row: Row, computes: readonly ComputeSpec[]): AggregateSpec[] {
+  const count = row.int(1, 3);
+  const hasZones = row.chance(0.5);
+  return Array.from({ length: count }, (_, index) => ({
+    id: index + 1,
+    name: `rack-${index + 1}`,
+    // Two racks may be of one zone.
+    availabilityZone: hasZones ? `zone-${row.int(1, 2)}` : null,
+    // Some hosts are in no rack, the first always in the first.
+    hosts: computes
+      .filter((_host, at) => (at === 0 ? index === 0 : at % count === index && !row.chance(0.15)))
+      .map(({ host }) => host),
+    metadata: {},
+  }));
+}
+
+/** Hosts that are kept for failures, at the end of the list; what was on them is elsewhere. */
+function withReserves(row: Row, before: Plan): Plan {
+  const { computes } = before.world;
+  if (computes.length < 3) return before;
+  const count = computes.length > 3 ? row.int(1, Math.min(4, computes.length - 2)) : 1;
+  const kept = computes.slice(-count);
+  const used = computes.slice(0, -count);
+  const names = new Set(kept.map(({ host }) => host));
+  // A host that is disabled for something else is nobody's to enable.
+  const reasons = [
+    'reserved',
+    'Reserved for failures',
+    'spare; reserved, rack 2',
+    'broken disk',
+    'unreserved',
+  ];
+  const isRoomy = row.chance(0.7);
+  const withReasons = computes.map((compute, index) => ({
+    ...compute,
+    ...(names.has(compute.host)
+      ? { disabledReason: row.chance(0.8) ? reasons[index % 3] : row.pick(reasons) }
+      : {}),
+    capacity: isRoomy ? Math.max(compute.capacity, 50) : compute.capacity,
+  })) as ComputeSpec[];
+  const instances = before.world.instances.map((instance, index) => {
+    const isThere = instance.host !== null && names.has(instance.host);
+    return isThere ? { ...instance, host: used[index % used.length]?.host ?? null } : instance;
+  });
+  const destinations = {
+    reservedHosts: !row.chance(0.05),
+    addToAggregate: row.chance(0.5),
+    targetReserved: row.chance(0.4),
+  };
+  let plan = withPolicy(withWorld(before, { computes: withReasons, instances }), { destinations });
+  plan = withNova(plan, { aggregates: aggregatesOf(row, computes) });
+  // More deaths than reserves, so that they compete; deaths of reserves; a person who takes one over.
+  const first = firstDeathOf(plan);
+  if (row.chance(0.5)) {
+    const victims = used.slice(1, 1 + row.int(1, 2));
+    plan = withFaults(plan, ...deathsOf(row, plan, victims, row.pick([500, 5_000, 30_000])));
+  }
+  const reserve = kept[0] ?? computes[0];
+  if (reserve !== undefined && row.chance(0.3))
+    plan = withFaults(plan, ...deathsOf(row, plan, [reserve], 40_000));
+  if (reserve !== undefined && row.chance(0.2))
+    plan = withFaults(plan, {
+      at: first + row.int(2_000, 40_000),
+      do: row.pick(['operator-disables', 'operator-enables', 'operator-takes-over']),
+      host: reserve.host,
+    });
+  if (row.chance(0.3)) plan = withFaults(plan, ...failingLists(row, first, ['os-aggregates']));
+  // All that has died meanwhile begins in the moment in which a pause ends, and looks for a reserve.
+  if (row.chance(0.3)) {
+    plan = withFaults(plan, ...deathsOf(row, plan, used.slice(1, 2), 5_000));
+    plan = withFaults(plan, { at: Math.max(0, first - 3_000), do: 'operator-pauses', lastsMs: 40_000 });
+  }
+  return plan;
+}
+
+type List = Extract<Fault, { do: 'list-fails' }>['list'];
+
+/** A list that fails from before the death on, or in the middle of it. */
+function failingLists(row: Row, first: number, lists: readonly List[]): Fault[] {
+  return [
+    {
+      at: Math.max(0, first + row.int(-4_000, 10_000)),
+      do: 'list-fails',
+      list: row.pick(lists),
+      forMs: row.pick([3_000, 15_000, 60_000]),
+    },
+  ];
+}
+
+const YES = ['true', 'True', 'yes', '1'] as const;
+const NO = ['false', 'no', '', 'maybe'] as const;
+const SECOND_IMAGE = { id: uuidOf(0x1a, 2), name: 'windows', tags: [], properties: {} };
+
+/** Tags on images, flavors and aggregates, and lists that fail while they are needed. */
+function withTags(row: Row, before: Plan): Plan {
+  const tag = row.chance(0.8) ? 'evacuable' : 'ha';
+  const word = (): string => (row.chance(0.75) ? row.pick(YES) : row.pick(NO));
+  let plan = withPolicy(before, {
+    selection: {
+      evacuableTag: tag,
+      instanceFiltering: !row.chance(0.1),
+      taggedImages: !row.chance(0.15),
+      taggedFlavors: !row.chance(0.15),
+      taggedAggregates: !row.chance(0.15),
+      haEnabledOnly: row.chance(0.15),
+    },
+  });
+  const { nova, computes, instances } = plan.world;
+  const images = [
+    { ...DEFAULT_IMAGE, ...(row.chance(0.2) ? { tags: [tag] } : {}) },
+    {
+      ...SECOND_IMAGE,
+      ...(row.chance(0.3) ? { tags: [tag] } : {}),
+      ...(row.chance(0.2) ? { properties: { [tag]: word() } } : {}),
+    },
+  ];
+  const flavors = nova.flavors.map((flavor) =>
+    row.chance(0.25) ? { ...flavor, extraSpecs: { [tag]: word() } } : flavor,
+  );
+  const aggregates = (nova.aggregates.length > 0 ? nova.aggregates : aggregatesOf(row, computes)).map(
+    (aggregate) => (row.chance(0.3) ? { ...aggregate, metadata: { [tag]: word() } } : aggregate),
+  );
+  plan = withNova(plan, { images, flavors, aggregates });
+  plan = withWorld(plan, {
+    instances: instances.map((instance) => ({
+      ...instance,
+      ...(row.chance(0.5) ? { image: SECOND_IMAGE.id } : {}),
+      ...(row.chance(0.1)
+        ? { metadata: { ...instance.metadata, HA_Enabled: row.pick(['True', 'no']) } }
+        : {}),
+    })),
+  });
+  if (!row.chance(0.5)) return plan;
+  return withFaults(
+    plan,
+    ...failingLists(row, firstDeathOf(plan), ['os-aggregates', 'flavors/detail', 'images']),
+  );
+}
+
+/** Exclusions by the policy, and instances that want to be left alone. */
+function withExclusions(row: Row, before: Plan): Plan {
+  const amphora = (index: number): string => `amphora-${uuidOf(0x4a, index)}`;
+  const instances = before.world.instances.map((instance, index) => ({
+    ...instance,
+    ...(row.chance(0.1) ? { name: amphora(index) } : {}),
+    ...(row.chance(0.15)
+      ? {
+          metadata: {
+            ...instance.metadata,
+            'instance-ha:evacuate': row.pick(['false', 'no', 'off', 'true']),
+          },
+        }
+      : {}),
+  }));
+  const some = <T>(items: readonly T[], share: number): readonly T[] =>
+    row.chance(share) ? [row.pick(items)] : [];
+  const plan = withPolicy(withWorld(before, { instances }), {
+    selection: {
+      exclude: {
+        projects: some(['project-1', 'project-2'], 0.3),
+        names: some(['vm-00?', 'vm-01*', '*5', 'amphora-*', 'vm-.*'], 0.4),
+        images: some([DEFAULT_IMAGE.id, DEFAULT_IMAGE.name, SECOND_IMAGE.name], 0.25),
+        flavors: some(['m1.large', 'f1'], 0.25),
+      },
+      excludeAmphorae: row.chance(0.5),
+    },
+  });
+  if (!row.chance(0.4)) return plan;
+  return withFaults(plan, ...failingLists(row, firstDeathOf(plan), ['flavors/detail', 'images']));
+}
+
+/** Disks that an evacuation loses, and what the policy and people say to that. */
+function withLocalDisks(row: Row, before: Plan): Plan {
+  const localDisk = row.pick(['evacuate', 'skip', 'ask', 'ask', 'ask'] as const);
+  const plan = withPolicy(before, { storage: { shared: false, localDisk } });
+  const first = plan.world.computes[0];
+  if (localDisk !== 'ask' || first === undefined) return plan;
+  const at = firstDeathOf(plan);
+  const answer = (stale: boolean): Fault => ({
+    at: stale ? Math.max(0, at - 2_000) : at + row.int(8_000, 60_000),
+    do: 'operator-answers',
+    node: first.node,
+    answer: row.pick(['evacuate', 'evacuate', 'skip']),
+    stale,
+  });
+  // Some answer twice, and not the same; some have an answer of the last time still standing there.
+  return withFaults(
+    plan,
+    ...(row.chance(0.7) ? [answer(false)] : []),
+    ...(row.chance(0.2) ? [answer(false)] : []),
+    ...(row.chance(0.2) ? [answer(true)] : []),
+  );
+}
+
+/** Limits that several deaths run into, one after the other or at once. */
+function withGates(row: Row, before: Plan): Plan {
+  const { computes, nova } = before.world;
+  const pick = <T>(...items: readonly T[]): T => row.pick(items);
+  let plan = withPolicy(before, {
+    gates: {
+      maxFailedHosts: pick(0, 0, 1, 2),
+      maxFailedHostsPerAggregate: pick(0, 0, 1, 2),
+      maxFailedPercent: pick(0, 20, 50),
+      maxFailedPercentPerAggregate: pick(0, 0, 30, 60),
+      shareFromHosts: pick(2, 5),
+      startsPerInterval: pick(0, 1, 2),
+      startIntervalMs: pick(5_000, 30_000, 120_000),
+      quarantineIncidents: pick(0, 1, 2, 2),
+      quarantineWindowMs: pick(120_000, 3_600_000),
+    },
+  });
+  if (nova.aggregates.length === 0) plan = withNova(plan, { aggregates: aggregatesOf(row, computes) });
+  const others = computes.slice(1, 1 + row.int(0, Math.min(3, computes.length - 1)));
+  plan = withFaults(plan, ...deathsOf(row, plan, others, row.pick([300, 10_000, 60_000])));
+  const [first] = computes;
+  const at = firstDeathOf(plan);
+  // One that fails again and again.
+  for (let again = row.pick([0, 0, 1, 2]); again > 0 && first !== undefined; again--)
+    plan = withFaults(plan, {
+      at: at + again * 50_000 + row.int(0, 20_000),
+      do: 'operator-fences',
+      node: first.node,
+    });
+  return plan;
+}
+
+/** A pause of everything or of the host that dies, before it dies or while it is evacuated; most end during the run. */
+function withPauses(row: Row, before: Plan): Plan {
+  const at = firstDeathOf(before);
+  const [first] = before.world.computes;
+  const lastsMs = row.pick([15_000, 40_000, 90_000, 90_000, 7_200_000, null]);
+  const begins = Math.max(0, at + row.pick([-3_000, -1_000, 4_000, 12_000]));
+  const isOfOne = row.chance(0.3) && first !== undefined;
+  let plan = withFaults(
+    before,
+    isOfOne
+      ? { at: begins, do: 'operator-pauses-node', node: first.node, lastsMs }
+      : { at: begins, do: 'operator-pauses', lastsMs },
+  );
+  if (row.chance(0.3))
+    plan = withFaults(plan, { at: begins + row.int(3_000, 60_000), do: 'operator-resumes' });
+  if (row.chance(0.4)) plan = withFaults(plan, ...deathsOf(row, plan, victimsOf(before, 1), 30_000));
+  return plan;
+}
+
+const GROUPS = ['database', 'queue', 'web', 'batch'] as const;
+
+/** Priorities, restart groups in a chain, and circles; across hosts that die together. */
+function withOrder(row: Row, before: Plan): Plan {
+  const hasCircle = row.chance(0.3);
+  const instances = before.world.instances.map((instance): InstanceSpec => {
+    const metadata: Record<string, string> = { ...instance.metadata };
+    if (row.chance(0.4))
+      metadata['instance-ha:priority'] = row.pick(['1', '200', '800', '1000', '5000', 'soon']);
+    if (row.chance(0.1)) metadata.HA_Enabled = row.pick(['True', 'False']);
+    const at = row.int(0, GROUPS.length - 1);
+    if (row.chance(0.6)) metadata['instance-ha:group'] = GROUPS[at] ?? 'web';
+    // Whatever belongs to no group may come after one, too.
+    const earlier = GROUPS[hasCircle ? (at + 1) % GROUPS.length : at - 1];
+    if (row.chance(0.5) && earlier !== undefined) metadata['instance-ha:after'] = earlier;
+    return { ...instance, projectId: row.chance(0.7) ? 'project-1' : instance.projectId, metadata };
+  });
+  let plan = withPolicy(withWorld(before, { instances }), {
+    order: {
+      waitForHigherRanks: row.chance(0.3),
+      haEnabledFirst: row.chance(0.7),
+      readyMs: row.pick([0, 3_000, 10_000, 30_000]),
+      defaultPriority: row.pick([500, 500, 100]),
+    },
+  });
+  if (row.chance(0.6))
+    plan = withPolicy(plan, { pace: { startInFlight: 2, minInFlight: 1, maxInFlight: row.pick([2, 8]) } });
+  if (row.chance(0.5))
+    plan = withFaults(plan, ...deathsOf(row, plan, victimsOf(before, 1), row.pick([500, 8_000])));
+  return plan;
+}
+
+/** Most of a cluster's instances in server groups, and two hosts that die with members of them. */
+function withServerGroups(row: Row, before: Plan): Plan {
+  const policies = ['anti-affinity', 'anti-affinity', 'affinity', 'soft-anti-affinity'] as const;
+  const groups = Array.from({ length: row.int(1, 3) }, (_, index) => ({
+    id: uuidOf(0x61, index),
+    name: `apart-${index}`,
+    policy: row.pick(policies),
+  }));
+  const instances = before.world.instances.map((instance) =>
+    row.chance(0.6) ? { ...instance, group: row.pick(groups).id } : instance,
+  );
+  let plan = withNova(withWorld(before, { instances }), { groups: [...before.world.nova.groups, ...groups] });
+  const others = victimsOf(before, 2);
+  if (row.chance(0.6))
+    plan = withFaults(plan, ...deathsOf(row, plan, others, row.pick([500, 5_000, 30_000])));
+  if (row.chance(0.3))
+    plan = withFaults(plan, ...failingLists(row, firstDeathOf(plan), ['os-server-groups']));
+  return plan;
+}
+
+/** A narrow pace: few at a time, pauses between two requests, and before the first. */
+function withPace(row: Row, before: Plan): Plan {
+  const fewest = before.world.instances.length > MANY ? 8 : 1;
+  const maxInFlight = fewest * row.pick([1, 2, 4]);
+  const plan = withPolicy(before, {
+    pace: {
+      minInFlight: 1,
+      startInFlight: Math.min(maxInFlight, row.pick([1, 4, 16])),
+      maxInFlight,
+      maxInFlightPerHost: fewest * row.pick([1, 2, 64]),
+      staggerMs: row.pick([0, 0, 500, 2_500]),
+    },
+    delays: { evacuateDelayMs: row.pick([0, 5_000, 30_000]) },
+  });
+  if (!row.chance(0.5)) return plan;
+  return withFaults(plan, ...deathsOf(row, plan, victimsOf(before, 2), row.pick([500, 10_000])));
+}
