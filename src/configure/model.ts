@@ -162,6 +162,8 @@ function properties(timing: Timing): PropertyItem[] {
       weight: 'advised',
       default: null,
     },
+    // Where a distribution builds Pacemaker 2 with false (Debian does), a rack that dies is fenced host by host.
+    { kind: 'property', name: 'concurrent-fencing', value: 'true', weight: 'advised', default: null },
   ];
 }
 

@@ -137,7 +137,7 @@ function remotes({ status }: Facts, configuration: ConfigurationFacts): Problem[
         `crm_mon -1 shows why; stonith_admin --query ${id}; then pcs stonith refresh ${id}`,
       ),
     ),
-    ...watchdogOnly(configuration),
+    ...oneByOne(configuration),
   ];
 }
 
@@ -146,7 +146,7 @@ function hasIncident({ cluster }: ConfigurationFacts, name: string): boolean {
 }
 
 /** `concurrent-fencing=false` makes a compute wait for the fencing of another one. */
-function watchdogOnly({ cluster }: ConfigurationFacts): Problem[] {
+function oneByOne({ cluster }: ConfigurationFacts): Problem[] {
   const value = cluster.properties.get('concurrent-fencing') ?? null;
   if (parseBoolean(value) !== false) return [];
   return [
