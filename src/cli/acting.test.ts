@@ -161,6 +161,29 @@ describe('drill', () => {
     expect(acts()).toEqual([]);
   });
 
+  it('does nothing to a host whose power is off already', async () => {
+    site.agent = 2;
+    expect(await run(['drill', 'compute-0'], { answer: 'compute-0' })).toMatchObject({
+      code: 3,
+      out: expect.stringContaining('the power of compute-0 is off already, says ipmilan-compute-0'),
+    });
+    expect(acts()).toEqual([]);
+  });
+
+  it('says what goes on after Ctrl-C', async () => {
+    const interrupt = new AbortController();
+    const ended = await run(['drill', 'compute-0'], {
+      answer: 'compute-0',
+      signal: interrupt.signal,
+      sleep: async () => interrupt.abort(),
+    });
+    expect(ended).toMatchObject({
+      code: 130,
+      out: '',
+      err: expect.stringContaining('instance-ha status --watch'),
+    });
+  });
+
   it('does nothing without the name', async () => {
     expect((await run(['drill', 'compute-0'], { answer: 'yes' })).code).toBe(7);
     expect(acts()).toEqual([]);
@@ -178,14 +201,14 @@ describe('drill', () => {
       afterMs: { recorded: 1_000, proven: 2_000, evacuated: 3_000, released: 4_000, back: 5_000 },
       instances: [{ name: 'vm-1', to: 'compute-1' }],
     });
-    expect(err).toContain('the power is cut');
+    expect(err).toContain('the power of compute-0 is being cut');
   });
 
   it('is not begun where an instance would be left behind', async () => {
     site.servers = site.servers.map((server) => ({ ...server, vmState: 'paused' }));
     expect(await run(['drill', 'compute-0'], { answer: 'compute-0' })).toMatchObject({
       code: 3,
-      out: expect.stringContaining('1 instances would not move'),
+      out: expect.stringContaining('1 instance would not move'),
     });
     expect(acts()).toEqual([]);
   });

@@ -14,6 +14,8 @@ export interface CommandSpec {
   readonly examples: readonly Example[];
   /** Beside 0, 64 (usage) and 130 (interrupted), which all have. */
   readonly exits: readonly ExitName[];
+  /** What Ctrl-C leaves, where that is not nothing. */
+  readonly interrupted?: string;
   run(call: Call): Promise<Outcome>;
 }
 
@@ -58,6 +60,8 @@ export interface Io {
   readonly run: RunTool;
   /** Progress, and questions: standard error, so that standard output can be piped on. */
   readonly progress: (line: string) => void;
+  /** What is being done now; told only where it takes longer than a second. */
+  readonly doing: (what: string) => void;
   /** One finished look of a command that goes on: standard output. */
   readonly print: (text: string) => void;
   /** The answer to a question; null where nobody can be asked. */

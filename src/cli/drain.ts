@@ -7,11 +7,27 @@ const NO_EFFECT_MS = 30_000;
 
 /** What is known of a request to move one server. */
 export interface Asked {
+  readonly name: string;
   readonly at: number;
   /** Nova was seen to be at it. */
   readonly wasMoving: boolean;
+  /** Seen on another host, whole, and its migration over; or deleted meanwhile. */
+  readonly isGone: boolean;
   /** Why it is over without success; null while it may still move. */
   readonly failed: string | null;
+}
+
+/** A server that was asked to move and is not on the host any more, as Nova has it now. */
+export type Elsewhere =
+  | { readonly kind: 'found'; readonly server: Server; readonly isMigrating: boolean }
+  | { readonly kind: 'deleted' }
+  | { readonly kind: 'unknown' };
+
+/** One look at a host that is emptied. */
+export interface DrainSight {
+  readonly onHost: readonly Server[];
+  /** What {@link leftOpen} names. */
+  readonly elsewhere: ReadonlyMap<string, Elsewhere>;
 }
 
 export interface DrainStep {
@@ -27,35 +43,69 @@ export function isMovable(server: Server): boolean {
   return !server.deleted && (server.vmState === 'active' || server.vmState === 'paused');
 }
 
-/** One step of emptying a host, from what is on it now. Pure. */
+/** What was asked to move, has left the host, and was not yet seen to arrive: to be looked for by its id. */
+export function leftOpen(onHost: readonly Server[], asked: ReadonlyMap<string, Asked>): readonly string[] {
+  return [...asked]
+    .filter(
+      ([id, { isGone, failed }]) => !isGone && failed === null && !onHost.some((each) => each.id === id),
+    )
+    .map(([id]) => id);
+}
+
+/**
+ * One step of emptying a host, from what Nova shows now. Pure. Having left the host is not having arrived: Nova names
+ * the other host before the source has cleaned up, and after a move that failed half-way as well.
+ */
 export function drainStep(
-  onHost: readonly Server[],
+  { onHost, elsewhere }: DrainSight,
   before: ReadonlyMap<string, Asked>,
   now: number,
 ): DrainStep {
   const asked = new Map(before);
-  const movable = onHost.filter(isMovable);
-  for (const server of movable) {
-    const request = asked.get(server.id);
-    if (request === undefined || request.failed !== null) continue;
-    const isMoving = server.taskState === 'migrating';
-    if (isMoving) asked.set(server.id, { ...request, wasMoving: true });
-    else if (request.wasMoving)
-      asked.set(server.id, {
-        ...request,
-        failed: server.fault?.message ?? 'Nova began and left it where it was',
-      });
-    else if (now - request.at > NO_EFFECT_MS)
-      asked.set(server.id, {
-        ...request,
-        failed: 'Nova took the request and did nothing: see the log of nova-conductor',
-      });
+  for (const [id, request] of before) {
+    if (request.isGone || request.failed !== null) continue;
+    const server = onHost.find((each) => each.id === id);
+    const found = elsewhere.get(id);
+    if (server !== undefined) asked.set(id, stillHere(server, request, now));
+    else if (found !== undefined) asked.set(id, afterLeaving(found, request));
   }
-  const open = movable.filter(({ id }) => asked.has(id) && asked.get(id)?.failed === null);
+  const movable = onHost.filter(isMovable);
+  const open = [...asked.values()].filter(({ isGone, failed }) => !isGone && failed === null);
   const waiting = movable.filter(({ id }) => !asked.has(id));
   const ask = waiting
     .filter(({ taskState }) => taskState === null)
     .slice(0, Math.max(0, MAX_DRAINING - open.length));
-  for (const { id } of ask) asked.set(id, { at: now, wasMoving: false, failed: null });
+  for (const { id, name } of ask)
+    asked.set(id, { name, at: now, wasMoving: false, isGone: false, failed: null });
   return { ask, asked, isOver: open.length === 0 && waiting.length === 0 };
+}
+
+function stillHere(server: Server, request: Asked, now: number): Asked {
+  if (server.deleted) return { ...request, isGone: true };
+  if (server.taskState === 'migrating') return { ...request, wasMoving: true };
+  if (request.wasMoving || server.vmState === 'error')
+    return { ...request, failed: server.fault?.message ?? 'Nova began and left it where it was' };
+  return now - request.at > NO_EFFECT_MS
+    ? { ...request, failed: 'Nova took the request and did nothing: see the log of nova-conductor' }
+    : request;
+}
+
+function afterLeaving(found: Elsewhere, request: Asked): Asked {
+  switch (found.kind) {
+    case 'unknown':
+      return request;
+    case 'deleted':
+      return { ...request, isGone: true };
+    case 'found': {
+      const { server, isMigrating } = found;
+      if (server.vmState === 'error')
+        return {
+          ...request,
+          failed: `its move to ${server.host ?? 'another host'} failed half-way (${server.fault?.message ?? 'Nova gives no reason'}): it may still run here`,
+        };
+      return isMigrating || server.taskState !== null ? request : { ...request, isGone: true };
+    }
+    default:
+      return found satisfies never;
+  }
 }

@@ -31,6 +31,8 @@ export interface FakeSite {
   reportedAt: number;
   /** Computes that are offline in the cluster. */
   offline: string[];
+  /** Those of them that are not fenced yet. */
+  unclean: string[];
   /** Exit code of the fence agents' next calls; 0: on, or done. */
   agent: number;
   close(): Promise<void>;
@@ -76,6 +78,7 @@ export async function startFakeSite(): Promise<FakeSite> {
     reports: true,
     reportedAt: Date.UTC(2026, 10, 25, 4),
     offline: [],
+    unclean: [],
     agent: 0,
     run: async (tool, args, { input }) => {
       site.calls.push([tool, ...args, ...(input?.split('\n').slice(0, 2) ?? [])].join(' '));
@@ -99,7 +102,7 @@ const started = (id: string, node: string): string =>
 
 function crmMon(site: FakeSite): string {
   const node = (name: string, type: string): string =>
-    `<node name="${name}" online="${!site.offline.includes(name)}" standby="false" maintenance="false" unclean="false" type="${type}"/>`;
+    `<node name="${name}" online="${!site.offline.includes(name)}" standby="false" maintenance="false" unclean="${site.unclean.includes(name)}" type="${type}"/>`;
   const nodes = [
     ...['controller-0', 'controller-1'].map((name) => node(name, 'member')),
     ...COMPUTES.map((name) => node(name, 'remote')),
@@ -126,6 +129,10 @@ function answer(
     return { status: 202 };
   }
   if (method !== 'GET') return null;
+  if (/^\/compute\/v2\.1\/servers\/[^/]+\/migrations$/.test(path)) return { body: { migrations: [] } };
+  const single = /^\/compute\/v2\.1\/servers\/([^/]+)$/.exec(path);
+  const one = site.servers.find(({ id }) => id === single?.[1]);
+  if (one !== undefined) return { body: { server: server(one) } };
   const provider = /^\/placement\/resource_providers\/([^/]+)\/(inventories|allocations)$/.exec(path);
   if (provider !== null)
     return { body: provider[2] === 'inventories' ? inventories() : allocations(site, provider[1] ?? '') };

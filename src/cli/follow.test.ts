@@ -12,7 +12,9 @@ const incident = { id: 'i', at: 0, by: 'fencer', on: 'c' } as const;
 const records = (changes: Partial<NodeRecords> = {}): NodeRecords => ({
   node: 'n',
   online: true,
+  isUnclean: false,
   isMaintained: false,
+  isTakenOut: false,
   incident: null,
   evacuation: null,
   mark: null,

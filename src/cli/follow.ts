@@ -1,4 +1,5 @@
 import type { NodeRecords } from './situation.ts';
+import { counted } from './words.ts';
 
 /** One instance of the host that is followed. */
 export interface Followed {
@@ -105,7 +106,7 @@ export function news(before: Progress, after: Progress): readonly string[] {
   return count === 0
     ? steps
     : [
-        `${seconds([...after.moved.values()].at(-1)?.at ?? after.begun)}  ${after.moved.size} instances are elsewhere`,
+        `${seconds([...after.moved.values()].at(-1)?.at ?? after.begun)}  ${counted(after.moved.size, 'instance')} elsewhere`,
         ...steps,
       ];
 }

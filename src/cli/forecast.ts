@@ -49,7 +49,8 @@ export function forecast(
         binary === 'nova-compute' && state === 'up' && status === 'enabled' && !forcedDown,
     )
     .map(({ host }) => host)
-    .filter((host) => !hosts.includes(host));
+    .filter((host) => !hosts.includes(host))
+    .sort();
   const loss = worstLoss(
     usage.filter(({ name }) => [...usable, ...hosts].some((host) => isSame(name, host))),
     usage.map(({ name }) => name).filter((name) => hosts.some((host) => isSame(name, host))),

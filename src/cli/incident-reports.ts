@@ -61,6 +61,23 @@ export function isReportOf(report: PastReport, incident: PastIncident): boolean 
   return report.host === incident.host && report.instances.some(({ startedAt }) => isWithin(startedAt));
 }
 
+/** An incident that only its report tells of. Times are those of the controller. */
+export function incidentOfReport({ node, host, moments, instances }: PastReport): PastIncident {
+  const count = (...outcomes: string[]): number =>
+    instances.filter(({ outcome }) => outcomes.includes(outcome)).length;
+  const begun = moments.recordedAt ?? moments.fencedAt ?? 0;
+  return {
+    host: host ?? node,
+    begun,
+    lastChange: moments.closedAt ?? moments.releasedAt ?? begun,
+    instances: instances.length,
+    moved: count('moved'),
+    failed: count('failed'),
+    live: 0,
+    evacuations: [],
+  };
+}
+
 /** What a report adds to the counts, as lines. */
 export function reportLines(report: PastReport): readonly string[] {
   const { moments, gates, instances } = report;

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { runTool } from '../pacemaker/tool.ts';
+import { busy } from './busy.ts';
 import type { Io } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { EXIT_CODES } from './exit-codes.ts';
@@ -18,11 +19,13 @@ process.stdout.on('error', () => process.exit(0));
 
 const io = (output: Io['output']): Io => ({
   run: runTool,
-  progress: (line) => void process.stderr.write(`${line}\n`),
+  ...busy((line) => void process.stderr.write(`${line}\n`)),
   print: (text) => void process.stdout.write(`${text}\n`),
   ask: async (question) => {
     if (!process.stdin.isTTY) return null;
     const lines = createInterface({ input: process.stdin, output: process.stderr });
+    // On a terminal Ctrl-C comes to the question, not to the process.
+    lines.once('SIGINT', () => interrupt.abort());
     try {
       return await lines.question(`${question} `, { signal: interrupt.signal });
     } catch {

@@ -1,11 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatIncident, parsePause } from '../core/records.ts';
+import { createJournal } from '../agents/evacuator/journal.ts';
+import { hostName, nodeName, serverId } from '../core/names.ts';
+import { formatIncident, formatPause, parsePause } from '../core/records.ts';
+import { anObservation } from '../core/testing.ts';
 import { history } from './commands/history.ts';
+import { statusText } from './commands/status.ts';
 import { COMMANDS } from './commands.ts';
 import { type FakeSite, migration, startFakeSite } from './fake-site.ts';
+import { parseEvacuatorStatus, readSituation } from './situation.ts';
 import { runCli, type TestRun } from './testing.ts';
 
 const NOW = Date.parse('2026-11-25T04:00:00Z');
@@ -45,6 +50,99 @@ describe('status', () => {
     expect(out).toContain('instance-ha status on controller-1');
     site.cib = site.cib.replace('v=1,id=abc', 'garbage');
     expect((await run('status')).out).toContain('CANNOT BE READ');
+  });
+
+  it('reads what the evacuator writes: gates, verdicts, and says when it can not', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'instance-ha-status-'));
+    const statusFile = join(directory, 'status.json');
+    const journal = createJournal({
+      logFile: join(directory, 'log'),
+      statusFile,
+      life: { pid: 4711, start: '1' },
+      owner: 'controller-1:4711.1',
+      keepReport: async () => null,
+    });
+    journal.tick({
+      at: NOW,
+      mono: 0,
+      gates: [
+        { id: 'failed-hosts', text: 'too many failures at once', opens: 'fewer have failed', node: null },
+      ],
+      verdicts: [
+        {
+          node: nodeName('compute-0'),
+          host: hostName('compute-0'),
+          incident: 'abc',
+          phase: 'evacuating',
+          text: 'evacuating: 0 of 1 moved',
+          instances: [
+            {
+              id: serverId(FIRST),
+              name: 'vm-1',
+              outcome: 'moving',
+              to: null,
+              attempts: 1,
+              disk: 'kept',
+              differences: [],
+              text: 'asked for',
+            },
+          ],
+        },
+      ],
+      pace: null,
+      cloudTrouble: null,
+      observation: anObservation(),
+    });
+    await expect.poll(() => existsSync(statusFile)).toBe(true);
+    const read = parseEvacuatorStatus(readFileSync(statusFile, 'utf8'), statusFile);
+    if (!read.known) throw new Error(read.reason);
+    const situation = await readSituation({ run: site.run, doing: () => {} });
+    if (!situation.known) throw new Error(situation.reason);
+    const text = statusText({ ...situation.value, evacuator: read.value }, NOW);
+    expect(text).toContain('GATE       too many failures at once; it opens when fewer have failed');
+    expect(text).toContain('evacuating: 0 of 1 moved');
+    expect(text).toContain('vm-1: moving: asked for');
+    const broken = parseEvacuatorStatus('{"at":1}', statusFile);
+    expect(broken).toMatchObject({ known: false, reason: expect.stringContaining('at') });
+    expect(statusText({ ...situation.value, evacuatorTrouble: 'no JSON' }, NOW)).toContain(
+      "CAN'T BE READ: no JSON",
+    );
+    rmSync(directory, { recursive: true });
+  });
+
+  it('never calls a compute fine that is dead or was taken out', async () => {
+    site.offline = ['compute-0'];
+    expect(await run('status')).toMatchObject({
+      code: 4,
+      out: expect.stringMatching(/compute-0 +OFFLINE +without an incident/),
+    });
+    site.unclean = ['compute-0'];
+    expect(await run('status')).toMatchObject({
+      code: 4,
+      out: expect.stringMatching(/OFFLINE +dead for the cluster, not fenced yet: .*confirm-fenced compute-0/),
+    });
+    site.unclean = [];
+    site.cib = site.cib.replace(
+      /(<primitive id="compute-0"[^>]*>)/,
+      '$1<meta_attributes id="m"><nvpair id="t" name="target-role" value="Stopped"/></meta_attributes>',
+    );
+    expect(await run('status')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/compute-0 +OFFLINE +taken out of the cluster: .*--end/),
+    });
+  });
+
+  it('warns while anything is paused', async () => {
+    const pause = formatPause({ until: NOW + 60_000, by: 'ann', why: 'works' });
+    onCompute('instance-ha-pause', pause);
+    expect((await run('status')).code).toBe(4);
+    site.cib = site.cib
+      .replace(/<nvpair id="x-instance-ha-pause"[^>]*>/, '')
+      .replace('name="cluster-name" value="overcloud"', `name="instance-ha-pause" value="${pause}"`);
+    expect(await run('status')).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('no new evacuation begins'),
+    });
   });
 
   it('is data, too', async () => {
@@ -106,7 +204,7 @@ describe('plan', () => {
     expect(out).toContain('1 would find NO ROOM');
     expect(await run('plan', '--survive', '1')).toMatchObject({
       code: 5,
-      out: expect.stringMatching(/NO: without compute-[01] 1 instances would find no room/),
+      out: expect.stringMatching(/NO: without compute-[01] 1 instance would find no room/),
     });
   });
 
@@ -133,8 +231,8 @@ describe('history', () => {
     const { code, out } = await run('history');
     expect(code).toBe(0);
     expect(out.trim().split('\n')).toEqual([
-      '2026-11-24T10:00:00.000Z  compute-0  1 instances: 1 moved, 0 failed  (1 request)',
-      '2026-11-20T10:00:00.000Z  compute-0  1 instances: 1 moved, 0 failed  (2 requests)',
+      '2026-11-24T10:00:00.000Z  compute-0  1 instance: 1 moved, 0 failed  (1 request)',
+      '2026-11-20T10:00:00.000Z  compute-0  1 instance: 1 moved, 0 failed  (2 requests)',
     ]);
   });
 });
@@ -174,14 +272,22 @@ describe('history with reports', () => {
     ];
     const call = (...argv: string[]) => runCli([history(directory)], ['history', ...argv], { run: site.run });
     expect((await call()).out.trim().split('\n')).toEqual([
-      '2026-11-24T10:00:00.000Z  compute-0  1 instances: 1 moved, 0 failed  (1 request)',
+      '2026-11-24T10:00:00.000Z  compute-0  1 instance: 1 moved, 0 failed  (1 request)',
       '    incident abc of compute-0: power off after 0.5 s, the last one elsewhere after 15.0 s, let go after 17.0 s',
+      '    it had to wait: paused by ann (works)',
+      '    vm-2: cannot: paused',
+      '2026-11-24T09:59:55.000Z  compute-0  2 instances: 1 moved, 0 failed  (by its report)',
+      '    incident other of compute-0: power off after 0.5 s, the last one elsewhere after 15.0 s, let go after 17.0 s',
       '    it had to wait: paused by ann (works)',
       '    vm-2: cannot: paused',
     ]);
     expect(JSON.parse((await call('-o', 'json')).out)).toMatchObject({
-      incidents: [{ host: 'compute-0', reports: [{ incident: 'abc' }] }],
+      incidents: [
+        { host: 'compute-0', reports: [{ incident: 'abc' }] },
+        { host: 'compute-0', evacuations: [], reports: [{ incident: 'other' }] },
+      ],
     });
+    expect((await call('compute-1')).out).toContain('no incident in the last 30 days');
     rmSync(directory, { recursive: true });
   });
 });
@@ -199,6 +305,14 @@ describe('explain', () => {
     expect((await run('explain', 'vm-2')).out).toContain(
       'it would not be evacuated: Nova does not evacuate an instance that is paused',
     );
+  });
+
+  it('an instance: what the policy and its owner say, not only what Nova would take', async () => {
+    site.servers = site.servers.map((server) => ({
+      ...server,
+      metadata: { 'instance-ha:evacuate': 'false' },
+    }));
+    expect((await run('explain', 'vm-1')).out).toContain('if its host died, it would be left: ');
   });
 
   it('a compute: protected or why not', async () => {

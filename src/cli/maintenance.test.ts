@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serverOf } from '../doctor/testing.ts';
+import type { Server } from '../openstack/nova-schemas.ts';
 import { maintenance } from './commands/maintenance.ts';
-import { type Asked, drainStep, MAX_DRAINING } from './drain.ts';
+import { type Asked, type DrainSight, drainStep, leftOpen, MAX_DRAINING } from './drain.ts';
 import { type FakeSite, startFakeSite } from './fake-site.ts';
 import { runCli, type TestRun, type TestWorld } from './testing.ts';
 
@@ -17,34 +18,62 @@ const roles = (): string[] => site.calls.filter((call) => call.startsWith('crm_r
 describe('emptying a host', () => {
   const onHost = (count: number, changes = {}) =>
     Array.from({ length: count }, (_, at) => ({ ...serverOf(`vm-${at}`, 'compute-0'), ...changes }));
+  const look = (servers: readonly Server[], elsewhere: DrainSight['elsewhere'] = new Map()): DrainSight => ({
+    onHost: servers,
+    elsewhere,
+  });
   const request = (changes: Partial<Asked> = {}): Asked => ({
+    name: 'vm-0',
     at: 0,
     wasMoving: false,
+    isGone: false,
     failed: null,
     ...changes,
   });
 
   it('asks for a few at a time, and for what runs alone', () => {
     const servers = [...onHost(5), { ...serverOf('off', 'compute-0'), vmState: 'stopped' }];
-    const step = drainStep(servers, new Map(), 0);
+    const step = drainStep(look(servers), new Map(), 0);
     expect(step.ask.map(({ id }) => id)).toEqual(['vm-0', 'vm-1'].slice(0, MAX_DRAINING));
-    expect(drainStep(servers, step.asked, 1_000).ask).toEqual([]);
-    expect(drainStep(servers.slice(1), step.asked, 1_000).ask).toHaveLength(1);
+    expect(drainStep(look(servers), step.asked, 1_000).ask).toEqual([]);
+    const there = { kind: 'found', server: serverOf('vm-0', 'compute-1'), isMigrating: false } as const;
+    expect(drainStep(look(servers.slice(1), new Map([['vm-0', there]])), step.asked, 1_000).ask).toHaveLength(
+      1,
+    );
   });
 
   it('never asks for the same one twice: Nova is given time, then it is told', () => {
     const asked = new Map([['vm-0', request()]]);
-    expect(drainStep(onHost(1), asked, 10_000)).toMatchObject({ ask: [], isOver: false });
-    const late = drainStep(onHost(1), asked, 40_000);
+    expect(drainStep(look(onHost(1)), asked, 10_000)).toMatchObject({ ask: [], isOver: false });
+    const late = drainStep(look(onHost(1)), asked, 40_000);
     expect(late).toMatchObject({ ask: [], isOver: true });
     expect(late.asked.get('vm-0')?.failed).toContain('did nothing');
-    const back = drainStep(onHost(1), new Map([['vm-0', request({ wasMoving: true })]]), 10_000);
+    const back = drainStep(look(onHost(1)), new Map([['vm-0', request({ wasMoving: true })]]), 10_000);
     expect(back.asked.get('vm-0')?.failed).toContain('left it where it was');
-    expect(drainStep(onHost(1, { taskState: 'migrating' }), asked, 90_000).isOver).toBe(false);
+    expect(drainStep(look(onHost(1, { taskState: 'migrating' })), asked, 90_000).isOver).toBe(false);
   });
 
   it('is over when nothing that runs is left', () => {
-    expect(drainStep(onHost(1, { vmState: 'stopped' }), new Map(), 0).isOver).toBe(true);
+    expect(drainStep(look(onHost(1, { vmState: 'stopped' })), new Map(), 0).isOver).toBe(true);
+  });
+
+  it('takes having left the host for no arrival: only what is whole elsewhere, its migration over', () => {
+    const asked = new Map([['vm-0', request({ wasMoving: true })]]);
+    expect(leftOpen([], asked)).toEqual(['vm-0']);
+    expect(leftOpen(onHost(1), asked)).toEqual([]);
+    const onceSeen = (server: Server, isMigrating = false) =>
+      drainStep(look([], new Map([['vm-0', { kind: 'found', server, isMigrating }]])), asked, 1_000);
+    const there = serverOf('vm-0', 'compute-1');
+    expect(onceSeen(there)).toMatchObject({ isOver: true });
+    expect(leftOpen([], onceSeen(there).asked)).toEqual([]);
+    expect(onceSeen(there, true).isOver).toBe(false);
+    expect(onceSeen({ ...there, taskState: 'migrating' }).isOver).toBe(false);
+    // Nova names the other host, and the guest still runs on this one.
+    const broken = onceSeen({ ...there, vmState: 'error' });
+    expect(broken.isOver).toBe(true);
+    expect(broken.asked.get('vm-0')?.failed).toContain('failed half-way');
+    expect(drainStep(look([], new Map([['vm-0', { kind: 'unknown' }]])), asked, 90_000).isOver).toBe(false);
+    expect(drainStep(look([], new Map([['vm-0', { kind: 'deleted' }]])), asked, 1_000).isOver).toBe(true);
   });
 });
 
@@ -70,10 +99,31 @@ describe('maintenance', () => {
     ]);
   });
 
+  it('does not take a host for empty whose instance broke on its way, nor out after Ctrl-C', async () => {
+    const { code, out } = await run(['compute-0', '--yes', '--limit', '60'], {
+      sleep: async () => {
+        site.servers = site.servers.map((server) =>
+          site.migrating.has(server.id) ? { ...server, host: 'compute-1', vmState: 'error' } : server,
+        );
+      },
+    });
+    expect(code).toBe(4);
+    expect(out).toContain('failed half-way');
+    expect(roles()).toEqual([]);
+    site.servers = site.servers.map((server) => ({ ...server, host: 'compute-0', vmState: 'active' }));
+    const interrupt = new AbortController();
+    const stopped = await run(['compute-0', '--yes', '--leave-instances'], {
+      signal: interrupt.signal,
+      sleep: async () => interrupt.abort(),
+    });
+    expect(stopped).toMatchObject({ code: 130, err: expect.stringContaining('run it again') });
+    expect(roles()).toEqual([]);
+  });
+
   it('leaves the node in while something runs on it', async () => {
     const { code, out } = await run(['compute-0', '--yes', '--limit', '60']);
     expect(code).toBe(4);
-    expect(out).toContain('2 running instances are left on compute-0, so it stays in the cluster');
+    expect(out).toContain('2 running instances left on compute-0, so it stays in the cluster');
     expect(roles()).toEqual([]);
   });
 

@@ -54,7 +54,11 @@ export async function runProgram(
 
 async function perform(spec: CommandSpec, call: Call, streams: ProgramIo): Promise<number> {
   const ended = await spec.run(call);
-  if (call.io.signal.aborted) return EXIT_CODES.interrupted.code;
+  call.io.doing('');
+  if (call.io.signal.aborted) {
+    if (spec.interrupted !== undefined) streams.err(`${PROGRAM}: interrupted: ${spec.interrupted}\n`);
+    return EXIT_CODES.interrupted.code;
+  }
   printOutcome(ended, call.io.output, streams);
   return EXIT_CODES[ended.exit].code;
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
+import { statusPath } from '../agents/evacuator/life.ts';
 import { hostName, hostOfNode, nodeName } from '../core/names.ts';
 import { known, type Maybe, unknown } from '../core/observation.ts';
 import {
@@ -24,11 +25,18 @@ import { explain } from '../pacemaker/errors.ts';
 import { type ClusterStatus, readStatus } from '../pacemaker/status.ts';
 import type { Io } from './command.ts';
 
+const STATE_DIRECTORY = '/run/resource-agents';
+
 /** What the evacuator of this controller wrote at its last tick; what it does not know of here is left out. */
 const EvacuatorStatusSchema = v.looseObject({
   at: v.string(),
   owner: v.optional(v.string(), ''),
-  gates: v.optional(v.array(v.string()), []),
+  gates: v.optional(
+    v.array(
+      v.looseObject({ id: v.string(), text: v.string(), opens: v.string(), node: v.nullable(v.string()) }),
+    ),
+    [],
+  ),
   cloudTrouble: v.optional(v.nullable(v.string()), null),
   verdicts: v.optional(
     v.array(
@@ -59,7 +67,11 @@ export type EvacuatorStatus = v.InferOutput<typeof EvacuatorStatusSchema>;
 export interface NodeRecords {
   readonly node: string;
   readonly online: boolean;
+  /** Dead for the cluster, and not fenced yet. */
+  readonly isUnclean: boolean;
   readonly isMaintained: boolean;
+  /** Its remote resource is told to be stopped: `instance-ha maintenance`, or an operator. */
+  readonly isTakenOut: boolean;
   readonly incident: IncidentRecord | 'unreadable' | null;
   readonly evacuation: EvacuationRecord | 'unreadable' | null;
   readonly mark: string | null;
@@ -76,9 +88,12 @@ export interface Situation {
   readonly evacuatorOn: string | null;
   /** Its verdicts, where it runs on this very controller. */
   readonly evacuator: EvacuatorStatus | null;
+  /** Why they can't be read, although it runs here; null: nothing is wrong. */
+  readonly evacuatorTrouble: string | null;
 }
 
-export async function readSituation({ run }: Pick<Io, 'run'>): Promise<Maybe<Situation>> {
+export async function readSituation({ run, doing }: Pick<Io, 'run' | 'doing'>): Promise<Maybe<Situation>> {
+  doing('reading the cluster');
   const [configuration, status, marks] = await Promise.all([
     readConfiguration(run),
     readStatus({ run }),
@@ -89,12 +104,15 @@ export async function readSituation({ run }: Pick<Io, 'run'>): Promise<Maybe<Sit
   if (!marks.ok) return unknown(explain(marks.error));
   const { cluster } = configuration.value;
   const evacuator = evacuatorOf(configuration.value);
+  const own = evacuator === null ? known(null) : await readEvacuatorStatus(evacuator.id);
   const nodes = computesOf(configuration.value).map((name): NodeRecords => {
     const node = cluster.nodes.find((each) => each.name === name);
     const seen = status.value.nodes.find((each) => each.name === name);
     return {
       node: name,
       online: seen?.online ?? false,
+      isUnclean: seen?.unclean ?? false,
+      isTakenOut: isTakenOut(configuration.value, name),
       isMaintained: (seen?.maintenance ?? false) || (node?.maintenance ?? false),
       incident: stored(node?.permanent.get(INCIDENT_ATTRIBUTE), parseIncident),
       evacuation: stored(node?.permanent.get(EVACUATION_ATTRIBUTE), parseEvacuation),
@@ -109,24 +127,42 @@ export async function readSituation({ run }: Pick<Io, 'run'>): Promise<Maybe<Sit
     evacuatorOn:
       status.value.resources.find(({ id, role }) => id === evacuator?.id && role === 'Started')?.nodes[0] ??
       null,
-    evacuator: evacuator === null ? null : await readEvacuatorStatus(evacuator.id),
+    evacuator: own.known ? own.value : null,
+    evacuatorTrouble: own.known ? null : own.reason,
   });
+}
+
+/** A disabled remote resource takes its node out in an orderly way: nothing is fenced. */
+function isTakenOut({ resources }: ConfigurationFacts, node: string): boolean {
+  const role = resources.find(({ id }) => id === node)?.meta.get('target-role');
+  return role?.toLowerCase() === 'stopped';
 }
 
 function stored<T>(text: string | undefined, parse: (text: string) => T | null): T | 'unreadable' | null {
   return text === undefined ? null : (parse(text) ?? 'unreadable');
 }
 
-async function readEvacuatorStatus(resource: string): Promise<EvacuatorStatus | null> {
+/** null: the evacuator does not run on this controller. */
+async function readEvacuatorStatus(resource: string): Promise<Maybe<EvacuatorStatus | null>> {
+  const path = onThisMachine(statusPath(`${STATE_DIRECTORY}/instance-ha-${resource}`));
   try {
-    const text = await readFile(
-      onThisMachine(`/run/resource-agents/instance-ha-${resource}/status.json`),
-      'utf8',
-    );
+    return parseEvacuatorStatus(await readFile(path, 'utf8'), path);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    return code === 'ENOENT' ? known(null) : unknown(`${path} can't be read (${code}): be root`);
+  }
+}
+
+/** The state file as the evacuator writes it (agents/evacuator/journal.ts). */
+export function parseEvacuatorStatus(text: string, path: string): Maybe<EvacuatorStatus> {
+  try {
     const parsed = v.safeParse(EvacuatorStatusSchema, JSON.parse(text));
-    return parsed.success ? parsed.output : null;
+    if (parsed.success) return known(parsed.output);
+    return unknown(
+      `${path} is not as this release writes it: ${v.getDotPath(parsed.issues[0]) ?? 'all of it'}`,
+    );
   } catch {
-    return null;
+    return unknown(`${path} is no JSON`);
   }
 }
 

@@ -15,13 +15,20 @@ export interface TestWorld {
   readonly answer?: string | null;
   /** What happens while a command waits. */
   readonly sleep?: (ms: number) => Promise<void>;
+  /** Aborts at Ctrl-C. */
+  readonly signal?: AbortSignal;
 }
 
 /** Runs a command line with an own world; tools that are not given are not there, questions are answered as told. */
 export async function runCli(
   specs: readonly CommandSpec[],
   argv: readonly string[],
-  { run = noTools, answer = null, sleep = async () => {} }: TestWorld = {},
+  {
+    run = noTools,
+    answer = null,
+    sleep = async () => {},
+    signal = new AbortController().signal,
+  }: TestWorld = {},
 ): Promise<TestRun> {
   let [out, err] = ['', ''];
   let now = Date.parse('2026-11-25T04:00:00Z');
@@ -30,13 +37,14 @@ export async function runCli(
     progress: (line) => {
       err += `${line}\n`;
     },
+    doing: () => {},
     print: (text) => {
       out += `${text}\n`;
     },
     ask: async () => answer,
     isTerminal: false,
     output,
-    signal: new AbortController().signal,
+    signal,
     now: () => now,
     sleep: async (ms) => {
       now += ms;

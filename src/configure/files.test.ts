@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Secret } from '../openstack/secret.ts';
 import { fileState, filesOf, writeSecretFile } from './files.ts';
+import { itemsOf } from './model.ts';
+import { pcsCommands } from './render-commands.ts';
 import { testInput } from './testing.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'instance-ha-files-'));
@@ -54,5 +56,17 @@ describe('files with secrets', () => {
     if (script === undefined) throw new Error('no file');
     await writeSecretFile(script);
     expect(execFileSync(script.path, { encoding: 'utf8' })).toBe(`${password}\n`);
+  });
+
+  it('are what cibsecret would write, where it is to keep the passwords', async () => {
+    const input = await testInput('minimal', {}, 'bmc_passwords: cibsecret\n');
+    const files = filesOf(input, null);
+    expect(files.map(({ path }) => path)).toContain(
+      '/var/lib/pacemaker/lrm/secrets/ipmilan-compute-0/password.sign',
+    );
+    expect(files.every(({ mode }) => mode === 0o600)).toBe(true);
+    const device = itemsOf(input).find((item) => item.kind === 'resource' && item.id === 'ipmilan-compute-0');
+    expect(device).toMatchObject({ parameters: { password: 'lrm://' } });
+    expect(pcsCommands(itemsOf(input)).join('\n')).toContain('password=lrm://');
   });
 });

@@ -1,8 +1,9 @@
 import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Secret } from '../openstack/secret.ts';
+import { secretFiles } from '../pacemaker/cib-secrets.ts';
 import { shellQuote } from './cloud-file.ts';
-import type { ClusterInput } from './input.ts';
+import type { ClusterInput, PowerDevice } from './input.ts';
 import { devicesOf } from './model.ts';
 
 /** A file that only root may read, on every controller. */
@@ -15,18 +16,7 @@ export interface SecretFile {
 
 /** The files that an input needs on a controller. `credentials` is the text of the rc file; null: put there by other means. */
 export function filesOf(input: ClusterInput, credentials: string | null): readonly SecretFile[] {
-  const passwords = devicesOf(input).flatMap((device): SecretFile[] =>
-    device.password?.kind === 'file'
-      ? [
-          {
-            path: device.password.path,
-            mode: 0o700,
-            content: new Secret(`#!/bin/sh\nprintf '%s\\n' ${shellQuote(device.password.secret.reveal())}\n`),
-            what: `password of ${device.id}`,
-          },
-        ]
-      : [],
-  );
+  const passwords = devicesOf(input).flatMap(passwordFiles);
   const rc: SecretFile[] =
     credentials === null
       ? []
@@ -39,6 +29,28 @@ export function filesOf(input: ClusterInput, credentials: string | null): readon
           },
         ];
   return [...rc, ...passwords];
+}
+
+function passwordFiles({ id, password }: PowerDevice): readonly SecretFile[] {
+  const what = `password of ${id}`;
+  switch (password?.kind) {
+    case 'file': {
+      const script = `#!/bin/sh\nprintf '%s\\n' ${shellQuote(password.secret.reveal())}\n`;
+      return [{ path: password.path, mode: 0o700, content: new Secret(script), what }];
+    }
+    case 'cibsecret':
+      return secretFiles(id, 'password', password.secret.reveal()).map(({ path, text }) => ({
+        path,
+        mode: 0o600,
+        content: new Secret(text),
+        what,
+      }));
+    case 'cib':
+    case undefined:
+      return [];
+    default:
+      return password satisfies never;
+  }
 }
 
 export type FileState = 'missing' | 'differs' | 'same';

@@ -14,6 +14,8 @@ export const SHAPES = ['managed', 'minimal', 'unfence'] as const satisfies reado
 export type DevicePassword =
   /** A script on the controllers, root's alone, that prints it (`passwd_script` of fence-agents). */
   | { readonly kind: 'file'; readonly path: string; readonly secret: Secret }
+  /** Beside the CIB, on every controller for itself, as Pacemaker's own cibsecret keeps it. */
+  | { readonly kind: 'cibsecret'; readonly secret: Secret }
   /** In the CIB, as most clusters have it: every controller's root and haclient can read it there. */
   | { readonly kind: 'cib'; readonly secret: Secret };
 
@@ -137,7 +139,7 @@ const InputSchema = v.strictObject({
   domain: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9.-]+$/, 'no DNS domain'))),
   evacuate_delay: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(3600)), 0),
   /** Where the BMCs' passwords go. */
-  bmc_passwords: v.optional(v.picklist(['file', 'cib']), 'file'),
+  bmc_passwords: v.optional(v.picklist(['file', 'cibsecret', 'cib']), 'file'),
   instackenv: v.optional(Path),
   fencing: v.optional(FencingSchema, {}),
   controllers: v.pipe(v.array(NodeSchema), v.minLength(1, 'at least one')),
@@ -271,11 +273,11 @@ function fencingOf(
   };
 }
 
-function passwordOf(id: string, text: string, place: 'file' | 'cib'): DevicePassword {
+function passwordOf(id: string, text: string, place: DevicePassword['kind']): DevicePassword {
   const secret = new Secret(text);
-  return place === 'cib'
-    ? { kind: 'cib', secret }
-    : { kind: 'file', path: `${PASSWORD_DIRECTORY}/${id}`, secret };
+  return place === 'file'
+    ? { kind: place, path: `${PASSWORD_DIRECTORY}/${id}`, secret }
+    : { kind: place, secret };
 }
 
 function deviceIds(nodes: readonly { readonly fencing: Fencing | null }[]): string[] {

@@ -1,5 +1,6 @@
 import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
-import type { ClusterInput, ComputeInput, Fencing, PowerDevice } from './input.ts';
+import { CIBSECRET } from '../pacemaker/cib-secrets.ts';
+import type { ClusterInput, ComputeInput, DevicePassword, Fencing, PowerDevice } from './input.ts';
 import { type Timing, timingOf } from './timing.ts';
 
 /** The cluster's configuration as data: what has to stand in the CIB, and nothing of how it gets there. */
@@ -161,6 +162,8 @@ function properties(timing: Timing): PropertyItem[] {
       weight: 'advised',
       default: null,
     },
+    // Where a distribution builds Pacemaker 2 with false (Debian does), a rack that dies is fenced host by host.
+    { kind: 'property', name: 'concurrent-fencing', value: 'true', weight: 'advised', default: null },
   ];
 }
 
@@ -224,11 +227,7 @@ function powerDevice(device: PowerDevice, timing: Timing): ResourceItem {
     parameters: {
       pcmk_host_list: device.node,
       ...device.parameters,
-      ...(password === null
-        ? {}
-        : password.kind === 'file'
-          ? { passwd_script: password.path }
-          : { password: password.secret.reveal() }),
+      ...(password === null ? {} : passwordParameter(password)),
     },
     meta: {},
     operations: [
@@ -242,6 +241,20 @@ function powerDevice(device: PowerDevice, timing: Timing): ResourceItem {
     unwanted: [],
     adopt: 'nothing',
   };
+}
+
+function passwordParameter(password: DevicePassword): Record<string, string> {
+  switch (password.kind) {
+    case 'file':
+      // The older name: fence-agents take `password_script` from 4.1.0 on only (lib/fencing.py.py), and still take this.
+      return { passwd_script: password.path };
+    case 'cibsecret':
+      return { password: CIBSECRET };
+    case 'cib':
+      return { password: password.secret.reveal() };
+    default:
+      return password satisfies never;
+  }
 }
 
 function recorder(input: ClusterInput, timing: Timing): ResourceItem {

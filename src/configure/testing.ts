@@ -46,8 +46,9 @@ computes:
 export async function testInput(
   shape: ClusterInput['shape'] = 'minimal',
   changes: Partial<ClusterInput> = {},
+  more = '',
 ): Promise<ClusterInput> {
-  const input = await readInput(INPUT.replace('SHAPE', shape), async () => '');
+  const input = await readInput(`${INPUT.replace('SHAPE', shape)}${more}`, async () => '');
   if (!input.ok) throw new Error(input.error.join('; '));
   return { ...input.value, ...changes };
 }

@@ -1,4 +1,5 @@
 import { parseTimeMs } from '../core/duration.ts';
+import { CIBSECRET } from '../pacemaker/cib-secrets.ts';
 import { parseBoolean } from '../pacemaker/xml.ts';
 
 /** Whether two values of a CIB mean the same: `60s` and `1min`, `1` and `true`, the same names in another order. */
@@ -19,5 +20,5 @@ const SECRET_NAME = /(passwd|password|secret|token|community)$/i;
 
 /** A parameter as it may be shown. */
 export function shownValue(name: string, value: string): string {
-  return SECRET_NAME.test(name) ? '***' : value;
+  return SECRET_NAME.test(name) && value !== CIBSECRET ? '***' : value;
 }

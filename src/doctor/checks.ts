@@ -10,6 +10,7 @@ import { names } from './checks/names.ts';
 import { novaConf } from './checks/nova-conf.ts';
 import { pause } from './checks/pause.ts';
 import { placement } from './checks/placement.ts';
+import { properties } from './checks/properties.ts';
 import { protection } from './checks/protection.ts';
 import { quorum } from './checks/quorum.ts';
 import { reading } from './checks/reading.ts';
@@ -27,6 +28,7 @@ export const CHECKS: readonly Check[] = [
   protection,
   names,
   quorum,
+  properties,
   resources,
   hold,
   incidents,

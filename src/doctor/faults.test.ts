@@ -313,6 +313,24 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     'fault',
     /start of .* failed on compute-1: not installed/,
   ],
+  [
+    'a property that is neither yes nor no',
+    cib('name="cluster-name" value="overcloud"', 'name="stonith-enabled" value="truetrue"'),
+    'properties',
+    'warning',
+    /stonith-enabled is “truetrue”, which Pacemaker can't read as yes or no: it takes its default, true/,
+  ],
+  [
+    "another machine's BMC",
+    {
+      power: [
+        { device: 'ipmilan-compute-0', agent: 'fence_ipmilan', node: 'compute-0', state: 'off', detail: '' },
+      ],
+    },
+    'connectivity',
+    'fault',
+    /ipmilan-compute-0 says that the power of compute-0 is off, and the cluster sees it online/,
+  ],
   ['failed start', failure(1, 'error'), 'resources', 'warning', /failed on compute-1: error/],
   [
     'chain not running',

@@ -1,8 +1,10 @@
 import { Secret, scrub } from '../openstack/secret.ts';
+import { CIBSECRET, SECRETS_DIRECTORY, withLocalSecrets } from '../pacemaker/cib-secrets.ts';
 import { explain } from '../pacemaker/errors.ts';
 import type { ConfiguredResource } from '../pacemaker/resources.ts';
 import { lastWords, type RunTool } from '../pacemaker/tool.ts';
 import { type ConfigurationFacts, type PowerAnswer, recordersOf } from './facts.ts';
+import { onThisMachine } from './root.ts';
 
 /** The longest that a device may take to tell the power, ms. */
 const POWER_LIMIT_MS = 40_000;
@@ -44,9 +46,11 @@ export async function powerOff(
   node: string,
   id: string,
 ): Promise<string | null> {
-  const device = configuration.resources.find((resource) => resource.id === id);
-  const agent = device?.agent.replace(/^stonith:/, '') ?? '';
-  if (device === undefined || !/^fence_[a-z0-9_]+$/.test(agent)) return 'it is no agent of fence-agents';
+  const configured = configuration.resources.find((resource) => resource.id === id);
+  const agent = configured?.agent.replace(/^stonith:/, '') ?? '';
+  if (configured === undefined || !/^fence_[a-z0-9_]+$/.test(agent)) return 'it is no agent of fence-agents';
+  const device = await withLocalSecrets(configured, onThisMachine(SECRETS_DIRECTORY));
+  if (lacksSecrets(device)) return NO_SECRETS;
   const output = await run(agent, [], { timeoutMs: POWER_LIMIT_MS, input: inputOf(device, node, 'off') });
   if (!output.ok) return explain(output.error);
   if (output.value.exitCode === 0) return null;
@@ -59,8 +63,8 @@ async function askPower(
   node: string,
   id: string,
 ): Promise<PowerAnswer> {
-  const device = configuration.resources.find((resource) => resource.id === id);
-  if (device === undefined)
+  const configured = configuration.resources.find((resource) => resource.id === id);
+  if (configured === undefined)
     return {
       device: id,
       agent: '?',
@@ -68,7 +72,7 @@ async function askPower(
       state: 'failed',
       detail: 'there is no such device in the cluster',
     };
-  const agent = device.agent.replace(/^stonith:/, '');
+  const agent = configured.agent.replace(/^stonith:/, '');
   const answer = (state: PowerAnswer['state'], detail: string): PowerAnswer => ({
     device: id,
     agent,
@@ -77,8 +81,8 @@ async function askPower(
     detail,
   });
   if (!/^fence_[a-z0-9_]+$/.test(agent)) return answer('not-asked', 'it is no agent of fence-agents');
-  if ([...device.parameters.values()].some((value) => value.startsWith('lrm://')))
-    return answer('not-asked', 'its secrets are kept by cibsecret');
+  const device = await withLocalSecrets(configured, onThisMachine(SECRETS_DIRECTORY));
+  if (lacksSecrets(device)) return answer('not-asked', NO_SECRETS);
   const output = await run(agent, [], { timeoutMs: POWER_LIMIT_MS, input: inputOf(device, node, 'status') });
   if (!output.ok) return answer('failed', explain(output.error));
   if (output.value.exitCode === EXIT_ON) return answer('on', '');
@@ -87,6 +91,13 @@ async function askPower(
     'failed',
     withoutSecrets(device, lastWords(output.value)) || `exit status ${output.value.exitCode}`,
   );
+}
+
+const NO_SECRETS =
+  'its secrets are kept by cibsecret, and not on this controller: cibsecret sync on one that has them';
+
+function lacksSecrets(device: ConfiguredResource): boolean {
+  return [...device.parameters.values()].includes(CIBSECRET);
 }
 
 /** As Pacemaker hands it over: on standard input, so that no password stands in a command line. */

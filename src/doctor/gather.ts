@@ -8,6 +8,7 @@ import { createSession, type Session } from '../openstack/session.ts';
 import { readUsage } from '../openstack/usage.ts';
 import { readTransient } from '../pacemaker/attributes.ts';
 import { parseCib } from '../pacemaker/cib.ts';
+import { SECRETS_DIRECTORY, withLocalSecrets } from '../pacemaker/cib-secrets.ts';
 import { parseTree } from '../pacemaker/cib-tree.ts';
 import { explain } from '../pacemaker/errors.ts';
 import { configuredResources, ruleLocations } from '../pacemaker/resources.ts';
@@ -52,7 +53,10 @@ export async function gatherFacts(ports: DoctorPorts): Promise<Facts> {
   ]);
   const names =
     ports.ssh && configuration.known
-      ? configuration.value.cluster.nodes.map(({ name }) => name as string)
+      ? // What this machine is like is seen without ssh.
+        configuration.value.cluster.nodes
+          .map(({ name }) => name as string)
+          .filter((name) => name !== local.node && name !== local.node.split('.')[0])
       : [];
   ports.progress(
     `asking the power devices, and the cloud${names.length === 0 ? '' : ', and each node by ssh'}`,
@@ -104,7 +108,8 @@ export async function evacuatorCredentials(
 ): Promise<CloudLogin | CloudCredentials> {
   const evacuator = evacuatorOf(configuration);
   if (evacuator === null) return { state: 'not-configured' };
-  const parameters = [...evacuator.parameters].map(([name, value]) => [
+  const filled = await withLocalSecrets(evacuator, onThisMachine(SECRETS_DIRECTORY));
+  const parameters = [...filled.parameters].map(([name, value]) => [
     name,
     FILE_PARAMETERS.has(name) ? onThisMachine(value) : value,
   ]);

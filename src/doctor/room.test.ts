@@ -11,13 +11,14 @@ describe('the room for what is lost', () => {
     expect(worstLoss(hosts.slice(0, 1).concat(usageOf('b', [])), ['a']).left).toEqual([]);
   });
 
-  it('names the worst hosts', () => {
+  it('names the worst hosts', async () => {
     const hosts = [usageOf('a', ['1']), usageOf('b', ['2', '3', '4']), usageOf('c', ['5', '6', '7', '8'])];
-    const { worst, isComplete } = worstOf(hosts, 2, 100);
+    const { worst, isComplete } = await worstOf(hosts, 2, 100);
     expect(worst.hosts).toEqual(['c', 'b']);
     expect(worst.left).toHaveLength(4);
     expect(isComplete).toBe(true);
-    expect(worstOf(hosts, 2, 1).isComplete).toBe(false);
+    expect((await worstOf(hosts, 2, 1)).isComplete).toBe(false);
+    expect(await worstOf(hosts, 2, 100, async () => true)).toMatchObject({ tries: 0, isComplete: false });
   });
 
   it('never gives a host more than it has', () => {

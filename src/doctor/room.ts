@@ -36,16 +36,24 @@ export function worstLoss(usage: readonly HostUsage[], lost: readonly string[]):
   return { hosts: lost, left, placed };
 }
 
-/** The subset of so many hosts whose loss leaves most instances without room; bounded, greatest hosts first. */
-export function worstOf(
+/** Sets that are tried between two breaths. */
+const TRIES_A_BREATH = 100;
+
+/**
+ * The subset of so many hosts whose loss leaves most instances without room; bounded, greatest hosts first. It may take
+ * a while: `breathe` is called again and again, and ends it by true.
+ */
+export async function worstOf(
   usage: readonly HostUsage[],
   count: number,
   maxTries: number,
-): { readonly worst: Loss; readonly tries: number; readonly isComplete: boolean } {
+  breathe: () => Promise<boolean> = async () => false,
+): Promise<{ readonly worst: Loss; readonly tries: number; readonly isComplete: boolean }> {
   const names = [...usage].sort((a, b) => loadOf(b) - loadOf(a)).map(({ name }) => name);
   let worst = worstLoss(usage, names.slice(0, count));
   let tries = 0;
   for (const subset of subsets(names, count)) {
+    if (tries % TRIES_A_BREATH === 0 && (await breathe())) return { worst, tries, isComplete: false };
     if (tries >= maxTries) return { worst, tries, isComplete: false };
     tries += 1;
     const loss = worstLoss(usage, subset);

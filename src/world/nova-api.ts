@@ -49,9 +49,19 @@ function answerIn(world: World, request: HttpRequest, path: string, version: str
   if (facts !== null) return facts;
   const service = /^\/os-services\/([^/]+)$/.exec(path)?.[1];
   if (service !== undefined && request.method === 'PUT') return putService(world, request, service, version);
+  const moving = /^\/servers\/([^/]+)\/migrations$/.exec(path)?.[1];
+  if (moving !== undefined && atLeast(version, '2.23')) return liveMigrationsOf(world, moving);
   const [, server, action] = /^\/servers\/([^/]+)(\/action)?$/.exec(path) ?? [];
   if (server === undefined) return fault(404, `no ${path}`);
   return action === undefined ? getServer(world, server, version) : act(world, request, server, version);
+}
+
+/** nova/api/openstack/compute/server_migrations.py index: what is going on, and nothing of the past. */
+function liveMigrationsOf(world: World, server: string): HttpAnswer {
+  const instance = world.nova.instances.get(server);
+  if (instance === undefined || instance.deleted) return fault(404, `Instance ${server} could not be found.`);
+  const isMoving = instance.taskState === 'migrating';
+  return answer(200, { migrations: isMoving ? [{ server_uuid: server, status: 'running' }] : [] });
 }
 
 /** The microversion asked for; null: the header makes no sense (nova/api/openstack/wsgi.py set_api_version_request). */

@@ -2,7 +2,7 @@
 """The testbed's own client of its cloud: a thin layer over the real HTTP APIs.
 
 usage: client.py seed | ready N SECONDS | check N | warm HOST...
-       client.py boot COUNT [HOST] [--prefix NAME] [--floating] | delete-all
+       client.py boot COUNT [HOST] [--prefix NAME] [--floating|--no-network] | delete-all
        client.py servers | services | migrations | addresses
        client.py force-down HOST true|false | enable HOST | disable HOST [REASON] | evacuate UUID...
 """
@@ -105,13 +105,13 @@ class Client:
         return (found or [self.make('/v2.0/%ss' % kind, {kind: body}, service='network')[kind]])[0]['id']
 
     # ---- servers
-    def boot(self, count, host=None, prefix='vm'):
+    def boot(self, count, host=None, prefix='vm', network=True):
         seed, left = json.load(open(SEED)), count
         before = {s['id'] for s in self.servers()}
         while left:
             n = min(left, BOOT_BATCH)
             server = {'name': '%s-%d' % (prefix, left), 'flavorRef': seed['flavor'], 'imageRef': seed['image'],
-                      'networks': [{'uuid': seed['network']}], 'min_count': n, 'max_count': n}
+                      'networks': [{'uuid': seed['network']}] if network else 'none', 'min_count': n, 'max_count': n}
             if host:
                 server['host'] = host        # microversion 2.74
             self.make('/servers', {'server': server})
@@ -254,8 +254,9 @@ def main(argv):
             i = args.index('--prefix')
             prefix = args[i + 1]
             del args[i:i + 2]
-        args = [a for a in args if a != '--floating']
-        for s in c.boot(int(args[0]), args[1] if len(args) > 1 else None, prefix):
+        network = '--no-network' not in args
+        args = [a for a in args if a not in ('--floating', '--no-network')]
+        for s in c.boot(int(args[0]), args[1] if len(args) > 1 else None, prefix, network):
             print(s['id'], s['OS-EXT-SRV-ATTR:host'], s['status'],
                   ','.join(a['addr'] for n in s['addresses'].values() for a in n),
                   c.add_floating(s['id']) if floating else '')

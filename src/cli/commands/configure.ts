@@ -43,6 +43,9 @@ const RESTART_COMPUTES: OptionSpec = {
 };
 const ADOPT: OptionSpec = { name: 'adopt', says: 'show what `configure adopt` would do' };
 
+const BY_ONE_PATCH =
+  'the change is in the cluster as a whole, or not at all: instance-ha configure plan says which';
+
 const plan: CommandSpec = {
   path: ['configure', 'plan'],
   summary: 'Show what apply would change, and change nothing',
@@ -88,6 +91,7 @@ const apply: CommandSpec = {
     { command: 'instance-ha configure apply --yes --output json', says: 'from a program' },
   ],
   exits: ['failed', 'conflict', 'declined'],
+  interrupted: BY_ONE_PATCH,
   run: (call) => bringIn(call, 'apply'),
 };
 
@@ -105,6 +109,7 @@ const adopt: CommandSpec = {
     { command: 'instance-ha configure adopt', says: 'show it, ask, do it' },
   ],
   exits: ['failed', 'conflict', 'declined'],
+  interrupted: BY_ONE_PATCH,
   run: (call) => bringIn(call, 'adopt'),
 };
 
@@ -140,6 +145,7 @@ const undo: CommandSpec = {
   options: [YES, CIB],
   examples: [{ command: 'instance-ha configure undo', says: 'show what goes, ask, take it away' }],
   exits: ['failed', 'conflict', 'declined'],
+  interrupted: 'what was asked to stop stays stopped: run undo again, or configure apply to have it back',
   run: runUndo,
 };
 
@@ -210,6 +216,7 @@ async function loadInput(call: Call): Promise<Result<Loaded, string>> {
 async function loadCib(call: Call): Promise<Result<TreeElement, string>> {
   const path = call.text('cib');
   if (path === null) {
+    call.io.doing('reading the CIB');
     const live = await readCib(call.io.run);
     return live.ok ? live : failure(explainChange(live.error));
   }
@@ -226,6 +233,7 @@ async function bringIn(call: Call, mode: 'apply' | 'adopt'): Promise<Outcome> {
   if (!loaded.ok) return failed(loaded.error);
   const { input } = loaded.value;
   const options = { mode, restartComputes: call.flag('restart-computes') };
+  call.io.doing('reading the CIB');
   const cib = await readCib(call.io.run);
   if (!cib.ok) return failed(explainChange(cib.error));
   const planned = reconcile(cib.value, input, options);
@@ -244,6 +252,7 @@ async function bringIn(call: Call, mode: 'apply' | 'adopt'): Promise<Outcome> {
   if (!written.ok) return failed(written.error);
   let last = planned;
   let backup: string | null = null;
+  call.io.doing('verifying and changing the CIB');
   const changed = await changeCib(
     call.io.run,
     (live) => {
@@ -292,6 +301,7 @@ async function runUndo(call: Call): Promise<Outcome> {
         `${why}; nothing was taken away, and what is ours is asked to stop: run undo again, or configure apply to have it back`,
       );
   }
+  call.io.doing('verifying and changing the CIB');
   const changed = await changeCib(
     call.io.run,
     (live) => {
@@ -323,6 +333,7 @@ async function stopOwned(
   beforeChange: (before: TreeElement) => Promise<void>,
 ): Promise<string | null> {
   let ids: readonly string[] = [];
+  call.io.doing('verifying and changing the CIB');
   const changed = await changeCib(
     call.io.run,
     (live) => {

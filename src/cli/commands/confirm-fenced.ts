@@ -39,6 +39,8 @@ export function confirmFenced(write: Audit): CommandSpec {
       },
     ],
     exits: ['failed', 'conflict', 'declined', 'unknown'],
+    interrupted:
+      'where the name was typed, the incident may stand already (instance-ha status): run it again',
     run: (call) => confirm(call, write),
   };
 }
@@ -76,6 +78,7 @@ async function confirm(call: Call, write: Audit): Promise<Outcome> {
       'the audit log can not be written, so nothing was done: be root, and see /var/log/instance-ha',
     );
   }
+  call.io.doing('recording the incident and telling Pacemaker');
   const at = now();
   const incident: IncidentRecord = {
     id: `${at.toString(36)}${randomBytes(3).toString('hex')}`,

@@ -2,16 +2,20 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import * as v from 'valibot';
 import { VERSION } from '../../agents/version.ts';
-import { whyNotEvacuable } from '../../core/instance.ts';
+import type { Foreseen } from '../../core/foresee.ts';
+import { serverId } from '../../core/names.ts';
 import { protectionOf } from '../../doctor/checks/protection.ts';
+import { computesOf } from '../../doctor/facts.ts';
 import { gatherFacts } from '../../doctor/gather.ts';
 import { localPort } from '../../doctor/gather-local.ts';
 import { onThisMachine } from '../../doctor/root.ts';
 import { explain as explainError } from '../../openstack/errors.ts';
 import { createNova } from '../../openstack/nova.ts';
 import type { Evacuation, Server } from '../../openstack/nova-schemas.ts';
+import type { Session } from '../../openstack/session.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
-import { openCloud, readSituation, type Situation } from '../situation.ts';
+import { foreseeHosts } from '../foreseen.ts';
+import { novaHostOf, openCloud, readSituation, type Situation } from '../situation.ts';
 import { statusText } from './status.ts';
 
 const LOG_FILE = '/var/log/instance-ha/evacuator.log';
@@ -37,7 +41,7 @@ export const explain: CommandSpec = {
     if (!situation.known) return failed(situation.reason, 'unknown');
     if (situation.value.nodes.some(({ node }) => node === subject))
       return explainNode(call, situation.value, subject);
-    return explainInstance(situation.value, subject);
+    return explainInstance(call, situation.value, subject);
   },
 };
 
@@ -46,7 +50,7 @@ async function explainNode(call: Call, situation: Situation, node: string): Prom
     run: call.io.run,
     local: localPort(call.io.run, VERSION),
     now: call.io.now,
-    progress: () => {},
+    progress: call.io.doing,
   });
   const { lacks, unknowns } = protectionOf(facts, node);
   const own: Situation = { ...situation, nodes: situation.nodes.filter((each) => each.node === node) };
@@ -68,9 +72,10 @@ async function explainNode(call: Call, situation: Situation, node: string): Prom
   });
 }
 
-async function explainInstance(situation: Situation, subject: string): Promise<Outcome> {
+async function explainInstance(call: Call, situation: Situation, subject: string): Promise<Outcome> {
   const session = await openCloud(situation.configuration);
   if (!session.known) return failed(session.reason, 'unknown');
+  call.io.doing('reading Nova');
   try {
     const nova = createNova(session.value);
     const servers = await nova.listServers();
@@ -90,26 +95,57 @@ async function explainInstance(situation: Situation, subject: string): Promise<O
       situation.evacuator?.verdicts
         .flatMap(({ instances }) => instances)
         .find(({ id }) => id === server.id) ?? null;
+    call.io.doing('reading the log');
     const past = await logLines((entry) => entry.server === server.id);
+    call.io.doing('asking the rules and the policy');
+    const future = await futureOf(call, session.value, situation, server);
     const text = [
-      ...serverText(server),
+      ...serverText(server, future),
       ...(verdict === null ? [] : [`verdict now: ${verdict.outcome}: ${verdict.text}`]),
       ...own.map(evacuationText),
       ...pastText(past),
     ].join('\n');
-    return outcome('ok', text, { server, verdict, evacuations: own, past });
+    return outcome('ok', text, { server, future, verdict, evacuations: own, past });
   } finally {
     await session.value.close();
   }
 }
 
-function serverText(server: Server): string[] {
-  const why = whyNotEvacuable(server.vmState ?? 'unknown');
+/** What the evacuator's own rules, and the policy, would make of it if its host died now; null: it has no host. */
+async function futureOf(
+  call: Call,
+  session: Session,
+  { configuration }: Situation,
+  { id, host }: Server,
+): Promise<Foreseen | null> {
+  if (host === null) return null;
+  const node =
+    computesOf(configuration).find((name) => novaHostOf(configuration, name, [host]) !== null) ?? host;
+  const foresight = await foreseeHosts(session, configuration, [{ node, host }], call.io.now);
+  if (!foresight.known) return { kind: 'held', reason: foresight.reason };
+  return foresight.value.foreseen.get(serverId(id)) ?? null;
+}
+
+function futureText(future: Foreseen | null): string {
+  if (future === null) return 'it is on no compute host, so no death of one would touch it';
+  switch (future.kind) {
+    case 'asked':
+      return `if its host died, it would be evacuated${future.after === null ? '' : `; ${future.after}`}`;
+    case 'held':
+      return `if its host died, it would wait: ${future.reason}`;
+    case 'excluded':
+      return `if its host died, it would be left: ${future.reason}`;
+    case 'cannot':
+      return `if its host died, it would not be evacuated: ${future.reason}`;
+    default:
+      return future satisfies never;
+  }
+}
+
+function serverText(server: Server, future: Foreseen | null): string[] {
   return [
     `${server.name} (${server.id}): ${server.status} on ${server.host ?? 'no host'}${server.taskState === null ? '' : `, ${server.taskState}`}`,
-    why === null
-      ? 'if its host died, it would be evacuated'
-      : `if its host died, it would not be evacuated: ${why}`,
+    futureText(future),
     ...(server.fault === null ? [] : [`Nova's last fault of it: ${server.fault.message}`]),
   ];
 }
@@ -134,6 +170,8 @@ async function logLines(matches: (entry: LogEntry) => boolean): Promise<readonly
     for await (const line of createInterface({ input: createReadStream(onThisMachine(LOG_FILE)) })) {
       const entry = parseEntry(line);
       if (entry === null || !matches(entry)) continue;
+      // What was done, and the verdict that says so, may be the same words.
+      if (found.at(-1)?.msg === entry.msg) continue;
       found.push(entry);
       if (found.length > MAX_LINES) found.shift();
     }

@@ -2,10 +2,11 @@ import { VERSION } from '../../agents/version.ts';
 import type { Maybe } from '../../core/observation.ts';
 import { protectionOf } from '../../doctor/checks/protection.ts';
 import { runChecks } from '../../doctor/checks.ts';
-import type { CloudFacts, ConfigurationFacts, Facts } from '../../doctor/facts.ts';
-import { gatherFacts, readCloud } from '../../doctor/gather.ts';
+import type { ConfigurationFacts, Facts } from '../../doctor/facts.ts';
+import { gatherFacts } from '../../doctor/gather.ts';
 import { type LocalPort, localPort } from '../../doctor/gather-local.ts';
 import { powerDevicesOf, powerOff } from '../../doctor/gather-power.ts';
+import { createNova, type Nova } from '../../openstack/nova.ts';
 import { explain } from '../../pacemaker/errors.ts';
 import { exitError, type RunTool } from '../../pacemaker/tool.ts';
 import { type Audit, audit } from '../audit.ts';
@@ -14,11 +15,14 @@ import { advance, beginning, type Followed, news, type Progress, reportText, typ
 import { type Forecast, forecast } from '../forecast.ts';
 import { type DoomedHost, type Foresight, foreseeHosts } from '../foreseen.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
+import { counted } from '../words.ts';
 import { forecastText } from './plan.ts';
 
 /** Pause between two looks while following, ms. */
 const LOOK_PAUSE_MS = 1_000;
 const DEFAULT_LIMIT_S = 1_800;
+/** Instances asked for one by one in one look. */
+const MAX_LOOKUPS = 8;
 /** The fencer answers when the whole level has been gone through, ms. */
 const FENCE_LIMIT_MS = 300_000;
 
@@ -33,6 +37,8 @@ const NAME = {
   value: 'NAME',
   says: "the compute's name once more, instead of typing it when asked",
 };
+const INTERRUPTED =
+  'where the name was typed, the fencing and what follows from it go on (instance-ha status --watch); before that, nothing was done';
 const HOST = { name: 'host', says: 'the compute', offers: 'node' } as const;
 
 /** What these commands touch beside the cluster and the cloud. */
@@ -65,6 +71,7 @@ export function drill(world: FenceWorld): CommandSpec {
       },
     ],
     exits: ['failed', 'conflict', 'declined', 'unknown', 'fault'],
+    interrupted: INTERRUPTED,
     run: (call) => act(call, world, 'drill'),
   };
 }
@@ -86,6 +93,7 @@ export function evacuate(world: FenceWorld): CommandSpec {
       },
     ],
     exits: ['failed', 'conflict', 'declined', 'unknown', 'fault'],
+    interrupted: INTERRUPTED,
     run: (call) => act(call, world, 'evacuate'),
   };
 }
@@ -115,10 +123,27 @@ async function act(call: Call, world: FenceWorld, kind: 'drill' | 'evacuate'): P
     );
   }
   const begun = call.io.now();
+  call.io.progress(
+    `     +0 s  ${kind === 'drill' ? `the power of ${node} is being cut` : `the cluster is asked to fence ${node}`}`,
+  );
   const cut = await cutPower(call, facts, node, kind);
+  if (call.io.signal.aborted) return failed('interrupted');
   if (cut !== null) return failed(cut);
-  call.io.progress(`     +0 s  ${kind === 'drill' ? 'the power is cut' : 'the cluster fences it'}`);
-  return follow(call, { node, host: ready.host, begun, limitMs: limitS * 1000, result: ready.forecast });
+  if (!facts.configuration.known) return failed(facts.configuration.reason, 'unknown');
+  const session = await openCloud(facts.configuration.value);
+  if (!session.known) return failed(session.reason, 'unknown');
+  try {
+    return await follow(call, {
+      node,
+      host: ready.host,
+      nova: createNova(session.value),
+      begun,
+      limitMs: limitS * 1000,
+      result: ready.forecast,
+    });
+  } finally {
+    await session.value.close();
+  }
 }
 
 type Readiness =
@@ -153,6 +178,15 @@ async function readiness(
       ),
     );
   }
+  const dark = facts.power.filter((answer) => answer.node === node && answer.state === 'off');
+  if (kind === 'drill' && dark.length > 0)
+    return not(
+      outcome(
+        'conflict',
+        `the power of ${node} is off already, says ${dark.map(({ device }) => device).join(', ')}, so nothing was done: instance-ha status --watch`,
+        { node },
+      ),
+    );
   const faults = kind === 'drill' ? runChecks(facts, node).filter(({ verdict }) => verdict === 'fault') : [];
   if (faults.length > 0) {
     const why = faults.flatMap(({ problems }) => problems.map(({ says }) => says)).join('; ');
@@ -174,7 +208,7 @@ async function readiness(
     return not(
       outcome(
         'conflict',
-        `${staying.length} instances would not move, so nothing was done (--despite-warnings does it all the same):\n${forecastText(result)}`,
+        `${counted(staying.length, 'instance')} would not move, so nothing was done (--despite-warnings does it all the same):\n${forecastText(result)}`,
         { node, forecast: result },
       ),
     );
@@ -224,18 +258,20 @@ async function cutPower(
 interface Chase {
   readonly node: string;
   readonly host: string;
+  readonly nova: Nova;
   readonly begun: number;
   readonly limitMs: number;
   readonly result: Forecast;
 }
 
-async function follow(call: Call, { node, host, begun, limitMs, result }: Chase): Promise<Outcome> {
+async function follow(call: Call, chase: Chase): Promise<Outcome> {
+  const { node, host, begun, limitMs, result } = chase;
   const followed = result.instances.map(
     ({ id, name, verdict }): Followed => ({ id, name, expected: verdict === 'moves' }),
   );
   let progress = beginning(begun);
   while (progress.back === null && call.io.now() - begun < limitMs && !call.io.signal.aborted) {
-    const next = advance(progress, await look(call, node, host), host, followed);
+    const next = advance(progress, await look(call, chase, progress, followed), host, followed);
     for (const line of news(progress, next)) call.io.progress(line);
     progress = next;
     if (progress.back === null) await call.io.sleep(LOOK_PAUSE_MS);
@@ -243,29 +279,31 @@ async function follow(call: Call, { node, host, begun, limitMs, result }: Chase)
   const isWhole = progress.back !== null && progress.evacuated !== null;
   return outcome(
     isWhole ? 'ok' : 'fault',
-    `${reportText(progress, followed)}\n\n${isWhole ? 'passed' : 'NOT PASSED'}`,
+    `${reportText(progress, followed)}\n\n${isWhole ? 'passed' : `NOT PASSED: instance-ha explain ${node}`}`,
     reportData(progress, followed, isWhole),
   );
 }
 
-async function look(call: Call, node: string, host: string): Promise<Sight> {
-  const situation = await readSituation(call.io);
-  const at = call.io.now();
-  if (!situation.known) return { at, records: null, instances: null, serviceIsFine: null };
-  const cloud = await lookAtCloud(call, situation.value.configuration);
-  const service = cloud?.services.find((each) => each.host === host);
+async function look(
+  call: Call,
+  { node, host, nova }: Chase,
+  progress: Progress,
+  followed: readonly Followed[],
+): Promise<Sight> {
+  const [situation, services, instances] = await Promise.all([
+    readSituation(call.io),
+    nova.listComputeServices(),
+    lookForInstances(
+      nova,
+      host,
+      followed.filter(({ id }) => !progress.moved.has(id)),
+    ),
+  ]);
+  const service = services.ok ? services.value.services.find((each) => each.host === host) : undefined;
   return {
     at: call.io.now(),
-    records: situation.value.nodes.find((each) => each.node === node) ?? null,
-    instances:
-      cloud === null
-        ? null
-        : new Map(
-            cloud.servers.map((server) => [
-              server.id,
-              { host: server.host, vmState: server.vmState, taskState: server.taskState },
-            ]),
-          ),
+    records: situation.known ? (situation.value.nodes.find((each) => each.node === node) ?? null) : null,
+    instances,
     serviceIsFine:
       service === undefined
         ? null
@@ -273,18 +311,25 @@ async function look(call: Call, node: string, host: string): Promise<Sight> {
   };
 }
 
-async function lookAtCloud(
-  call: Call,
-  configuration: Parameters<typeof openCloud>[0],
-): Promise<CloudFacts | null> {
-  const session = await openCloud(configuration);
-  if (!session.known) return null;
-  try {
-    const cloud = await readCloud(session.value, call.io.now);
-    return cloud.known ? cloud.value : null;
-  } finally {
-    await session.value.close();
-  }
+/** What is on the host still comes from one list; only what has left it is asked for one by one, until it has arrived. */
+async function lookForInstances(
+  nova: Nova,
+  host: string,
+  open: readonly Followed[],
+): Promise<Sight['instances']> {
+  if (open.length === 0) return new Map();
+  const listed = await nova.listServers({ host });
+  if (!listed.ok) return null;
+  const here = new Map(listed.value.servers.map((server) => [server.id, server]));
+  const gone = open.filter(({ id }) => !here.has(id)).slice(0, MAX_LOOKUPS);
+  const found = await Promise.all(gone.map(({ id }) => nova.getServer(id)));
+  const servers = [
+    ...here.values(),
+    ...found.flatMap((answer) => (answer.ok && answer.value.kind === 'found' ? [answer.value.server] : [])),
+  ];
+  return new Map(
+    servers.map(({ id, host: at, vmState, taskState }) => [id, { host: at, vmState, taskState }]),
+  );
 }
 
 function reportData(

@@ -3,6 +3,7 @@ import { explain } from '../../openstack/errors.ts';
 import { createNova } from '../../openstack/nova.ts';
 import { type CommandSpec, failed, outcome } from '../command.ts';
 import {
+  incidentOfReport,
   isReportOf,
   type PastReport,
   pastReports,
@@ -11,6 +12,7 @@ import {
 } from '../incident-reports.ts';
 import { type PastIncident, pastIncidents } from '../past.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
+import { counted } from '../words.ts';
 
 const DEFAULT_DAYS = 30;
 const DAY_MS = 86_400_000;
@@ -20,6 +22,7 @@ export const history = (reportDirectory: string): CommandSpec => ({
   summary: 'List the incidents of the past, and what became of the instances',
   description: [
     "From Nova's own records of evacuations, so from any controller and whoever asked for them: those of one host that follow each other closely are one incident.",
+    'Nova forgets an evacuation when its instance is deleted, and has none of a host without instances. What a report of this controller has of those is shown all the same.',
     `Where the evacuator ran on this controller, its report is shown with it: the times, what it had to wait for, and every instance that did not arrive as it was. The whole report is ${reportDirectory}/INCIDENT.md.`,
     'With --output json every evacuation and every report is in it.',
   ],
@@ -41,6 +44,7 @@ export const history = (reportDirectory: string): CommandSpec => ({
     if (!situation.known) return failed(situation.reason, 'unknown');
     const session = await openCloud(situation.value.configuration);
     if (!session.known) return failed(session.reason, 'unknown');
+    call.io.doing('reading Nova');
     try {
       const nova = createNova(session.value);
       const name = call.arguments[0];
@@ -59,14 +63,22 @@ export const history = (reportDirectory: string): CommandSpec => ({
         ...(host === null ? {} : { sourceHost: host }),
       });
       if (!listed.ok) return failed(explain(listed.error), 'unknown');
+      call.io.doing('reading the reports');
       const reports = await pastReports(onThisMachine(reportDirectory));
-      const incidents = pastIncidents(listed.value.migrations).map((incident) => ({
+      const known = pastIncidents(listed.value.migrations).map((incident) => ({
         ...incident,
         reports: reports.filter((report) => isReportOf(report, incident)),
       }));
+      const since = call.io.now() - days * DAY_MS;
+      const forgotten = reports
+        .filter((report) => !known.some((incident) => incident.reports.includes(report)))
+        .filter((report) => name === undefined || report.node === name || report.host === host)
+        .map((report) => ({ ...incidentOfReport(report), reports: [report] }))
+        .filter(({ begun }) => begun >= since);
+      const incidents = [...known, ...forgotten].sort((a, b) => b.begun - a.begun);
       const text =
         incidents.length === 0
-          ? `no evacuations in the last ${days} days`
+          ? `no incident in the last ${days} days that Nova or a report of this controller knows of`
           : incidents.map(incidentText).join('\n');
       return outcome('ok', text, { incidents });
     } finally {
@@ -80,8 +92,8 @@ function incidentText(incident: PastIncident & { readonly reports: readonly Past
   const head = [
     new Date(incident.begun).toISOString(),
     incident.host,
-    `${incident.instances} instances: ${incident.moved} moved, ${incident.failed} failed${incident.live === 0 ? '' : `, ${incident.live} under way`}`,
-    `(${attempts} ${attempts === 1 ? 'request' : 'requests'})`,
+    `${counted(incident.instances, 'instance')}: ${incident.moved} moved, ${incident.failed} failed${incident.live === 0 ? '' : `, ${incident.live} under way`}`,
+    attempts === 0 ? '(by its report)' : `(${counted(attempts, 'request')})`,
   ].join('  ');
   const lines = incident.reports.toReversed().flatMap(reportLines);
   return [head, ...lines.map((line) => `    ${line}`)].join('\n');

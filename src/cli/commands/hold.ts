@@ -8,6 +8,8 @@ import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../c
 
 /** One question to the evacuator waits so long before it is asked anew, s. */
 const ROUND_S = 60;
+/** Less is no time for an answer, and the reason would be lost behind "no answer", s. */
+const LEAST_ROUND_S = 5;
 const DEFAULT_TIMEOUT = '1h';
 const DEFAULT_STATE_DIRECTORY = '/run/resource-agents';
 
@@ -29,6 +31,7 @@ export const hold: CommandSpec = {
   ],
   examples: [{ command: 'instance-ha hold --timeout 30m && exec nova-compute', says: 'in a wrapper' }],
   exits: ['failed', 'notYet'],
+  interrupted: 'nova-compute is not let go',
   run: runHold,
 };
 
@@ -65,7 +68,7 @@ async function runHold(call: Call): Promise<Outcome> {
     const code = await action('start', Math.max(1, Math.min(ROUND_S, leftS)));
     if (code === OCF.SUCCESS) return outcome('ok', 'released: nova-compute may start', { released: true });
     if (code === OCF.ERR_INSTALLED) return failed(said);
-    if (call.io.signal.aborted || systemClock.now() >= end)
+    if (call.io.signal.aborted || end - systemClock.now() < LEAST_ROUND_S * 1000)
       return outcome('notYet', said, { released: false, reason: said });
     call.io.progress(said);
   }

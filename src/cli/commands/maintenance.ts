@@ -1,14 +1,15 @@
 import { explain as explainCloud } from '../../openstack/errors.ts';
-import { liveMigrate } from '../../openstack/live-migration.ts';
+import { isLiveMigrating, liveMigrate } from '../../openstack/live-migration.ts';
 import { createNova, type Nova } from '../../openstack/nova.ts';
-import type { ComputeService } from '../../openstack/nova-schemas.ts';
+import type { ComputeService, Server } from '../../openstack/nova-schemas.ts';
 import type { Session } from '../../openstack/session.ts';
 import { explain } from '../../pacemaker/errors.ts';
 import { exitError, TOOL_TIMEOUT_MS } from '../../pacemaker/tool.ts';
 import { operator } from '../audit.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
-import { type Asked, drainStep, isMovable } from '../drain.ts';
+import { type Asked, drainStep, type Elsewhere, isMovable, leftOpen } from '../drain.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
+import { counted } from '../words.ts';
 
 /** What the disabled_reason of a host in maintenance begins with; only that is taken back at the end. */
 const MARKER = 'instance-ha: maintenance';
@@ -54,6 +55,7 @@ export const maintenance: CommandSpec = {
     { command: 'instance-ha maintenance overcloud-compute-1 --end', says: 'back again' },
   ],
   exits: ['failed', 'warning', 'conflict', 'declined', 'unknown'],
+  interrupted: 'what Nova or the cluster has begun goes on; run it again to go on where it was',
   run: runMaintenance,
 };
 
@@ -86,6 +88,7 @@ async function runMaintenance(call: Call): Promise<Outcome> {
   }
   const session = await openCloud(configuration);
   if (!session.known) return failed(session.reason, 'unknown');
+  call.io.doing('reading Nova');
   try {
     const nova = createNova(session.value);
     const services = await nova.listComputeServices();
@@ -120,18 +123,21 @@ async function takeOut(site: Site, service: ComputeService): Promise<Outcome> {
   }
   const left = await drain(site);
   if (typeof left === 'string') return failed(left);
+  if (call.io.signal.aborted) return failed('interrupted');
   const details = left.map(({ id, name, why }) => `  ${name} (${id}): ${why}`);
   if (left.length > 0 && !call.flag('leave-instances')) {
     return outcome(
       'warning',
-      [`${left.length} running instances are left on ${node}, so it stays in the cluster:`, ...details].join(
-        '\n',
-      ),
+      [
+        `${counted(left.length, 'running instance')} left on ${node}, so it stays in the cluster:`,
+        ...details,
+      ].join('\n'),
       { node, left },
     );
   }
   const stopped = await setRole(site, 'Stopped');
   if (stopped !== null) return failed(stopped);
+  call.io.progress(`waiting for ${node} to leave the cluster`);
   const isOut = await waitFor(site, async () => (await isOnline(site)) === false);
   if (!isOut) return failed(`${node} is still online: crm_mon -1 says what it waits for`);
   return outcome(
@@ -154,31 +160,58 @@ interface Left {
 async function drain(site: Site): Promise<readonly Left[] | string> {
   const { call, nova, host } = site;
   let asked: ReadonlyMap<string, Asked> = new Map();
-  let before = -1;
+  let before = '';
   const end = call.io.now() + site.limitMs;
   for (;;) {
     const listed = await nova.listServers({ host });
     if (!listed.ok) return explainCloud(listed.error);
-    const running = listed.value.servers.filter(isMovable);
-    if (running.length !== before) call.io.progress(`${running.length} running instances are on ${host}`);
-    before = running.length;
-    const step = drainStep(listed.value.servers, asked, call.io.now());
+    const onHost = listed.value.servers;
+    const elsewhere = new Map<string, Elsewhere>();
+    for (const id of leftOpen(onHost, asked)) elsewhere.set(id, await lookFor(site, id));
+    const step = drainStep({ onHost, elsewhere }, asked, call.io.now());
     const refused = new Map<string, Asked>();
-    for (const { id } of step.ask) {
+    for (const { id, name } of step.ask) {
       const answer = await liveMigrate(site.session, id);
       if (!answer.ok)
-        refused.set(id, { at: call.io.now(), wasMoving: false, failed: explainCloud(answer.error) });
+        refused.set(id, {
+          name,
+          at: call.io.now(),
+          wasMoving: false,
+          isGone: false,
+          failed: explainCloud(answer.error),
+        });
     }
     asked = new Map([...step.asked, ...refused]);
-    if (step.isOver || call.io.now() >= end || call.io.signal.aborted) {
-      return running.map(({ id, name }) => ({
-        id,
-        name,
-        why: asked.get(id)?.failed ?? 'it has not moved in time',
-      }));
-    }
+    const left = leftOn(onHost, asked);
+    const moving = left.filter(({ id }) => asked.get(id)?.failed === null).length;
+    const said = `${counted(left.length, 'running instance')} to move from ${host}, ${moving} on the way`;
+    if (said !== before) call.io.progress(said);
+    before = said;
+    if (step.isOver || call.io.now() >= end || call.io.signal.aborted) return left;
     await call.io.sleep(LOOK_PAUSE_MS);
   }
+}
+
+/** What runs on the host, or may: what was asked to leave it counts until it was seen elsewhere, whole. */
+function leftOn(onHost: readonly Server[], asked: ReadonlyMap<string, Asked>): readonly Left[] {
+  const running = onHost.filter(({ id }) => !asked.has(id)).filter(isMovable);
+  return [
+    ...running.map(({ id, name }) => ({ id, name, why: 'it has not moved in time' })),
+    ...[...asked]
+      .filter(([, { isGone }]) => !isGone)
+      .map(([id, { name, failed }]) => ({ id, name, why: failed ?? 'it has not moved in time' })),
+  ];
+}
+
+async function lookFor({ nova, session, host }: Site, id: string): Promise<Elsewhere> {
+  const answer = await nova.getServer(id);
+  if (!answer.ok || answer.value.kind === 'unreadable') return { kind: 'unknown' };
+  if (answer.value.kind === 'missing' || answer.value.server.deleted) return { kind: 'deleted' };
+  const { server } = answer.value;
+  // Back since the list was read.
+  if (server.host === host) return { kind: 'unknown' };
+  const migrating = await isLiveMigrating(session, id);
+  return migrating.ok ? { kind: 'found', server, isMigrating: migrating.value } : { kind: 'unknown' };
 }
 
 async function bringBack(site: Site, before: ComputeService): Promise<Outcome> {

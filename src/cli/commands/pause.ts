@@ -90,6 +90,7 @@ async function runPause(call: Call): Promise<Outcome> {
   const why = call.text('why') ?? '';
   if (why.trim() === '' || why.length > MAX_WHY_CHARS)
     return failed(`--why takes up to ${MAX_WHY_CHARS} characters`, 'usage');
+  call.io.doing('reading the cluster');
   const configuration = await readConfiguration(call.io.run);
   if (!configuration.known) return failed(configuration.reason, 'unknown');
   const subject = subjectOf(call, configuration.value);
@@ -105,6 +106,7 @@ async function runPause(call: Call): Promise<Outcome> {
 }
 
 async function runResume(call: Call): Promise<Outcome> {
+  call.io.doing('reading the cluster');
   const configuration = await readConfiguration(call.io.run);
   if (!configuration.known) return failed(configuration.reason, 'unknown');
   const { cluster } = configuration.value;

@@ -7,6 +7,7 @@ import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../c
 import { type Forecast, forecast, type InstanceForecast } from '../forecast.ts';
 import { foreseeHosts } from '../foreseen.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
+import { counted } from '../words.ts';
 
 /** Sets of hosts that are tried for `--survive`. */
 const MAX_SETS = 20_000;
@@ -47,6 +48,7 @@ async function runPlan(call: Call): Promise<Outcome> {
   if (!situation.known) return failed(situation.reason, 'unknown');
   const session = await openCloud(situation.value.configuration);
   if (!session.known) return failed(session.reason, 'unknown');
+  call.io.doing('reading Nova and Placement');
   try {
     const [cloud, usage] = await Promise.all([
       readCloud(session.value, call.io.now),
@@ -69,14 +71,21 @@ async function runPlan(call: Call): Promise<Outcome> {
           `hosts that are up and enabled: ${usable.length}; without ${survive} there is none`,
           'fault',
         );
-      const { worst, isComplete, tries } = worstOf(usable, Number(survive), MAX_SETS);
+      call.io.doing(`trying sets of ${survive} hosts`);
+      const { worst, isComplete, tries } = await worstOf(usable, Number(survive), MAX_SETS, async () => {
+        // Lets a line of progress out, and Ctrl-C in.
+        await call.io.sleep(0);
+        return call.io.signal.aborted;
+      });
       const bounds = isComplete
-        ? `all ${tries} sets of hosts were tried`
+        ? tries === 1
+          ? 'the only set of hosts was tried'
+          : `all ${tries} sets of hosts were tried`
         : `the ${tries} sets with the fullest hosts were tried`;
       const text =
         worst.left.length === 0
-          ? `yes: any ${survive} hosts can be lost, and every instance of them finds room (${bounds})`
-          : `NO: without ${worst.hosts.join(', ')} ${worst.left.length} instances would find no room (${bounds}):\n${worst.left.map(({ id, host }) => `  ${id} on ${host}`).join('\n')}`;
+          ? `yes: any ${counted(Number(survive), 'host')} can be lost, and every instance finds room; the heaviest loss is that of ${worst.hosts.join(', ')} (${bounds})`
+          : `NO: without ${worst.hosts.join(', ')} ${counted(worst.left.length, 'instance')} would find no room (${bounds}):\n${worst.left.map(({ id, host }) => `  ${id} on ${host}`).join('\n')}`;
       return outcome(worst.left.length === 0 ? 'ok' : 'fault', text, {
         survives: worst.left.length === 0,
         worst: worst.hosts,
@@ -93,6 +102,7 @@ async function runPlan(call: Call): Promise<Outcome> {
       return failed(`Nova has no compute host ${missing.join(', ')}; it has ${all.join(', ')}`);
     const doomed = hosts.map(({ name, host }) => ({ node: name, host: host ?? name }));
     const { configuration } = situation.value;
+    call.io.doing('asking the rules and the policy');
     const foresight = await foreseeHosts(session.value, configuration, doomed, call.io.now);
     if (!foresight.known) return failed(foresight.reason, 'unknown');
     const result = forecast(
@@ -131,7 +141,7 @@ export function forecastText(result: Forecast): string {
       `${String(each.place).padStart(3)}. ${named(each)}: ${each.state}; ${DISK[each.disk]}${each.after === null ? '' : `; ${each.after}`}`,
   );
   return [
-    `if ${result.hosts.join(' and ')} died now: ${result.instances.length} instances are affected`,
+    `if ${result.hosts.join(' and ')} died now: ${result.instances.length === 1 ? '1 instance is' : `${result.instances.length} instances are`} affected`,
     ...(moves.length === 0 ? ['0 would be evacuated'] : moves),
     ...group('no-room', 'would find NO ROOM', why),
     ...group('held', 'would wait', why),

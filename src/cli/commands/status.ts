@@ -12,7 +12,7 @@ export const status: CommandSpec = {
   summary: 'Show the cluster, the computes and their incidents, and the instances under way',
   description: [
     'From any controller. Records and marks come from the cluster; the verdicts on single instances come from the evacuator, and are shown on the controller that runs it.',
-    'Exit code 4 while an incident stands or something holds everything up.',
+    'Exit code 4 while an incident stands, a compute is dead or away, or something holds evacuations up, a pause too.',
   ],
   options: [{ name: 'watch', short: 'w', says: 'look again every 2 s, until Ctrl-C' }],
   examples: [
@@ -39,36 +39,56 @@ async function look(call: Call): Promise<Outcome> {
   const read = await readSituation(call.io);
   if (!read.known) return failed(read.reason, 'unknown');
   const situation = read.value;
-  const busy = situation.nodes.filter(({ incident, evacuation }) => incident !== null || evacuation !== null);
-  const gates = situation.evacuator?.gates ?? [];
+  const { nodes, evacuatorOn, evacuator, evacuatorTrouble } = situation;
+  const now = call.io.now();
+  const pause = pauseLines(situation, now);
   const isQuiet =
-    busy.length === 0 && gates.length === 0 && situation.evacuatorOn !== null && situation.status.hasQuorum;
-  const { nodes, evacuatorOn, evacuator } = situation;
-  return outcome(isQuiet ? 'ok' : 'warning', statusText(situation, call.io.now()), {
+    !nodes.some(isBusy) &&
+    nodes.every((node) => nodePauseLines(node, now).length === 0) &&
+    pause.length === 0 &&
+    (evacuator?.gates ?? []).length === 0 &&
+    evacuatorTrouble === null &&
+    evacuatorOn !== null &&
+    situation.status.hasQuorum;
+  return outcome(isQuiet ? 'ok' : 'warning', statusText(situation, now), {
     hasQuorum: situation.status.hasQuorum,
     dc: situation.status.dc,
     evacuatorOn,
+    pause: parsePause(situation.configuration.cluster.properties.get(PAUSE_PROPERTY) ?? ''),
     nodes,
     evacuator,
+    evacuatorTrouble,
   });
 }
 
+/** An incident stands, or is about to: dead for the cluster, and nothing recorded yet. */
+function isBusy({ incident, evacuation, online, isUnclean, isTakenOut }: NodeRecords): boolean {
+  return incident !== null || evacuation !== null || isUnclean || (!online && !isTakenOut);
+}
+
 export function statusText(situation: Situation, now: number): string {
-  const { status: cluster, nodes, evacuatorOn, evacuator } = situation;
+  const { status: cluster, nodes, evacuatorOn, evacuator, evacuatorTrouble } = situation;
   const width = Math.max(...nodes.map(({ node }) => node.length), 8);
   return [
     `cluster    ${cluster.hasQuorum ? 'quorum' : 'NO QUORUM: nothing is done'}, DC ${cluster.dc ?? '(none: an election)'}`,
     `evacuator  ${evacuatorOn === null ? 'DOES NOT RUN: nothing is evacuated, no compute is let go' : `on ${evacuatorOn}`}`,
     ...pauseLines(situation, now),
     ...(evacuator?.cloudTrouble ? [`cloud      ${evacuator.cloudTrouble}`] : []),
-    ...(evacuator?.gates ?? []).map((gate) => `GATE       ${gate}`),
+    ...(evacuatorTrouble === null ? [] : [`verdicts   CAN'T BE READ: ${evacuatorTrouble}`]),
+    // What holds up one node is told in that node's verdict.
+    ...(evacuator?.gates ?? [])
+      .filter(({ id, node }) => node === null && id !== 'paused')
+      .map(({ text, opens }) => `GATE       ${text}; it opens when ${opens}`),
     '',
     ...nodes.flatMap((node) => [
       `${node.node.padEnd(width)}  ${node.online ? 'online ' : 'OFFLINE'}  ${stateOf(node, now)}`,
       ...nodePauseLines(node, now),
       ...verdictLines(situation, node.node),
     ]),
-    ...(evacuator === null && evacuatorOn !== null && nodes.some(({ incident }) => incident !== null)
+    ...(evacuator === null &&
+    evacuatorTrouble === null &&
+    evacuatorOn !== null &&
+    nodes.some(({ incident }) => incident !== null)
       ? ['', `the verdicts on single instances: instance-ha status on ${evacuatorOn}`]
       : []),
   ].join('\n');
@@ -90,7 +110,10 @@ function nodePauseLines({ node, pause }: NodeRecords, now: number): string[] {
   return pause.until > now ? [`    ${pauseText(pause, now)}: no evacuation of it begins`] : [];
 }
 
-function stateOf({ incident, evacuation, mark, isMaintained }: NodeRecords, now: number): string {
+function stateOf(
+  { node, incident, evacuation, mark, online, isMaintained, isTakenOut, isUnclean }: NodeRecords,
+  now: number,
+): string {
   if (incident === 'unreadable' || evacuation === 'unreadable')
     return 'its record CANNOT BE READ: a person has to look (instance-ha doctor)';
   if (incident !== null) {
@@ -103,9 +126,14 @@ function stateOf({ incident, evacuation, mark, isMaintained }: NodeRecords, now:
     return `incident ${incident.id} for ${age(now - incident.at)}: ${phase}`;
   }
   if (evacuation !== null)
-    return `evacuated, on its way back (released ${evacuation.releasedAt === null ? '' : `${age(now - evacuation.releasedAt)} ago`})`;
+    return `evacuated, on its way back${evacuation.releasedAt === null ? '' : ` (released ${age(now - evacuation.releasedAt)} ago)`}`;
   if (mark === 'yes') return 'marked evacuate=yes without an incident';
-  return isMaintained ? 'in maintenance: not fenced, not evacuated' : 'fine';
+  if (isMaintained) return 'in maintenance: not fenced, not evacuated';
+  if (isUnclean)
+    return `dead for the cluster, not fenced yet: stonith_admin --history ${node}; where fencing can't succeed: instance-ha confirm-fenced ${node}`;
+  if (isTakenOut)
+    return `taken out of the cluster: not fenced, not evacuated; back with instance-ha maintenance ${node} --end`;
+  return online ? 'fine' : `without an incident: instance-ha explain ${node}`;
 }
 
 function verdictLines({ evacuator }: Situation, node: string): string[] {

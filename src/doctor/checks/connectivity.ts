@@ -1,3 +1,4 @@
+import { INCIDENT_ATTRIBUTE } from '../../core/records.ts';
 import { isPowerFencedFirst } from '../../pacemaker/topology.ts';
 import { parseBoolean } from '../../pacemaker/xml.ts';
 import { type ConfigurationFacts, computesOf, type Facts, recordersOf } from '../facts.ts';
@@ -50,26 +51,39 @@ function levels(configuration: ConfigurationFacts): Problem[] {
       return [
         fault(
           `no fencing level of ${node} has ${recorders.join(' or ')}: its death is not recorded, its instances stay`,
-          `pcs stonith level add 1 ${node} POWERDEVICE,${recorders[0]}`,
+          `pcs stonith level add 1 ${node} POWERDEVICE ${recorders[0]}`,
           node,
         ),
       ];
     return [
       fault(
         `no power device stands before ${recorders.join(' or ')} in the level of ${node}: its power is never confirmed off`,
-        `make the level POWERDEVICE,${recorders[0]}`,
+        `pcs stonith level: put the power device before ${recorders[0]}`,
         node,
       ),
     ];
   });
 }
 
-function devices({ power }: Facts): Problem[] {
+function devices({ power, status, configuration }: Facts): Problem[] {
+  const isOnline = (name: string): boolean =>
+    status.known && status.value.nodes.some((node) => node.name === name && node.online);
+  const isInIncident = (name: string): boolean =>
+    configuration.known && hasIncident(configuration.value, name);
   return power.flatMap((answer): Problem[] => {
     switch (answer.state) {
       case 'on':
-      case 'off':
         return [];
+      case 'off':
+        return isOnline(answer.node) && !isInIncident(answer.node)
+          ? [
+              fault(
+                `${answer.device} says that the power of ${answer.node} is off, and the cluster sees it online`,
+                'it has just died, or the device is that of another machine: compare its address with the BMC (pcs stonith config)',
+                answer.node,
+              ),
+            ]
+          : [];
       case 'not-asked':
         return [
           unsure(
@@ -97,16 +111,12 @@ function remotes({ status }: Facts, configuration: ConfigurationFacts): Problem[
   const computes = computesOf(configuration);
   const offline = status.value.nodes.filter(({ name, online }) => computes.includes(name) && !online);
   const missing = computes.filter((name) => !status.value.nodes.some((node) => node.name === name));
-  const isInIncident = (name: string): boolean =>
-    configuration.cluster.nodes.some(
-      (node) => node.name === name && node.permanent.has('instance-ha-incident'),
-    );
   const stopped = status.value.resources.filter(
     ({ agent, role }) => agent.startsWith('stonith:') && role !== 'Started',
   );
   return [
     ...offline
-      .filter(({ name }) => !isInIncident(name))
+      .filter(({ name }) => !hasIncident(configuration, name))
       .map(({ name }) =>
         warning(
           `${name} is offline without an incident: it was taken out, or has never joined`,
@@ -127,12 +137,16 @@ function remotes({ status }: Facts, configuration: ConfigurationFacts): Problem[
         `crm_mon -1 shows why; stonith_admin --query ${id}; then pcs stonith refresh ${id}`,
       ),
     ),
-    ...watchdogOnly(configuration),
+    ...oneByOne(configuration),
   ];
 }
 
+function hasIncident({ cluster }: ConfigurationFacts, name: string): boolean {
+  return cluster.nodes.some((node) => node.name === name && node.permanent.has(INCIDENT_ATTRIBUTE));
+}
+
 /** `concurrent-fencing=false` makes a compute wait for the fencing of another one. */
-function watchdogOnly({ cluster }: ConfigurationFacts): Problem[] {
+function oneByOne({ cluster }: ConfigurationFacts): Problem[] {
   const value = cluster.properties.get('concurrent-fencing') ?? null;
   if (parseBoolean(value) !== false) return [];
   return [

@@ -26,8 +26,7 @@ function onNodes({ nodes, local }: Facts): Problem[] {
     if (!answer.known)
       return [unsure(`${node} could not be asked by ssh: ${answer.reason}`, `ssh ${node} true`, node)];
     const { version, missing: files } = answer.value;
-    // What is missing here was found without ssh.
-    const lacking = node === local.node ? [] : files.map((path) => missing(path, node));
+    const lacking = files.map((path) => missing(path, node));
     if (version === null) return [...lacking, fault(`instance-ha is not installed on ${node}`, FIX, node)];
     return version === local.version
       ? lacking

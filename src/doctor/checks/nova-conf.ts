@@ -1,4 +1,4 @@
-import type { Facts, LogTail, NodeFacts } from '../facts.ts';
+import { computesOf, type Facts, type LogTail, type NodeFacts } from '../facts.ts';
 import { type Check, fault, type Problem, warning } from '../finding.ts';
 
 /** File systems that other hosts may share (stat -f's names); any other is a host's own. */
@@ -12,8 +12,9 @@ export const novaConf: Check = {
     'resume_guests_state_on_host_boot in the nova.conf of this machine; with --ssh that, host and the file system of instances_path on every compute',
   run: (facts) => [
     ...(facts.local.novaConf === null ? [] : resumed(facts.local.novaConf, facts.local.node)),
+    // A controller has a nova.conf of its own, and no instances.
     ...[...facts.nodes].flatMap(([node, answer]) =>
-      !answer.known || answer.value.novaConf === null || node === facts.local.node
+      !answer.known || answer.value.novaConf === null || !isCompute(facts, node)
         ? []
         : [
             ...resumed(answer.value.novaConf, node),
@@ -23,6 +24,10 @@ export const novaConf: Check = {
     ),
   ],
 };
+
+function isCompute({ configuration }: Facts, node: string): boolean {
+  return configuration.known && computesOf(configuration.value).includes(node);
+}
 
 function settingOf({ lines }: LogTail, key: string): string | null {
   const pattern = new RegExp(`^\\s*${key}\\s*=\\s*(\\S+)`, 'i');

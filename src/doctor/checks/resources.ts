@@ -83,7 +83,7 @@ function failure({
   readonly reason: string;
 }): Problem {
   const says = `${task} of ${resource} failed on ${node}: ${words || code}${reason === '' ? '' : ` (${reason})`}`;
-  const clear = `then pcs resource refresh ${resource}`;
+  const clear = `then crm_resource --refresh --resource ${resource}`;
   if (code === NOT_INSTALLED)
     return fault(
       `${says}: the agent, or something that it needs, is missing there`,
@@ -92,5 +92,5 @@ function failure({
     );
   if (code === NOT_CONFIGURED)
     return fault(says, `repair the configuration that the reason names, on every controller, ${clear}`, node);
-  return warning(says, clear, node);
+  return warning(says, `repair what the reason names (pacemaker.log on ${node} says more), ${clear}`, node);
 }
