@@ -61,13 +61,30 @@ interface Session {
   readonly catalog: ReadonlyMap<string, string>;
 }
 
+interface Answer {
+  readonly response: Response;
+  readonly text: string;
+}
+
+/** One request; a DrillError where no whole answer comes in time. */
+async function ask(url: string, init: RequestInit): Promise<Answer> {
+  try {
+    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+    return { response, text: await response.text() };
+  } catch (error) {
+    const { message, cause } = error as Error;
+    const why = cause instanceof Error && cause.message !== '' ? cause.message : message;
+    throw new DrillError(`${init.method} ${url}: no answer (${why})`);
+  }
+}
+
 async function login(rc: ReadonlyMap<string, string>): Promise<Session> {
   const get = (key: string, other = ''): string => rc.get(key) ?? other;
   const domain = (name: string): Json =>
     rc.has(`OS_${name}_DOMAIN_ID`)
       ? { id: get(`OS_${name}_DOMAIN_ID`) }
       : { name: get(`OS_${name}_DOMAIN_NAME`, 'Default') };
-  const response = await fetch(`${get('OS_AUTH_URL')}/auth/tokens`, {
+  const { response, text } = await ask(`${get('OS_AUTH_URL')}/auth/tokens`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
@@ -81,11 +98,10 @@ async function login(rc: ReadonlyMap<string, string>): Promise<Session> {
         scope: { project: { name: get('OS_PROJECT_NAME'), domain: domain('PROJECT') } },
       },
     }),
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
   const token = response.headers.get('x-subject-token');
-  const body = (await response.json()) as { token?: { catalog?: unknown } };
   if (!response.ok || token === null) throw new DrillError(`keystone: no token (${response.status})`);
+  const body = JSON.parse(text) as { token?: { catalog?: unknown } };
   const catalog = new Map<string, string>();
   for (const service of asList(body.token?.catalog)) {
     const endpoint = asList(service.endpoints).find((candidate) => candidate.interface === 'public');
@@ -107,13 +123,11 @@ export function openCloud(rcFile: string): Cloud {
       const headers: Record<string, string> = { 'x-auth-token': token, accept: 'application/json' };
       if (service === 'compute') headers['openstack-api-version'] = `compute ${COMPUTE_MICROVERSION}`;
       if (body !== undefined) headers['content-type'] = 'application/json';
-      const response = await fetch(base + path, {
+      const { response, text } = await ask(base + path, {
         method,
         headers,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
-      const text = await response.text();
       if (!response.ok) throw new DrillError(`${method} ${path}: ${response.status} ${text.slice(0, 300)}`);
       return text === '' ? {} : (JSON.parse(text) as Json);
     },
