@@ -3,24 +3,10 @@ import { decideReserve, type Reserve } from './destinations.ts';
 import { type Draft, newDraft } from './draft.ts';
 import { known, type Observation } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import type { EvacuationRecord } from './records.ts';
-import { aNode, anObservation, aService, fact, someFacts } from './testing.ts';
+import { aNode, anObservation, aRecord, aService, fact, someFacts } from './testing.ts';
 
 const NAMES = ['compute-1', 'compute-2', 'compute-3'];
-const RECORD: EvacuationRecord = {
-  incident: 'i-1',
-  phase: 'evacuating',
-  fencedAt: 0,
-  since: 0,
-  begunAt: 0,
-  before: { status: 'enabled', forcedDown: false },
-  owner: 'controller-1:1',
-  clean: false,
-  releasedAt: null,
-  stopped: [],
-  lost: [],
-  reserves: [],
-};
+const RECORD = aRecord({ incident: 'i-1' });
 
 /** What is decided for the first host, of which two have died; the third is reserved. */
 function decided(more: Partial<Observation>): { readonly reserve: Reserve; readonly draft: Draft } {

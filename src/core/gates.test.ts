@@ -4,24 +4,11 @@ import { gates } from './gates.ts';
 import { hostName, nodeName } from './names.ts';
 import { type ClusterView, known, type NodeView, type Observation, type ServiceView } from './observation.ts';
 import { DEFAULT_POLICY, type GatePolicy } from './policy.ts';
-import { type EvacuationRecord, formatEvacuation, parseEvacuation } from './records.ts';
-import { aNode, anObservation, aService, fact, someFacts } from './testing.ts';
+import { formatEvacuation, parseEvacuation } from './records.ts';
+import { aNode, anObservation, aRecord, aService, fact, someFacts } from './testing.ts';
 
 const NOW = 1_000_000_000;
-const RECORD: EvacuationRecord = {
-  incident: 'i-compute-2',
-  phase: 'evacuating',
-  fencedAt: 0,
-  since: 0,
-  begunAt: 0,
-  before: { status: 'enabled', forcedDown: false },
-  owner: 'controller-1:1',
-  clean: false,
-  releasedAt: null,
-  stopped: [],
-  lost: [],
-  reserves: [],
-};
+const RECORD = aRecord({ incident: 'i-compute-2' });
 
 interface Some {
   readonly hosts?: number;

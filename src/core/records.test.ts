@@ -17,6 +17,7 @@ import {
   parseIncident,
   parsePause,
 } from './records.ts';
+import { aRecord } from './testing.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
 const word = fc.stringMatching(/^[A-Za-z0-9_.:-]{1,20}$/);
@@ -79,20 +80,10 @@ describe('records', () => {
   });
 
   it('of a thousand instances, each stopped and each lost three times, fit into a node attribute', () => {
-    const record: EvacuationRecord = {
-      incident: 'i',
-      phase: 'evacuating',
-      fencedAt: 0,
-      since: 0,
-      begunAt: 0,
-      before: { status: 'enabled', forcedDown: false },
-      owner: 'controller-1:1',
-      clean: false,
-      releasedAt: null,
+    const record = aRecord({
       stopped: Array.from({ length: 1_000 }, (_, i) => i.toString(16).padStart(8, '0')),
       lost: Array.from({ length: 3_000 }, (_, i) => ({ id: 1_000_000 + i, claimed: true })),
-      reserves: [],
-    };
+    });
     // What pacemaker/attributes.ts lets through, and what the command line of crm_attribute takes.
     expect(formatEvacuation(record).length).toBeLessThan(64 * 1024);
   });

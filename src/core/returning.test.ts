@@ -2,24 +2,10 @@ import { expect, it } from 'vitest';
 import { decide } from './decide.ts';
 import { type ClusterView, known, type Observation } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import type { EvacuationRecord } from './records.ts';
-import { aHostView, aNode, anObservation, aService } from './testing.ts';
+import { aHostView, aNode, anObservation, aRecord, aService } from './testing.ts';
 import { done } from './testing-evacuations.ts';
 
-const RELEASED: EvacuationRecord = {
-  incident: 'i1',
-  phase: 'returning',
-  fencedAt: 0,
-  begunAt: 0,
-  since: 0,
-  before: { status: 'enabled', forcedDown: false },
-  owner: 'controller-1:1',
-  clean: false,
-  releasedAt: 10_000,
-  stopped: [],
-  lost: [],
-  reserves: [],
-};
+const RELEASED = aRecord({ phase: 'returning', releasedAt: 10_000 });
 
 function closes(servicesAt: number, more: Partial<Observation> = {}): boolean {
   const cluster: ClusterView = {

@@ -11,6 +11,7 @@ import {
   type ServiceView,
   unknown,
 } from './observation.ts';
+import type { EvacuationRecord } from './records.ts';
 
 export const SOURCE = hostName('compute-1');
 export const ELSEWHERE = hostName('compute-2');
@@ -143,6 +144,25 @@ export function aHostView(more: Partial<HostView> = {}): HostView {
     novaNow: 0,
     traits: unknown('not asked'),
     traitsAt: -1,
+    ...more,
+  };
+}
+
+/** The record of an evacuation that has begun at the beginning of time. */
+export function aRecord(more: Partial<EvacuationRecord> = {}): EvacuationRecord {
+  return {
+    incident: 'i1',
+    phase: 'evacuating',
+    fencedAt: 0,
+    since: 0,
+    begunAt: 0,
+    before: { status: 'enabled', forcedDown: false },
+    owner: 'controller-1:1',
+    clean: false,
+    releasedAt: null,
+    stopped: [],
+    lost: [],
+    reserves: [],
     ...more,
   };
 }
