@@ -1,7 +1,10 @@
 import type { EvacuationView } from './observation.ts';
 import { isLive } from './status.ts';
 
-/** How long the control plane still has work with an evacuation after its claim (networks, records), ms; what is longer is the destination's, and costs it nothing. */
+/**
+ * How long the control plane still has work with an evacuation after its claim (networks, records), ms; what is longer is
+ * the destination's, and costs it nothing.
+ */
 export const CONTROL_PLANE_MS = 1_500;
 /** Claims, or ends, of late that tell how fast it goes now. */
 const RECENT = 10;
@@ -64,22 +67,21 @@ interface Work {
   readonly claimedAt: number | null;
 }
 
+/** Nova's times have whole seconds; on average that much is cut off, ms. */
+const CUT_OFF_MS = 500;
+
 /** Nova writes the time of a claim down until the evacuation is done; from then on it is told by the shortest. */
 function workOf(evacuations: readonly EvacuationView[], lookedAtNova: number): readonly Work[] {
   const spawnMs = shortestDurationMs(evacuations) ?? 0;
-  // Where claims come at once, so does what follows them.
-  const afterMs = WHOLE_SECOND_MS;
   return evacuations.map((e) => {
     const from = e.createdAt;
     if (e.status === 'accepted') return { from, to: lookedAtNova, claimedAt: null };
     const claimedAt = isLive(e) ? e.updatedAt : Math.max(from, e.updatedAt - spawnMs);
-    const endedAt = isLive(e) ? lookedAtNova : e.updatedAt + WHOLE_SECOND_MS;
-    return { from, to: Math.min(endedAt, claimedAt + afterMs), claimedAt };
+    // What follows a claim goes on beside the next ones: no time in which one could have come and did not.
+    const to = claimedAt + CUT_OFF_MS;
+    return { from, to: isLive(e) ? Math.min(lookedAtNova, to) : to, claimedAt };
   });
 }
-
-/** Nova's times have whole seconds; on average that much is cut off, ms. */
-const WHOLE_SECOND_MS = 500;
 
 /** Time since `from` in which there was any work, ms. */
 function coveredMs(work: readonly Work[], from: number): number {
@@ -92,12 +94,12 @@ function coveredMs(work: readonly Work[], from: number): number {
   return covered;
 }
 
-/** Whether nothing waits long enough for its claim to say that the control plane has its hands full. */
+/** One that waits so long for its claim says that the control plane has its hands full, ms. */
+const IDLE_WAIT_MS = 1_500;
+
 function isIdle(evacuations: readonly EvacuationView[], lookedAtNova: number): boolean {
   return evacuations.every((e) => e.status !== 'accepted' || lookedAtNova - e.createdAt < IDLE_WAIT_MS);
 }
-
-const IDLE_WAIT_MS = 1_500;
 
 /** Evacuations per second that have ended of late; null: too few to tell. */
 export function endsPerSecond(evacuations: readonly EvacuationView[], lookedAtNova: number): number | null {
