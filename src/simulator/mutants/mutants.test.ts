@@ -16,13 +16,14 @@ describe('the checkers bite', { timeout: 300_000 }, () => {
 
   it.each(MUTANTS)('$name (within $within seeds)', async (mutant) => {
     const hunt = await buildMutant(mutant, ROOT);
-    expect(await hunt(1, mutant.within, mutant.feature)).not.toBe(null);
+    const { from, within, feature } = mutant;
+    expect(await hunt(from, within - from + 1, feature)).not.toBe(null);
   });
 
   it('a mutant that no longer fits the code is an error', async () => {
     const edits = [{ file: 'src/core/hold.ts', find: 'no such text', put: '' }];
-    await expect(buildMutant({ name: 'outdated', edits, within: 1, feature: null }, ROOT)).rejects.toThrow(
-      'stands 0 times',
-    );
+    await expect(
+      buildMutant({ name: 'outdated', edits, within: 1, from: 1, feature: null }, ROOT),
+    ).rejects.toThrow('stands 0 times');
   });
 });
