@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Judged } from './judged.ts';
-import type { EvacuationView } from './observation.ts';
+import type { EvacuationView, Observation, RequestView } from './observation.ts';
 import { novaNowBy, stateInOrder } from './requests.ts';
 import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
 
@@ -16,7 +16,11 @@ const moving: Judged = {
   arrivedAt: null,
 };
 
-function stateAt(ageMs: number, more: Partial<EvacuationView> = {}): string {
+function stateAt(
+  ageMs: number,
+  more: Partial<EvacuationView> = {},
+  requests: Observation['requests'] = new Map(),
+): string {
   const evacuation: EvacuationView = {
     id: 1,
     server: server.id,
@@ -27,13 +31,26 @@ function stateAt(ageMs: number, more: Partial<EvacuationView> = {}): string {
     updatedAt: 0,
     ...more,
   };
-  return stateInOrder({ ...moving, last: evacuation }, ageMs);
+  return stateInOrder({ ...moving, last: evacuation }, ageMs, requests);
 }
 
 it('nobody waits for an evacuation that lies in the queue of a host that died with it', () => {
   expect(stateAt(60_000)).toBe('in-flight');
   expect(stateAt(120_000)).toBe('ended');
   expect(stateAt(900_000, { status: 'pre-migrating', dest: ELSEWHERE })).toBe('in-flight');
+});
+
+it('one that was asked for again is under way, before a look has shown its new record', () => {
+  const asked = (recordsBefore: number): Observation['requests'] => {
+    const request: RequestView = {
+      state: 'accepted',
+      ...{ sentAt: 0, at: 0, message: '', recordsBefore, refusals: 0 },
+    };
+    return new Map([[server.id, request]]);
+  };
+  expect(stateAt(120_000, {}, asked(1))).toBe('in-flight');
+  // The record that has been seen is that of the request.
+  expect(stateAt(120_000, {}, asked(0))).toBe('ended');
 });
 
 it('a slow Nova is not ahead of itself: its clock goes on from the end of the look that told it', () => {

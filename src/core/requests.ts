@@ -4,7 +4,7 @@ import { type Draft, issue, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import type { Member } from './member.ts';
 import type { ServerId } from './names.ts';
-import type { EvacuationView, HostView } from './observation.ts';
+import type { EvacuationView, HostView, Observation, RequestView } from './observation.ts';
 import { type Plan, plan } from './order.ts';
 import { type Room, roomOf } from './pace.ts';
 
@@ -98,7 +98,7 @@ function isFull(draft: Draft, hosts: readonly Candidates[]): boolean {
 /** How many of a host take room in the window: not those that wait for the return of a host, which may itself wait for room. */
 function takingRoom({ observation }: Draft, { view, judged }: Candidates): number {
   const novaNow = novaNowBy(view, observation.mono);
-  return judged.filter((each) => stateInOrder(each, novaNow) === 'in-flight').length;
+  return judged.filter((each) => stateInOrder(each, novaNow, observation.requests) === 'in-flight').length;
 }
 
 function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] {
@@ -120,11 +120,17 @@ export function inFlightOf({ observation }: Draft, host: Candidates): InFlight {
     evacuations: evacuationsOf(host),
     lookedAtNova: host.view.novaNow,
     novaNow: novaNowBy(host.view, mono),
-    unseenAgesMs: host.judged.flatMap(({ server, records }) => {
-      const request = requests.get(server.id);
-      return request?.state === 'accepted' && records <= request.recordsBefore ? [mono - request.at] : [];
+    unseenAgesMs: host.judged.flatMap((each) => {
+      const request = unseenRequest(requests, each);
+      return request === null ? [] : [mono - request.at];
     }),
   };
+}
+
+/** What Nova has accepted for an instance and no look has shown yet. */
+function unseenRequest(requests: Observation['requests'], { server, records }: Judged): RequestView | null {
+  const request = requests.get(server.id);
+  return request?.state === 'accepted' && records <= request.recordsBefore ? request : null;
 }
 
 function optionsOf({ policy }: Draft, { reserve }: Candidates): EvacuateOptions {
@@ -172,7 +178,7 @@ function planOf(draft: Draft, hosts: readonly Candidates[]): Plan {
       (each): Member => ({
         server: each.server,
         host: view.host,
-        state: stateInOrder(each, novaNow),
+        state: stateInOrder(each, novaNow, draft.observation.requests),
         arrivedAt: each.arrivedAt,
         novaNow,
       }),
@@ -189,14 +195,20 @@ const QUEUED_LIMIT_MS = 120_000;
  *
  * The scheduler may have chosen a host that was dying: then the message waits in its queue, the record stays
  * `accepted` without a destination, and only that host's return ends it. Nobody may wait for it in turn, least
- * of all an instance of that very host, which is held until its own are gone.
+ * of all an instance of that very host, which is held until its own are gone. One that has been asked for again since the
+ * last look is under way anew.
  */
-export function stateInOrder(judged: Judged, novaNow: number): Member['state'] {
+export function stateInOrder(
+  judged: Judged,
+  novaNow: number,
+  requests: Observation['requests'],
+): Member['state'] {
   if (judged.outcome.kind === 'ready') return 'ready';
   if (judged.outcome.kind === 'moved') return 'arrived';
   if (isUnderWay(judged)) {
     const { last } = judged;
     const isQueued = last?.status === 'accepted' && last.dest === null;
+    if (unseenRequest(requests, judged) !== null) return 'in-flight';
     return isQueued && novaNow - last.createdAt >= QUEUED_LIMIT_MS ? 'ended' : 'in-flight';
   }
   return isEnd(judged) ? 'ended' : 'waiting';
