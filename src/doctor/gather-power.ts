@@ -94,7 +94,7 @@ async function askPower(
 }
 
 const NO_SECRETS =
-  'its secrets are kept by cibsecret, and not on this controller: cibsecret sync on one that has them';
+  'its secrets are kept by cibsecret, and not on this controller, or not with their sum: cibsecret sync on one that has them';
 
 function lacksSecrets(device: ConfiguredResource): boolean {
   return [...device.parameters.values()].includes(CIBSECRET);

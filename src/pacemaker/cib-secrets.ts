@@ -14,14 +14,18 @@ export function secretFiles(
   value: string,
 ): readonly { readonly path: string; readonly text: string }[] {
   const path = `${SECRETS_DIRECTORY}/${resource}/${parameter}`;
-  const sum = createHash('md5').update(value).digest('hex');
   return [
     { path, text: `${value}\n` },
-    { path: `${path}.sign`, text: `${sum}\n` },
+    { path: `${path}.sign`, text: `${sumOf(value)}\n` },
   ];
 }
 
-/** A resource's parameters with the values that this node keeps; what it does not keep stays as the CIB has it. */
+const sumOf = (value: string): string => createHash('md5').update(value).digest('hex');
+
+/**
+ * A resource's parameters with the values that this node keeps. What it does not keep, or keeps in a way that Pacemaker
+ * refuses (its sum is missing, or another), stays as the CIB has it.
+ */
 export async function withLocalSecrets(
   resource: ConfiguredResource,
   directory: string = SECRETS_DIRECTORY,
@@ -29,10 +33,18 @@ export async function withLocalSecrets(
   const parameters = new Map(resource.parameters);
   for (const [name, value] of parameters) {
     if (value !== CIBSECRET || !isFileName(resource.id) || !isFileName(name)) continue;
-    const kept = await readFile(`${directory}/${resource.id}/${name}`, 'utf8').catch(() => null);
-    if (kept !== null) parameters.set(name, kept.replace(/\s+$/, ''));
+    const path = `${directory}/${resource.id}/${name}`;
+    const [kept, sum] = await Promise.all([readTrimmed(path), readTrimmed(`${path}.sign`)]);
+    if (kept !== null && sum === sumOf(kept)) parameters.set(name, kept);
   }
   return { ...resource, parameters };
+}
+
+function readTrimmed(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').then(
+    (text) => text.trimEnd(),
+    () => null,
+  );
 }
 
 /** The names come from the CIB. */
