@@ -86,7 +86,12 @@ export function decideReserve(draft: Draft, facts: Claiming): Reserve {
   };
 }
 
-function prepare(draft: Draft, { node }: Claiming, claim: ReserveClaim, service: ServiceView): Reserve {
+function prepare(
+  draft: Draft,
+  { node, service: dead }: Claiming,
+  claim: ReserveClaim,
+  service: ServiceView,
+): Reserve {
   const { aggregates } = draft.observation.facts;
   let trouble: string | null = null;
   if (claim.aggregate !== null && aggregates.value.known) {
@@ -107,8 +112,11 @@ function prepare(draft: Draft, { node }: Claiming, claim: ReserveClaim, service:
       ? { kind: 'preparing', text }
       : { kind: 'ready', target: null, text: `without the reserved host: ${text}: ${why}` };
   }
-  const target = draft.policy.destinations.targetReserved ? claim.host : null;
-  return { kind: 'ready', target, text: trouble ?? `with the reserved host ${claim.host}` };
+  // Of an instance that was made for a zone Nova does not say so (up to 2.95): a host of another one leaves it in ERROR.
+  const isOfZone = service.zone === dead.zone;
+  const target = draft.policy.destinations.targetReserved && isOfZone ? claim.host : null;
+  const text = `with the reserved host ${claim.host}${isOfZone ? '' : `, which is of the zone ${service.zone}`}`;
+  return { kind: 'ready', target, text: trouble ?? text };
 }
 
 function deadHosts({ observation }: Draft, cluster: ClusterView): ReadonlySet<HostName> {
@@ -119,7 +127,10 @@ function deadHosts({ observation }: Draft, cluster: ClusterView): ReadonlySet<Ho
   return new Set(dead.filter((host) => host !== null));
 }
 
-/** The first free one in the order of names: of an aggregate of the dead host, otherwise of its zone. */
+/**
+ * The first free one in the order of names: of the dead host's zone and an aggregate of it, otherwise of its zone,
+ * otherwise of an aggregate that reaches across zones: whoever was made for the zone finds no place there.
+ */
 function chooseReserve(
   { observation, policy }: Draft,
   { service, cluster, claimed }: Claiming,
@@ -134,10 +145,12 @@ function chooseReserve(
   const free = services
     .filter((each) => isReserved(each) && isUsable(each, dead) && !taken.has(each.host))
     .sort((a, b) => (a.host < b.host ? -1 : 1));
-  const near = free.find(({ host }) => own.some(({ hosts }) => hosts.includes(host)));
-  const chosen = near ?? free.find(({ zone }) => zone !== null && zone === service.zone);
+  const isNear = ({ host }: ServiceView): boolean => own.some(({ hosts }) => hosts.includes(host));
+  const isInZone = ({ zone }: ServiceView): boolean => zone !== null && zone === service.zone;
+  const chosen =
+    free.find((each) => isNear(each) && isInZone(each)) ?? free.find(isInZone) ?? free.find(isNear);
   if (chosen === undefined) return null;
-  const join = policy.destinations.addToAggregate && near === undefined ? (own[0]?.id ?? null) : null;
+  const join = policy.destinations.addToAggregate && !isNear(chosen) ? (own[0]?.id ?? null) : null;
   return { host: chosen.host, reason: chosen.disabledReason ?? '', aggregate: join };
 }
 

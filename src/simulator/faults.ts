@@ -13,7 +13,7 @@ import { changeInstance, instanceOf } from '../world/database.ts';
 import { fenceByHand, pickMember } from '../world/fencing.ts';
 import { crash, powerOff, setIsolated } from '../world/machines.ts';
 import { type ApiHealth, hostOfNode, machineOf, nodeOfHost, type World } from '../world/model.ts';
-import { deleteServer, setConductor, stopServer, updateService } from '../world/nova.ts';
+import { deleteServer, mayBeOn, setConductor, stopServer, updateService } from '../world/nova.ts';
 import { moveEvacuator } from '../world/resources.ts';
 import type { ClusterTrouble } from './cluster-port.ts';
 import type { Fault } from './plan.ts';
@@ -184,6 +184,7 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       // Only an instance at rest whose host is up can have been on its way.
       if (instance === null || instance.taskState !== null || instance.vmState !== 'active') return;
       if (instance.host === null || instance.host === fault.host) return;
+      if (!mayBeOn(world, instance, fault.host)) return;
       const from = machineOf(world, nodeOfHost(world, instance.host));
       const to = machineOf(world, nodeOfHost(world, fault.host));
       const isJustDead = to.os !== 'up' && world.agenda.now - to.poweredOffAt < LAST_ARRIVALS_MS;

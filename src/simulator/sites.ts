@@ -21,7 +21,8 @@ export type FeatureName =
   | 'pauses'
   | 'order'
   | 'server-groups'
-  | 'pace';
+  | 'pace'
+  | 'zones';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -40,6 +41,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'order', share: 0.12, apply: withOrder },
   { name: 'server-groups', share: 0.08, apply: withServerGroups },
   { name: 'pace', share: 0.08, apply: withPace },
+  { name: 'zones', share: 0.07, apply: withZones },
 ];
 
 /**
@@ -410,4 +412,39 @@ function withPace(row: Row, before: Plan): Plan {
   });
   if (!row.chance(0.5)) return plan;
   return withFaults(plan, ...deathsOf(row, plan, victimsOf(before, 2), row.pick([500, 10_000])));
+}
+
+/** Zones, instances that were made for the one that they are in, and zones that die whole or have no room left. */
+function withZones(row: Row, before: Plan): Plan {
+  const { computes, instances, nova } = before.world;
+  const count = computes.length > 2 ? row.int(1, 2) : 1;
+  const racks = (nova.aggregates.length > 0 ? nova.aggregates : aggregatesOf(row, computes)).map(
+    (rack, index): AggregateSpec => ({ ...rack, availabilityZone: `zone-${(index % count) + 1}` }),
+  );
+  // What hosts of several zones have in common is no zone.
+  const across: AggregateSpec = {
+    id: racks.length + 1,
+    name: 'fast-disks',
+    availabilityZone: null,
+    hosts: computes.filter((_host, index) => index === 0 || row.chance(0.5)).map(({ host }) => host),
+    metadata: {},
+  };
+  const zoneOf = (host: string | null): string | null =>
+    racks.find(({ hosts }) => host !== null && hosts.includes(host))?.availabilityZone ?? null;
+  const share = row.pick([0.3, 0.7, 1]);
+  const bound = instances.map((instance): InstanceSpec => {
+    const zone = row.chance(share) ? zoneOf(instance.host) : null;
+    return zone === null ? instance : { ...instance, availabilityZone: zone };
+  });
+  const first = zoneOf(computes[0]?.host ?? null);
+  const mates = computes.slice(1).filter(({ host }) => zoneOf(host) === first);
+  const room = row.pick([null, null, 0, 2]);
+  const used = (host: string): number => instances.filter((each) => each.host === host).length;
+  const narrow = computes.map((compute) =>
+    room !== null && mates.includes(compute) ? { ...compute, capacity: used(compute.host) + room } : compute,
+  );
+  const aggregates = row.chance(0.5) ? [...racks, across] : racks;
+  const plan = withNova(withWorld(before, { computes: narrow, instances: bound }), { aggregates });
+  const dying = row.pick([[], [], mates.slice(0, 1), mates]).slice(0, Math.max(0, computes.length - 2));
+  return withFaults(plan, ...deathsOf(row, plan, dying, row.pick([500, 5_000, 30_000])));
 }

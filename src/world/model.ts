@@ -32,6 +32,8 @@ export interface InstanceSpec {
   readonly image?: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly tags: readonly string[];
+  /** The zone that was asked for when it was made, which Nova keeps to in every move; left out: it may go anywhere. */
+  readonly availabilityZone?: string;
 }
 
 export interface GroupSpec {

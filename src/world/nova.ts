@@ -12,6 +12,7 @@ import {
   type Service,
   uuidOf,
   type World,
+  zoneOf,
 } from './model.ts';
 
 /** What Nova says to a request: null for "accepted", or the refusal. */
@@ -129,7 +130,11 @@ function schedule(world: World, asked: Migration, wanted: string | null): void {
   send(world, host, migration);
 }
 
-/** The scheduler: up by its heartbeat (which a dead host has for a minute), enabled, schedulable, room by Placement's allocations, the group's policy by what is on the hosts now. */
+/**
+ * The scheduler: up by its heartbeat (which a dead host has for a minute), enabled, schedulable, of the zone that the
+ * instance was made for (nova/scheduler/filters/availability_zone_filter.py), room by Placement's allocations, the
+ * group's policy by what is on the hosts now.
+ */
 export function pickHost(
   world: World,
   instance: Instance,
@@ -147,6 +152,7 @@ export function pickHost(
     if (host === move.source || service === undefined || compute === undefined) continue;
     if (wanted !== null && host !== wanted) continue;
     if (!isUp(world, service) || service.status === 'disabled' || compute.traitDisabled) continue;
+    if (!mayBeOn(world, instance, host)) continue;
     const used = load.get(host) ?? 0;
     if (used >= capacity) continue;
     if (policy === 'anti-affinity' && groupHosts.has(host)) continue;
@@ -159,6 +165,11 @@ export function pickHost(
     }
   }
   return best;
+}
+
+/** Whether a host is of the zone that an instance was made for. */
+export function mayBeOn(world: World, { spec }: Instance, host: string): boolean {
+  return spec.availabilityZone === undefined || zoneOf(world, host) === spec.availabilityZone;
 }
 
 function allocations(world: World): Map<string, number> {

@@ -18,6 +18,7 @@ import { selection } from './selection.ts';
 import { serverGroups } from './server-groups.ts';
 import { users } from './users.ts';
 import { reasons, secrets } from './words.ts';
+import { zones } from './zones.ts';
 
 /** All checkers that watch every step; liveness.ts has what must come true in the end. */
 export const CHECKERS: readonly CheckerKind[] = [
@@ -44,4 +45,5 @@ export const CHECKERS: readonly CheckerKind[] = [
   gates,
   quarantine,
   reserves,
+  zones,
 ];

@@ -87,13 +87,18 @@ export function listenForAsked(): Required<Pick<Checker, 'line'>> & {
 /** How long a request without a destination counts for those that wait for it, ms: after that its host is taken for gone (core/requests.ts). */
 const QUEUED_LIMIT_MS = 100_000;
 
+/** ... and once its host has taken it up after all, that is seen by a look, ms: somebody waits for it, so it comes soon. */
+const TAKEN_UP_MS = 8_000;
+
 /** Evacuations that are under way and that an evacuator can know of: not those of deleted instances, nor those that wait for the return of a host. */
 export function underWay(world: World): readonly Migration[] {
-  return world.nova.migrations.filter(({ flight, deleted, status, sentTo, dest, createdAt }) => {
+  return world.nova.migrations.filter(({ flight, deleted, status, sentTo, dest, createdAt, updatedAt }) => {
     if (flight === 'over' || deleted) return false;
+    const takenUpAt = status === 'pre-migrating' ? (updatedAt ?? createdAt) : createdAt;
+    const isBack = takenUpAt - createdAt > QUEUED_LIMIT_MS && novaNow(world) - takenUpAt < TAKEN_UP_MS;
     const isDead = sentTo !== null && world.nova.computes.get(sentTo)?.state !== 'running';
     const isOld = status === 'accepted' && dest === null && novaNow(world) - createdAt > QUEUED_LIMIT_MS;
-    return !isDead && !isOld;
+    return !isDead && !isOld && !isBack;
   });
 }
 

@@ -297,4 +297,12 @@ export const MUTANTS: readonly Mutant[] = [
     'pace.maxInFlight - total, allowed',
     'pace.maxInFlight - total + 1, allowed',
   ]),
+  rare(
+    3_200,
+    mutantOf('zones', 'a reserved host of another zone is named in the request', 3_300, [
+      'core/destinations.ts',
+      'targetReserved && isOfZone ?',
+      'targetReserved ?',
+    ]),
+  ),
 ];
