@@ -13,7 +13,15 @@ import { changeInstance, instanceOf } from '../world/database.ts';
 import { fenceByHand, pickMember } from '../world/fencing.ts';
 import { crash, powerOff, setIsolated } from '../world/machines.ts';
 import { type ApiHealth, hostOfNode, machineOf, nodeOfHost, type World } from '../world/model.ts';
-import { deleteServer, mayBeOn, setConductor, stopServer, updateService } from '../world/nova.ts';
+import {
+  deleteServer,
+  mayBeOn,
+  setConductor,
+  setMetadata,
+  setTag,
+  stopServer,
+  updateService,
+} from '../world/nova.ts';
 import { moveEvacuator } from '../world/resources.ts';
 import type { ClusterTrouble } from './cluster-port.ts';
 import type { Fault } from './plan.ts';
@@ -261,6 +269,14 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       answerLocalDisk(world, fault.node, `${fault.answer} ${id}`);
       return;
     }
+    case 'user-sets-metadata':
+      setMetadata(world, fault.server, fault.key, fault.value);
+      tell(`${fault.key} of ${world.nova.instances.get(fault.server)?.name} is now ${fault.value}`);
+      return;
+    case 'operator-tags':
+      setTag(world, fault.id, fault.key, fault.value);
+      tell(`the tag ${fault.key} of ${fault.id} is now ${fault.value}`);
+      return;
     case 'user-deletes':
       deleteServer(world, fault.server);
       return;

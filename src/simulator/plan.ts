@@ -76,6 +76,14 @@ export type Fault = { readonly at: number } & (
       readonly answer: 'evacuate' | 'skip';
       readonly stale: boolean;
     }
+  /** Somebody changes an instance's metadata, or the tag of an image, a flavor or an aggregate; null: takes it away. */
+  | {
+      readonly do: 'user-sets-metadata';
+      readonly server: string;
+      readonly key: string;
+      readonly value: string | null;
+    }
+  | { readonly do: 'operator-tags'; readonly id: string; readonly key: string; readonly value: string | null }
   | { readonly do: 'user-deletes'; readonly server: string }
   | { readonly do: 'user-stops'; readonly server: string }
 );

@@ -22,7 +22,8 @@ export type FeatureName =
   | 'order'
   | 'server-groups'
   | 'pace'
-  | 'zones';
+  | 'zones'
+  | 'changed-words';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -42,6 +43,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'server-groups', share: 0.08, apply: withServerGroups },
   { name: 'pace', share: 0.08, apply: withPace },
   { name: 'zones', share: 0.07, apply: withZones },
+  { name: 'changed-words', share: 0.07, apply: withChangedWords },
 ];
 
 /**
@@ -447,4 +449,54 @@ function withZones(row: Row, before: Plan): Plan {
   const plan = withNova(withWorld(before, { computes: narrow, instances: bound }), { aggregates });
   const dying = row.pick([[], [], mates.slice(0, 1), mates]).slice(0, Math.max(0, computes.length - 2));
   return withFaults(plan, ...deathsOf(row, plan, dying, row.pick([500, 5_000, 30_000])));
+}
+
+/** Metadata and tags that somebody changes before, while and after the first host is evacuated. */
+function withChangedWords(row: Row, before: Plan): Plan {
+  const { computes, instances, nova } = before.world;
+  const here = instances.filter(({ host }) => host === computes[0]?.host);
+  const own = here.length > 0 ? here : instances;
+  const first = firstDeathOf(before);
+  const when = (): number => Math.max(0, first + row.int(-10_000, row.pick([15_000, 90_000])));
+  const tag = before.policy.selection?.evacuableTag ?? 'evacuable';
+  const tagged = [...nova.images, ...nova.flavors, ...nova.aggregates].map(({ id }) => String(id));
+  const keys = {
+    'instance-ha:evacuate': ['false', 'no', 'true', null],
+    HA_Enabled: ['True', 'False', null],
+    'instance-ha:priority': ['1', '300', '900', null],
+  } as const;
+  const changes = Array.from({ length: row.int(2, 10) }, (): Fault => {
+    if (row.chance(0.25))
+      return {
+        at: when(),
+        do: 'operator-tags',
+        id: row.pick(tagged),
+        key: tag,
+        value: row.pick(['true', 'false', null]),
+      };
+    const key = row.pick(Object.keys(keys)) as keyof typeof keys;
+    const value = row.pick(keys[key] as readonly (string | null)[]);
+    return { at: when(), do: 'user-sets-metadata', server: row.pick(own).id, key, value };
+  });
+  // Another host dies long after, of which everything is read anew.
+  const later = victimsOf(before, 1).flatMap(({ node }): Fault[] => [
+    { at: first + row.int(2_000, 8_000), do: 'operator-tags', id: row.pick(tagged), key: tag, value: 'true' },
+    { at: first + row.int(80_000, 200_000), do: 'power-loss', machine: node },
+  ]);
+  // Somebody who did not want to be evacuated wants it after all.
+  const server = row.pick(own).id;
+  const key = 'instance-ha:evacuate';
+  const turn: Fault[] = [
+    { at: Math.max(0, first - 3_000), do: 'user-sets-metadata', server, key, value: 'false' },
+    { at: first + row.int(8_000, 60_000), do: 'user-sets-metadata', server, key, value: null },
+  ];
+  const all = [...changes, ...(row.chance(0.6) ? turn : []), ...(row.chance(0.6) ? later : [])];
+  const plan = withFaults(before, ...all);
+  if (!row.chance(0.5)) return plan;
+  // One at a time, so that much is still to come when something changes.
+  const fewest = instances.length > MANY ? 8 : 1;
+  return withPolicy(plan, {
+    pace: { minInFlight: 1, startInFlight: fewest, maxInFlight: fewest },
+    selection: { haEnabledOnly: row.chance(0.3) },
+  });
 }

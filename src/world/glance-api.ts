@@ -10,7 +10,7 @@ export function glanceApi(world: World, request: HttpRequest): HttpAnswer {
   if (visibility !== undefined && !VISIBILITIES.includes(visibility))
     return answer(400, `Invalid visibility value: ${visibility}`);
   const isHidden = request.query.get('os_hidden') === 'true';
-  const all = world.spec.nova.images.map(({ id, name, tags, properties }) => ({
+  const all = world.nova.images.map(({ id, name, tags, properties }) => ({
     ...properties,
     id,
     name,

@@ -176,6 +176,7 @@ export interface Instance {
   fault: string | null;
   locked: boolean;
   deleted: boolean;
+  metadata: Readonly<Record<string, string>>;
   readonly createdAt: number;
   updatedAt: number;
   readonly spec: InstanceSpec;
@@ -218,6 +219,9 @@ export interface Nova {
   readonly migrations: Migration[];
   readonly computes: Map<string, Compute>;
   aggregates: AggregateSpec[];
+  /** As they are listed now; a server keeps its flavor as it was when it was made. */
+  flavors: readonly FlavorSpec[];
+  images: readonly ImageSpec[];
   nextMigration: number;
   conductorUp: boolean;
   /** What the conductor has to do when it is back. */
@@ -444,6 +448,8 @@ export function createWorld(
       migrations: [],
       computes: new Map(),
       aggregates: [...spec.nova.aggregates],
+      flavors: spec.nova.flavors,
+      images: spec.nova.images,
       nextMigration: 1,
       conductorUp: true,
       backlog: [],
@@ -551,6 +557,7 @@ export function addInstance(world: World, spec: InstanceSpec): void {
     fault: null,
     locked: spec.locked,
     deleted: false,
+    metadata: spec.metadata,
     createdAt: now - 86_400_000,
     updatedAt: now - 3_600_000,
     spec,

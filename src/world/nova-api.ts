@@ -317,7 +317,7 @@ function serverRecord(world: World, instance: Instance, version: string): unknow
     },
     'os-extended-volumes:volumes_attached':
       spec.storage === 'volume' ? [{ id: instance.id.replace(/^.{8}/, '70000000') }] : [],
-    metadata: spec.metadata,
+    metadata: instance.metadata,
     ...(atLeast(version, '2.26') ? { tags: spec.tags } : {}),
     ...(instance.fault !== null && instance.vmState === 'error'
       ? { fault: { message: instance.fault, code: 500, created: `${wholeSeconds(instance.updatedAt)}Z` } }

@@ -16,7 +16,7 @@ export function novaFactsApi(
   if (path === '/flavors/detail') return listFlavors(world, minor);
   const flavor = /^\/flavors\/([^/]+)\/os-extra_specs$/.exec(path)?.[1];
   if (flavor === undefined) return null;
-  const found = world.spec.nova.flavors.find((each) => each.id === flavor);
+  const found = world.nova.flavors.find((each) => each.id === flavor);
   return found === undefined
     ? fault(404, `Flavor ${flavor} could not be found.`)
     : answer(200, { extra_specs: found.extraSpecs });
@@ -79,7 +79,7 @@ function listGroups(world: World, request: HttpRequest, minor: number): HttpAnsw
 }
 
 function listFlavors(world: World, minor: number): HttpAnswer {
-  const flavors = world.spec.nova.flavors.map(({ id, name, extraSpecs }) => ({
+  const flavors = world.nova.flavors.map(({ id, name, extraSpecs }) => ({
     id,
     name,
     ...(minor >= 61 ? { extra_specs: extraSpecs } : {}),

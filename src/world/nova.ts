@@ -292,3 +292,41 @@ export function updateService(
   compute.traitDisabled = status === 'disabled';
   return { refusal: null, extraMs: 0 };
 }
+
+/**
+ * A user changes an instance's metadata (null: takes the key away). Its record itself does not change by that, and no
+ * list of what has changed since shows it (nova/db/main/api.py _instance_metadata_update_in_place).
+ */
+export function setMetadata(world: World, server: string, key: string, value: string | null): void {
+  const instance = instanceOf(world, server);
+  if (instance !== null) instance.metadata = withKey(instance.metadata, key, value);
+}
+
+/** An operator tags an image, a flavor or an aggregate, by its id (null: takes the tag away). */
+export function setTag(world: World, id: string, key: string, value: string | null): void {
+  const { nova } = world;
+  nova.images = nova.images.map((each) =>
+    each.id === id
+      ? {
+          ...each,
+          tags: value === null ? each.tags.filter((tag) => tag !== key) : each.tags,
+          properties: withKey(each.properties, key, value),
+        }
+      : each,
+  );
+  nova.flavors = nova.flavors.map((each) =>
+    each.id === id ? { ...each, extraSpecs: withKey(each.extraSpecs, key, value) } : each,
+  );
+  nova.aggregates = nova.aggregates.map((each) =>
+    String(each.id) === id ? { ...each, metadata: withKey(each.metadata, key, value) } : each,
+  );
+}
+
+function withKey(
+  before: Readonly<Record<string, string>>,
+  key: string,
+  value: string | null,
+): Readonly<Record<string, string>> {
+  const { [key]: _old, ...others } = before;
+  return value === null ? others : { ...others, [key]: value };
+}

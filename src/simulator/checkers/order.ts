@@ -3,6 +3,7 @@ import type { OrderPolicy } from '../../core/policy.ts';
 import { novaNow, type World } from '../../world/model.ts';
 import { policyOf } from '../plan.ts';
 import { type CheckerKind, listenForAsked, type Scene, underWay } from './checker.ts';
+import { newHindsight, type Words } from './hindsight.ts';
 
 /** Nova's clock has whole seconds, and is read at the end of a look, ms. */
 const CLOCK_MS = 3_000;
@@ -15,8 +16,9 @@ interface Member {
   readonly host: string;
   readonly group: string | null;
   readonly after: readonly string[];
-  /** Its own, without what its group and those behind it lend it. */
-  readonly rank: number;
+  /** Its own, without what its group and those behind it lend it: the lowest and the highest that can have been read. */
+  readonly lowest: number;
+  readonly highest: number;
   readonly isAsked: boolean;
 }
 
@@ -28,15 +30,19 @@ export const order: CheckerKind = {
     const policy = policyOf(scene.plan.policy);
     const circles = groupsInCircles(scene.world);
     const listener = listenForAsked();
+    const hindsight = newHindsight(scene.world);
     return {
       line: listener.line,
+      fact: hindsight.fact,
       report(process, report) {
         const asked = listener.take(process);
         if (asked.size === 0) return;
         const members = report.verdicts.flatMap(({ host, instances }) =>
           host === null
             ? []
-            : instances.map((verdict) => memberOf(scene.world, policy.order, verdict, host, asked)),
+            : instances.map((verdict) =>
+                memberOf(scene.world, policy.order, verdict, { host, asked, read: hindsight.of(host) }),
+              ),
         );
         for (const member of members) {
           if (!member.isAsked) continue;
@@ -52,25 +58,34 @@ function memberOf(
   world: World,
   policy: OrderPolicy,
   verdict: InstanceVerdict,
-  host: string,
-  asked: ReadonlySet<string>,
+  {
+    host,
+    asked,
+    read,
+  }: { readonly host: string; readonly asked: ReadonlySet<string>; readonly read: readonly Words[] },
 ): Member {
   const spec = world.nova.instances.get(verdict.id)?.spec;
   const metadata = spec?.metadata ?? {};
   const keyOf = (name: string): string => `${spec?.projectId}/${name}`;
   const group = metadata['instance-ha:group'];
-  const own = Number(metadata['instance-ha:priority'] ?? policy.defaultPriority);
-  const priority = Number.isInteger(own) ? Math.min(1000, Math.max(1, own)) : policy.defaultPriority;
-  const isFirst = policy.haEnabledFirst && HA_ENABLED.test(metadata.HA_Enabled ?? '');
+  const ranks = read.map((words) => rankOf(words.metadata.get(verdict.id) ?? {}, policy));
   const after = metadata['instance-ha:after'];
   return {
     verdict,
     host,
     group: group === undefined ? null : keyOf(group),
     after: after === undefined ? [] : after.split(',').map(keyOf),
-    rank: priority + (isFirst ? 1001 : 0),
+    lowest: Math.min(...ranks),
+    highest: Math.max(...ranks),
     isAsked: verdict.outcome === 'ready' && asked.has(verdict.id),
   };
+}
+
+function rankOf(metadata: Readonly<Record<string, string>>, policy: OrderPolicy): number {
+  const own = Number(metadata['instance-ha:priority'] ?? policy.defaultPriority);
+  const priority = Number.isInteger(own) ? Math.min(1000, Math.max(1, own)) : policy.defaultPriority;
+  const isFirst = policy.haEnabledFirst && HA_ENABLED.test(metadata.HA_Enabled ?? '');
+  return priority + (isFirst ? 1001 : 0);
 }
 
 /** `GROUP GROUP` of those that reach each other: which of them goes first is the evacuator's to choose. */
@@ -137,7 +152,7 @@ function checkRanks(scene: Scene, member: Member, members: readonly Member[]): v
   const { order, pace, destinations } = policyOf(scene.plan.policy);
   for (const other of members) {
     const { outcome, text, name } = other.verdict;
-    if (other.rank <= member.rank || ENDED.has(outcome) || outcome === 'moved') continue;
+    if (other.lowest <= member.highest || ENDED.has(outcome) || outcome === 'moved') continue;
     const what = `${member.verdict.name} is asked for before ${name}, whose rank is higher`;
     if (order.waitForHigherRanks && !isForgotten(scene.world, other)) scene.violate(`${what} (${outcome})`);
     if (outcome !== 'ready' || other.isAsked) continue;

@@ -1,7 +1,9 @@
 import type { SelectionPolicy } from '../../core/policy.ts';
-import type { Instance, World } from '../../world/model.ts';
+import { EVACUATION_ATTRIBUTE, parseEvacuation } from '../../core/records.ts';
+import type { FlavorSpec, Instance, World } from '../../world/model.ts';
 import { policyOf } from '../plan.ts';
-import { type CheckerKind, evacuatedBy } from './checker.ts';
+import { type CheckerKind, evacuatedBy, isOurs } from './checker.ts';
+import { newHindsight, type Words } from './hindsight.ts';
 
 const YES = /^\s*(true|t|1|yes|y|on)\s*$/i;
 const NO = /^\s*(false|f|0|no|n|off)\s*$/i;
@@ -9,18 +11,39 @@ const AMPHORA = /^amphora-[0-9a-f-]{36}$/;
 const LISTS = { aggregates: '/os-aggregates', flavors: '/flavors/detail', images: '/images' } as const;
 type List = keyof typeof LISTS;
 
-/** Whoever is excluded is left alone, nobody else is called so, and what could not be asked for decides nothing. */
+/**
+ * Whoever is excluded is left alone, nobody else is called so, and what could not be asked for decides nothing. Where
+ * somebody changes metadata or tags meanwhile: whoever was excluded, or was not, by all that can have been read.
+ */
 export const selection: CheckerKind = {
   name: 'only what is selected is evacuated',
   invariants: [6, 8, 17],
   make(scene) {
     const { world } = scene;
     const policy = policyOf(scene.plan.policy).selection;
+    const hindsight = newHindsight(world);
     const known = new Set<string>();
     /** Hosts that have joined or left an aggregate: when that was seen is not known here. */
     const changed = new Set<string>();
+    /** By the last list of a host nobody is left on it as excluded who has wanted to be evacuated since before that list. */
+    const released = (node: string): void => {
+      const verdict = scene.lastReport()?.verdicts.find((each) => each.node === node);
+      const host = verdict?.host ?? null;
+      if (host === null) return;
+      for (const { id, name, outcome, text } of verdict?.instances ?? []) {
+        const instance = outcome === 'excluded' ? world.nova.instances.get(id) : undefined;
+        if (instance === undefined || instance.host !== host || changed.has(host)) continue;
+        if (text.startsWith('its local disk')) continue;
+        const read = hindsight.atRelease(host);
+        if (read.every((words) => whyNot(world, words, policy, instance) === null))
+          scene.violate(`${host} is released, and ${name} is left there as excluded (${text}), and is not`);
+      }
+    };
     return {
       fact(fact) {
+        hindsight.fact(fact);
+        if (fact.kind === 'attribute' && fact.name === EVACUATION_ATTRIBUTE && isOurs(fact.by))
+          if (fact.value !== null && parseEvacuation(fact.value)?.phase === 'returning') released(fact.node);
         if (fact.kind === 'service' && fact.what.includes('aggregate')) changed.add(fact.host);
         if (fact.kind !== 'request' || fact.method !== 'GET' || fact.status !== 200) return;
         for (const [list, path] of Object.entries(LISTS))
@@ -29,10 +52,12 @@ export const selection: CheckerKind = {
       sending(process, sending) {
         const instance = evacuatedBy(world, sending);
         if (instance === null || instance.host === null || changed.has(instance.host)) return;
-        const why = whyNot(world, policy, instance);
-        if (why !== null) scene.violate(`${instance.name} is asked for, and ${why}`);
-        for (const list of neededFor(world, policy, instance)) {
-          if (!known.has(`evacuator:${process.id} ${list}`))
+        const read = hindsight.of(instance.host);
+        const reasons = read.map((words) => whyNot(world, words, policy, instance));
+        if (!reasons.includes(null)) scene.violate(`${instance.name} is asked for, and ${reasons.at(-1)}`);
+        const needed = read.map((words) => neededFor(world, words, policy, instance));
+        for (const list of needed[0] ?? []) {
+          if (needed.every((each) => each.includes(list)) && !known.has(`evacuator:${process.id} ${list}`))
             scene.violate(`${instance.name} is asked for by a process that has never seen the ${list}`);
         }
       },
@@ -42,7 +67,8 @@ export const selection: CheckerKind = {
             const instance = outcome === 'excluded' ? world.nova.instances.get(id) : undefined;
             if (instance === undefined || instance.host !== host || changed.has(host ?? '')) continue;
             if (text.startsWith('its local disk')) continue;
-            if (whyNot(world, policy, instance) === null)
+            const read = hindsight.of(host ?? '');
+            if (read.every((words) => whyNot(world, words, policy, instance) === null))
               scene.violate(`${name} is called excluded (${text}), and is not`);
           }
         }
@@ -52,36 +78,36 @@ export const selection: CheckerKind = {
 };
 
 /** Why an instance is not to be evacuated, going by the cloud as it is; null: it is. */
-function whyNot(world: World, selection: SelectionPolicy, instance: Instance): string | null {
-  const { metadata } = instance.spec;
+function whyNot(world: World, words: Words, selection: SelectionPolicy, instance: Instance): string | null {
+  const metadata = words.metadata.get(instance.id) ?? {};
   if (NO.test(metadata['instance-ha:evacuate'] ?? '')) return 'its metadata says that it is not to be';
-  if (isExcluded(world, selection, instance)) return 'the policy excludes it';
+  if (isExcluded(world, words, selection, instance)) return 'the policy excludes it';
   if (!selection.instanceFiltering) return null;
   if (selection.haEnabledOnly && !YES.test(metadata.HA_Enabled ?? '')) return 'it has no HA_Enabled';
   const { evacuableTag: tag } = selection;
-  const { nova } = world.spec;
-  const taggedImages = selection.taggedImages ? nova.images.filter((each) => isTagged(each, tag)) : [];
+  const taggedImages = selection.taggedImages ? words.images.filter((each) => isTagged(each, tag)) : [];
   const taggedFlavors = selection.taggedFlavors
-    ? nova.flavors.filter(({ extraSpecs }) => YES.test(extraSpecs[tag] ?? ''))
+    ? words.flavors.filter(({ extraSpecs }) => YES.test(extraSpecs[tag] ?? ''))
     : [];
+  const flavor = flavorOf(world, instance);
   const isAny = taggedImages.length + taggedFlavors.length > 0;
   const isIts =
     taggedImages.some(({ id }) => id === imageOf(world, instance)) ||
-    taggedFlavors.some(({ name }) => name === instance.spec.flavor);
+    (selection.taggedFlavors && YES.test(flavor?.extraSpecs[tag] ?? ''));
   if (isAny && !isIts) return 'neither its image nor its flavor is tagged';
   const racks = selection.taggedAggregates
-    ? world.nova.aggregates.filter((each) => YES.test(each.metadata[tag] ?? ''))
+    ? words.aggregates.filter((each) => YES.test(each.metadata[tag] ?? ''))
     : [];
   return racks.length === 0 || racks.some(({ hosts }) => hosts.includes(instance.host ?? ''))
     ? null
     : 'its host is in no tagged aggregate';
 }
 
-function isExcluded(world: World, selection: SelectionPolicy, instance: Instance): boolean {
+function isExcluded(world: World, words: Words, selection: SelectionPolicy, instance: Instance): boolean {
   const { exclude } = selection;
   const { spec, name } = instance;
-  const image = world.spec.nova.images.find(({ id }) => id === imageOf(world, instance));
-  const flavor = world.spec.nova.flavors.find((each) => each.name === spec.flavor);
+  const image = words.images.find(({ id }) => id === imageOf(world, instance));
+  const flavor = flavorOf(world, instance);
   const isAmphora =
     AMPHORA.test(name) ||
     selection.amphoraProjects.includes(spec.projectId) ||
@@ -96,9 +122,13 @@ function isExcluded(world: World, selection: SelectionPolicy, instance: Instance
 }
 
 /** The lists without which nobody can know that an instance that is to be evacuated is. */
-function neededFor(world: World, selection: SelectionPolicy, instance: Instance): readonly List[] {
+function neededFor(
+  world: World,
+  words: Words,
+  selection: SelectionPolicy,
+  instance: Instance,
+): readonly List[] {
   const { exclude, evacuableTag: tag } = selection;
-  const { nova } = world.spec;
   const needed = new Set<List>();
   const hasImage = imageOf(world, instance) !== null;
   if (hasImage && exclude.images.length > 0) needed.add('images');
@@ -106,11 +136,11 @@ function neededFor(world: World, selection: SelectionPolicy, instance: Instance)
   if (exclude.flavors.length > 0) needed.add('flavors');
   if (!selection.instanceFiltering) return [...needed];
   if (selection.taggedAggregates) needed.add('aggregates');
-  const flavor = nova.flavors.find(({ name }) => name === instance.spec.flavor);
+  const flavor = flavorOf(world, instance);
   // The extra specs come with the server itself.
   if (selection.taggedFlavors && YES.test(flavor?.extraSpecs[tag] ?? '')) return [...needed];
   if (selection.taggedImages) needed.add('images');
-  const image = nova.images.find(({ id }) => id === imageOf(world, instance));
+  const image = words.images.find(({ id }) => id === imageOf(world, instance));
   const isImageTagged = selection.taggedImages && image !== undefined && isTagged(image, tag);
   if (selection.taggedFlavors && !isImageTagged) needed.add('flavors');
   return [...needed];
@@ -121,6 +151,11 @@ function isTagged(
   tag: string,
 ): boolean {
   return image.tags.includes(tag) || YES.test(image.properties[tag] ?? '');
+}
+
+/** As it was when the server was made: its record has that (from API 2.47 on). */
+function flavorOf(world: World, { spec }: Instance): FlavorSpec | undefined {
+  return world.spec.nova.flavors.find(({ name }) => name === spec.flavor);
 }
 
 function imageOf(world: World, { spec }: Instance): string | null {

@@ -299,10 +299,32 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   rare(
     3_200,
-    mutantOf('zones', 'a reserved host of another zone is named in the request', 3_300, [
-      'core/destinations.ts',
-      'targetReserved && isOfZone ?',
-      'targetReserved ?',
+    mutantOf(
+      'zones',
+      'a reserved host of another zone is named in the request',
+      3_300,
+      ['core/destinations.ts', 'targetReserved && isOfZone ?', 'targetReserved ?'],
+      [
+        'core/destinations.ts',
+        'free.find((each) => isNear(each) && isInZone(each)) ??',
+        'free.find(isNear) ??',
+      ],
+    ),
+  ),
+  rare(
+    501,
+    mutantOf('changed-words', 'an instance keeps the metadata with which it was first seen', 600, [
+      'evacuator/memory.ts',
+      'const server = { ...seen, taskSince };',
+      'const server = { ...seen, taskSince, metadata: held?.metadata ?? seen.metadata };',
+    ]),
+  ),
+  rare(
+    501,
+    mutantOf('changed-words', 'tags are read once and never again', 600, [
+      'core/evacuating.ts',
+      'isSeen ? Number.POSITIVE_INFINITY : policy.timing.factAgeMs',
+      'Number.POSITIVE_INFINITY',
     ]),
   ),
 ];

@@ -1,0 +1,71 @@
+import { DEFAULT_POLICY } from '../../core/policy.ts';
+import { INCIDENT_ATTRIBUTE } from '../../core/records.ts';
+import type { Fact } from '../../world/facts.ts';
+import {
+  type AggregateSpec,
+  type FlavorSpec,
+  hostOfNode,
+  type ImageSpec,
+  type World,
+} from '../../world/model.ts';
+
+/** What the cloud says of its instances from a time on. */
+export interface Words {
+  readonly images: readonly ImageSpec[];
+  readonly flavors: readonly FlavorSpec[];
+  readonly aggregates: readonly AggregateSpec[];
+  /** Server → its metadata. */
+  readonly metadata: ReadonlyMap<string, Readonly<Record<string, string>>>;
+}
+
+/** A new incident that a look has not shown yet: what was read for the one before it counts so long, ms. */
+const LOOK_MS = 6_000;
+/** What changes seldom may be that old when an incident begins, and is not read again while it lasts (core/facts.ts). */
+const OLD_MS = DEFAULT_POLICY.timing.factAgeMs + 2_000;
+
+export interface Hindsight {
+  fact(fact: Fact): void;
+  /** All that the evacuator of a host may have read of the cloud, oldest first; the last is how it is now. */
+  of(host: string): readonly Words[];
+  /** ... with the metadata that a list of the host made just now may have: nothing of the instances is older at its release. */
+  atRelease(host: string): readonly Words[];
+}
+
+/** Remembers what the cloud has said while its users and operators change it. */
+export function newHindsight(world: World): Hindsight {
+  const history: { readonly since: number; readonly words: Words }[] = [];
+  /** Host → when its incidents were written, the last two. */
+  const incidents = new Map<string, readonly number[]>();
+  const take = (): Words => ({
+    images: world.nova.images,
+    flavors: world.nova.flavors,
+    aggregates: [...world.nova.aggregates],
+    metadata: new Map([...world.nova.instances].map(([id, { metadata }]) => [id, metadata])),
+  });
+  history.push({ since: Number.NEGATIVE_INFINITY, words: take() });
+  const since = (from: number): readonly Words[] =>
+    history
+      .filter((_each, index) => (history[index + 1]?.since ?? Number.POSITIVE_INFINITY) >= from)
+      .map(({ words }) => words);
+  const of = (host: string): readonly Words[] => {
+    const { now } = world.agenda;
+    const [one = now, two = one] = incidents.get(host) ?? [];
+    return since((now - two < LOOK_MS ? one : two) - OLD_MS);
+  };
+  return {
+    of,
+    atRelease: (host) =>
+      since(world.agenda.now - LOOK_MS).flatMap(({ metadata }) =>
+        of(host).map((words) => ({ ...words, metadata })),
+      ),
+    fact(fact) {
+      const { now } = world.agenda;
+      // Whoever changes something says so.
+      if (fact.kind === 'operator' || (fact.kind === 'service' && fact.what.includes('aggregate')))
+        history.push({ since: now, words: take() });
+      if (fact.kind !== 'attribute' || fact.name !== INCIDENT_ATTRIBUTE || fact.value === null) return;
+      const host = hostOfNode(world, fact.node);
+      incidents.set(host, [...(incidents.get(host) ?? []).slice(-1), now]);
+    },
+  };
+}
