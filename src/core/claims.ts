@@ -50,11 +50,11 @@ export function presumable(evacuations: readonly EvacuationView[]): number {
  * which it had none, because too few were asked for, says nothing about it. Null: none has come.
  */
 export function claimsPerSecond(evacuations: readonly EvacuationView[], lookedAtNova: number): number | null {
+  if (evacuations.every((e) => e.status === 'accepted')) return null;
   const work = workOf(evacuations, lookedAtNova);
   const times = work
     .flatMap(({ claimedAt }) => (claimedAt === null ? [] : [claimedAt]))
     .sort((a, b) => a - b);
-  if (times.length === 0) return null;
   const recent = Math.min(RECENT, times.length);
   const before = times.at(-recent - 1) ?? Number.NEGATIVE_INFINITY;
   return perSecond(recent, coveredMs(work, before));
@@ -123,6 +123,8 @@ export interface Progress {
   readonly handedOver: number;
   /** Those of them that will have ended. */
   readonly ended: number;
+  /** See {@link claimsPerSecond}. */
+  readonly claimRate: number | null;
 }
 
 /**
@@ -159,5 +161,6 @@ export function progressOf(
   return {
     handedOver: handed.length + claimedBefore(CONTROL_PLANE_MS),
     ended: Math.min(mostEnded, due.length + claimedBefore(spawnMs)),
+    claimRate: shown,
   };
 }

@@ -1,5 +1,5 @@
 import type { Draft } from './draft.ts';
-import { type HostName, hostOfNode } from './names.ts';
+import { type HostName, hostFinder } from './names.ts';
 import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import { fencingProof } from './proof.ts';
 import type { LostEvacuation } from './records.ts';
@@ -46,8 +46,9 @@ export function nodesByHost(
 ): ReadonlyMap<HostName, NodeView> {
   const hosts = services.known ? services.value.map((service) => service.host) : [];
   const nodes = new Map<HostName, NodeView>();
+  const hostOf = hostFinder(hosts, domain);
   for (const node of cluster.nodes) {
-    const host = hostOfNode(node.name, hosts, domain);
+    const host = hostOf(node.name);
     if (host !== null) nodes.set(host, node);
   }
   return nodes;

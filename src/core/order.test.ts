@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Member } from './member.ts';
 import { hostName, serverId } from './names.ts';
 import { known, type Maybe, type ServerGroupView, unknown } from './observation.ts';
-import { plan } from './order.ts';
+import { notesOf, plan } from './order.ts';
 import { DEFAULT_POLICY, type OrderPolicy } from './policy.ts';
 import { priorityOf } from './priority.ts';
 import { aServer } from './testing.ts';
@@ -32,6 +32,8 @@ const planned = (
   groups: Maybe<readonly ServerGroupView[]> = known([]),
   policy: Partial<OrderPolicy> = {},
 ) => plan(members, groups, { ...ORDER, ...policy });
+/** ... and what is noted where nobody may be asked for. */
+const noted = (members: readonly Member[]): unknown => notesOf(members, ORDER);
 const names = (...args: Parameters<typeof planned>): string[] =>
   planned(...args).order.map(({ server }) => server.name);
 
@@ -100,6 +102,7 @@ describe('a dependency', () => {
     const { order, notes } = planned([member('db-1', db, { state: 'ended' }), member('app', app)]);
     expect(order).toHaveLength(1);
     expect(notes.get(serverId('app'))).toContain('without db-1');
+    expect(noted([member('db-1', db, { state: 'ended' }), member('app', app)])).toEqual(notes);
   });
 
   it('is one within a project', () => {
@@ -125,6 +128,7 @@ describe('a dependency', () => {
     const { order, held, notes } = planned(members);
     expect(order.map(({ server }) => server.name)).toEqual(['b']);
     expect(notes.get(serverId('b'))).toContain('circle');
+    expect(noted(members)).toEqual(notes);
     expect([...held.keys()].sort()).toEqual(['a', 'c']);
     expect(names([...members].reverse())).toEqual(['b']);
     const self = [member('x', { 'instance-ha:group': 'x', 'instance-ha:after': 'x' })];
