@@ -50,6 +50,20 @@ export function presumable(evacuations: readonly EvacuationView[]): number {
  * which it had none, because too few were asked for, says nothing about it. Null: none has come.
  */
 export function claimsPerSecond(evacuations: readonly EvacuationView[], lookedAtNova: number): number | null {
+  const held = rates.get(evacuations);
+  if (held?.lookedAtNova === lookedAtNova) return held.rate;
+  const rate = rateOf(evacuations, lookedAtNova);
+  rates.set(evacuations, { lookedAtNova, rate });
+  return rate;
+}
+
+/** A list never changes, and its rate is asked for in each step until the next look gives another one. */
+const rates = new WeakMap<
+  readonly EvacuationView[],
+  { readonly lookedAtNova: number; readonly rate: number | null }
+>();
+
+function rateOf(evacuations: readonly EvacuationView[], lookedAtNova: number): number | null {
   if (evacuations.every((e) => e.status === 'accepted')) return null;
   const work = workOf(evacuations, lookedAtNova);
   const times = work

@@ -4,9 +4,10 @@ import { type Draft, issue, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import type { Member } from './member.ts';
 import type { HostName, ServerId } from './names.ts';
-import type { EvacuationView, HostView, Observation, RequestView } from './observation.ts';
+import type { HostView, Observation, RequestView } from './observation.ts';
 import { notesOf, type Plan, plan } from './order.ts';
 import { type Room, roomOf } from './pace.ts';
+import { evacuationsSince } from './seen.ts';
 
 /** What came of asking: who is asked for in this step, and what the others wait for. */
 export interface Round {
@@ -114,10 +115,6 @@ function takenRoom(hosts: readonly Candidates[], members: readonly Member[]): Ma
   return taken;
 }
 
-function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] {
-  return view.evacuations.filter((e) => e.createdAt >= record.since);
-}
-
 /**
  * Nova's clock now, by the last look at this host. It counts from the end of that look: its date is that of the last
  * answer, and a Nova that is slow would be ahead of itself otherwise.
@@ -130,7 +127,7 @@ export function novaNowBy(view: Pick<HostView, 'novaNow' | 'followedAt' | 'looke
 function inFlightOf({ observation }: Draft, host: Candidates): InFlight {
   const { mono, requests } = observation;
   return {
-    evacuations: evacuationsOf(host),
+    evacuations: evacuationsSince(host.view, host.record.since),
     lookedAtNova: host.view.novaNow,
     novaNow: novaNowBy(host.view, mono),
     unseenAgesMs: host.judged.flatMap((each) => {
