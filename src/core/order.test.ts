@@ -72,6 +72,11 @@ describe('the order', () => {
       member('db-2', { ...group, 'instance-ha:priority': '700' }),
     ];
     expect(names(members)).toEqual(['db-1', 'db-2', 'web']);
+    const theirs = members.map(({ server: { name, metadata } }) => {
+      const { 'instance-ha:group': own, ...others } = metadata;
+      return member(name, own === undefined ? others : { ...others, 'instanceha:restart_group': own });
+    });
+    expect(names(theirs)).toEqual(['db-1', 'db-2', 'web']);
   });
 
   it('waits for the higher ranks where the policy says so', () => {
@@ -94,6 +99,9 @@ describe('a dependency', () => {
     expect(held(member('db-1', db, { state: 'arrived', arrivedAt: 80_000 }))).toContain('30 s');
     expect(held(member('db-1', db, { state: 'arrived', arrivedAt: 70_000 }))).toBeUndefined();
     expect(held()).toBeUndefined();
+    // One that is stopped has nothing to get ready.
+    const arrived = member('db-1', db, { state: 'arrived', arrivedAt: 99_000 });
+    expect(held({ ...arrived, server: { ...arrived.server, vmState: 'stopped' } })).toBeUndefined();
   });
 
   it('goes on without what did not arrive, and says so', () => {

@@ -80,6 +80,8 @@ describe('the selection', () => {
   it('goes by the host’s aggregate as well, where one is tagged', () => {
     const other = { aggregates: fact([aggregate(['compute-9'], { evacuable: 'true' })]) };
     expect(kind({}, other)).toBe('excluded');
+    const alike = { aggregates: fact([aggregate([`${SOURCE}0`, `x${SOURCE}`], { evacuable: 'true' })]) };
+    expect(kind({}, alike)).toBe('excluded');
     const own = { aggregates: fact([aggregate([SOURCE], { evacuable: 'true' })]) };
     expect(kind({}, own)).toBe('admitted');
     expect(kind({}, own, policy({ taggedAggregates: false }))).toBe('admitted');
@@ -133,6 +135,7 @@ describe('an exclusion', () => {
     expect(kind({}, {}, exclude({ projects: ['project'] }))).toBe('excluded');
     expect(kind({ name: 'ci-12' }, {}, exclude({ names: ['ci-*'] }))).toBe('excluded');
     expect(kind({ name: 'ci.12' }, {}, exclude({ names: ['ci-*', 'ci?1', '.*'] }))).toBe('admitted');
+    expect(kind({ name: 'ci.12' }, {}, exclude({ names: ['ci?1?'] }))).toBe('excluded');
     expect(kind({}, {}, exclude({ images: ['image'] }))).toBe('excluded');
     const named = { images: fact([image('image', { name: 'cirros' })]) };
     expect(kind({}, named, exclude({ images: ['cirros'] }))).toBe('excluded');
