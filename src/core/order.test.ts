@@ -135,6 +135,17 @@ describe('a dependency', () => {
     expect(notes.get(serverId('b'))).toContain('circle');
     expect([...held.keys()].sort()).toEqual(['a', 'c']);
     expect(names([...members].reverse())).toEqual(['b']);
+    // Each of three after both others, named in whatever order, and whoever is met first.
+    const knot = (after: (a: string, b: string) => string) =>
+      ['a', 'b', 'c'].map((name, i, all) => {
+        const [one = '', other = ''] = all.filter((each) => each !== name);
+        const metadata = { 'instance-ha:group': name, 'instance-ha:after': after(one, other) };
+        return member(`${2 - i}-${name}`, metadata);
+      });
+    const forwards = knot((one, other) => `${one},${other}`);
+    const backwards = knot((one, other) => `${other}, ${one}`);
+    for (const each of [forwards, [...forwards].reverse(), backwards, [...backwards].reverse()])
+      expect(names(each)).toEqual(['0-c']);
     const self = [member('x', { 'instance-ha:group': 'x', 'instance-ha:after': 'x' })];
     expect(names(self)).toEqual(['x']);
   });
