@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { serverId } from './names.ts';
 import type { HostView } from './observation.ts';
-import { DEFAULT_POLICY } from './policy.ts';
+import { DEFAULT_POLICY, type StoragePolicy } from './policy.ts';
 import { type ReportDraft, reportIncident } from './report.ts';
 import { aHostView, aNode, anObservation, aRecord, aServer, ELSEWHERE } from './testing.ts';
 import { evacuation } from './testing-evacuations.ts';
@@ -12,7 +12,7 @@ const C = serverId('c');
 const D = serverId('d');
 
 /** The report of a host whose instances nobody has a verdict about: it was let go by hand, or a predecessor had them. */
-const report = (view: Partial<HostView>): ReportDraft =>
+const report = (view: Partial<HostView>, storage: StoragePolicy = DEFAULT_POLICY.storage): ReportDraft =>
   reportIncident({
     observation: anObservation({ servicesAt: 0 }),
     node: aNode('compute-1', 'i1'),
@@ -20,7 +20,7 @@ const report = (view: Partial<HostView>): ReportDraft =>
     view: aHostView(view),
     state: 'released',
     text: 'let go',
-    storage: DEFAULT_POLICY.storage,
+    storage,
     instances: [],
   });
 
@@ -56,4 +56,15 @@ it('the timeline has the evacuations that were lost with their destination', () 
     at: 9_000,
     text: `${A} was asked for again: its evacuation to ${ELSEWHERE} was lost with that host`,
   });
+});
+
+it('what became of the disk is told also by those who know the rest by Nova’s records alone', () => {
+  const view = {
+    servers: [aServer({ id: A }), aServer({ id: B, imageId: null })],
+    evacuations: [A, B].map((server, id) => evacuation({ id, server })),
+  };
+  const disks = (shared: boolean): string[] =>
+    report(view, { ...DEFAULT_POLICY.storage, shared }).instances.map(({ disk }) => disk);
+  expect(disks(false)).toEqual(['rebuilt', 'kept']);
+  expect(disks(true)).toEqual(['kept', 'kept']);
 });
