@@ -511,6 +511,13 @@ describe('local disks', () => {
     world.permanent.set(`${world.victim} ${LOCAL_DISK_ATTRIBUTE}`, 'evacuate first');
     expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
     expect(world.posts).toBe(3);
+    // A Nova below 2.14 is told so, and has it the other way by default.
+    expect(world.asked.map(({ options }) => options.onSharedStorage)).toEqual([false, false, false]);
+    const shared = new World(1);
+    start(shared);
+    shared.fence();
+    expect(await until(shared, 60_000, () => isReleased(shared))).toBe(true);
+    expect(shared.asked.map(({ options }) => options.onSharedStorage)).toEqual([true]);
     expect(told(world)).toMatch(/vm-000 \(moved\): .*rebuilt from its image/);
     expect(told(world)).toMatch(/vm-005 \(moved\): .*keeps its disk \(booted from a volume\)/);
   });
