@@ -3,6 +3,7 @@ import { type HostName, hostFinder } from './names.ts';
 import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import { fencingProof } from './proof.ts';
 import type { LostEvacuation } from './records.ts';
+import { isUnclaimed } from './status.ts';
 
 /**
  * Tells which evacuations died with the destination that had claimed them. Nova shows them as live for ever: the
@@ -29,14 +30,6 @@ function claimsLost(draft: Draft, cluster: ClusterView): ReadonlyMap<HostName, n
     if (before !== null) deaths.set(host, before);
   }
   return deaths;
-}
-
-/**
- * Whether no nova-compute has taken it up: the claim is what makes it `pre-migrating`, and names the destination
- * (nova/compute/resource_tracker.py _claim_existing_migration). Before it, only a request that named a host shows one.
- */
-export function isUnclaimed({ status }: EvacuationView): boolean {
-  return status === 'accepted';
 }
 
 /** The nodes of Nova's compute hosts, as far as their names match. */

@@ -1,16 +1,34 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decideReserve, type Reserve } from './destinations.ts';
 import { type Draft, newDraft } from './draft.ts';
-import { known, type Observation } from './observation.ts';
-import { DEFAULT_POLICY } from './policy.ts';
+import { hostName } from './names.ts';
+import { known, type Observation, type ServiceView } from './observation.ts';
+import { DEFAULT_POLICY, type DestinationPolicy } from './policy.ts';
+import type { ReserveClaim } from './records.ts';
 import { aNode, anObservation, aRecord, aService, fact, someFacts } from './testing.ts';
 
-const NAMES = ['compute-1', 'compute-2', 'compute-3'];
-const RECORD = aRecord({ incident: 'i-1' });
+const DEAD = ['compute-1', 'compute-2'];
 
-/** What is decided for the first host, of which two have died; the third is reserved. */
-function decided(more: Partial<Observation>): { readonly reserve: Reserve; readonly draft: Draft } {
-  const nodes = NAMES.map((name, i) => aNode(name, i < 2 ? `i-${i + 1}` : null));
+interface Some {
+  readonly observation?: Partial<Observation>;
+  /** The reserved hosts, by name, each with what is special about it. */
+  readonly spares?: Readonly<Record<string, Partial<ServiceView>>>;
+  /** Spares that have an incident themselves. */
+  readonly fallen?: readonly string[];
+  readonly aggregates?: Readonly<Record<string, readonly string[]>>;
+  /** What the other host that has died has claimed. */
+  readonly others?: readonly ReserveClaim[];
+  readonly destinations?: Partial<DestinationPolicy>;
+}
+
+/** What is decided for the first host, of which two have died. */
+function decided(some: Some): { readonly reserve: Reserve; readonly draft: Draft } {
+  const { observation, spares = { 'compute-3': {} }, fallen = [], aggregates = {}, others = [] } = some;
+  const names = [...DEAD, ...Object.keys(spares)];
+  const nodes = names.map((name) => {
+    const node = aNode(name, [...DEAD, ...fallen].includes(name) ? `i-${name}` : null);
+    return name === 'compute-2' ? { ...node, evacuation: aRecord({ reserves: others }) } : node;
+  });
   const cluster = {
     haveQuorum: true,
     nodes,
@@ -19,30 +37,82 @@ function decided(more: Partial<Observation>): { readonly reserve: Reserve; reado
     levelsCorrected: new Map(),
   };
   const spare = { status: 'disabled', disabledReason: 'reserved' } as const;
-  const services = NAMES.map((name, i) => aService(name, i === 2 ? spare : {}));
+  const services = names.map((name) => {
+    const more = spares[name];
+    return aService(name, more === undefined ? {} : { ...spare, ...more });
+  });
+  const views = Object.entries(aggregates).map(([name, hosts], i) => ({
+    id: i + 1,
+    name,
+    availabilityZone: null,
+    hosts: hosts.map(hostName),
+    metadata: {},
+  }));
   const draft = newDraft(
     anObservation({
       cluster: known(cluster),
       services: known(services),
       servicesAt: 0,
-      facts: someFacts({ aggregates: fact([]) }),
-      ...more,
+      facts: someFacts({ aggregates: fact(views) }),
+      ...observation,
     }),
     {
       ...DEFAULT_POLICY,
-      destinations: { reservedHosts: true, addToAggregate: false, targetReserved: false },
+      destinations: {
+        reservedHosts: true,
+        addToAggregate: false,
+        targetReserved: false,
+        ...some.destinations,
+      },
     },
   );
   const [node] = nodes;
   const [service] = services;
   if (node === undefined || service === undefined) throw new Error('no first host');
-  const reserve = decideReserve(draft, { node, service, record: RECORD, cluster, claimed: new Set() });
+  const record = aRecord({ incident: 'i-1' });
+  const reserve = decideReserve(draft, { node, service, record, cluster, claimed: new Set() });
   return { reserve, draft };
 }
 
+/** The claim that is written, or null. */
+function claimOf(some: Some): ReserveClaim | null {
+  const [command] = decided(some).draft.commands;
+  return command?.kind === 'write-evacuation' ? (command.record.reserves[0] ?? null) : null;
+}
+
+describe('the reserved host that is claimed', () => {
+  it('is one of an aggregate of the dead host, else of its zone, and none of another zone', () => {
+    const spares = { 'compute-3': { zone: 'west' }, 'compute-4': {}, 'compute-5': { zone: 'west' } };
+    expect(claimOf({ spares, aggregates: { rack: ['compute-1', 'compute-5'] } })?.host).toBe('compute-5');
+    expect(claimOf({ spares, aggregates: { rack: ['compute-2', 'compute-5'] } })?.host).toBe('compute-4');
+    const { reserve } = decided({ spares: { 'compute-3': { zone: 'west' }, 'compute-4': { zone: null } } });
+    expect(reserve).toMatchObject({ kind: 'ready', text: expect.stringContaining('no reserved host') });
+    expect(claimOf({ spares: { 'compute-3': { disabledReason: 'unreserved' } } })).toBeNull();
+  });
+
+  it('is to join the aggregate of the dead host on request, unless it is in one of them', () => {
+    const destinations = { addToAggregate: true };
+    const aggregates = { ssd: ['compute-1'], rack: ['compute-1', 'compute-2'] };
+    expect(claimOf({ aggregates })).toMatchObject({ host: 'compute-3', aggregate: null });
+    expect(claimOf({ aggregates, destinations })).toMatchObject({ host: 'compute-3', aggregate: 1 });
+    const near = { ...aggregates, rack: ['compute-1', 'compute-3'] };
+    expect(claimOf({ aggregates: near, destinations })).toMatchObject({ host: 'compute-3', aggregate: null });
+  });
+
+  it('is neither claimed already nor dead, though Nova has it up', () => {
+    const spares = { 'compute-3': {}, 'compute-4': {} };
+    expect(claimOf({ spares })?.host).toBe('compute-3');
+    const theirs = { host: hostName('compute-3'), reason: 'reserved', aggregate: null };
+    expect(claimOf({ spares, others: [theirs] })?.host).toBe('compute-4');
+    expect(claimOf({ spares, fallen: ['compute-3'] })?.host).toBe('compute-4');
+    for (const down of [{ state: 'down' }, { forcedDown: true }] as const)
+      expect(claimOf({ spares: { ...spares, 'compute-3': down } })?.host).toBe('compute-4');
+  });
+});
+
 it('a reserved host is not claimed while another record is written: it may have the claim of another host', () => {
   const command = { state: 'pending', at: 0, failures: 0, message: '' } as const;
-  const held = decided({ commands: new Map([['write-evacuation:compute-2', command]]) });
+  const held = decided({ observation: { commands: new Map([['write-evacuation:compute-2', command]]) } });
   expect(held.reserve.kind).toBe('preparing');
   expect(held.draft.commands).toEqual([]);
   const free = decided({});

@@ -74,6 +74,11 @@ describe('the order', () => {
       member('db-2', { ...group, 'instance-ha:priority': '700' }),
     ];
     expect(names(members)).toEqual(['db-1', 'db-2', 'web']);
+    const theirs = members.map(({ server: { name, metadata } }) => {
+      const { 'instance-ha:group': own, ...others } = metadata;
+      return member(name, own === undefined ? others : { ...others, 'instanceha:restart_group': own });
+    });
+    expect(names(theirs)).toEqual(['db-1', 'db-2', 'web']);
   });
 
   it('waits for the higher ranks where the policy says so', () => {
@@ -96,6 +101,9 @@ describe('a dependency', () => {
     expect(held(member('db-1', db, { state: 'arrived', arrivedAt: 80_000 }))).toContain('30 s');
     expect(held(member('db-1', db, { state: 'arrived', arrivedAt: 70_000 }))).toBeUndefined();
     expect(held()).toBeUndefined();
+    // One that is stopped has nothing to get ready.
+    const arrived = member('db-1', db, { state: 'arrived', arrivedAt: 99_000 });
+    expect(held({ ...arrived, server: { ...arrived.server, vmState: 'stopped' } })).toBeUndefined();
   });
 
   it('goes on without what did not arrive, and says so', () => {
@@ -131,6 +139,17 @@ describe('a dependency', () => {
     expect(noted(members)).toEqual(notes);
     expect([...held.keys()].sort()).toEqual(['a', 'c']);
     expect(names([...members].reverse())).toEqual(['b']);
+    // Each of three after both others, named in whatever order, and whoever is met first.
+    const knot = (after: (a: string, b: string) => string) =>
+      ['a', 'b', 'c'].map((name, i, all) => {
+        const [one = '', other = ''] = all.filter((each) => each !== name);
+        const metadata = { 'instance-ha:group': name, 'instance-ha:after': after(one, other) };
+        return member(`${2 - i}-${name}`, metadata);
+      });
+    const forwards = knot((one, other) => `${one},${other}`);
+    const backwards = knot((one, other) => `${other}, ${one}`);
+    for (const each of [forwards, [...forwards].reverse(), backwards, [...backwards].reverse()])
+      expect(names(each)).toEqual(['0-c']);
     const self = [member('x', { 'instance-ha:group': 'x', 'instance-ha:after': 'x' })];
     expect(names(self)).toEqual(['x']);
   });

@@ -8,6 +8,7 @@ import type { HostView, Observation, RequestView } from './observation.ts';
 import { notesOf, type Plan, plan } from './order.ts';
 import { type Room, roomOf } from './pace.ts';
 import { evacuationsSince } from './seen.ts';
+import { isUnclaimed } from './status.ts';
 
 /** What came of asking: who is asked for in this step, and what the others wait for. */
 export interface Round {
@@ -215,7 +216,7 @@ export function stateInOrder(
   if (judged.outcome.kind === 'moved') return 'arrived';
   if (isUnderWay(judged)) {
     const { last } = judged;
-    const isQueued = last?.status === 'accepted' && last.dest === null;
+    const isQueued = last !== null && isUnclaimed(last) && last.dest === null;
     if (unseenRequest(requests, judged) !== null) return 'in-flight';
     return isQueued && novaNow - last.createdAt >= QUEUED_LIMIT_MS ? 'ended' : 'in-flight';
   }

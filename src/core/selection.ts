@@ -182,8 +182,12 @@ function hasTaggedImage(server: ServerView, facts: CloudFacts, tag: string): May
   return image.known ? known(image.value !== null && isImageTagged(image.value, tag)) : image;
 }
 
+/**
+ * Whether the flavor is tagged now, by which fence_evacuate goes, or was when the server was made: from 2.47 on Nova
+ * shows that alone with the server, and RHOSO's instanceha goes by it.
+ */
 function hasTaggedFlavor(flavor: FlavorOfServer, facts: CloudFacts, tag: string): Maybe<boolean> {
-  if (flavor.extraSpecs.known) return known(isTrue(flavor.extraSpecs.value[tag]));
+  if (flavor.extraSpecs.known && isTrue(flavor.extraSpecs.value[tag])) return YES;
   const { value } = facts.flavors;
   if (!value.known) return { known: false, reason: `the flavors can't be listed: ${value.reason}` };
   // A flavor that has been deleted since is in no list, and nobody can have it tagged any more.

@@ -223,8 +223,6 @@ export function forget(memory: Memory, incidents: ReadonlySet<string>, nodes: Re
       if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
       memory.allocations.delete(server);
       if (memory.requests.get(server)?.state === 'pending') continue;
-      // It may have moved on to a host that has died since: the request is that one's now.
-      if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
       memory.requests.delete(server);
       memory.commands.delete(`stop-server:${server}`);
     }
