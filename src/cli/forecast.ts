@@ -20,6 +20,8 @@ export interface InstanceForecast {
   readonly place: number | null;
   /** What has to arrive before it; null: nothing. */
   readonly after: string | null;
+  /** What is to be known about its place in the order; null: nothing. */
+  readonly note: string | null;
   readonly disk: DiskFate;
   readonly state: 'running' | 'stopped';
 }
@@ -32,9 +34,6 @@ export interface Forecast {
   /** From earlier evacuations; null: there were none. `atMost`: their sources are back, and only that is known. */
   readonly estimate: { readonly seconds: number; readonly atMost: boolean } | null;
 }
-
-/** Evacuations unfinished at a time, at least (core/policy.ts minInFlight). */
-const WINDOW = 10;
 
 /** Pure: what Nova and Placement said goes in, with what the evacuator's rules make of it; words come out. */
 export function forecast(
@@ -60,11 +59,14 @@ export function forecast(
   const instances = foresight.doomed.map((doomed) => forecastOf(doomed, foresight, loss, noRoom));
   const moving = instances.filter(({ verdict }) => verdict === 'moves').length;
   const usual = usualTime(cloud.evacuations);
+  const { startInFlight } = foresight.policy.pace;
   return {
     hosts,
     instances: instances.sort(byPlace),
     destinations: usable,
-    estimate: usual === null ? null : { ...usual, seconds: Math.ceil(moving / WINDOW) * usual.seconds },
+    // The window grows while nothing speaks against it, so it takes no longer than by the first one.
+    estimate:
+      usual === null ? null : { ...usual, seconds: Math.ceil(moving / startInFlight) * usual.seconds },
   };
 }
 
@@ -93,15 +95,16 @@ function forecastOf(
     host,
     place: null,
     after: null,
+    note: null,
     disk: diskFate(server, policy.storage),
     state: server.vmState === 'stopped' ? ('stopped' as const) : ('running' as const),
   };
   if (found === undefined) return { ...common, verdict: 'held', reason: 'nothing is known of it' };
   if (found.kind !== 'asked') return { ...common, verdict: found.kind, reason: found.reason };
-  const { place, after } = found;
+  const { place, after, note } = found;
   return loss.left.some(({ id }) => id === server.id)
-    ? { ...common, place, after, verdict: 'no-room', reason: noRoom }
-    : { ...common, place, after, verdict: 'moves', reason: '' };
+    ? { ...common, place, after, note, verdict: 'no-room', reason: noRoom }
+    : { ...common, place, after, note, verdict: 'moves', reason: '' };
 }
 
 /** The median of what evacuations took. A `completed` record was changed last when its source came back. */

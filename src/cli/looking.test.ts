@@ -194,6 +194,26 @@ describe('plan', () => {
     expect(out).toMatch(/1 would be left[\s\S]*vm-4 .*instance-ha:evacuate=false/);
   });
 
+  it('says where dependencies go in a circle, and goes by the window of the policy', async () => {
+    const own = { host: 'compute-0', vmState: 'active', image: true, memory: 16 };
+    const id = (n: number): string => `${FIRST.slice(0, -2)}${String(n).padStart(2, '0')}`;
+    const circle = (group: string, other: string) => ({
+      metadata: { 'instance-ha:group': group, 'instance-ha:after': other },
+    });
+    site.servers = [
+      { ...own, id: id(0), ...circle('a', 'b') },
+      { ...own, id: id(1), ...circle('b', 'a') },
+      ...Array.from({ length: 7 }, (_, n) => ({ ...own, id: id(n + 2) })),
+    ];
+    site.evacuations = [
+      migration(1, FIRST, 'done', '2026-11-24T00:00:00.000000', '2026-11-24T00:00:20.000000'),
+    ];
+    const { out } = await run('plan', 'compute-0');
+    expect(out).toMatch(/does not wait for a: the dependencies go in a circle \(a after b after a\)/);
+    // Nine by a window of eight.
+    expect(out).toContain('9 would be evacuated to compute-1, in about 40 s');
+  });
+
   it('names those without room', async () => {
     site.servers = [
       { id: FIRST, host: 'compute-0', vmState: 'active', image: true, memory: 10_000 },

@@ -1,5 +1,5 @@
 import type { EvacuationView } from './observation.ts';
-import { isLive } from './status.ts';
+import { isLive, isUnclaimed } from './status.ts';
 
 /**
  * How long the control plane still has work with an evacuation after its claim (networks, records), ms; what is longer is
@@ -29,20 +29,22 @@ export function shortestDurationMs(evacuations: readonly EvacuationView[]): numb
   return done.length === 0 ? null : Math.min(...done.map((e) => e.updatedAt - e.createdAt));
 }
 
-/** Claims, at least, that show a rate. */
+/** Claims, or ends, at least, that show a rate. */
 const MIN_SHOWN = 4;
+
+/** How many have been claimed; one that never was, and has failed, costs the control plane as much. */
+function claims(evacuations: readonly EvacuationView[]): number {
+  return evacuations.filter((e) => !isUnclaimed(e)).length;
+}
 
 /** Whether so many have been claimed that their rate can be trusted. */
 export function hasShown(evacuations: readonly EvacuationView[]): boolean {
-  return evacuations.filter((e) => e.status !== 'accepted').length >= MIN_SHOWN;
+  return claims(evacuations) >= MIN_SHOWN;
 }
 
 /** How many may be presumed to be claimed before a look has to show it. */
 export function presumable(evacuations: readonly EvacuationView[]): number {
-  return Math.min(
-    MAX_PRESUMED,
-    Math.max(MIN_PRESUMED, 2 * evacuations.filter((e) => e.status !== 'accepted').length),
-  );
+  return Math.min(MAX_PRESUMED, Math.max(MIN_PRESUMED, 2 * claims(evacuations)));
 }
 
 /**
@@ -50,11 +52,25 @@ export function presumable(evacuations: readonly EvacuationView[]): number {
  * which it had none, because too few were asked for, says nothing about it. Null: none has come.
  */
 export function claimsPerSecond(evacuations: readonly EvacuationView[], lookedAtNova: number): number | null {
+  const held = rates.get(evacuations);
+  if (held?.lookedAtNova === lookedAtNova) return held.rate;
+  const rate = rateOf(evacuations, lookedAtNova);
+  rates.set(evacuations, { lookedAtNova, rate });
+  return rate;
+}
+
+/** A list never changes, and its rate is asked for in each step until the next look gives another one. */
+const rates = new WeakMap<
+  readonly EvacuationView[],
+  { readonly lookedAtNova: number; readonly rate: number | null }
+>();
+
+function rateOf(evacuations: readonly EvacuationView[], lookedAtNova: number): number | null {
+  if (evacuations.every((e) => e.status === 'accepted')) return null;
   const work = workOf(evacuations, lookedAtNova);
   const times = work
     .flatMap(({ claimedAt }) => (claimedAt === null ? [] : [claimedAt]))
     .sort((a, b) => a - b);
-  if (times.length === 0) return null;
   const recent = Math.min(RECENT, times.length);
   const before = times.at(-recent - 1) ?? Number.NEGATIVE_INFINITY;
   return perSecond(recent, coveredMs(work, before));
@@ -75,7 +91,7 @@ function workOf(evacuations: readonly EvacuationView[], lookedAtNova: number): r
   const spawnMs = shortestDurationMs(evacuations) ?? 0;
   return evacuations.map((e) => {
     const from = e.createdAt;
-    if (e.status === 'accepted') return { from, to: lookedAtNova, claimedAt: null };
+    if (isUnclaimed(e)) return { from, to: lookedAtNova, claimedAt: null };
     const claimedAt = isLive(e) ? e.updatedAt : Math.max(from, e.updatedAt - spawnMs);
     // What follows a claim goes on beside the next ones: no time in which one could have come and did not.
     const to = claimedAt + CUT_OFF_MS;
@@ -98,7 +114,7 @@ function coveredMs(work: readonly Work[], from: number): number {
 const IDLE_WAIT_MS = 1_500;
 
 function isIdle(evacuations: readonly EvacuationView[], lookedAtNova: number): boolean {
-  return evacuations.every((e) => e.status !== 'accepted' || lookedAtNova - e.createdAt < IDLE_WAIT_MS);
+  return evacuations.every((e) => !isUnclaimed(e) || lookedAtNova - e.createdAt < IDLE_WAIT_MS);
 }
 
 /** Evacuations per second that have ended of late; null: too few to tell. */
@@ -123,6 +139,8 @@ export interface Progress {
   readonly handedOver: number;
   /** Those of them that will have ended. */
   readonly ended: number;
+  /** See {@link claimsPerSecond}. */
+  readonly claimRate: number | null;
 }
 
 /**
@@ -136,7 +154,7 @@ export function progressOf(
   growthFactor: number,
 ): Progress {
   const live = evacuations.filter(isLive);
-  const onDestination = live.filter((e) => e.status !== 'accepted');
+  const onDestination = live.filter((e) => !isUnclaimed(e));
   const waiting = live.length - onDestination.length + unseenAgesMs.length;
   const shown = claimsPerSecond(evacuations, lookedAtNova);
   // A look that shows none takes the trust away.
@@ -159,5 +177,6 @@ export function progressOf(
   return {
     handedOver: handed.length + claimedBefore(CONTROL_PLANE_MS),
     ended: Math.min(mostEnded, due.length + claimedBefore(spawnMs)),
+    claimRate: shown,
   };
 }

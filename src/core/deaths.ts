@@ -1,8 +1,9 @@
 import type { Draft } from './draft.ts';
-import { type HostName, hostOfNode } from './names.ts';
+import { type HostName, hostFinder } from './names.ts';
 import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import { fencingProof } from './proof.ts';
 import type { LostEvacuation } from './records.ts';
+import { isUnclaimed } from './status.ts';
 
 /**
  * Tells which evacuations died with the destination that had claimed them. Nova shows them as live for ever: the
@@ -31,14 +32,6 @@ function claimsLost(draft: Draft, cluster: ClusterView): ReadonlyMap<HostName, n
   return deaths;
 }
 
-/**
- * Whether no nova-compute has taken it up: the claim is what makes it `pre-migrating`, and names the destination
- * (nova/compute/resource_tracker.py _claim_existing_migration). Before it, only a request that named a host shows one.
- */
-export function isUnclaimed({ status }: EvacuationView): boolean {
-  return status === 'accepted';
-}
-
 /** The nodes of Nova's compute hosts, as far as their names match. */
 export function nodesByHost(
   { services, domain }: Observation,
@@ -46,8 +39,9 @@ export function nodesByHost(
 ): ReadonlyMap<HostName, NodeView> {
   const hosts = services.known ? services.value.map((service) => service.host) : [];
   const nodes = new Map<HostName, NodeView>();
+  const hostOf = hostFinder(hosts, domain);
   for (const node of cluster.nodes) {
-    const host = hostOfNode(node.name, hosts, domain);
+    const host = hostOf(node.name);
     if (host !== null) nodes.set(host, node);
   }
   return nodes;

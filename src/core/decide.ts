@@ -70,13 +70,7 @@ export function decide(observation: Observation, policy: Policy): Decision {
     evacuating: evacuating.map((node) => node.name),
     closed: cloud === null ? null : `${cloud.text}; it is asked for when ${cloud.opens}`,
   });
-  for (const node of cluster.nodes) {
-    answerHold(
-      draft,
-      node,
-      draft.verdicts.find((verdict) => verdict.node === node.name),
-    );
-  }
+  for (const node of cluster.nodes) answerHold(draft, node);
   return finish(draft);
 }
 

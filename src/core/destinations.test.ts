@@ -1,33 +1,35 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decideReserve, type Reserve } from './destinations.ts';
 import { type Draft, newDraft } from './draft.ts';
-import type { HostName } from './names.ts';
+import { hostName } from './names.ts';
 import { known, type Observation, type ServiceView } from './observation.ts';
-import { DEFAULT_POLICY } from './policy.ts';
-import type { EvacuationRecord } from './records.ts';
+import { DEFAULT_POLICY, type DestinationPolicy } from './policy.ts';
+import type { ReserveClaim } from './records.ts';
 import { aNode, anObservation, aRecord, aService, fact, someFacts } from './testing.ts';
 
-const NAMES = ['compute-1', 'compute-2', 'compute-3'];
-const RECORD = aRecord({ incident: 'i-1' });
+const DEAD = ['compute-1', 'compute-2'];
 
-interface Site {
-  /** Zones of the hosts. */
-  readonly zones: readonly string[];
-  /** From the third host on. */
-  readonly spare: Partial<ServiceView>;
-  readonly names: readonly string[];
-  readonly record: EvacuationRecord;
-  readonly targetReserved: boolean;
+interface Some {
+  readonly observation?: Partial<Observation>;
+  /** The reserved hosts, by name, each with what is special about it. */
+  readonly spares?: Readonly<Record<string, Partial<ServiceView>>>;
+  /** Spares that have an incident themselves. */
+  readonly fallen?: readonly string[];
+  readonly aggregates?: Readonly<Record<string, readonly string[]>>;
+  /** What this one and the other host that has died have claimed. */
+  readonly own?: readonly ReserveClaim[];
+  readonly others?: readonly ReserveClaim[];
+  readonly destinations?: Partial<DestinationPolicy>;
 }
-const SPARE = { status: 'disabled', disabledReason: 'reserved' } as const;
-const PLAIN: Site = { zones: [], spare: SPARE, names: NAMES, record: RECORD, targetReserved: false };
 
-/** What is decided for the first host, of which two have died; the third is reserved. */
-function decided(
-  more: Partial<Observation>,
-  { zones, spare, names, record, targetReserved }: Site = PLAIN,
-): { readonly reserve: Reserve; readonly draft: Draft } {
-  const nodes = names.map((name, i) => aNode(name, i < 2 ? `i-${i + 1}` : null));
+/** What is decided for the first host, of which two have died. */
+function decided(some: Some): { readonly reserve: Reserve; readonly draft: Draft } {
+  const { observation, spares = { 'compute-3': {} }, fallen = [], aggregates = {}, others = [] } = some;
+  const names = [...DEAD, ...Object.keys(spares)];
+  const nodes = names.map((name) => {
+    const node = aNode(name, [...DEAD, ...fallen].includes(name) ? `i-${name}` : null);
+    return name === 'compute-2' ? { ...node, evacuation: aRecord({ reserves: others }) } : node;
+  });
   const cluster = {
     haveQuorum: true,
     nodes,
@@ -35,59 +37,102 @@ function decided(
     history: new Map(),
     levelsCorrected: new Map(),
   };
-  const services = names.map((name, i) =>
-    aService(name, { zone: zones[i] ?? 'nova', ...(i >= 2 ? spare : {}) }),
-  );
+  const spare = { status: 'disabled', disabledReason: 'reserved' } as const;
+  const services = names.map((name) => {
+    const more = spares[name];
+    return aService(name, more === undefined ? {} : { ...spare, ...more });
+  });
+  const views = Object.entries(aggregates).map(([name, hosts], i) => ({
+    id: i + 1,
+    name,
+    availabilityZone: null,
+    hosts: hosts.map(hostName),
+    metadata: {},
+  }));
   const draft = newDraft(
     anObservation({
       cluster: known(cluster),
       services: known(services),
       servicesAt: 0,
-      facts: someFacts({ aggregates: fact([]) }),
-      ...more,
+      facts: someFacts({ aggregates: fact(views) }),
+      ...observation,
     }),
     {
       ...DEFAULT_POLICY,
-      destinations: { reservedHosts: true, addToAggregate: false, targetReserved },
+      destinations: {
+        reservedHosts: true,
+        addToAggregate: false,
+        targetReserved: false,
+        ...some.destinations,
+      },
     },
   );
   const [node] = nodes;
   const [service] = services;
   if (node === undefined || service === undefined) throw new Error('no first host');
+  const record = aRecord({ incident: 'i-1', reserves: some.own ?? [] });
   const reserve = decideReserve(draft, { node, service, record, cluster, claimed: new Set() });
   return { reserve, draft };
 }
 
+/** The claim that is written, or null. */
+function claimOf(some: Some): ReserveClaim | null {
+  const [command] = decided(some).draft.commands;
+  return command?.kind === 'write-evacuation' ? (command.record.reserves[0] ?? null) : null;
+}
+
+describe('the reserved host that is claimed', () => {
+  it('is one of the zone of the dead host, else of an aggregate of it, and none of another zone otherwise', () => {
+    const spares = { 'compute-3': { zone: 'west' }, 'compute-4': {}, 'compute-5': { zone: 'west' } };
+    const across = { rack: ['compute-1', 'compute-5'] };
+    expect(claimOf({ spares, aggregates: across })?.host).toBe('compute-4');
+    const { 'compute-4': _own, ...west } = spares;
+    expect(claimOf({ spares: west, aggregates: across })?.host).toBe('compute-5');
+    const near = { ...spares, 'compute-6': {} };
+    expect(claimOf({ spares: near, aggregates: { rack: ['compute-1', 'compute-6'] } })?.host).toBe(
+      'compute-6',
+    );
+    expect(claimOf({ spares, aggregates: { rack: ['compute-2', 'compute-5'] } })?.host).toBe('compute-4');
+    const { reserve } = decided({ spares: { 'compute-3': { zone: 'west' }, 'compute-4': { zone: null } } });
+    expect(reserve).toMatchObject({ kind: 'ready', text: expect.stringContaining('no reserved host') });
+    expect(claimOf({ spares: { 'compute-3': { disabledReason: 'unreserved' } } })).toBeNull();
+  });
+
+  it.each([
+    { zone: 'nova', target: 'compute-3' },
+    { zone: 'west', target: null },
+  ])('is named in the request where it is of the zone of the dead host: $zone', ({ zone, target }) => {
+    const own = [{ host: hostName('compute-3'), reason: 'reserved', aggregate: null }];
+    const spares = { 'compute-3': { zone, status: 'enabled', disabledReason: null } } as const;
+    const { reserve } = decided({ spares, own, destinations: { targetReserved: true } });
+    expect(reserve).toMatchObject({ kind: 'ready', target });
+  });
+
+  it('is to join the aggregate of the dead host on request, unless it is in one of them', () => {
+    const destinations = { addToAggregate: true };
+    const aggregates = { ssd: ['compute-1'], rack: ['compute-1', 'compute-2'] };
+    expect(claimOf({ aggregates })).toMatchObject({ host: 'compute-3', aggregate: null });
+    expect(claimOf({ aggregates, destinations })).toMatchObject({ host: 'compute-3', aggregate: 1 });
+    const near = { ...aggregates, rack: ['compute-1', 'compute-3'] };
+    expect(claimOf({ aggregates: near, destinations })).toMatchObject({ host: 'compute-3', aggregate: null });
+  });
+
+  it('is neither claimed already nor dead, though Nova has it up', () => {
+    const spares = { 'compute-3': {}, 'compute-4': {} };
+    expect(claimOf({ spares })?.host).toBe('compute-3');
+    const theirs = { host: hostName('compute-3'), reason: 'reserved', aggregate: null };
+    expect(claimOf({ spares, others: [theirs] })?.host).toBe('compute-4');
+    expect(claimOf({ spares, fallen: ['compute-3'] })?.host).toBe('compute-4');
+    for (const down of [{ state: 'down' }, { forcedDown: true }] as const)
+      expect(claimOf({ spares: { ...spares, 'compute-3': down } })?.host).toBe('compute-4');
+  });
+});
+
 it('a reserved host is not claimed while another record is written: it may have the claim of another host', () => {
   const command = { state: 'pending', at: 0, failures: 0, message: '' } as const;
-  const held = decided({ commands: new Map([['write-evacuation:compute-2', command]]) });
+  const held = decided({ observation: { commands: new Map([['write-evacuation:compute-2', command]]) } });
   expect(held.reserve.kind).toBe('preparing');
   expect(held.draft.commands).toEqual([]);
   const free = decided({});
   expect(free.draft.commands).toMatchObject([{ record: { reserves: [{ host: 'compute-3' }] } }]);
-});
-
-it.each([
-  { zones: ['east', 'east', 'east'], target: 'compute-3' },
-  { zones: ['east', 'east', 'west'], target: null },
-])('a reserved host is named in the request where it is of the same zone: $zones', ({ zones, target }) => {
-  const claim = { host: NAMES[2] ?? '', reason: 'reserved', aggregate: null };
-  const record = aRecord({ incident: 'i-1', reserves: [claim as EvacuationRecord['reserves'][number]] });
-  const { reserve } = decided({}, { ...PLAIN, zones, spare: {}, record, targetReserved: true });
-  expect(reserve).toMatchObject({ kind: 'ready', target });
-});
-
-it('a reserved host of the zone goes before one that shares an aggregate across zones', () => {
-  const across = {
-    id: 7,
-    name: 'fast-disks',
-    availabilityZone: null,
-    hosts: ['compute-1', 'compute-3'] as HostName[],
-    metadata: {},
-  };
-  const { draft } = decided(
-    { facts: someFacts({ aggregates: fact([across]) }) },
-    { ...PLAIN, names: [...NAMES, 'compute-4'], zones: ['east', 'east', 'west', 'east'] },
-  );
-  expect(draft.commands).toMatchObject([{ record: { reserves: [{ host: 'compute-4' }] } }]);
 });

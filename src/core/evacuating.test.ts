@@ -1,38 +1,57 @@
 import { expect, it } from 'vitest';
 import { decide } from './decide.ts';
-import { known } from './observation.ts';
+import type { Decision } from './decision.ts';
+import { known, type Observation, type ServiceView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { parseEvacuation } from './records.ts';
-import { aHostView, aNode, anObservation, aServer, aService, SOURCE } from './testing.ts';
+import { aHostView, aNode, anObservation, aServer, aService, fact, SOURCE, someFacts } from './testing.ts';
 
-it('tells Nova that a host is down only by a fresh look at its service: an operator may have changed it', () => {
+/** What is decided about a host whose record is written. */
+function decided(service: Partial<ServiceView>, more: Partial<Observation>): Decision {
   const evacuation = parseEvacuation(
     'v=1,incident=i,phase=evacuating,fenced=1970-01-01T00:00:01Z,since=1970-01-01T00:00:01Z,status=enabled,owner=controller-1:1',
   );
-  const at = (servicesAt: number) =>
-    decide(
-      anObservation({
-        now: 100_000,
-        mono: 50_000,
-        novaNow: 100_000,
-        cluster: known({
-          haveQuorum: true,
-          nodes: [aNode('compute-1', 'i', { evacuation })],
-          pause: null,
-          history: new Map(),
-          levelsCorrected: new Map(),
-        }),
-        services: known([
-          aService('compute-1', { state: 'down' }),
-          aService('compute-2', { updatedAt: 99_000 }),
-        ]),
-        servicesAt,
-        hosts: new Map([[SOURCE, aHostView({ incident: 'i', servers: [aServer()], novaNow: 100_000 })]]),
+  return decide(
+    anObservation({
+      now: 100_000,
+      mono: 50_000,
+      novaNow: 100_000,
+      cluster: known({
+        haveQuorum: true,
+        nodes: [aNode('compute-1', 'i', { evacuation })],
+        pause: null,
+        history: new Map(),
+        levelsCorrected: new Map(),
       }),
-      DEFAULT_POLICY,
-    );
-  expect(at(49_000).commands.map(({ kind }) => kind)).toContain('force-down');
-  const stale = at(30_000);
-  expect(stale.commands.map(({ kind }) => kind)).not.toContain('force-down');
+      services: known([
+        aService('compute-1', { state: 'down', ...service }),
+        aService('compute-2', { updatedAt: 99_000 }),
+      ]),
+      servicesAt: 49_000,
+      hosts: new Map([[SOURCE, aHostView({ incident: 'i', servers: [aServer()], novaNow: 100_000 })]]),
+      ...more,
+    }),
+    DEFAULT_POLICY,
+  );
+}
+const kinds = ({ commands }: Decision): string[] => commands.map(({ kind }) => kind);
+
+it('tells Nova that a host is down only by a fresh look at its service: an operator may have changed it', () => {
+  expect(kinds(decided({}, {}))).toContain('force-down');
+  const stale = decided({}, { servicesAt: 30_000 });
+  expect(kinds(stale)).not.toContain('force-down');
   expect(stale.look.services).toBe(true);
+});
+
+it('tells Nova nothing while Nova can evacuate nothing, though the host was let in before', () => {
+  const facts = someFacts({ controlServices: known([]), aggregates: fact([]) });
+  const held = decided({}, { facts });
+  expect(kinds(held)).not.toContain('force-down');
+  expect(held.verdicts[0]?.text).toMatch(
+    /names no nova-scheduler.*goes on when a nova-scheduler is up again/,
+  );
+  expect(kinds(decided({ forcedDown: true }, {}))).toContain('evacuate');
+  const closed = decided({ forcedDown: true }, { facts });
+  expect(kinds(closed)).not.toContain('evacuate');
+  expect(closed.verdicts[0]?.instances[0]?.text).toMatch(/names no nova-scheduler.*asked for when/);
 });

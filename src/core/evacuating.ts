@@ -1,4 +1,4 @@
-import { abandoned, isUnclaimed } from './deaths.ts';
+import { abandoned } from './deaths.ts';
 import { decideReserve, NO_RESERVE } from './destinations.ts';
 import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
 import { lookAtFacts } from './facts.ts';
@@ -23,7 +23,7 @@ import {
   type LostEvacuation,
 } from './records.ts';
 import type { Admission } from './selection.ts';
-import { isLive } from './status.ts';
+import { isLive, isUnclaimed } from './status.ts';
 import { admitByStorage } from './storage.ts';
 import { judgeUnclaimed, type Unclaimed } from './unclaimed.ts';
 

@@ -38,8 +38,16 @@ export function lookAtFacts(draft: Draft, maxAgeMs: number): void {
   if (needsFlavors(policy)) draft.facts.flavors ||= isDue(draft, facts.flavors, maxAgeMs);
   const images = imagesToFind(policy);
   if (images === null) return;
-  const isSame = JSON.stringify(images) === JSON.stringify(facts.imageQuery);
-  if (isDue(draft, facts.images, isSame ? maxAgeMs : 0)) draft.facts.images = images;
+  if (isDue(draft, facts.images, isSameQuery(images, facts.imageQuery) ? maxAgeMs : 0))
+    draft.facts.images = images;
+}
+
+function isSameQuery(a: ImageQuery, b: ImageQuery | null): boolean {
+  const isSame = (these: readonly string[], those: readonly string[]): boolean =>
+    these.length === those.length && these.every((each, index) => each === those[index]);
+  return (
+    b !== null && isSame(a.tags, b.tags) && isSame(a.properties, b.properties) && isSame(a.names, b.names)
+  );
 }
 
 /** How old the aggregates may be while a host joins or leaves one, ms. */

@@ -25,9 +25,26 @@ describe('what is foreseen', () => {
       server('first', { metadata: { 'instance-ha:priority': '900' } }),
     ]);
     expect(found).toEqual({
-      first: { kind: 'asked', turn: 1, place: 1, after: null },
-      db: { kind: 'asked', turn: 1, place: 2, after: null },
-      web: { kind: 'asked', turn: 2, place: 3, after: 'waiting for group db to arrive' },
+      first: { kind: 'asked', turn: 1, place: 1, after: null, note: null },
+      db: { kind: 'asked', turn: 1, place: 2, after: null, note: null },
+      web: { kind: 'asked', turn: 2, place: 3, after: 'waiting for group db to arrive', note: null },
+    });
+  });
+
+  it('says where dependencies go in a circle, and for whom nobody waits', () => {
+    const of = (group: string, after: string) => ({
+      metadata: { 'instance-ha:group': group, 'instance-ha:after': after },
+    });
+    const found = foreseen([
+      server('a', of('a', 'b')),
+      server('b', of('b', 'a')),
+      server('db', { vmState: 'paused', metadata: { 'instance-ha:group': 'db' } }),
+      server('web', { metadata: { 'instance-ha:after': 'db' } }),
+    ]);
+    expect(found).toMatchObject({
+      b: { kind: 'asked', turn: 1, note: expect.stringContaining('circle (a after b after a)') },
+      a: { kind: 'asked', turn: 2, note: null },
+      web: { kind: 'asked', turn: 1, note: expect.stringContaining('without db of group db') },
     });
   });
 

@@ -16,6 +16,8 @@ export type Foreseen =
       readonly place: number;
       /** What it waits for; null: only for its place. */
       readonly after: string | null;
+      /** What is to be known about its place: that its dependencies go in a circle, or for what nobody waits. */
+      readonly note: string | null;
     }
   | { readonly kind: 'cannot' | 'excluded' | 'held'; readonly reason: string };
 
@@ -47,12 +49,19 @@ export function foresee(
   let place = 1;
   // Each round asks for one of them at least, or is the last.
   for (let turn = 1; turn <= doomed.length; turn++) {
-    const { order, held } = plan(members, facts.serverGroups.value, policy.order);
+    const { order, held, notes } = plan(members, facts.serverGroups.value, policy.order);
     for (const [id, why] of held) if (!waits.has(id)) waits.set(id, why);
     if (order.length === 0) break;
     const asked = new Set(order.map(({ server }) => server.id));
     for (const { server } of order) {
-      found.set(server.id, { kind: 'asked', turn, place: place++, after: waits.get(server.id) ?? null });
+      const after = waits.get(server.id) ?? null;
+      found.set(server.id, {
+        kind: 'asked',
+        turn,
+        place: place++,
+        after,
+        note: notes.get(server.id) ?? null,
+      });
     }
     members = members.map((member) =>
       asked.has(member.server.id) ? { ...member, state: 'arrived' } : member,

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { newDraft } from './draft.ts';
 import { gates } from './gates.ts';
 import { hostName, nodeName } from './names.ts';
-import { type ClusterView, known, type NodeView, type Observation, type ServiceView } from './observation.ts';
+import {
+  type ClusterView,
+  type ControlServiceView,
+  known,
+  type NodeView,
+  type Observation,
+  type ServiceView,
+} from './observation.ts';
 import { DEFAULT_POLICY, type GatePolicy } from './policy.ts';
 import { formatEvacuation, parseEvacuation } from './records.ts';
 import { aNode, anObservation, aRecord, aService, fact, someFacts } from './testing.ts';
@@ -16,12 +23,21 @@ interface Some {
   readonly dead?: number;
   readonly services?: (service: ServiceView, i: number) => ServiceView;
   readonly policy?: Partial<GatePolicy>;
+  readonly reservedHosts?: boolean;
   readonly cluster?: Partial<ClusterView>;
   readonly observation?: Partial<Observation>;
 }
 
 /** What the gates say to the first host, and which are closed. */
-function judged({ hosts = 10, dead = 1, services, policy, cluster, observation }: Some) {
+function judged({
+  hosts = 10,
+  dead = 1,
+  services,
+  policy,
+  reservedHosts = false,
+  cluster,
+  observation,
+}: Some) {
   const names = Array.from({ length: hosts }, (_, i) => `compute-${i + 1}`);
   const nodes = names.map((name, i): NodeView => aNode(name, i < dead ? `i-${name}` : null));
   const view: ClusterView = {
@@ -42,7 +58,11 @@ function judged({ hosts = 10, dead = 1, services, policy, cluster, observation }
       servicesAt: 0,
       ...observation,
     }),
-    { ...DEFAULT_POLICY, gates: { ...DEFAULT_POLICY.gates, ...policy } },
+    {
+      ...DEFAULT_POLICY,
+      gates: { ...DEFAULT_POLICY.gates, ...policy },
+      destinations: { ...DEFAULT_POLICY.destinations, reservedHosts },
+    },
   );
   const found = gates(draft, view);
   const gate = found.admit(nodeName('compute-1'), hostName('compute-1'));
@@ -130,7 +150,36 @@ describe('a destination', () => {
       'no-destination',
     );
     expect(judged({ hosts: 3, dead: 2, services: only({ status: 'enabled' }) }).id).toBe('no-destination');
-    expect(judged({ hosts: 3, services: only({ disabledReason: 'reserved' }) }).id).toBe('no-destination');
+    const reserved = only({ disabledReason: 'reserved' });
+    expect(judged({ hosts: 3, services: reserved }).id).toBe('no-destination');
+    expect(judged({ hosts: 3, services: reserved, reservedHosts: true }).id).toBeNull();
+    const deadToo = { hosts: 3, dead: 2, services: reserved, reservedHosts: true };
+    expect(judged(deadToo).id).toBe('no-destination');
+  });
+});
+
+describe('the scheduler and the conductor', () => {
+  it('have to be up somewhere; one that is not known to be down does', () => {
+    const control = (binary: ControlServiceView['binary'], more: Partial<ControlServiceView>[]) => {
+      const others = ['nova-scheduler', 'nova-conductor'].filter((each) => each !== binary);
+      const up = { host: 'controller-1', state: 'up', status: 'enabled', forcedDown: false } as const;
+      const controlServices = known([
+        ...others.map((each) => ({ ...up, binary: each as ControlServiceView['binary'] })),
+        ...more.map((each, i) => ({ ...up, binary, host: `controller-${i + 1}`, ...each })),
+      ]);
+      return judged({ observation: { facts: someFacts({ controlServices }) } });
+    };
+    for (const [binary, id] of [
+      ['nova-scheduler', 'no-scheduler'],
+      ['nova-conductor', 'no-conductor'],
+    ] as const) {
+      expect(control(binary, [{ state: 'down' }, {}]).id).toBeNull();
+      expect(control(binary, [{ state: 'down' }, { state: 'unknown' }]).id).toBeNull();
+      expect(control(binary, [{ state: 'down' }, { forcedDown: true }]).id).toBe(id);
+      expect(control(binary, []).id).toBe(id);
+    }
+    const unread = someFacts({ controlServices: { known: false, reason: '503' } });
+    expect(judged({ observation: { facts: unread } }).id).toBeNull();
   });
 });
 

@@ -16,24 +16,33 @@ export interface Gates {
 
 /** The gates as the observation has them. A pause is named whether or not anything is there to hold up. */
 export function gates(draft: Draft, cluster: ClusterView): Gates {
-  const services = draft.observation.services.known ? draft.observation.services.value : [];
-  const failed = failedHosts(draft, cluster, services);
   const { now } = draft.observation;
   const paused = pauseGate(cluster.pause, now, null);
-  const pausedNodes = new Map(cluster.nodes.map(({ name, pause }) => [name, pauseGate(pause, now, name)]));
-  for (const gate of [paused, ...pausedNodes.values()]) if (gate !== null) close(draft, gate);
+  if (paused !== null) close(draft, paused);
+  const pausedNodes = new Map<NodeName, Gate>();
+  for (const { name, pause } of cluster.nodes) {
+    const gate = pauseGate(pause, now, name);
+    if (gate === null) continue;
+    pausedNodes.set(name, gate);
+    close(draft, gate);
+  }
   const isBusy = cluster.nodes.some(({ incident }) => incident !== null);
-  const cloud = isBusy && services.length > 0 ? cloudGate(draft, services, failed) : null;
+  // Nobody asks to be let in, and nothing is held up.
+  if (!isBusy) return { cloud: null, admit: () => null };
+  const services = draft.observation.services.known ? draft.observation.services.value : [];
+  const failed = failedHosts(draft, cluster, services);
+  const cloud = services.length > 0 ? cloudGate(draft, services, failed) : null;
   if (cloud !== null) {
     close(draft, cloud);
     lookAtServices(draft, draft.policy.timing.returnSlowMs);
   }
-  const begun = begunInInterval(draft, cluster);
+  let begun: Set<NodeName> | null = null;
   return {
     cloud,
     admit(node, host) {
       const pause = paused ?? pausedNodes.get(node) ?? null;
       if (pause !== null) return { ...pause, node };
+      begun ??= begunInInterval(draft, cluster);
       const gate =
         cloud ?? thresholdGate(draft, { node, host, services, failed }) ?? startsGate(draft, node, begun);
       if (gate !== null) {

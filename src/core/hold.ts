@@ -16,9 +16,10 @@ const MAX_REASON_LENGTH = 200;
  * Answers a boot that asks to be let go. It needs the cluster only, never Nova: a node without an incident must
  * come up while the cloud's APIs are still down.
  */
-export function answerHold(draft: Draft, node: NodeView, verdict: HostVerdict | undefined): void {
+export function answerHold(draft: Draft, node: NodeView): void {
   const token = node.holdToken;
   if (token === null || !isHoldToken(token) || node.online !== true) return;
+  const verdict = draft.verdicts.find((each) => each.node === node.name);
   const answer = formatHoldAnswer(token, mayGo(node, verdict));
   if (node.holdAnswer !== answer) issue(draft, { kind: 'answer-hold', node: node.name, answer });
 }

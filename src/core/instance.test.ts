@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type InstanceFacts, judge, whyNotEvacuable } from './instance.ts';
+import { type InstanceFacts, judge, type Outcome, whyNotEvacuable } from './instance.ts';
 import { serverId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
@@ -31,7 +31,7 @@ const request = (state: RequestView['state'], more: Partial<RequestView> = {}): 
   ...more,
 });
 
-const judged = (more: Partial<InstanceFacts> = {}): string => {
+const outcome = (more: Partial<InstanceFacts> = {}): Outcome => {
   const facts: InstanceFacts = {
     server: server(),
     source: SOURCE,
@@ -49,8 +49,9 @@ const judged = (more: Partial<InstanceFacts> = {}): string => {
     admit: () => ({ kind: 'admitted' }),
     ...more,
   };
-  return judge(facts, POLICY).kind;
+  return judge(facts, POLICY);
 };
+const judged = (more?: Partial<InstanceFacts>): string => outcome(more).kind;
 
 describe('an instance of a dead host', () => {
   it('is ready when it is active, stopped or in error and nothing of it is under way', () => {
@@ -147,8 +148,26 @@ describe('an instance of a dead host', () => {
 
   it('waits for a predecessor’s requests, and for a task_state to turn out a leftover', () => {
     expect(judged({ quietUntil: 61_000 })).toBe('waiting');
-    expect(judged({ server: server({ taskState: 'powering-off', taskSince: 55_000 }) })).toBe('waiting');
+    expect(outcome({ server: server({ taskState: 'powering-off', taskSince: 55_000 }) })).toMatchObject({
+      kind: 'waiting',
+      reason: expect.stringContaining('task_state is powering-off'),
+    });
     expect(judged({ server: server({ taskState: 'powering-off', taskSince: 10_000 }) })).toBe('ready');
+  });
+
+  it('with a task_state that this Nova does not evacuate is given up with the way out', () => {
+    const refused = (taskState: string | null): Outcome =>
+      outcome({
+        server: server({ taskState }),
+        request: request('refused', { refusals: 3, message: 'Cannot evacuate while in task_state' }),
+      });
+    expect(refused('reboot_started')).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(
+        /3 times: Cannot evacuate.*reboot_started.*openstack server set --state error/,
+      ),
+    });
+    expect(refused(null)).toMatchObject({ kind: 'failed', reason: expect.not.stringContaining('--state') });
   });
 
   it('is stopped again when it was stopped and a failed attempt has made Nova forget it, once', () => {

@@ -4,6 +4,7 @@ import type { Draft } from './draft.ts';
 import { type InstanceFacts, judge, liveEvacuations, type Outcome, shortId } from './instance.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
+import { seenIn } from './seen.ts';
 import type { Admission } from './selection.ts';
 import { hasSucceeded } from './status.ts';
 import type { Unclaimed } from './unclaimed.ts';
@@ -55,22 +56,14 @@ const NONE: readonly EvacuationView[] = [];
 export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
   const { observation, policy } = draft;
   const { record, view, unclaimed, quietUntil, admit } = judging;
-  const byServer = new Map<string, EvacuationView[]>();
-  for (const evacuation of view.evacuations) {
-    const list = byServer.get(evacuation.server);
-    if (list) list.push(evacuation);
-    else byServer.set(evacuation.server, [evacuation]);
-  }
+  const seen = seenIn(view);
   const stopped = new Set(record.stopped);
-  const servers = [...view.servers].sort((a, b) =>
-    a.name === b.name ? (a.id < b.id ? -1 : 1) : a.name < b.name ? -1 : 1,
-  );
   const whyUnclaimed = ({ id }: EvacuationView): string | null => {
     const fate = unclaimed.get(id);
     return fate?.kind === 'waiting' ? fate.reason : null;
   };
-  return servers.map((server) => {
-    const evacuations = byServer.get(server.id) ?? NONE;
+  return seen.servers.map((server) => {
+    const evacuations = seen.evacuations.get(server.id) ?? NONE;
     const over = abandoned(evacuations, record.lost);
     const facts: InstanceFacts = {
       server,

@@ -8,7 +8,7 @@ import { followPauseMs, type Purpose } from './looks.ts';
 import type { NodeName } from './names.ts';
 import type { EvacuationRecord } from './records.ts';
 import { reportIncident } from './report.ts';
-import { ask, inFlightOf, type Round } from './requests.ts';
+import { ask, type Round } from './requests.ts';
 import { hasSucceeded, isLive } from './status.ts';
 import { instanceVerdict } from './verdicts.ts';
 
@@ -195,7 +195,8 @@ function pauseMs(draft: Draft, host: Candidates, round: Round, left: readonly Ju
     ({ server, outcome, isHeld }) => isHeld || (outcome.kind === 'ready' && round.isHeld(server.id)),
   );
   if (isIdle && left.length > 0) return policy.timing.slowMs;
-  const facts = inFlightOf(draft, host);
+  const facts = round.inFlight.get(view.host);
+  if (facts === undefined) throw new Error(`${view.host} is no host of this round`);
   // Before anything is seen of what was asked for, it counts from the first answer.
   const isBeginning = facts.evacuations.length === 0 && facts.unseenAgesMs.length > 0;
   const headStartMs = isBeginning

@@ -7,7 +7,7 @@ import {
   shortestDurationMs,
 } from './claims.ts';
 import type { Timing } from './policy.ts';
-import { isLive } from './status.ts';
+import { isLive, isUnclaimed } from './status.ts';
 
 /** What a look at the evacuations of a host is for. */
 export type Purpose =
@@ -67,7 +67,7 @@ function dueTimes({ evacuations, lookedAtNova, unseenAgesMs }: InFlight, claimRa
   const spawnMs = shortestDurationMs(evacuations);
   if (spawnMs === null) return null;
   const live = evacuations.filter(isLive);
-  const onDestination = live.filter((e) => e.status !== 'accepted');
+  const onDestination = live.filter((e) => !isUnclaimed(e));
   const waiting = live.length - onDestination.length + unseenAgesMs.length;
   return [
     ...onDestination.map((e) => e.updatedAt + spawnMs - lookedAtNova),

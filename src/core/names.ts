@@ -30,6 +30,21 @@ export function hostOfNode(
   return fit;
 }
 
+/** {@link hostOfNode} for many nodes: the hosts are gone through once. */
+export function hostFinder(
+  hosts: readonly HostName[],
+  domain: string | null,
+): (node: NodeName) => HostName | null {
+  // null: more than one of this name.
+  const byName = new Map<string, HostName | null>();
+  for (const host of hosts) byName.set(host, byName.has(host) ? null : host);
+  return (node) => {
+    const short = byName.get(node);
+    const long = domain === null ? undefined : byName.get(`${node}.${domain}`);
+    return short === undefined ? (long ?? null) : long === undefined ? short : null;
+  };
+}
+
 const NODE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/;
 
 /** Whether text can be a node's name at all (what Pacemaker and DNS allow; no white space, quotes or leading dash). */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Member } from './member.ts';
 import { hostName, serverId } from './names.ts';
 import { known, type Maybe, type ServerGroupView, unknown } from './observation.ts';
-import { plan } from './order.ts';
+import { notesOf, plan } from './order.ts';
 import { DEFAULT_POLICY, type OrderPolicy } from './policy.ts';
 import { priorityOf } from './priority.ts';
 import { aServer } from './testing.ts';
@@ -32,6 +32,8 @@ const planned = (
   groups: Maybe<readonly ServerGroupView[]> = known([]),
   policy: Partial<OrderPolicy> = {},
 ) => plan(members, groups, { ...ORDER, ...policy });
+/** ... and what is noted where nobody may be asked for. */
+const noted = (members: readonly Member[]): unknown => notesOf(members, ORDER);
 const names = (...args: Parameters<typeof planned>): string[] =>
   planned(...args).order.map(({ server }) => server.name);
 
@@ -72,6 +74,11 @@ describe('the order', () => {
       member('db-2', { ...group, 'instance-ha:priority': '700' }),
     ];
     expect(names(members)).toEqual(['db-1', 'db-2', 'web']);
+    const theirs = members.map(({ server: { name, metadata } }) => {
+      const { 'instance-ha:group': own, ...others } = metadata;
+      return member(name, own === undefined ? others : { ...others, 'instanceha:restart_group': own });
+    });
+    expect(names(theirs)).toEqual(['db-1', 'db-2', 'web']);
   });
 
   it('waits for the higher ranks where the policy says so', () => {
@@ -94,12 +101,16 @@ describe('a dependency', () => {
     expect(held(member('db-1', db, { state: 'arrived', arrivedAt: 80_000 }))).toContain('30 s');
     expect(held(member('db-1', db, { state: 'arrived', arrivedAt: 70_000 }))).toBeUndefined();
     expect(held()).toBeUndefined();
+    // One that is stopped has nothing to get ready.
+    const arrived = member('db-1', db, { state: 'arrived', arrivedAt: 99_000 });
+    expect(held({ ...arrived, server: { ...arrived.server, vmState: 'stopped' } })).toBeUndefined();
   });
 
   it('goes on without what did not arrive, and says so', () => {
     const { order, notes } = planned([member('db-1', db, { state: 'ended' }), member('app', app)]);
     expect(order).toHaveLength(1);
     expect(notes.get(serverId('app'))).toContain('without db-1');
+    expect(noted([member('db-1', db, { state: 'ended' }), member('app', app)])).toEqual(notes);
   });
 
   it('is one within a project', () => {
@@ -125,8 +136,20 @@ describe('a dependency', () => {
     const { order, held, notes } = planned(members);
     expect(order.map(({ server }) => server.name)).toEqual(['b']);
     expect(notes.get(serverId('b'))).toContain('circle');
+    expect(noted(members)).toEqual(notes);
     expect([...held.keys()].sort()).toEqual(['a', 'c']);
     expect(names([...members].reverse())).toEqual(['b']);
+    // Each of three after both others, named in whatever order, and whoever is met first.
+    const knot = (after: (a: string, b: string) => string) =>
+      ['a', 'b', 'c'].map((name, i, all) => {
+        const [one = '', other = ''] = all.filter((each) => each !== name);
+        const metadata = { 'instance-ha:group': name, 'instance-ha:after': after(one, other) };
+        return member(`${2 - i}-${name}`, metadata);
+      });
+    const forwards = knot((one, other) => `${one},${other}`);
+    const backwards = knot((one, other) => `${other}, ${one}`);
+    for (const each of [forwards, [...forwards].reverse(), backwards, [...backwards].reverse()])
+      expect(names(each)).toEqual(['0-c']);
     const self = [member('x', { 'instance-ha:group': 'x', 'instance-ha:after': 'x' })];
     expect(names(self)).toEqual(['x']);
   });

@@ -1,5 +1,5 @@
 import type { Member } from './member.ts';
-import type { ServerId } from './names.ts';
+import type { HostName, ServerId } from './names.ts';
 import type { Maybe, ServerGroupView } from './observation.ts';
 import type { OrderPolicy } from './policy.ts';
 import { type RestartGroups, restartGroups } from './restart-groups.ts';
@@ -32,16 +32,14 @@ export function plan(
   // Most steps only wait for what is under way.
   if (!members.some(({ state }) => state === 'ready')) return { order: [], held, notes };
   const restart = restartGroups(members, policy);
-  const ranked = rank(members, restart);
+  const { ready, highestOpen } = rank(members, restart);
   const busy = busyServerGroups(members, groups);
   const order: Member[] = [];
-  const highestOpen = ranked.find(({ member }) => member.state !== 'arrived' && member.state !== 'ended');
-  for (const { member, rank } of ranked) {
-    if (member.state !== 'ready') continue;
+  for (const { member, rank } of ready) {
     const { id } = member.server;
     const note = restart.noteOf(member.server);
     if (note !== null) notes.set(id, note);
-    const higher = policy.waitForHigherRanks && highestOpen !== undefined && highestOpen.rank > rank;
+    const higher = policy.waitForHigherRanks && highestOpen > rank;
     const wait =
       restart.waitOf(member.server) ??
       (higher ? 'waiting for instances of higher priority' : null) ??
@@ -52,29 +50,44 @@ export function plan(
   return { order, held, notes };
 }
 
+/** The notes of a plan alone, for a step in which nobody is asked for whatever the order. */
+export function notesOf(members: readonly Member[], policy: OrderPolicy): ReadonlyMap<ServerId, string> {
+  const notes = new Map<ServerId, string>();
+  if (!members.some(({ state }) => state === 'ready')) return notes;
+  const restart = restartGroups(members, policy);
+  for (const { server, state } of members) {
+    const note = state === 'ready' ? restart.noteOf(server) : null;
+    if (note !== null) notes.set(server.id, note);
+  }
+  return notes;
+}
+
 interface Ranked {
   readonly member: Member;
   readonly rank: number;
+  /** Which of its host's it is, among those of its rank. */
+  readonly turn: number;
 }
 
-function rank(members: readonly Member[], restart: RestartGroups): readonly Ranked[] {
-  const ranked = members.map((member) => ({ member, rank: restart.rankOf(member.server) }));
-  ranked.sort((a, b) => b.rank - a.rank || compareMembers(a.member, b.member));
+/** Those that are ready, in their order, and the highest rank of which anybody is still to arrive. */
+function rank(
+  members: readonly Member[],
+  restart: RestartGroups,
+): { readonly ready: readonly Ranked[]; readonly highestOpen: number } {
+  const ready: Ranked[] = [];
+  let highestOpen = Number.NEGATIVE_INFINITY;
   // Among equals each host's first goes before any host's second.
-  const turns = new Map<string, number>();
-  const withTurns = ranked.map((each) => {
-    const key = `${each.rank} ${each.member.host}`;
-    const turn = turns.get(key) ?? 0;
-    turns.set(key, turn + 1);
-    return { ...each, turn };
-  });
-  return withTurns.sort(
-    (a, b) =>
-      b.rank - a.rank ||
-      a.turn - b.turn ||
-      compareText(a.member.host, b.member.host) ||
-      compareMembers(a.member, b.member),
-  );
+  const turns = new Map<HostName, Map<number, number>>();
+  for (const member of [...members].sort(compareMembers)) {
+    const rank = restart.rankOf(member.server);
+    const its = turns.get(member.host) ?? new Map<number, number>();
+    const turn = its.get(rank) ?? 0;
+    turns.set(member.host, its.set(rank, turn + 1));
+    if (member.state !== 'arrived' && member.state !== 'ended') highestOpen = Math.max(highestOpen, rank);
+    if (member.state === 'ready') ready.push({ member, rank, turn });
+  }
+  ready.sort((a, b) => b.rank - a.rank || a.turn - b.turn || compareText(a.member.host, b.member.host));
+  return { ready, highestOpen };
 }
 
 function compareMembers(a: Member, b: Member): number {

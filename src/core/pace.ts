@@ -1,10 +1,4 @@
-import {
-  CONTROL_PLANE_MS,
-  claimsPerSecond,
-  type InFlight,
-  progressOf,
-  shortestDurationMs,
-} from './claims.ts';
+import { CONTROL_PLANE_MS, type InFlight, progressOf, shortestDurationMs } from './claims.ts';
 import type { EvacuationView, RequestView } from './observation.ts';
 import type { PacePolicy } from './policy.ts';
 import { hasSucceeded, isLive } from './status.ts';
@@ -38,7 +32,7 @@ export function roomOf({ hosts, requests, mono }: PaceFacts, pace: PacePolicy): 
   const startRate = pace.startRatePerSecond / Math.max(1, hosts.length);
   const progress = hosts.map((host) => progressOf(host, startRate, pace.growthFactor));
   const ended = sum(progress.map((each) => each.ended));
-  const rate = sum(hosts.map((host) => claimsPerSecond(host.evacuations, host.lookedAtNova) ?? 0));
+  const rate = sum(progress.map((each) => each.claimRate ?? 0));
   const base = Math.max(pace.startInFlight, (pace.growthFactor * rate * CONTROL_PLANE_MS) / 1_000);
   const spawnMs = shortestDurationMs(evacuations) ?? UNKNOWN_SPAWN_MS;
   const spawning = (pace.growthFactor * rate * Math.max(0, spawnMs - CONTROL_PLANE_MS)) / 1_000;

@@ -8,7 +8,8 @@ const MAX_PRIORITY = 1000;
 
 /** The priority that an instance names, within 1 to 1000; the default where it names none, or no number. */
 export function priorityOf(server: ServerView, policy: OrderPolicy): number {
-  const text = PRIORITY_KEYS.map((key) => server.metadata[key]).find((each) => each !== undefined);
+  const key = PRIORITY_KEYS.find((each) => server.metadata[each] !== undefined);
+  const text = key === undefined ? undefined : server.metadata[key];
   if (text === undefined || !/^\s*\d{1,9}\s*$/.test(text)) return policy.defaultPriority;
   return Math.min(MAX_PRIORITY, Math.max(MIN_PRIORITY, Number(text)));
 }

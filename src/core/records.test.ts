@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hostName, hostOfNode, nodeName } from './names.ts';
+import { hostFinder, hostName, hostOfNode, nodeName } from './names.ts';
 import {
   disabledReason,
   type EvacuationRecord,
@@ -134,6 +134,15 @@ describe('names', () => {
     expect(hostOfNode(nodeName('compute-2'), hosts, null)).toBeNull();
     expect(hostOfNode(nodeName('compute-2'), hosts, 'example.org')).toBe('compute-2.example.org');
     expect(hostOfNode(nodeName('compute'), hosts, 'example.org')).toBeNull();
+  });
+
+  it('are found among many by the same rule', () => {
+    const names = ['compute-1', 'compute-1.example.org', 'x', 'x', 'y.example.org'].map(hostName);
+    for (const domain of [null, 'example.org']) {
+      const find = hostFinder(names, domain);
+      for (const node of ['compute-1', 'compute-1.example.org', 'x', 'y', 'z'].map(nodeName))
+        expect(find(node)).toBe(hostOfNode(node, names, domain));
+    }
   });
 
   it('that fit twice fit nobody', () => {

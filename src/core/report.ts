@@ -126,29 +126,39 @@ function reportInstance(verdict: InstanceVerdict, evacuations: readonly Evacuati
   return { id, name, outcome, to, attempts, disk, startedAt, endedAt, durationMs, reason, differences };
 }
 
-/** The instances as Nova's records show them: what this evacuator has not seen itself it knows by those alone. */
+/**
+ * The instances as Nova shows them: what this evacuator has not seen itself it knows by that alone. At the release all
+ * that is on the host is known, also what nobody had asked for when somebody let it go.
+ */
 function fromRecords(facts: Reporting, its: readonly EvacuationView[]): readonly ReportedInstance[] {
-  const { view, storage } = facts;
+  const { view, storage, state } = facts;
   if (view === null) return [];
-  return [...new Set(its.map(({ server }) => server))].map((id) => {
+  const left = view.servers.filter(({ host, deleted }) => host === view.host && !deleted);
+  const ids = [...its.map(({ server }) => server), ...(state === 'released' ? left.map(({ id }) => id) : [])];
+  return [...new Set(ids)].map((id) => {
     const evacuations = evacuationsOf(its, id);
-    const success = evacuations.filter(hasSucceeded).at(-1);
     const server = view.servers.find((each) => each.id === id);
     const verdict: InstanceVerdict = {
       id,
       name: server?.name ?? id,
-      outcome: success === undefined ? 'failed' : 'moved',
-      to: success?.dest ?? null,
       attempts: evacuations.length,
       disk: server === undefined ? 'kept' : diskFate(server, storage),
       differences: server === undefined ? [] : compareArrival(view, server).differences,
-      text:
-        success === undefined
-          ? 'no evacuation of it succeeded'
-          : `by Nova's records it moved to ${success.dest}`,
+      ...byRecords(evacuations),
     };
     return reportInstance(verdict, evacuations);
   });
+}
+
+function byRecords(evacuations: readonly EvacuationView[]): Pick<InstanceVerdict, 'outcome' | 'to' | 'text'> {
+  const success = evacuations.findLast(hasSucceeded);
+  if (success !== undefined)
+    return { outcome: 'moved', to: success.dest, text: `by Nova's records it moved to ${success.dest}` };
+  const last = evacuations.at(-1);
+  if (last === undefined) return { outcome: 'ready', to: null, text: 'nobody had asked for it yet' };
+  return isLive(last)
+    ? { outcome: 'moving', to: last.dest, text: 'its evacuation had not ended' }
+    : { outcome: 'failed', to: null, text: 'no evacuation of it succeeded' };
 }
 
 /** When things happened, by the controllers' clock. */
@@ -188,6 +198,10 @@ function timelineOf(
   add(moments.fencedAt, 'the power was confirmed off');
   add(moments.firstAcceptedAt, 'the first evacuation was accepted by Nova');
   for (const e of its) {
+    const before = evacuationsOf(its, e.server).findLast(({ id }) => id < e.id);
+    // Nobody asks again while one may live: it died with its destination, and its record does not say so.
+    if (before !== undefined && isLive(before))
+      add(e.createdAt - skewMs, `${e.server} was asked for again: ${sayLost(before)}`);
     if (isLive(e) || hasSucceeded(e)) continue;
     add(
       e.updatedAt - skewMs,
@@ -198,6 +212,12 @@ function timelineOf(
   add(moments.releasedAt, 'the host was released');
   add(moments.closedAt, text);
   return events.sort((a, b) => a.at - b.at);
+}
+
+function sayLost({ dest }: EvacuationView): string {
+  return dest === null
+    ? 'its evacuation was lost with the host that it was sent to'
+    : `its evacuation to ${dest} was lost with that host`;
 }
 
 function incidentAt(node: NodeView, record: EvacuationRecord): number | undefined {

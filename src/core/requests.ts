@@ -3,10 +3,12 @@ import type { EvacuateOptions } from './decision.ts';
 import { type Draft, issue, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import type { Member } from './member.ts';
-import type { ServerId } from './names.ts';
-import type { EvacuationView, HostView, Observation, RequestView } from './observation.ts';
-import { type Plan, plan } from './order.ts';
+import type { HostName, ServerId } from './names.ts';
+import type { HostView, Observation, RequestView } from './observation.ts';
+import { notesOf, type Plan, plan } from './order.ts';
 import { type Room, roomOf } from './pace.ts';
+import { evacuationsSince } from './seen.ts';
+import { isUnclaimed } from './status.ts';
 
 /** What came of asking: who is asked for in this step, and what the others wait for. */
 export interface Round {
@@ -15,6 +17,8 @@ export interface Round {
   readonly isFull: boolean;
   /** Hosts under evacuation. */
   readonly hosts: number;
+  /** What is under way from each of them. */
+  readonly inFlight: ReadonlyMap<HostName, InFlight>;
   /** What an instance waits for that is ready by itself. */
   readonly turn: (server: ServerId) => string;
   readonly note: (server: ServerId) => string | null;
@@ -28,37 +32,51 @@ export interface Round {
  */
 export function ask(draft: Draft, hosts: readonly Candidates[], closed: string | null): Round {
   const { observation, policy } = draft;
-  const { mono } = observation;
+  const inFlight = new Map(hosts.map((host) => [host.view.host, inFlightOf(draft, host)]));
   const room = roomOf(
     {
-      hosts: hosts.map((host) => inFlightOf(draft, host)),
+      hosts: [...inFlight.values()],
       requests: [...observation.requests.values()],
-      mono,
+      mono: observation.mono,
     },
     policy.pace,
   );
   if (hosts.length > 0) {
-    const inFlight = hosts.flatMap(({ judged }) => judged.filter(isUnderWay)).length;
-    draft.pace = { window: room.window, inFlight };
+    const underWay = sum(hosts.map(({ judged }) => judged.filter(isUnderWay).length));
+    draft.pace = { window: room.window, inFlight: underWay };
   }
-  const ranks = planOf(draft, hosts);
+  const members = membersOf(draft, hosts);
+  const ranks =
+    closed === null
+      ? plan(members, observation.facts.serverGroups.value, policy.order)
+      : { order: [], held: new Map<ServerId, string>(), notes: notesOf(members, policy.order) };
   const preparing = preparingOf(hosts);
-  const asked = closed === null ? send(draft, hosts, ranks, room) : new Set<ServerId>();
+  const taken = takenRoom(hosts, members);
+  const isFull = sum(taken.values()) >= policy.pace.maxInFlight;
+  const asked = closed === null ? send(draft, hosts, ranks, { room, taken }) : new Set<ServerId>();
   return {
     asked,
-    isFull: isFull(draft, hosts),
+    isFull,
     hosts: hosts.length,
+    inFlight,
     turn: (id) => closed ?? preparing.get(id) ?? ranks.held.get(id) ?? 'waiting for its turn',
     note: (id) => ranks.notes.get(id) ?? null,
     isHeld: (id) => closed !== null || preparing.has(id) || ranks.held.has(id),
   };
 }
 
+/** What there is room for. */
+interface Space {
+  readonly room: Room;
+  /** How many of each host take room; those that are asked for are added. */
+  readonly taken: Map<HostName, number>;
+}
+
 function send(
   draft: Draft,
   hosts: readonly Candidates[],
   { order }: Plan,
-  { window, presumedEnded }: Room,
+  { room, taken }: Space,
 ): Set<ServerId> {
   const { pace } = draft.policy;
   const asked = new Set<ServerId>();
@@ -67,13 +85,12 @@ function send(
   const ready = new Map(
     hosts.flatMap((host) => host.judged.map((judged) => [judged.server.id, { host, judged }])),
   );
-  const underWay = new Map(hosts.map((host) => [host.view.host, takingRoom(draft, host)]));
-  const total = sum(underWay.values());
-  let room = Math.min(window - total + presumedEnded, pace.maxInFlight - total, allowed);
+  const total = sum(taken.values());
+  let left = Math.min(room.window - total + room.presumedEnded, pace.maxInFlight - total, allowed);
   for (const { server, host: name } of order) {
     const found = ready.get(server.id);
-    const here = underWay.get(name) ?? 0;
-    if (room <= 0) break;
+    const here = taken.get(name) ?? 0;
+    if (left <= 0) break;
     if (found === undefined || found.host.reserve.kind === 'preparing' || here >= pace.maxInFlightPerHost)
       continue;
     issue(draft, {
@@ -85,24 +102,18 @@ function send(
       options: optionsOf(draft, found.host),
     });
     asked.add(server.id);
-    underWay.set(name, here + 1);
-    room--;
+    taken.set(name, here + 1);
+    left--;
   }
   return asked;
 }
 
-function isFull(draft: Draft, hosts: readonly Candidates[]): boolean {
-  return sum(hosts.map((host) => takingRoom(draft, host))) >= draft.policy.pace.maxInFlight;
-}
-
-/** How many of a host take room in the window: not those that wait for the return of a host, which may itself wait for room. */
-function takingRoom({ observation }: Draft, { view, judged }: Candidates): number {
-  const novaNow = novaNowBy(view, observation.mono);
-  return judged.filter((each) => stateInOrder(each, novaNow, observation.requests) === 'in-flight').length;
-}
-
-function evacuationsOf({ view, record }: Candidates): readonly EvacuationView[] {
-  return view.evacuations.filter((e) => e.createdAt >= record.since);
+/** How many of each host take room in the window: not those that wait for the return of a host, which may itself wait for room. */
+function takenRoom(hosts: readonly Candidates[], members: readonly Member[]): Map<HostName, number> {
+  const taken = new Map(hosts.map(({ view }) => [view.host, 0]));
+  for (const { host, state } of members)
+    if (state === 'in-flight') taken.set(host, (taken.get(host) ?? 0) + 1);
+  return taken;
 }
 
 /**
@@ -114,10 +125,10 @@ export function novaNowBy(view: Pick<HostView, 'novaNow' | 'followedAt' | 'looke
 }
 
 /** What is under way from a host, as the pace sees it. */
-export function inFlightOf({ observation }: Draft, host: Candidates): InFlight {
+function inFlightOf({ observation }: Draft, host: Candidates): InFlight {
   const { mono, requests } = observation;
   return {
-    evacuations: evacuationsOf(host),
+    evacuations: evacuationsSince(host.view, host.record.since),
     lookedAtNova: host.view.novaNow,
     novaNow: novaNowBy(host.view, mono),
     unseenAgesMs: host.judged.flatMap((each) => {
@@ -170,21 +181,19 @@ function sum(numbers: Iterable<number>): number {
   return total;
 }
 
-function planOf(draft: Draft, hosts: readonly Candidates[]): Plan {
-  const { mono } = draft.observation;
-  const members = hosts.flatMap(({ view, judged }) => {
-    const novaNow = novaNowBy(view, mono);
+function membersOf({ observation }: Draft, hosts: readonly Candidates[]): readonly Member[] {
+  return hosts.flatMap(({ view, judged }) => {
+    const novaNow = novaNowBy(view, observation.mono);
     return judged.map(
       (each): Member => ({
         server: each.server,
         host: view.host,
-        state: stateInOrder(each, novaNow, draft.observation.requests),
+        state: stateInOrder(each, novaNow, observation.requests),
         arrivedAt: each.arrivedAt,
         novaNow,
       }),
     );
   });
-  return plan(members, draft.observation.facts.serverGroups.value, draft.policy.order);
 }
 
 /** A request that has had no destination for this long waits for a nova-compute that is gone, ms. */
@@ -207,7 +216,7 @@ export function stateInOrder(
   if (judged.outcome.kind === 'moved') return 'arrived';
   if (isUnderWay(judged)) {
     const { last } = judged;
-    const isQueued = last?.status === 'accepted' && last.dest === null;
+    const isQueued = last !== null && isUnclaimed(last) && last.dest === null;
     if (unseenRequest(requests, judged) !== null) return 'in-flight';
     return isQueued && novaNow - last.createdAt >= QUEUED_LIMIT_MS ? 'ended' : 'in-flight';
   }

@@ -48,19 +48,22 @@ export interface RestartGroups {
  * instances run elsewhere, as before.
  */
 export function restartGroups(members: readonly Member[], policy: OrderPolicy): RestartGroups {
-  // What comes after a group waits for one that is here, so without any there is nothing to be worked out.
-  if (members.every(({ server }) => groupOf(server) === null))
-    return { rankOf: (server) => ownRank(server, policy), waitOf: () => null, noteOf: () => null };
-  const places = new Map<ServerView, Place>();
   const byGroup = new Map<string, Member[]>();
-  for (const member of members) {
-    const { server } = member;
-    const group = groupOf(server);
-    places.set(server, { own: ownRank(server, policy), group, after: afterOf(server) });
-    if (group === null) continue;
+  const groups = members.map((member) => {
+    const group = groupOf(member.server);
+    if (group === null) return group;
     const its = byGroup.get(group);
     if (its) its.push(member);
     else byGroup.set(group, [member]);
+    return group;
+  });
+  // What comes after a group waits for one that is here, so without any there is nothing to be worked out.
+  if (byGroup.size === 0)
+    return { rankOf: (server) => ownRank(server, policy), waitOf: () => null, noteOf: () => null };
+  const places = new Map<ServerView, Place>();
+  for (const [index, { server }] of members.entries()) {
+    const group = groups[index] ?? null;
+    places.set(server, { own: ownRank(server, policy), group, after: afterOf(server) });
   }
   const { after, cycles } = withoutCycles(dependencies([...places.values()], byGroup));
   for (const place of places.values()) {

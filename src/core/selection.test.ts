@@ -80,6 +80,8 @@ describe('the selection', () => {
   it('goes by the host’s aggregate as well, where one is tagged', () => {
     const other = { aggregates: fact([aggregate(['compute-9'], { evacuable: 'true' })]) };
     expect(kind({}, other)).toBe('excluded');
+    const alike = { aggregates: fact([aggregate([`${SOURCE}0`, `x${SOURCE}`], { evacuable: 'true' })]) };
+    expect(kind({}, alike)).toBe('excluded');
     const own = { aggregates: fact([aggregate([SOURCE], { evacuable: 'true' })]) };
     expect(kind({}, own)).toBe('admitted');
     expect(kind({}, own, policy({ taggedAggregates: false }))).toBe('admitted');
@@ -95,6 +97,17 @@ describe('the selection', () => {
     expect(kind({ flavor }, { flavors: listed })).toBe('excluded');
     expect(kind({ flavor: { ...flavor, id: 'g' } }, { flavors: listed })).toBe('admitted');
     expect(kind({ flavor }, { flavors: DOWN })).toBe('held');
+  });
+
+  it('takes a flavor for tagged that was tagged after the server was made, and one that was then', () => {
+    const tagged = fact([{ id: 'f', name: 'small', extraSpecs: { evacuable: 'true' } }]);
+    expect(kind({ flavor: specs({}) }, { flavors: tagged })).toBe('admitted');
+    expect(kind({ flavor: { ...specs({}), name: 'big' } }, { flavors: tagged })).toBe('excluded');
+    const since = fact([
+      { id: 'f', name: 'small', extraSpecs: {} },
+      { id: 'g', name: 'gold', extraSpecs: { evacuable: 'true' } },
+    ]);
+    expect(kind({ flavor: specs({ evacuable: 'true' }) }, { flavors: since })).toBe('admitted');
   });
 
   it('can be turned off; what is excluded stays so', () => {
@@ -122,6 +135,7 @@ describe('an exclusion', () => {
     expect(kind({}, {}, exclude({ projects: ['project'] }))).toBe('excluded');
     expect(kind({ name: 'ci-12' }, {}, exclude({ names: ['ci-*'] }))).toBe('excluded');
     expect(kind({ name: 'ci.12' }, {}, exclude({ names: ['ci-*', 'ci?1', '.*'] }))).toBe('admitted');
+    expect(kind({ name: 'ci.12' }, {}, exclude({ names: ['ci?1?'] }))).toBe('excluded');
     expect(kind({}, {}, exclude({ images: ['image'] }))).toBe('excluded');
     const named = { images: fact([image('image', { name: 'cirros' })]) };
     expect(kind({}, named, exclude({ images: ['cirros'] }))).toBe('excluded');
@@ -167,10 +181,12 @@ describe('what is not known', () => {
   it('never admits an instance that some answer would have excluded', () => {
     const answers = <T>(values: T[]) => fc.constantFrom(...values.map((value) => fact(value)), DOWN);
     const tagged = { evacuable: 'true' };
+    // The server's own flavor is small.
+    const flavorLists = [[], ...['big', 'small'].map((name) => [{ id: 'f', name, extraSpecs: tagged }])];
     fc.assert(
       fc.property(
         answers([[], [image('image', { tags: ['evacuable'] })], [image('other', { tags: ['evacuable'] })]]),
-        answers([[], [{ id: 'f', name: 'big', extraSpecs: tagged }]]),
+        answers(flavorLists),
         answers([[], [aggregate([SOURCE], tagged)], [aggregate(['x'], tagged)]]),
         fc.constantFrom(specs({}), specs(tagged)),
         (images, flavors, aggregates, flavor) => {
@@ -182,7 +198,7 @@ describe('what is not known', () => {
           ]
             .map((each) => (images.value.known ? images : fact(each)))
             .flatMap((i) =>
-              [[], [{ id: 'f', name: 'big', extraSpecs: tagged }]]
+              flavorLists
                 .map((each) => (flavors.value.known ? flavors : fact(each)))
                 .flatMap((f) =>
                   [[], [aggregate([SOURCE], tagged)], [aggregate(['x'], tagged)]]

@@ -128,14 +128,19 @@ function tags(
   selection: SelectionPolicy,
 ): (server: ServerView, host: HostName) => Admission {
   const tag = selection.evacuableTag;
-  const anyImage = anyOf(selection.taggedImages, facts.images.value, 'images', (image) =>
-    isImageTagged(image, tag),
+  // Gone through when the first instance asks: in most steps none does.
+  const anyImage = once(() =>
+    anyOf(selection.taggedImages, facts.images.value, 'images', (image) => isImageTagged(image, tag)),
   );
-  const anyFlavor = anyOf(selection.taggedFlavors, facts.flavors.value, 'flavors', (flavor) =>
-    isTrue(flavor.extraSpecs[tag]),
+  const anyFlavor = once(() =>
+    anyOf(selection.taggedFlavors, facts.flavors.value, 'flavors', (flavor) =>
+      isTrue(flavor.extraSpecs[tag]),
+    ),
   );
-  const anyAggregate = anyOf(selection.taggedAggregates, facts.aggregates.value, 'aggregates', (aggregate) =>
-    isTrue(aggregate.metadata[tag]),
+  const anyAggregate = once(() =>
+    anyOf(selection.taggedAggregates, facts.aggregates.value, 'aggregates', (aggregate) =>
+      isTrue(aggregate.metadata[tag]),
+    ),
   );
   const holdsHost = (host: HostName): boolean =>
     facts.aggregates.value.known &&
@@ -145,8 +150,8 @@ function tags(
       selection.taggedImages ? hasTaggedImage(server, facts, tag) : NO,
       selection.taggedFlavors ? hasTaggedFlavor(server.flavor, facts, tag) : NO,
     );
-    const byInstance = or(mine, not(or(anyImage, anyFlavor)));
-    const byHost = or(not(anyAggregate), known(holdsHost(host)));
+    const byInstance = or(mine, not(or(anyImage(), anyFlavor())));
+    const byHost = or(not(anyAggregate()), known(holdsHost(host)));
     if (byInstance.known && !byInstance.value) {
       return { kind: 'excluded', reason: `neither its image nor its flavor is tagged ${tag}` };
     }
@@ -156,6 +161,14 @@ function tags(
     const unclear = [byInstance, byHost].find((each) => !each.known);
     if (unclear === undefined || unclear.known) return ADMITTED;
     return { kind: 'held', reason: `whether it is to be evacuated is not known: ${unclear.reason}` };
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let held: { readonly value: T } | null = null;
+  return () => {
+    held ??= { value: make() };
+    return held.value;
   };
 }
 
@@ -169,8 +182,12 @@ function hasTaggedImage(server: ServerView, facts: CloudFacts, tag: string): May
   return image.known ? known(image.value !== null && isImageTagged(image.value, tag)) : image;
 }
 
+/**
+ * Whether the flavor is tagged now, by which fence_evacuate goes, or was when the server was made: from 2.47 on Nova
+ * shows that alone with the server, and RHOSO's instanceha goes by it.
+ */
 function hasTaggedFlavor(flavor: FlavorOfServer, facts: CloudFacts, tag: string): Maybe<boolean> {
-  if (flavor.extraSpecs.known) return known(isTrue(flavor.extraSpecs.value[tag]));
+  if (flavor.extraSpecs.known && isTrue(flavor.extraSpecs.value[tag])) return YES;
   const { value } = facts.flavors;
   if (!value.known) return { known: false, reason: `the flavors can't be listed: ${value.reason}` };
   // A flavor that has been deleted since is in no list, and nobody can have it tagged any more.

@@ -15,3 +15,11 @@ export function isLive(evacuation: EvacuationView): boolean {
 export function hasSucceeded(evacuation: EvacuationView): boolean {
   return SUCCEEDED.has(evacuation.status);
 }
+
+/**
+ * Whether no nova-compute has taken it up: the claim is what makes it `pre-migrating`, and names the destination
+ * (nova/compute/resource_tracker.py _claim_existing_migration). Before it, only a request that named a host shows one.
+ */
+export function isUnclaimed({ status }: EvacuationView): boolean {
+  return status === 'accepted';
+}

@@ -1,6 +1,6 @@
 import type { Gate } from './decision.ts';
 import type { Draft } from './draft.ts';
-import { type HostName, hostOfNode, type NodeName } from './names.ts';
+import { type HostName, hostFinder, type NodeName } from './names.ts';
 import type { ClusterView, ServiceView } from './observation.ts';
 import { isOurMarker } from './records.ts';
 
@@ -10,7 +10,10 @@ export function failedHosts(
   cluster: ClusterView,
   services: readonly ServiceView[],
 ): ReadonlySet<HostName> {
-  const names = services.map((service) => service.host);
+  const hostOf = hostFinder(
+    services.map((service) => service.host),
+    draft.observation.domain,
+  );
   const failed = new Set<HostName>();
   for (const node of cluster.nodes) {
     const { incident, evacuation } = node;
@@ -19,7 +22,7 @@ export function failedHosts(
       (evacuation === null || evacuation === 'unreadable' || evacuation.phase === 'returning')
     )
       continue;
-    const host = hostOfNode(node.name, names, draft.observation.domain);
+    const host = hostOf(node.name);
     if (host !== null) failed.add(host);
   }
   for (const service of services) {

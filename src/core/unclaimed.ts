@@ -1,4 +1,4 @@
-import { abandoned, isUnclaimed, nodesByHost } from './deaths.ts';
+import { abandoned, nodesByHost } from './deaths.ts';
 import { type Draft, lookAtServices, wakeWithin } from './draft.ts';
 import type { HostName } from './names.ts';
 import {
@@ -12,6 +12,7 @@ import {
   unknown,
 } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
+import { isUnclaimed } from './status.ts';
 
 /** What is to become of an evacuation that was sent to a host and that nobody has claimed. */
 export type Unclaimed =

@@ -546,6 +546,13 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
   ],
   ['Nova unreadable', { cloud: unknown('503') }, 'reading', 'unknown', /Nova can't be read: 503/],
   [
+    'Nova unreadable, so nothing is known of protection',
+    { cloud: unknown('503') },
+    'protection',
+    'unknown',
+    /Nova could not be asked: 503/,
+  ],
+  [
     'cluster unreadable',
     { configuration: unknown('down'), status: unknown('down') },
     'connectivity',

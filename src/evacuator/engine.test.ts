@@ -423,6 +423,28 @@ describe('a gate', () => {
     }
   });
 
+  it('that the death of the conductor closes in the middle holds the requests; what is under way is followed', async () => {
+    const world = new World(20);
+    world.fate = () => ({ spawnMs: 20_000, end: 'done', answer: 'given' });
+    start(world, policy({ pace: { startInFlight: 4, maxInFlight: 4 } }));
+    world.fence();
+    expect(await until(world, 10_000, () => world.posts === 4)).toBe(true);
+    const control = world.control;
+    world.control = control.filter(({ binary }) => binary !== 'nova-conductor');
+    // The list of the services is a minute old at most; until then the window bounds what waits for a conductor.
+    await world.clock.advance(61_000);
+    expect(world.posts).toBeLessThan(20);
+    expect(told(world)).toMatch(/vm-019 \(ready\): Nova names no nova-conductor; it is asked for when/);
+    const asked = world.posts;
+    await world.clock.advance(60_000);
+    expect(world.posts).toBe(asked);
+    expect(world.servers.filter(({ host }) => host === 'compute-2')).toHaveLength(asked);
+    expect(isReleased(world)).toBe(false);
+    world.control = control;
+    expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+    expect(world.posts).toBe(20);
+  });
+
   it('lets only so many hosts begin within an interval', async () => {
     const world = new World(0, 12);
     const dead = Array.from({ length: 5 }, (_, i) => nodeName(`compute-${i + 1}`));
@@ -489,6 +511,13 @@ describe('local disks', () => {
     world.permanent.set(`${world.victim} ${LOCAL_DISK_ATTRIBUTE}`, 'evacuate first');
     expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
     expect(world.posts).toBe(3);
+    // A Nova below 2.14 is told so, and has it the other way by default.
+    expect(world.asked.map(({ options }) => options.onSharedStorage)).toEqual([false, false, false]);
+    const shared = new World(1);
+    start(shared);
+    shared.fence();
+    expect(await until(shared, 60_000, () => isReleased(shared))).toBe(true);
+    expect(shared.asked.map(({ options }) => options.onSharedStorage)).toEqual([true]);
     expect(told(world)).toMatch(/vm-000 \(moved\): .*rebuilt from its image/);
     expect(told(world)).toMatch(/vm-005 \(moved\): .*keeps its disk \(booted from a volume\)/);
   });

@@ -65,6 +65,8 @@ export interface HostMemory {
   novaNow: number;
   traits: Maybe<readonly string[]>;
   traitsAt: number;
+  /** All of this as the rules see it; null: it has changed since it was made. */
+  view: HostView | null;
 }
 
 const notAsked = <T>(): Fact<T> => ({ value: unknown('not asked yet'), mono: -1 });
@@ -120,12 +122,19 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     novaNow: memory.novaNow,
     traits: unknown('not asked yet'),
     traitsAt: -1,
+    view: null,
   };
   memory.hosts.set(host, fresh);
   return fresh;
 }
 
+/** What is known of a host as the rules see it: the same as long as nothing new is, as in most steps. */
 export function hostView(host: HostMemory): HostView {
+  host.view ??= makeView(host);
+  return host.view;
+}
+
+function makeView(host: HostMemory): HostView {
   return {
     host: host.host,
     incident: host.incident,
@@ -214,8 +223,6 @@ export function forget(memory: Memory, incidents: ReadonlySet<string>, nodes: Re
       if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
       memory.allocations.delete(server);
       if (memory.requests.get(server)?.state === 'pending') continue;
-      // It may have moved on to a host that has died since: the request is that one's now.
-      if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
       memory.requests.delete(server);
       memory.commands.delete(`stop-server:${server}`);
     }

@@ -59,10 +59,12 @@ export async function lookAtPorts({ cloud, clock }: Ports, host: HostMemory): Pr
   const ids = arrived.map((server) => server.id).filter((id) => !host.ports.has(id));
   if (ids.length === 0) return;
   for (const id of ids) host.ports.set(id, unknown('being asked for'));
+  host.view = null;
   const answer = await cloud.listPorts(ids);
   for (const id of ids) {
     host.ports.set(id, answer.ok ? known(answer.value.get(id) ?? []) : unknown(answer.reason));
   }
+  host.view = null;
   clock.wake();
 }
 

@@ -86,7 +86,9 @@ function forgetListsOfDownCells(memory: Memory): void {
   if (!memory.services.known) return;
   for (const { host, state } of memory.services.value) {
     const held = state === 'unknown' ? memory.hosts.get(host) : undefined;
-    if (held !== undefined) held.listedAt = held.followedAt = held.changedAt = -1;
+    if (held === undefined) continue;
+    held.listedAt = held.followedAt = held.changedAt = -1;
+    held.view = null;
   }
 }
 
@@ -140,6 +142,7 @@ async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: Ho
   host.trouble = await read(ports, host, look, at);
   host.lookedAt = ports.clock.mono();
   if (host.trouble === null && host.firstLookAt < 0) host.firstLookAt = host.lookedAt;
+  host.view = null;
   if (look.ports) void lookAtPorts(ports, host);
 }
 

@@ -13,7 +13,7 @@ const MAX_KEPT = 200;
 /** What this process has seen of gates, and said of incidents. Like all memory it can be lost. */
 export interface Reports {
   gates: ReportedGate[];
-  readonly released: Map<string, ReportDraft>;
+  readonly released: Map<string, IncidentReport>;
 }
 
 export const newReports = (): Reports => ({ gates: [], released: new Map() });
@@ -34,8 +34,7 @@ export function noteGates(reports: Reports, closed: readonly Gate[], now: number
 
 /**
  * A report as the rules made it, with the gates that were met, and at the end of the way back with what was said
- * at the release: by then only Nova's records are left, and these have taken the time of their completion for that
- * of the arrival.
+ * at the release.
  */
 export function completeReport(reports: Reports, draft: ReportDraft): IncidentReport {
   const begin = draft.timeline[0]?.at ?? Number.NEGATIVE_INFINITY;
@@ -43,24 +42,40 @@ export function completeReport(reports: Reports, draft: ReportDraft): IncidentRe
     ({ gate, until }) =>
       (gate.node === null || gate.node === draft.node) && (until === null || until >= begin),
   );
+  const report = { ...draft, gates };
   if (draft.state === 'released') {
-    reports.released.set(draft.incident, draft);
+    reports.released.set(draft.incident, report);
     const oldest = [...reports.released.keys()][0];
     if (reports.released.size > MAX_KEPT && oldest !== undefined) reports.released.delete(oldest);
-    return { ...draft, gates };
+    return report;
   }
   const said = reports.released.get(draft.incident);
-  if (said === undefined) return { ...draft, gates };
+  return said === undefined ? report : continueReport(said, report);
+}
+
+/**
+ * A report of the end, after an earlier one of the same incident: what was said there stands, for by now only Nova's
+ * records are left, and these have taken the time of their completion for that of the arrival.
+ */
+export function continueReport(said: IncidentReport, seen: IncidentReport): IncidentReport {
   return {
-    ...draft,
-    gates,
-    moments: { ...draft.moments, lastArrivedAt: said.moments.lastArrivedAt },
-    timeline: mergeEvents(said.timeline, draft.timeline),
-    instances: mergeInstances(said.instances, draft.instances),
+    ...seen,
+    host: seen.host ?? said.host,
+    gates: mergeGates(said.gates, seen.gates),
+    moments: { ...seen.moments, lastArrivedAt: said.moments.lastArrivedAt },
+    timeline: mergeEvents(said.timeline, seen.timeline),
+    instances: mergeInstances(said.instances, seen.instances),
   };
 }
 
-/** What was said at the release stands, and what has come since. */
+/** One that was met before is told by how it ended; those that only the evacuator of then has met stay. */
+function mergeGates(said: readonly ReportedGate[], seen: readonly ReportedGate[]): readonly ReportedGate[] {
+  const key = ({ gate, from }: ReportedGate): string => `${gate.id} ${gate.node ?? ''} ${from}`;
+  const known = new Set(seen.map(key));
+  return [...said.filter((each) => !known.has(key(each))), ...seen];
+}
+
+/** What was said stands, and what has come since. */
 function mergeEvents(
   said: readonly ReportedEvent[],
   seen: readonly ReportedEvent[],
@@ -69,11 +84,18 @@ function mergeEvents(
   return [...said, ...seen.filter(({ text }) => !texts.has(text))].sort((a, b) => a.at - b.at);
 }
 
-/** What was said at the release stands; what has been compared since comes to it. */
+/** What was said stands; what has been compared since comes to it. Nobody is lost of whom only one of both knows. */
 function mergeInstances(
   said: readonly ReportedInstance[],
   seen: readonly ReportedInstance[],
 ): readonly ReportedInstance[] {
   const later = new Map(seen.map((each) => [each.id, each]));
-  return said.map((each) => ({ ...each, differences: later.get(each.id)?.differences ?? each.differences }));
+  const known = new Set(said.map(({ id }) => id));
+  return [
+    ...said.map((each) => {
+      const differences = new Set([...each.differences, ...(later.get(each.id)?.differences ?? [])]);
+      return { ...each, differences: [...differences] };
+    }),
+    ...seen.filter(({ id }) => !known.has(id)),
+  ];
 }

@@ -99,6 +99,15 @@ describe('readCluster', () => {
     expect(cluster.calls).toEqual([['cibadmin', '--query', '--local']]);
   });
 
+  it('parses a CIB that says the same only once, and one that has changed anew', async () => {
+    const cluster = fakeCluster();
+    const first = await readCluster({ run: cluster.run });
+    expect(await readCluster({ run: cluster.run })).toBe(first);
+    cluster.haveQuorum = !cluster.haveQuorum;
+    const changed = await readCluster({ run: cluster.run });
+    expect(changed).toMatchObject({ ok: true, value: { haveQuorum: cluster.haveQuorum } });
+  });
+
   it('tells a cluster that is down from a hung tool', async () => {
     const cluster = fakeCluster();
     cluster.fault = () => exits(102, '', 'Could not connect');

@@ -61,8 +61,16 @@ export async function readCluster(options: CallOptions = {}): Promise<Result<Clu
   const output = await run(TOOL, ['--query', '--local'], { timeoutMs: options.timeoutMs ?? TOOL_TIMEOUT_MS });
   if (!output.ok) return output;
   if (output.value.exitCode !== 0) return failure(exitError(TOOL, output.value));
-  return parseCib(output.value.stdout);
+  const xml = output.value.stdout;
+  if (last?.xml !== xml) last = { xml, cluster: parseCib(xml) };
+  return last.cluster;
 }
+
+/**
+ * What was read last. Whoever waits for the cluster asks for the CIB every second or half second, and most answers are
+ * the one before, letter for letter: with hundreds of nodes the parsing is what such a look costs.
+ */
+let last: { readonly xml: string; readonly cluster: Result<ClusterView> } | null = null;
 
 /** The parts of a CIB that we look at. */
 export function parseCib(xml: string): Result<ClusterView> {

@@ -26,6 +26,8 @@ const lost = (seed: number, failed: string): Outcome => ({ seed, evacuations: 0,
 
 /** Runs a seed; one that throws is a failure like any other. */
 async function runSeed(seed: number): Promise<Outcome> {
+  // A run lets nothing else have its turn: signals and the line of progress have it here.
+  await new Promise((resolve) => setImmediate(resolve));
   try {
     const result = await run(planOf(seed));
     const { evacuations, virtualMs, violation } = result;

@@ -93,6 +93,8 @@ export interface Plan {
   readonly seed: number;
   readonly world: WorldSpec;
   readonly faults: readonly Fault[];
+  /** When an operator looks at what is stuck after the faults, ms, and how long after that again. */
+  readonly operatorMs: number;
   /** The parameter `domain` of the evacuator. */
   readonly domain: string | null;
   /** What the operator's policy has otherwise than the default, section by section. */

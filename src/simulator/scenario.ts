@@ -95,6 +95,7 @@ export function planOfScenario(text: string): Plan {
   });
   return {
     seed: 1,
+    operatorMs: 300_000,
     domain: scenario.domain,
     policy: scenario.policy as PolicyChange,
     world: {

@@ -26,12 +26,19 @@ export function incidentMarkdown(report: IncidentReport): string {
           ),
         ]),
     '## Instances',
-    report.instances.length === 0 ? 'There was none on this host.' : instancesTable(report.instances),
+    report.instances.length === 0 ? sayNone(report) : instancesTable(report.instances),
   ];
   return `${parts.join('\n\n')}\n`;
 }
 
-const WORDS: Readonly<Record<ReportedInstance['outcome'], string>> = {
+/** At the release the host was looked at; what another evacuator released is known by Nova's records, if at all. */
+function sayNone({ state, host }: IncidentReport): string {
+  return state === 'released' && host !== null
+    ? 'There was none on this host.'
+    : 'None was evacuated, as far as this controller knows; the one that released the host has its report of that.';
+}
+
+export const OUTCOME_WORDS: Readonly<Record<ReportedInstance['outcome'], string>> = {
   moved: 'moved',
   cannot: 'can’t be evacuated',
   excluded: 'left alone',
@@ -49,7 +56,7 @@ const WORDS: Readonly<Record<ReportedInstance['outcome'], string>> = {
 function outcomes(instances: readonly ReportedInstance[]): string {
   const counts = new Map<string, number>();
   for (const { outcome } of instances) {
-    const word = WORDS[outcome];
+    const word = OUTCOME_WORDS[outcome];
     counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   const all = instances.length === 1 ? '1 instance' : `${instances.length} instances`;
@@ -63,7 +70,9 @@ const IS_WELL: ReadonlySet<ReportedInstance['outcome']> = new Set(['moved', 'gon
 function attention(instances: readonly ReportedInstance[]): readonly string[] {
   const lines = instances.flatMap((instance) => {
     const said = [
-      ...(IS_WELL.has(instance.outcome) ? [] : [`${WORDS[instance.outcome]}. ${sentence(instance.reason)}`]),
+      ...(IS_WELL.has(instance.outcome)
+        ? []
+        : [`${OUTCOME_WORDS[instance.outcome]}. ${sentence(instance.reason)}`]),
       ...(instance.differences.length === 0
         ? []
         : [`not as before: ${instance.differences.map(cell).join('; ')}`]),
@@ -96,7 +105,7 @@ function instancesTable(instances: readonly ReportedInstance[]): string {
   const rows = instances.map((each) => [
     each.name,
     `\`${each.id}\``,
-    WORDS[each.outcome],
+    OUTCOME_WORDS[each.outcome],
     each.to ?? '-',
     each.durationMs === null ? '-' : `${(each.durationMs / 1000).toFixed(1)} s`,
     each.disk,

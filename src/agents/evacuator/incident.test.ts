@@ -115,16 +115,13 @@ describe('the report of an incident, for people', () => {
   });
 
   it('says it when there was nothing to do', () => {
-    const empty = incidentMarkdown({
-      ...REPORT,
-      state: 'closed',
-      timeline: [],
-      gates: [],
-      instances: [],
-      host: null,
-    });
+    const nothing = { ...REPORT, timeline: [], gates: [], instances: [] };
+    const empty = incidentMarkdown(nothing);
     expect(empty).toContain('# overcloud-compute-1: no instances\n');
     expect(empty).toContain('There was none on this host.');
+    // Who has not seen the release does not know.
+    for (const other of [{ state: 'closed' }, { host: null }] as const)
+      expect(incidentMarkdown({ ...nothing, ...other })).not.toContain('There was none');
   });
 });
 
@@ -142,6 +139,33 @@ describe('the files of an incident', () => {
     const json = JSON.parse(readFileSync(join(directory, 'm1abc-17.json'), 'utf8'));
     expect(json).toMatchObject({ version: 1, state: 'closed', instances: [{ name: 'vm-1' }, {}, {}, {}] });
     expect(statSync(join(directory, 'm1abc-17.md')).mode & 0o777).toBe(0o640);
+  });
+
+  it('keep what an evacuator before this one wrote at the release, whatever this one knows of it', async () => {
+    await keepIncident(directory, REPORT);
+    const back = { at: BEGUN + 90_000, text: 'back, enabled and schedulable' };
+    const seen = instance(1, { reason: 'by the records', differences: ['port p is DOWN'] });
+    const closed: IncidentReport = {
+      ...REPORT,
+      state: 'closed',
+      text: back.text,
+      host: null,
+      moments: { ...NO_MOMENTS, closedAt: back.at },
+      timeline: [back],
+      gates: [],
+      instances: [seen],
+    };
+    // Closing the record may take more than one try.
+    for (let tries = 0; tries < 2; tries++) await keepIncident(directory, closed);
+    const json = JSON.parse(readFileSync(join(directory, 'm1abc-17.json'), 'utf8'));
+    const [first, ...others] = REPORT.instances;
+    expect(json).toMatchObject({ state: 'closed', text: back.text, host: 'compute-1', gates: REPORT.gates });
+    expect(json.instances).toEqual([{ ...first, differences: ['port p is DOWN'] }, ...others]);
+    expect(json.timeline).toEqual([...REPORT.timeline, back]);
+    expect(readFileSync(join(directory, 'm1abc-17.md'), 'utf8')).toContain('| vm-4 |');
+    writeFileSync(join(directory, 'm1abc-17.json'), '{"state": "released"}');
+    expect(await keepIncident(directory, closed)).toBeNull();
+    expect(JSON.parse(readFileSync(join(directory, 'm1abc-17.json'), 'utf8')).instances).toEqual([seen]);
   });
 
   it('stay in their directory, whatever the incident is called', async () => {

@@ -138,7 +138,7 @@ export function forecastText(result: Forecast): string {
     'moves',
     `would be evacuated to ${result.destinations.join(', ') || 'nowhere'}${time}, in this order`,
     (each) =>
-      `${String(each.place).padStart(3)}. ${named(each)}: ${each.state}; ${DISK[each.disk]}${each.after === null ? '' : `; ${each.after}`}`,
+      `${String(each.place).padStart(3)}. ${named(each)}: ${each.state}; ${DISK[each.disk]}${saidOf(each.after)}${saidOf(each.note)}`,
   );
   return [
     `if ${result.hosts.join(' and ')} died now: ${result.instances.length === 1 ? '1 instance is' : `${result.instances.length} instances are`} affected`,
@@ -149,6 +149,8 @@ export function forecastText(result: Forecast): string {
     ...group('excluded', 'would be left, as the policy or their owners say', why),
   ].join('\n');
 }
+
+const saidOf = (text: string | null): string => (text === null ? '' : `; ${text}`);
 
 const DISK: Readonly<Record<DiskFate, string>> = {
   kept: 'its disk is kept',

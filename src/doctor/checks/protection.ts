@@ -60,7 +60,7 @@ export function protectionOf(facts: Facts, node: string): Protection {
   else if (!status.known) unknowns.push("the cluster's status can't be read");
   else if (!status.value.resources.some(({ id, role }) => id === evacuator.id && role === 'Started'))
     lacks.push(`${evacuator.id} does not run`);
-  if (!cloud.known) unknowns.push('Nova could not be asked');
+  if (!cloud.known) unknowns.push(`Nova could not be asked: ${cloud.reason}`);
   else {
     const hosts = cloud.value.services
       .filter(({ binary }) => binary === 'nova-compute')

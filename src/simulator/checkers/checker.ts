@@ -86,19 +86,24 @@ export function listenForAsked(): Required<Pick<Checker, 'line'>> & {
 
 /** How long a request without a destination counts for those that wait for it, ms: after that its host is taken for gone (core/requests.ts). */
 const QUEUED_LIMIT_MS = 100_000;
+/** How soon a look shows that a host which is back has taken up what had waited for it for so long, ms. */
+const TAKEN_UP_MS = 6_000;
 
-/** ... and once its host has taken it up after all, that is seen by a look, ms: somebody waits for it, so it comes soon. */
-const TAKEN_UP_MS = 8_000;
-
-/** Evacuations that are under way and that an evacuator can know of: not those of deleted instances, nor those that wait for the return of a host. */
+/**
+ * Evacuations that are under way and that an evacuator can know of: not those of deleted instances, nor those that wait
+ * for the return of a host, or were taken up right then.
+ */
 export function underWay(world: World): readonly Migration[] {
   return world.nova.migrations.filter(({ flight, deleted, status, sentTo, dest, createdAt, updatedAt }) => {
     if (flight === 'over' || deleted) return false;
-    const takenUpAt = status === 'pre-migrating' ? (updatedAt ?? createdAt) : createdAt;
-    const isBack = takenUpAt - createdAt > QUEUED_LIMIT_MS && novaNow(world) - takenUpAt < TAKEN_UP_MS;
     const isDead = sentTo !== null && world.nova.computes.get(sentTo)?.state !== 'running';
     const isOld = status === 'accepted' && dest === null && novaNow(world) - createdAt > QUEUED_LIMIT_MS;
-    return !isDead && !isOld && !isBack;
+    const waitedMs = (updatedAt ?? createdAt) - createdAt;
+    const isJustTakenUp =
+      status === 'pre-migrating' &&
+      waitedMs > QUEUED_LIMIT_MS &&
+      novaNow(world) - createdAt - waitedMs < TAKEN_UP_MS;
+    return !isDead && !isOld && !isJustTakenUp;
   });
 }
 

@@ -208,8 +208,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutantOf('order', 'lower ranks do not wait', 400, [
     'core/order.ts',
-    'highestOpen.rank > rank;',
-    'highestOpen.rank > 10_000;',
+    'highestOpen > rank;',
+    'highestOpen > 10_000;',
   ]),
   mutantOf('order', 'restart groups are not waited for', 200, [
     'core/restart-groups.ts',
