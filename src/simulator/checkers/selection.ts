@@ -93,6 +93,8 @@ function whyNot(world: World, words: Words, selection: SelectionPolicy, instance
   const isAny = taggedImages.length + taggedFlavors.length > 0;
   const isIts =
     taggedImages.some(({ id }) => id === imageOf(world, instance)) ||
+    // Now, or when the server was made.
+    taggedFlavors.some(({ id }) => id === flavor?.id) ||
     (selection.taggedFlavors && YES.test(flavor?.extraSpecs[tag] ?? ''));
   if (isAny && !isIts) return 'neither its image nor its flavor is tagged';
   const racks = selection.taggedAggregates
