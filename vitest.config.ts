@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -10,6 +11,8 @@ export default defineConfig({
       'packaging/**/*.test.ts',
     ],
     testTimeout: 20_000,
+    // Also where there are two cores: the tests of processes, labs and browsers mostly wait.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // What comes by itself may take its time on a busy machine.
     expect: { poll: { timeout: 10_000 } },
   },
