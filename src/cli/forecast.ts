@@ -29,8 +29,9 @@ export interface InstanceForecast {
 export interface Forecast {
   readonly hosts: readonly string[];
   readonly instances: readonly InstanceForecast[];
-  /** Hosts that may take them. */
+  /** Hosts that may take them, those of them that are kept for failures with it. */
   readonly destinations: readonly string[];
+  readonly reserves: readonly string[];
   /** From earlier evacuations; null: there were none. `atMost`: their sources are back, and only that is known. */
   readonly estimate: { readonly seconds: number; readonly atMost: boolean } | null;
 }
@@ -49,6 +50,7 @@ export function forecast(
     )
     .map(({ host }) => host)
     .filter((host) => !hosts.includes(host))
+    .concat(foresight.reserves)
     .sort();
   const loss = worstLoss(
     usage.filter(({ name }) => [...usable, ...hosts].some((host) => isSame(name, host))),
@@ -64,6 +66,7 @@ export function forecast(
     hosts,
     instances: instances.sort(byPlace),
     destinations: usable,
+    reserves: foresight.reserves,
     // The window grows while nothing speaks against it, so it takes no longer than by the first one.
     estimate:
       usual === null ? null : { ...usual, seconds: Math.ceil(moving / startInFlight) * usual.seconds },
@@ -78,7 +81,7 @@ function byPlace(a: InstanceForecast, b: InstanceForecast): number {
 }
 
 /** A provider is named by the hypervisor's hostname, which may be an FQDN where the host is not. */
-function isSame(provider: string, host: string): boolean {
+export function isSame(provider: string, host: string): boolean {
   return provider === host || provider.split('.')[0] === host || host.split('.')[0] === provider;
 }
 

@@ -1,10 +1,10 @@
 import { createCloudPort } from '../agents/evacuator/cloud-port.ts';
 import { overridesOf, policyFileOf } from '../agents/nova-evacuate.ts';
+import { foreseeReserves } from '../core/destinations.ts';
 import { parseTimeMs } from '../core/duration.ts';
 import { imagesToFind } from '../core/facts.ts';
 import { type Doomed, type Foreseen, foresee } from '../core/foresee.ts';
-import type { ServerId } from '../core/names.ts';
-import { hostName, nodeName } from '../core/names.ts';
+import { type HostName, hostName, nodeName, type ServerId } from '../core/names.ts';
 import { type CloudFacts, type Fact, known, type Maybe, unknown } from '../core/observation.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
 import { type ConfigurationFacts, evacuatorOf } from '../doctor/facts.ts';
@@ -22,7 +22,12 @@ export interface Foresight {
   readonly doomed: readonly Doomed[];
   readonly foreseen: ReadonlyMap<ServerId, Foreseen>;
   readonly policy: Policy;
+  /** Reserved hosts that would be enabled for them. */
+  readonly reserves: readonly HostName[];
 }
+
+/** Which reserved hosts would be enabled if hosts died; none where the policy keeps none, or nothing is known of them. */
+export type Reserves = (lost: readonly HostName[]) => readonly HostName[];
 
 export interface DoomedHost {
   readonly node: string;
@@ -36,22 +41,10 @@ export async function foreseeHosts(
   hosts: readonly DoomedHost[],
   now: () => number,
 ): Promise<Maybe<Foresight>> {
-  const parameters = evacuatorOf(configuration)?.parameters ?? new Map<string, string>();
-  const context = {
-    text: (name: string) => parameters.get(name) ?? null,
-    boolean: (name: string) => parseBoolean(parameters.get(name) ?? null),
-    milliseconds: (name: string) => parseTimeMs(parameters.get(name) ?? ''),
-  };
-  const loaded = await loadPolicy(policyFileOf(context), overridesOf(context));
-  if (!loaded.ok) return unknown(loaded.error);
-  const policy: Policy = { ...DEFAULT_POLICY, ...loaded.value };
-  const clients = {
-    nova: createNova(session),
-    placement: createPlacement(session),
-    glance: createGlance(session),
-    neutron: createNeutron(session),
-  };
-  const cloud = createCloudPort(clients, now);
+  const read = await readPolicy(configuration);
+  if (!read.known) return read;
+  const policy = read.value;
+  const cloud = portOf(session, now);
   const facts = await readFacts(cloud, policy);
   const doomed: Doomed[] = [];
   for (const { node, host } of hosts) {
@@ -62,7 +55,58 @@ export async function foreseeHosts(
       if (!server.deleted)
         doomed.push({ server: { ...server, taskSince: 0 }, node: nodeName(node), host: hostName(host) });
   }
-  return known({ doomed, policy, foreseen: foresee(doomed, facts, policy) });
+  const reservesOf = await readReserves(cloud, policy, facts.aggregates);
+  const reserves = reservesOf(hosts.map(({ host }) => hostName(host)));
+  return known({ doomed, policy, reserves, foreseen: foresee(doomed, facts, policy) });
+}
+
+/** The reserved hosts of the cloud, by the policy that is in force. */
+export async function foreseenReserves(
+  session: Session,
+  configuration: ConfigurationFacts,
+  now: () => number,
+): Promise<Maybe<Reserves>> {
+  const policy = await readPolicy(configuration);
+  if (!policy.known) return policy;
+  const cloud = portOf(session, now);
+  const isAsked = policy.value.destinations.reservedHosts;
+  const aggregates = isAsked ? await cloud.listAggregates().then(factOf) : NOT_ASKED;
+  return known(await readReserves(cloud, policy.value, aggregates));
+}
+
+const NOT_ASKED: CloudFacts['aggregates'] = { value: unknown('not needed'), mono: 0 };
+
+async function readReserves(
+  cloud: CloudPort,
+  policy: Policy,
+  { value: aggregates }: CloudFacts['aggregates'],
+): Promise<Reserves> {
+  if (!policy.destinations.reservedHosts || !aggregates.known) return () => [];
+  const services = await cloud.listServices();
+  if (!services.ok) return () => [];
+  return (lost) => foreseeReserves(lost, services.value.items, aggregates.value);
+}
+
+/** The policy that the evacuator has: its file, and what its parameters say instead. */
+async function readPolicy(configuration: ConfigurationFacts): Promise<Maybe<Policy>> {
+  const parameters = evacuatorOf(configuration)?.parameters ?? new Map<string, string>();
+  const context = {
+    text: (name: string) => parameters.get(name) ?? null,
+    boolean: (name: string) => parseBoolean(parameters.get(name) ?? null),
+    milliseconds: (name: string) => parseTimeMs(parameters.get(name) ?? ''),
+  };
+  const loaded = await loadPolicy(policyFileOf(context), overridesOf(context));
+  return loaded.ok ? known({ ...DEFAULT_POLICY, ...loaded.value }) : unknown(loaded.error);
+}
+
+function portOf(session: Session, now: () => number): CloudPort {
+  const clients = {
+    nova: createNova(session),
+    placement: createPlacement(session),
+    glance: createGlance(session),
+    neutron: createNeutron(session),
+  };
+  return createCloudPort(clients, now);
 }
 
 async function readFacts(cloud: CloudPort, policy: Policy): Promise<CloudFacts> {

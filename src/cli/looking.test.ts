@@ -228,6 +228,33 @@ describe('plan', () => {
     });
   });
 
+  it('counts with the reserved hosts that the policy would enable, and with none otherwise', async () => {
+    site.services.set('compute-1', { status: 'disabled', disabled_reason: 'reserved: spare' });
+    expect(await run('plan', 'compute-0')).toMatchObject({
+      code: 5,
+      out: expect.stringContaining('no other host is up and enabled'),
+    });
+    expect(await run('plan', '--survive', '1')).toMatchObject({
+      code: 5,
+      out: expect.stringContaining('without 1 there is none'),
+    });
+    const directory = mkdtempSync(join(tmpdir(), 'instance-ha-policy-'));
+    const file = join(directory, 'policy.yaml');
+    writeFileSync(file, 'destinations: {reserved_hosts: true}\n');
+    site.cib = site.cib.replace(
+      '<nvpair id="nova-evacuate-ia-rc_file"',
+      `<nvpair id="x-policy" name="policy_file" value="${file}"/>$&`,
+    );
+    const { code, out } = await run('plan', 'compute-0');
+    expect(code).toBe(4);
+    expect(out).toContain('1 would be evacuated to compute-1 (reserved until then)');
+    expect(await run('plan', '--survive', '1')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('yes: any 1'),
+    });
+    rmSync(directory, { recursive: true });
+  });
+
   it('says yes where any one can be lost, and refuses nonsense', async () => {
     expect(await run('plan', '--survive', '1')).toMatchObject({
       code: 0,

@@ -1,7 +1,7 @@
 import { type Draft, isBeingWritten, issue, lookAtServices } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostOfNode } from './names.ts';
-import type { ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
+import type { AggregateView, ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
 import { type EvacuationRecord, isOurMarker, type ReserveClaim } from './records.ts';
 
 /** A host that is kept for failures: disabled, with this word in the reason (as Masakari's and RHOSO's users mark them). */
@@ -142,16 +142,60 @@ function chooseReserve(
     ? aggregates.value.value.filter(({ hosts }) => hosts.includes(service.host))
     : [];
   const taken = new Set([...claimed, ...claimsOf(cluster)]);
-  const free = services
+  const free = freeReserves(services, dead, taken);
+  const chosen = nearest(free, service, own);
+  if (chosen === null) return null;
+  const join = policy.destinations.addToAggregate && !isIn(own, chosen) ? (own[0]?.id ?? null) : null;
+  return { host: chosen.host, reason: chosen.disabledReason ?? '', aggregate: join };
+}
+
+function nearest(
+  free: readonly ServiceView[],
+  { zone }: ServiceView,
+  own: readonly AggregateView[],
+): ServiceView | null {
+  const isInZone = (each: ServiceView): boolean => zone !== null && each.zone === zone;
+  return (
+    free.find((each) => isIn(own, each) && isInZone(each)) ??
+    free.find(isInZone) ??
+    free.find((each) => isIn(own, each)) ??
+    null
+  );
+}
+
+function isIn(aggregates: readonly AggregateView[], { host }: ServiceView): boolean {
+  return aggregates.some(({ hosts }) => hosts.includes(host));
+}
+
+/** The reserved hosts that would be claimed if these hosts died now, one each, as long as there are free ones. */
+export function foreseeReserves(
+  lost: readonly HostName[],
+  services: readonly ServiceView[],
+  aggregates: readonly AggregateView[],
+): readonly HostName[] {
+  const reserves: HostName[] = [];
+  for (const host of lost) {
+    const service = services.find((each) => each.host === host);
+    if (service === undefined) continue;
+    const taken = new Set([...lost, ...reserves]);
+    const own = aggregates.filter(({ hosts }) => hosts.includes(host));
+    const chosen = nearest(freeReserves(services, NONE_DEAD, taken), service, own);
+    if (chosen !== null) reserves.push(chosen.host);
+  }
+  return reserves;
+}
+
+const NONE_DEAD: ReadonlySet<HostName> = new Set();
+
+/** In the order of names. */
+function freeReserves(
+  services: readonly ServiceView[],
+  dead: ReadonlySet<HostName>,
+  taken: ReadonlySet<HostName>,
+): readonly ServiceView[] {
+  return services
     .filter((each) => isReserved(each) && isUsable(each, dead) && !taken.has(each.host))
     .sort((a, b) => (a.host < b.host ? -1 : 1));
-  const isNear = ({ host }: ServiceView): boolean => own.some(({ hosts }) => hosts.includes(host));
-  const isInZone = ({ zone }: ServiceView): boolean => zone !== null && zone === service.zone;
-  const chosen =
-    free.find((each) => isNear(each) && isInZone(each)) ?? free.find(isInZone) ?? free.find(isNear);
-  if (chosen === undefined) return null;
-  const join = policy.destinations.addToAggregate && !isNear(chosen) ? (own[0]?.id ?? null) : null;
-  return { host: chosen.host, reason: chosen.disabledReason ?? '', aggregate: join };
 }
 
 function claimsOf(cluster: ClusterView): readonly HostName[] {

@@ -41,22 +41,24 @@ const TRIES_A_BREATH = 100;
 
 /**
  * The subset of so many hosts whose loss leaves most instances without room; bounded, greatest hosts first. It may take
- * a while: `breathe` is called again and again, and ends it by true.
+ * a while: `breathe` is called again and again, and ends it by true. `spares` are the hosts that would be enabled for it.
  */
 export async function worstOf(
   usage: readonly HostUsage[],
   count: number,
   maxTries: number,
   breathe: () => Promise<boolean> = async () => false,
+  spares: (lost: readonly string[]) => readonly HostUsage[] = () => [],
 ): Promise<{ readonly worst: Loss; readonly tries: number; readonly isComplete: boolean }> {
   const names = [...usage].sort((a, b) => loadOf(b) - loadOf(a)).map(({ name }) => name);
-  let worst = worstLoss(usage, names.slice(0, count));
+  const lose = (lost: readonly string[]): Loss => worstLoss([...usage, ...spares(lost)], lost);
+  let worst = lose(names.slice(0, count));
   let tries = 0;
   for (const subset of subsets(names, count)) {
     if (tries % TRIES_A_BREATH === 0 && (await breathe())) return { worst, tries, isComplete: false };
     if (tries >= maxTries) return { worst, tries, isComplete: false };
     tries += 1;
-    const loss = worstLoss(usage, subset);
+    const loss = lose(subset);
     if (loss.left.length > worst.left.length) worst = loss;
   }
   return { worst, tries, isComplete: true };

@@ -1,11 +1,12 @@
 import type { DiskFate } from '../../core/decision.ts';
+import { hostName } from '../../core/names.ts';
 import { readCloud } from '../../doctor/gather.ts';
 import { worstOf } from '../../doctor/room.ts';
 import { explain } from '../../openstack/errors.ts';
-import { readUsage } from '../../openstack/usage.ts';
+import { type HostUsage, readUsage } from '../../openstack/usage.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
-import { type Forecast, forecast, type InstanceForecast } from '../forecast.ts';
-import { foreseeHosts } from '../foreseen.ts';
+import { type Forecast, forecast, type InstanceForecast, isSame } from '../forecast.ts';
+import { foreseeHosts, foreseenReserves } from '../foreseen.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
 import { counted } from '../words.ts';
 
@@ -63,20 +64,39 @@ async function runPlan(call: Call): Promise<Outcome> {
       const up = cloud.value.services
         .filter(({ state, status }) => state === 'up' && status === 'enabled')
         .map(({ host }) => host);
-      const usable = usage.value.filter(({ name }) =>
-        up.some((host) => name === host || name.split('.')[0] === host.split('.')[0]),
+      const usable = usage.value.filter(({ name }) => up.some((host) => isSame(name, host)));
+      const reserves = await foreseenReserves(session.value, situation.value.configuration, call.io.now);
+      if (!reserves.known) return failed(reserves.reason, 'unknown');
+      const hostOf = new Map(
+        usable.map(({ name }) => [name, all.filter((host) => isSame(name, host)).map(hostName)]),
       );
-      if (usable.length <= Number(survive))
+      const sparesOf = (lost: readonly string[]): readonly HostUsage[] => {
+        const named = reserves.value(lost.flatMap((name) => hostOf.get(name) ?? []));
+        return named.length === 0
+          ? []
+          : usage.value.filter(({ name }) => named.some((host) => isSame(name, host)));
+      };
+      const count = Number(survive);
+      if (
+        usable.length < count ||
+        (usable.length === count && sparesOf(usable.map(({ name }) => name)).length === 0)
+      )
         return failed(
           `hosts that are up and enabled: ${usable.length}; without ${survive} there is none`,
           'fault',
         );
       call.io.doing(`trying sets of ${survive} hosts`);
-      const { worst, isComplete, tries } = await worstOf(usable, Number(survive), MAX_SETS, async () => {
-        // Lets a line of progress out, and Ctrl-C in.
-        await call.io.sleep(0);
-        return call.io.signal.aborted;
-      });
+      const { worst, isComplete, tries } = await worstOf(
+        usable,
+        count,
+        MAX_SETS,
+        async () => {
+          // Lets a line of progress out, and Ctrl-C in.
+          await call.io.sleep(0);
+          return call.io.signal.aborted;
+        },
+        sparesOf,
+      );
       const bounds = isComplete
         ? tries === 1
           ? 'the only set of hosts was tried'
@@ -84,7 +104,7 @@ async function runPlan(call: Call): Promise<Outcome> {
         : `the ${tries} sets with the fullest hosts were tried`;
       const text =
         worst.left.length === 0
-          ? `yes: any ${counted(Number(survive), 'host')} can be lost, and every instance finds room; the heaviest loss is that of ${worst.hosts.join(', ')} (${bounds})`
+          ? `yes: any ${counted(count, 'host')} can be lost, and every instance finds room; the heaviest loss is that of ${worst.hosts.join(', ')} (${bounds})`
           : `NO: without ${worst.hosts.join(', ')} ${counted(worst.left.length, 'instance')} would find no room (${bounds}):\n${worst.left.map(({ id, host }) => `  ${id} on ${host}`).join('\n')}`;
       return outcome(worst.left.length === 0 ? 'ok' : 'fault', text, {
         survives: worst.left.length === 0,
@@ -128,6 +148,8 @@ export function forecastText(result: Forecast): string {
     const its = result.instances.filter((each) => each.verdict === verdict);
     return its.length === 0 ? [] : [`${its.length} ${title}:`, ...its.map((each) => `  ${line(each)}`)];
   };
+  const labelled = (host: string): string =>
+    result.reserves.includes(host) ? `${host} (reserved until then)` : host;
   const named = ({ name, id }: InstanceForecast): string => `${name} (${id})`;
   const why = (each: InstanceForecast): string => `${named(each)}: ${each.reason}`;
   const time =
@@ -136,7 +158,7 @@ export function forecastText(result: Forecast): string {
       : `, in ${result.estimate.atMost ? 'at most' : 'about'} ${result.estimate.seconds} s by what earlier ones took`;
   const moves = group(
     'moves',
-    `would be evacuated to ${result.destinations.join(', ') || 'nowhere'}${time}, in this order`,
+    `would be evacuated to ${result.destinations.map(labelled).join(', ') || 'nowhere'}${time}, in this order`,
     (each) =>
       `${String(each.place).padStart(3)}. ${named(each)}: ${each.state}; ${DISK[each.disk]}${saidOf(each.after)}${saidOf(each.note)}`,
   );
