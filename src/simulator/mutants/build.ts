@@ -13,10 +13,13 @@ export interface Caught {
 }
 export type Hunt = (from: number, count: number, feature?: FeatureName | null) => Promise<Caught | null>;
 
+/** Where this process builds them, below the root of the project. */
+export const MUTANTS_DIR = `node_modules/.cache/mutants-${process.pid}`;
+
 /** Builds the simulator with a mutant's edits in it, aside, and gives its hunt. An edit that does not fit exactly once is an error. */
 export async function buildMutant(mutant: Mutant | null, root: string): Promise<Hunt> {
   const name = (mutant?.name ?? 'none').replaceAll(/[^a-z]+/g, '-');
-  const outfile = resolve(root, `node_modules/.cache/mutants/${name}-${process.pid}.mjs`);
+  const outfile = resolve(root, MUTANTS_DIR, `${name}.mjs`);
   const used = new Set<string>();
   await build({
     entryPoints: [resolve(root, 'src/simulator/mutants/hunt.ts')],

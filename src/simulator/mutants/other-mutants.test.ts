@@ -1,0 +1,3 @@
+import { huntEveryOther } from './testing.ts';
+
+huntEveryOther(1);
