@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideReserve, type Reserve } from './destinations.ts';
+import { decideReserve, foreseeReserves, type Reserve } from './destinations.ts';
 import { type Draft, newDraft } from './draft.ts';
 import { hostName } from './names.ts';
 import { known, type Observation, type ServiceView } from './observation.ts';
@@ -135,4 +135,21 @@ it('a reserved host is not claimed while another record is written: it may have 
   expect(held.draft.commands).toEqual([]);
   const free = decided({});
   expect(free.draft.commands).toMatchObject([{ record: { reserves: [{ host: 'compute-3' }] } }]);
+});
+
+it('foresees one reserved host for each that is lost, none twice, and none that is lost itself or out of reach', () => {
+  const spare = { status: 'disabled', disabledReason: 'reserved' } as const;
+  const services = [
+    ...DEAD.map((name) => aService(name, { zone: 'z1' })),
+    aService('compute-3', { ...spare, zone: 'z1' }),
+    aService('compute-4', { ...spare, zone: 'z1' }),
+    aService('compute-5', { ...spare, zone: 'z2' }),
+    aService('compute-6', { ...spare, zone: 'z1', state: 'down' }),
+    aService('compute-7', { status: 'disabled', disabledReason: 'broken fan', zone: 'z1' }),
+  ];
+  const foreseen = (...lost: string[]) => foreseeReserves(lost.map(hostName), services, []);
+  expect(foreseen('compute-1')).toEqual(['compute-3']);
+  expect(foreseen('compute-1', 'compute-2')).toEqual(['compute-3', 'compute-4']);
+  expect(foreseen('compute-1', 'compute-2', 'compute-3')).toEqual(['compute-4']);
+  expect(foreseen('nowhere')).toEqual([]);
 });

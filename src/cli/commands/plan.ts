@@ -19,6 +19,7 @@ export const plan: CommandSpec = {
   description: [
     "Which instances would move and in which order, which would not and why, whose disk is kept, whether there is room for each one as a whole (not only in total), and about how long it would take by what earlier evacuations took. Selection and order are the evacuator's own rules, with the policy file of this controller. It changes nothing.",
     '--survive N looks for the N hosts whose loss would leave most instances without room.',
+    'Hosts that are kept for failures count where the policy has reserved_hosts: one for each host that dies, as the evacuator would choose it.',
     'The scheduler has filters of its own: room that is found here is no promise.',
   ],
   arguments: [
