@@ -306,8 +306,8 @@ export const MUTANTS: readonly Mutant[] = [
       ['core/destinations.ts', 'targetReserved && isOfZone ?', 'targetReserved ?'],
       [
         'core/destinations.ts',
-        'free.find((each) => isNear(each) && isInZone(each)) ??',
-        'free.find(isNear) ??',
+        'free.find((each) => isIn(own, each) && isInZone(each)) ??',
+        'free.find((each) => isIn(own, each)) ??',
       ],
     ),
   ),
