@@ -24,6 +24,8 @@ export interface FakeSite {
   evacuations: object[];
   /** What a PUT has changed of a host's service. */
   readonly services: Map<string, Readonly<Record<string, unknown>>>;
+  /** Paths that Nova refuses (403). */
+  readonly refused: Set<string>;
   /** Servers that Nova was asked to move alive. */
   readonly migrating: Set<string>;
   /** Whether every nova-compute has reported once more since it was last asked about. */
@@ -74,6 +76,7 @@ export async function startFakeSite(): Promise<FakeSite> {
     ],
     evacuations: [],
     services: new Map(),
+    refused: new Set(),
     migrating: new Set(),
     reports: true,
     reportedAt: Date.UTC(2026, 10, 25, 4),
@@ -129,6 +132,7 @@ function answer(
     return { status: 202 };
   }
   if (method !== 'GET') return null;
+  if (site.refused.has(path)) return { status: 403, body: { forbidden: { message: 'no', code: 403 } } };
   if (/^\/compute\/v2\.1\/servers\/[^/]+\/migrations$/.test(path)) return { body: { migrations: [] } };
   const single = /^\/compute\/v2\.1\/servers\/([^/]+)$/.exec(path);
   const one = site.servers.find(({ id }) => id === single?.[1]);

@@ -26,7 +26,7 @@ export interface Foresight {
   readonly reserves: readonly HostName[];
 }
 
-/** Which reserved hosts would be enabled if hosts died; none where the policy keeps none, or nothing is known of them. */
+/** Which reserved hosts would be enabled if hosts died; none where the policy keeps none. */
 export type Reserves = (lost: readonly HostName[]) => readonly HostName[];
 
 export interface DoomedHost {
@@ -56,7 +56,8 @@ export async function foreseeHosts(
         doomed.push({ server: { ...server, taskSince: 0 }, node: nodeName(node), host: hostName(host) });
   }
   const reservesOf = await readReserves(cloud, policy, facts.aggregates);
-  const reserves = reservesOf(hosts.map(({ host }) => hostName(host)));
+  if (!reservesOf.known) return reservesOf;
+  const reserves = reservesOf.value(hosts.map(({ host }) => hostName(host)));
   return known({ doomed, policy, reserves, foreseen: foresee(doomed, facts, policy) });
 }
 
@@ -71,7 +72,7 @@ export async function foreseenReserves(
   const cloud = portOf(session, now);
   const isAsked = policy.value.destinations.reservedHosts;
   const aggregates = isAsked ? await cloud.listAggregates().then(factOf) : NOT_ASKED;
-  return known(await readReserves(cloud, policy.value, aggregates));
+  return readReserves(cloud, policy.value, aggregates);
 }
 
 const NOT_ASKED: CloudFacts['aggregates'] = { value: unknown('not needed'), mono: 0 };
@@ -80,11 +81,12 @@ async function readReserves(
   cloud: CloudPort,
   policy: Policy,
   { value: aggregates }: CloudFacts['aggregates'],
-): Promise<Reserves> {
-  if (!policy.destinations.reservedHosts || !aggregates.known) return () => [];
+): Promise<Maybe<Reserves>> {
+  if (!policy.destinations.reservedHosts) return known(() => []);
+  if (!aggregates.known) return unknown(`the aggregates can't be listed: ${aggregates.reason}`);
   const services = await cloud.listServices();
-  if (!services.ok) return () => [];
-  return (lost) => foreseeReserves(lost, services.value.items, aggregates.value);
+  if (!services.ok) return unknown(services.reason);
+  return known((lost) => foreseeReserves(lost, services.value.items, aggregates.value));
 }
 
 /** The policy that the evacuator has: its file, and what its parameters say instead. */

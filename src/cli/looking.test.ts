@@ -252,6 +252,13 @@ describe('plan', () => {
       code: 0,
       out: expect.stringContaining('yes: any 1'),
     });
+    // What can't be asked for is not "no room".
+    for (const path of ['os-aggregates', 'os-services']) {
+      site.refused.clear();
+      site.refused.add(`/compute/v2.1/${path}`);
+      expect(await run('plan', 'compute-0')).toMatchObject({ code: 6, out: '' });
+      expect(await run('plan', '--survive', '1')).toMatchObject({ code: 6, out: '' });
+    }
     rmSync(directory, { recursive: true });
   });
 
