@@ -18,7 +18,7 @@ import type { Candidates } from './judged.ts';
 import { decideInstances } from './ledger.ts';
 import type { ClusterView, NodeView, Observation } from './observation.ts';
 import type { Policy } from './policy.ts';
-import { markIsFresh } from './proof.ts';
+import { howToUnmark, markIsFresh } from './proof.ts';
 import { EVACUATION_ATTRIBUTE, type EvacuationRecord, INCIDENT_ATTRIBUTE } from './records.ts';
 import { reportIncident } from './report.ts';
 import { decideReturning } from './returning.ts';
@@ -89,9 +89,11 @@ function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | nu
     return null;
   }
   if (incident === null) {
-    if (evacuation?.phase === 'returning') decideReturning(draft, node, evacuation);
-    else if (evacuation?.phase === 'evacuating') letGoByHand(draft, node, evacuation.incident);
-    else if (node.mark === 'yes') adoptMark(draft, node, rules.cluster);
+    if (evacuation?.phase === 'evacuating') letGoByHand(draft, node, evacuation.incident);
+    // One that dies on its way back counts as any other.
+    else if (node.mark === 'yes' && (evacuation === null || node.online === false))
+      adoptMark(draft, node, rules.cluster);
+    else if (evacuation !== null) decideReturning(draft, node, evacuation);
     return null;
   }
   // Released, but the hold not taken away yet: the mark goes first, so that it can never stand alone.
@@ -120,6 +122,8 @@ function letGoByHand(draft: Draft, node: NodeView, incident: string): void {
   const record = node.evacuation;
   if (record === null || record === 'unreadable') return;
   const { observation, policy } = draft;
+  // A mark that stood alone would hold the node, or be taken for a new death.
+  if (node.mark === 'yes') issue(draft, { kind: 'clear-mark', node: node.name });
   const view = viewOfIncident(draft, incident);
   const text = `somebody removed its ${INCIDENT_ATTRIBUTE}: no more is evacuated, the node is let go`;
   const released: EvacuationRecord = {
@@ -151,7 +155,7 @@ function adoptMark(draft: Draft, node: NodeView, cluster: ClusterView): void {
     blocked(
       draft,
       node,
-      `marked evacuate=yes without an incident, but the cluster ${node.online ? 'has it online' : 'does not say that it is offline'}: nothing is evacuated. Fence it (stonith_admin --reboot), or take the mark away (attrd_updater -p -n evacuate -D -N NODE)`,
+      `marked evacuate=yes without an incident, but the cluster ${node.online ? 'has it online' : 'does not say that it is offline'}: nothing is evacuated. Fence it (stonith_admin --reboot), or ${howToUnmark(node)}`,
     );
     return;
   }
@@ -171,6 +175,6 @@ function adoptMark(draft: Draft, node: NodeView, cluster: ClusterView): void {
   blocked(
     draft,
     node,
-    'marked evacuate=yes, but the fencing history has no fencing of it in the last minutes: nothing is evacuated. Fence it (stonith_admin --reboot), or take the mark away (attrd_updater -p -n evacuate -D -N NODE)',
+    `marked evacuate=yes, but the fencing history has no fencing of it in the last minutes: nothing is evacuated. Fence it (stonith_admin --reboot), or ${howToUnmark(node)}`,
   );
 }

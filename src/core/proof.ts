@@ -83,3 +83,8 @@ export function markIsFresh(
         (event.status === 'success' && now - (event.completedAt ?? 0) <= policy.timing.markProofMs)),
   );
 }
+
+/** What an operator does with a bare mark that means nothing. */
+export function howToUnmark({ name }: NodeView): string {
+  return `take the mark away (attrd_updater -p -n evacuate -D -N ${name})`;
+}

@@ -10,6 +10,7 @@ import {
 } from './draft.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
+import { howToUnmark } from './proof.ts';
 import { isQuarantine, quarantineReason, whyQuarantined } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker } from './records.ts';
 import { reportIncident } from './report.ts';
@@ -32,13 +33,18 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   const { observation, policy } = draft;
   // Whether or not the node comes back; only the end of its record waits for it.
   const toGiveBack = giveBack(draft, node, record);
+  const marked =
+    node.mark === 'yes'
+      ? `marked evacuate=yes without an incident, so nova-compute-wait holds it: ${howToUnmark(node)}`
+      : null;
+  const asides = [toGiveBack, marked].filter((aside) => aside !== null);
   const say = (text: string, host: HostName | null): void => {
     draft.verdicts.push({
       node: node.name,
       host,
       incident: record.incident,
       phase: 'returning',
-      text: toGiveBack === null ? text : `${text}; ${toGiveBack}`,
+      text: [text, ...asides].join('; '),
       instances: [],
     });
   };

@@ -1,7 +1,6 @@
 import { isQuarantine } from '../core/quarantine.ts';
 import {
   EVACUATE_ATTRIBUTE,
-  EVACUATION_ATTRIBUTE,
   INCIDENT_ATTRIBUTE,
   PAUSE_ATTRIBUTE,
   PAUSE_PROPERTY,
@@ -141,7 +140,7 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
       done.push(`an operator restarts nova-compute on ${node}, as the verdict says`);
     }
     const mark = world.cluster.transient.get(EVACUATE_ATTRIBUTE)?.get(node);
-    if (mark === 'yes' && !permanent?.has(INCIDENT_ATTRIBUTE) && !permanent?.has(EVACUATION_ATTRIBUTE)) {
+    if (mark === 'yes' && text.includes('take the mark away')) {
       setTransient(world, node, EVACUATE_ATTRIBUTE, '', 'operator');
       done.push(`an operator takes the mark of ${node} away, as the verdict says`);
     }
