@@ -1,8 +1,12 @@
 import { expect, it } from 'vitest';
+import { NO_RESERVE } from './destinations.ts';
+import { newDraft } from './draft.ts';
 import type { Judged } from './judged.ts';
+import { serverId } from './names.ts';
 import type { EvacuationView, Observation, RequestView } from './observation.ts';
-import { novaNowBy, stateInOrder } from './requests.ts';
-import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
+import { DEFAULT_POLICY } from './policy.ts';
+import { ask, novaNowBy, stateInOrder } from './requests.ts';
+import { aHostView, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
 
 const server = aServer();
 const moving: Judged = {
@@ -16,22 +20,22 @@ const moving: Judged = {
   arrivedAt: null,
 };
 
+const QUEUED: EvacuationView = {
+  id: 1,
+  server: server.id,
+  source: SOURCE,
+  dest: null,
+  status: 'accepted',
+  createdAt: 0,
+  updatedAt: 0,
+};
+
 function stateAt(
   ageMs: number,
   more: Partial<EvacuationView> = {},
   requests: Observation['requests'] = new Map(),
 ): string {
-  const evacuation: EvacuationView = {
-    id: 1,
-    server: server.id,
-    source: SOURCE,
-    dest: null,
-    status: 'accepted',
-    createdAt: 0,
-    updatedAt: 0,
-    ...more,
-  };
-  return stateInOrder({ ...moving, last: evacuation }, ageMs, requests);
+  return stateInOrder({ ...moving, last: { ...QUEUED, ...more } }, ageMs, requests);
 }
 
 it('nobody waits for an evacuation that lies in the queue of a host that died with it', () => {
@@ -56,4 +60,26 @@ it('one that was asked for again is under way, before a look has shown its new r
 it('a slow Nova is not ahead of itself: its clock goes on from the end of the look that told it', () => {
   const view = { novaNow: 100_000, followedAt: 1_000, lookedAt: 8_000 };
   expect(novaNowBy(view, 8_500)).toBe(100_500);
+});
+
+it('how long it lies there is told by what was seen: it may have been taken up since the last look', () => {
+  const other = aServer({ id: serverId('22222222-0000-4000-8000-000000000000'), name: 'other' });
+  const asked = (lookedNova: number): boolean => {
+    const mono = 125_000;
+    const policy = { ...DEFAULT_POLICY, order: { ...DEFAULT_POLICY.order, waitForHigherRanks: true } };
+    const draft = newDraft(anObservation({ mono, now: mono }), policy);
+    const view = aHostView({ novaNow: lookedNova, lookedAt: lookedNova, followedAt: lookedNova });
+    const first = aServer({ metadata: { 'instance-ha:priority': '900' } });
+    const host = {
+      ...{ node: aNode('compute-1', 'i1'), service: aService('compute-1'), view, record: aRecord() },
+      judged: [
+        { ...moving, server: first, last: QUEUED },
+        { ...moving, server: other, outcome: { kind: 'ready' } as const, live: false, records: 0 },
+      ],
+      reserve: NO_RESERVE,
+    };
+    return ask(draft, [host], null).asked.has(other.id);
+  };
+  expect(asked(110_000)).toBe(false);
+  expect(asked(121_000)).toBe(true);
 });

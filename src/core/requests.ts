@@ -188,7 +188,7 @@ function membersOf({ observation }: Draft, hosts: readonly Candidates[]): readon
       (each): Member => ({
         server: each.server,
         host: view.host,
-        state: stateInOrder(each, novaNow, observation.requests),
+        state: stateInOrder(each, view.novaNow, observation.requests),
         arrivedAt: each.arrivedAt,
         novaNow,
       }),
@@ -205,11 +205,12 @@ const QUEUED_LIMIT_MS = 120_000;
  * The scheduler may have chosen a host that was dying: then the message waits in its queue, the record stays
  * `accepted` without a destination, and only that host's return ends it. Nobody may wait for it in turn, least
  * of all an instance of that very host, which is held until its own are gone. One that has been asked for again since the
- * last look is under way anew.
+ * last look is under way anew. `lookedNova`: Nova's clock at that look; what it has not shown to wait so long may have been
+ * taken up since.
  */
 export function stateInOrder(
   judged: Judged,
-  novaNow: number,
+  lookedNova: number,
   requests: Observation['requests'],
 ): Member['state'] {
   if (judged.outcome.kind === 'ready') return 'ready';
@@ -218,7 +219,7 @@ export function stateInOrder(
     const { last } = judged;
     const isQueued = last !== null && isUnclaimed(last) && last.dest === null;
     if (unseenRequest(requests, judged) !== null) return 'in-flight';
-    return isQueued && novaNow - last.createdAt >= QUEUED_LIMIT_MS ? 'ended' : 'in-flight';
+    return isQueued && lookedNova - last.createdAt >= QUEUED_LIMIT_MS ? 'ended' : 'in-flight';
   }
   return isEnd(judged) ? 'ended' : 'waiting';
 }
