@@ -8,7 +8,7 @@ import {
   type Observation,
   unknown,
 } from '../core/observation.ts';
-import { hasSucceeded, isLive } from '../core/status.ts';
+import { hasSucceeded, isLive, isUnclaimed } from '../core/status.ts';
 import {
   forget,
   forgetDone,
@@ -158,7 +158,8 @@ async function read(ports: Ports, host: HostMemory, look: HostLook, at: number):
     const answer = await cloud.listEvacuations(host.host, since);
     const trouble = whatIsWrong(answer);
     if (trouble !== null || !answer.ok) return trouble;
-    forgetVanished(host, answer.value.items, since);
+    const vanished = await settleVanished(cloud, host, answer.value.items, since);
+    if (vanished !== null) return vanished;
     for (const evacuation of answer.value.items) {
       host.evacuations.set(evacuation.id, evacuation);
       if (isLive(evacuation) || evacuation.createdAt >= (look.since ?? Number.POSITIVE_INFINITY))
@@ -184,17 +185,37 @@ async function read(ports: Ports, host: HostMemory, look: HostLook, at: number):
 }
 
 /**
- * Nova forgets the evacuations of an instance that is deleted (nova/db/main/api.py instance_destroy). One that was
- * done and is no longer listed can't be waited for. Only where the server is not on this host any more, as far as
- * is known: there a missing record would look like an evacuation that has never been.
+ * What Nova listed before and does not any more. It forgets the evacuations of an instance that is deleted
+ * (nova/db/main/api.py instance_destroy): one that was done can't be waited for then. Of a cell that is down it lists none,
+ * in silence (nova/compute/multi_cell_list.py): such a list shows nothing, and why it does not is given.
  */
-function forgetVanished(host: HostMemory, items: readonly EvacuationView[], since: number | null): void {
-  const listed = new Set(items.map((evacuation) => evacuation.id));
-  for (const [id, evacuation] of host.evacuations) {
-    const isCovered = evacuation.createdAt >= (since ?? Number.NEGATIVE_INFINITY);
-    const isElsewhere = host.servers.get(evacuation.server)?.host !== host.host;
-    if (isCovered && hasSucceeded(evacuation) && isElsewhere && !listed.has(id)) host.evacuations.delete(id);
+async function settleVanished(
+  cloud: CloudPort,
+  host: HostMemory,
+  items: readonly EvacuationView[],
+  since: number | null,
+): Promise<string | null> {
+  const listed = new Set(items.map(({ id }) => id));
+  const from = since ?? Number.NEGATIVE_INFINITY;
+  const vanished = [...host.evacuations.values()].filter(
+    // One that has not changed yet has no time by which it would be listed.
+    (each) => !isUnclaimed(each) && each.createdAt >= from && !listed.has(each.id),
+  );
+  let asked = 0;
+  for (const evacuation of vanished) {
+    const { id, server } = evacuation;
+    const held = host.servers.get(server);
+    if (held?.deleted !== true) {
+      if (++asked > SINGLE_GETS_PER_LOOK) return null;
+      const answer = await cloud.getServer(server);
+      if (!answer.ok) return answer.reason;
+      if (answer.value !== null && !answer.value.deleted)
+        return `Nova does not list evacuation ${id} of server ${server} any more, so its list is not complete`;
+      if (held !== undefined) host.servers.set(server, { ...held, deleted: true });
+    }
+    if (hasSucceeded(evacuation)) host.evacuations.delete(id);
   }
+  return null;
 }
 
 /** From when on the evacuations are read: all of this incident, and all that may still change; the first time, a day. */
