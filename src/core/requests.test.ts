@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Judged } from './judged.ts';
+import { novaNowBy } from './looks.ts';
 import type { EvacuationView, Observation, RequestView } from './observation.ts';
-import { novaNowBy, stateInOrder } from './requests.ts';
+import { stateInOrder } from './requests.ts';
 import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
 
 const server = aServer();
@@ -44,7 +45,7 @@ it('one that was asked for again is under way, before a look has shown its new r
   const asked = (recordsBefore: number): Observation['requests'] => {
     const request: RequestView = {
       state: 'accepted',
-      ...{ sentAt: 0, at: 0, message: '', recordsBefore, refusals: 0 },
+      ...{ source: SOURCE, sentAt: 0, at: 0, message: '', recordsBefore, refusals: 0 },
     };
     return new Map([[server.id, request]]);
   };

@@ -23,3 +23,16 @@ export function hasSucceeded(evacuation: EvacuationView): boolean {
 export function isUnclaimed({ status }: EvacuationView): boolean {
   return status === 'accepted';
 }
+
+/** A request that has had no destination for this long waits for a nova-compute that is gone, ms. */
+const QUEUED_LIMIT_MS = 120_000;
+
+/**
+ * The scheduler may have chosen a host that was dying: then the message waits in its queue, the record stays
+ * `accepted` without a destination, and only that host's return ends it. Nobody may wait for it in turn, least
+ * of all an instance of that very host, which is held until its own are gone.
+ */
+export function isQueuedForLong(evacuation: EvacuationView, novaNow: number): boolean {
+  const { dest, createdAt } = evacuation;
+  return isUnclaimed(evacuation) && dest === null && novaNow - createdAt >= QUEUED_LIMIT_MS;
+}

@@ -158,6 +158,7 @@ async function read(ports: Ports, host: HostMemory, look: HostLook, at: number):
     const answer = await cloud.listEvacuations(host.host, since);
     const trouble = whatIsWrong(answer);
     if (trouble !== null || !answer.ok) return trouble;
+    if (host.followedAt < 0) host.evacuations.clear();
     forgetVanished(host, answer.value.items, since);
     for (const evacuation of answer.value.items) {
       host.evacuations.set(evacuation.id, evacuation);
