@@ -1,3 +1,4 @@
+import { asideOf } from './aside.ts';
 import { evacuationsLost } from './deaths.ts';
 import type { Decision } from './decision.ts';
 import { unusedReserves } from './destinations.ts';
@@ -68,6 +69,7 @@ export function decide(observation: Observation, policy: Policy): Decision {
   const { cloud } = rules.gates;
   decideInstances(draft, candidates, {
     evacuating: evacuating.map((node) => node.name),
+    asides: asideOf(draft, cluster, candidates, rules.isLost),
     closed: cloud === null ? null : `${cloud.text}; it is asked for when ${cloud.opens}`,
   });
   for (const node of cluster.nodes) answerHold(draft, node);

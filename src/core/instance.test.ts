@@ -26,6 +26,7 @@ const request = (state: RequestView['state'], more: Partial<RequestView> = {}): 
   sentAt: 49_000,
   at: 50_000,
   message: 'why',
+  source: SOURCE,
   recordsBefore: 0,
   refusals: 0,
   ...more,

@@ -1,4 +1,5 @@
 import { compareArrival } from './arrival.ts';
+import type { Aside } from './aside.ts';
 import type { InFlight } from './claims.ts';
 import type { InstanceVerdict } from './decision.ts';
 import { unusedReserves } from './destinations.ts';
@@ -16,6 +17,8 @@ import { instanceVerdict } from './verdicts.ts';
 export interface Evacuation {
   /** Nodes whose record says that they are being evacuated, those whose view is not complete yet included. */
   readonly evacuating: readonly NodeName[];
+  /** What takes room besides. */
+  readonly asides: readonly Aside[];
   /** Why nothing is asked for at all now; null: it may be. */
   readonly closed: string | null;
 }
@@ -24,9 +27,9 @@ export interface Evacuation {
 export function decideInstances(
   draft: Draft,
   hosts: readonly Candidates[],
-  { evacuating, closed }: Evacuation,
+  { evacuating, asides, closed }: Evacuation,
 ): void {
-  const round = ask(draft, hosts, closed);
+  const round = ask(draft, hosts, asides, closed);
   for (const host of hosts) {
     const unseen = evacuating.filter(
       (name) => name !== host.node.name && !hasLookedSince(hosts, name, host.view.firstLookAt),

@@ -6,8 +6,17 @@ import {
   presumable,
   shortestDurationMs,
 } from './claims.ts';
+import type { HostView } from './observation.ts';
 import type { Timing } from './policy.ts';
 import { isLive, isUnclaimed } from './status.ts';
+
+/**
+ * Nova's clock now, by the last look at this host. It counts from the end of that look: its date is that of the last
+ * answer, and a Nova that is slow would be ahead of itself otherwise.
+ */
+export function novaNowBy(view: Pick<HostView, 'novaNow' | 'followedAt' | 'lookedAt'>, mono: number): number {
+  return view.novaNow + (mono - Math.max(view.followedAt, view.lookedAt));
+}
 
 /** What a look at the evacuations of a host is for. */
 export type Purpose =

@@ -228,6 +228,8 @@ export interface ImageQuery {
 /** What became of a request to evacuate that this process sent. */
 export interface RequestView {
   readonly state: 'pending' | 'accepted' | 'unknown' | 'refused' | 'unsent';
+  /** The host from which it is evacuated. */
+  readonly source: HostName;
   /** `mono` of the request. */
   readonly sentAt: number;
   /** `mono` of the answer (of the request, while pending). */

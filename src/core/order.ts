@@ -20,12 +20,14 @@ export interface Plan {
  *
  * The order is total: `HA_Enabled` (if the policy says so), priority, then hosts in turn, so that a large one
  * does not keep the others waiting, then name and id. A restart group has the highest priority in it, and
- * whatever comes after a group lends it its own. Instances of one rank do not wait for each other.
+ * whatever comes after a group lends it its own. Instances of one rank do not wait for each other. `elsewhere`: what is in
+ * flight besides the members.
  */
 export function plan(
   members: readonly Member[],
   groups: Maybe<readonly ServerGroupView[]>,
   policy: OrderPolicy,
+  elsewhere: readonly ServerId[] = [],
 ): Plan {
   const held = new Map<ServerId, string>();
   const notes = new Map<ServerId, string>();
@@ -33,7 +35,7 @@ export function plan(
   if (!members.some(({ state }) => state === 'ready')) return { order: [], held, notes };
   const restart = restartGroups(members, policy);
   const { ready, highestOpen } = rank(members, restart);
-  const busy = busyServerGroups(members, groups);
+  const busy = busyServerGroups(members, groups, elsewhere);
   const order: Member[] = [];
   for (const { member, rank } of ready) {
     const { id } = member.server;

@@ -4,6 +4,7 @@ import type { InFlight } from './claims.ts';
 import type { EvacuationView, RequestView } from './observation.ts';
 import { type PaceFacts, type Room, roomOf } from './pace.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
+import { SOURCE } from './testing.ts';
 import { done, evacuation } from './testing-evacuations.ts';
 
 const request = (more: Partial<RequestView>): RequestView => ({
@@ -11,6 +12,7 @@ const request = (more: Partial<RequestView>): RequestView => ({
   sentAt: 0,
   at: 100,
   message: '',
+  source: SOURCE,
   recordsBefore: 0,
   refusals: 0,
   ...more,

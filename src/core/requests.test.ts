@@ -2,10 +2,11 @@ import { expect, it } from 'vitest';
 import { NO_RESERVE } from './destinations.ts';
 import { newDraft } from './draft.ts';
 import type { Judged } from './judged.ts';
+import { novaNowBy } from './looks.ts';
 import { serverId } from './names.ts';
 import type { EvacuationView, Observation, RequestView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import { ask, novaNowBy, stateInOrder } from './requests.ts';
+import { ask, stateInOrder } from './requests.ts';
 import { aHostView, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
 
 const server = aServer();
@@ -48,7 +49,7 @@ it('one that was asked for again is under way, before a look has shown its new r
   const asked = (recordsBefore: number): Observation['requests'] => {
     const request: RequestView = {
       state: 'accepted',
-      ...{ sentAt: 0, at: 0, message: '', recordsBefore, refusals: 0 },
+      ...{ source: SOURCE, sentAt: 0, at: 0, message: '', recordsBefore, refusals: 0 },
     };
     return new Map([[server.id, request]]);
   };
@@ -78,7 +79,7 @@ it('how long it lies there is told by what was seen: it may have been taken up s
       ],
       reserve: NO_RESERVE,
     };
-    return ask(draft, [host], null).asked.has(other.id);
+    return ask(draft, [host], [], null).asked.has(other.id);
   };
   expect(asked(110_000)).toBe(false);
   expect(asked(121_000)).toBe(true);

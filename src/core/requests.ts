@@ -1,14 +1,16 @@
+import type { Aside } from './aside.ts';
 import type { InFlight } from './claims.ts';
 import type { EvacuateOptions } from './decision.ts';
 import { type Draft, issue, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
+import { novaNowBy } from './looks.ts';
 import type { Member } from './member.ts';
 import type { HostName, ServerId } from './names.ts';
-import type { HostView, Observation, RequestView } from './observation.ts';
+import type { Observation, RequestView } from './observation.ts';
 import { notesOf, type Plan, plan } from './order.ts';
 import { type Room, roomOf } from './pace.ts';
 import { evacuationsSince } from './seen.ts';
-import { isUnclaimed } from './status.ts';
+import { isQueuedForLong } from './status.ts';
 
 /** What came of asking: who is asked for in this step, and what the others wait for. */
 export interface Round {
@@ -28,32 +30,43 @@ export interface Round {
 
 /**
  * Asks for instances in their order, within the window that all hosts share, the one of each host, and the pause
- * between two requests. `closed`: why nothing at all is asked for now.
+ * between two requests. `asides`: what takes room besides. `closed`: why nothing at all is asked for now.
  */
-export function ask(draft: Draft, hosts: readonly Candidates[], closed: string | null): Round {
+export function ask(
+  draft: Draft,
+  hosts: readonly Candidates[],
+  asides: readonly Aside[],
+  closed: string | null,
+): Round {
   const { observation, policy } = draft;
   const inFlight = new Map(hosts.map((host) => [host.view.host, inFlightOf(draft, host)]));
   const room = roomOf(
     {
-      hosts: [...inFlight.values()],
+      hosts: [...inFlight.values(), ...asides.map((aside) => aside.inFlight)],
       requests: [...observation.requests.values()],
       mono: observation.mono,
     },
     policy.pace,
   );
+  const aside = sum(asides.map(({ servers }) => servers.length));
   if (hosts.length > 0) {
     const underWay = sum(hosts.map(({ judged }) => judged.filter(isUnderWay).length));
-    draft.pace = { window: room.window, inFlight: underWay };
+    draft.pace = { window: room.window, inFlight: underWay + aside };
   }
   const members = membersOf(draft, hosts);
   const ranks =
     closed === null
-      ? plan(members, observation.facts.serverGroups.value, policy.order)
+      ? plan(
+          members,
+          observation.facts.serverGroups.value,
+          policy.order,
+          asides.flatMap(({ servers }) => servers),
+        )
       : { order: [], held: new Map<ServerId, string>(), notes: notesOf(members, policy.order) };
   const preparing = preparingOf(hosts);
   const taken = takenRoom(hosts, members);
-  const isFull = sum(taken.values()) >= policy.pace.maxInFlight;
-  const asked = closed === null ? send(draft, hosts, ranks, { room, taken }) : new Set<ServerId>();
+  const isFull = sum(taken.values()) + aside >= policy.pace.maxInFlight;
+  const asked = closed === null ? send(draft, hosts, ranks, { room, taken, aside }) : new Set<ServerId>();
   return {
     asked,
     isFull,
@@ -70,13 +83,15 @@ interface Space {
   readonly room: Room;
   /** How many of each host take room; those that are asked for are added. */
   readonly taken: Map<HostName, number>;
+  /** How much is taken by hosts for which nothing can be asked now. */
+  readonly aside: number;
 }
 
 function send(
   draft: Draft,
   hosts: readonly Candidates[],
   { order }: Plan,
-  { room, taken }: Space,
+  { room, taken, aside }: Space,
 ): Set<ServerId> {
   const { pace } = draft.policy;
   const asked = new Set<ServerId>();
@@ -85,7 +100,7 @@ function send(
   const ready = new Map(
     hosts.flatMap((host) => host.judged.map((judged) => [judged.server.id, { host, judged }])),
   );
-  const total = sum(taken.values());
+  const total = sum(taken.values()) + aside;
   let left = Math.min(room.window - total + room.presumedEnded, pace.maxInFlight - total, allowed);
   for (const { server, host: name } of order) {
     const found = ready.get(server.id);
@@ -114,14 +129,6 @@ function takenRoom(hosts: readonly Candidates[], members: readonly Member[]): Ma
   for (const { host, state } of members)
     if (state === 'in-flight') taken.set(host, (taken.get(host) ?? 0) + 1);
   return taken;
-}
-
-/**
- * Nova's clock now, by the last look at this host. It counts from the end of that look: its date is that of the last
- * answer, and a Nova that is slow would be ahead of itself otherwise.
- */
-export function novaNowBy(view: Pick<HostView, 'novaNow' | 'followedAt' | 'lookedAt'>, mono: number): number {
-  return view.novaNow + (mono - Math.max(view.followedAt, view.lookedAt));
 }
 
 /** What is under way from a host, as the pace sees it. */
@@ -196,17 +203,9 @@ function membersOf({ observation }: Draft, hosts: readonly Candidates[]): readon
   });
 }
 
-/** A request that has had no destination for this long waits for a nova-compute that is gone, ms. */
-const QUEUED_LIMIT_MS = 120_000;
-
 /**
- * Where an instance stands for those that come after it.
- *
- * The scheduler may have chosen a host that was dying: then the message waits in its queue, the record stays
- * `accepted` without a destination, and only that host's return ends it. Nobody may wait for it in turn, least
- * of all an instance of that very host, which is held until its own are gone. One that has been asked for again since the
- * last look is under way anew. `lookedNova`: Nova's clock at that look; what it has not shown to wait so long may have been
- * taken up since.
+ * Where an instance stands for those that come after it: none of them waits for one that is queued for long. One that has
+ * been asked for again since the last look is under way anew.
  */
 export function stateInOrder(
   judged: Judged,
@@ -217,9 +216,8 @@ export function stateInOrder(
   if (judged.outcome.kind === 'moved') return 'arrived';
   if (isUnderWay(judged)) {
     const { last } = judged;
-    const isQueued = last !== null && isUnclaimed(last) && last.dest === null;
     if (unseenRequest(requests, judged) !== null) return 'in-flight';
-    return isQueued && lookedNova - last.createdAt >= QUEUED_LIMIT_MS ? 'ended' : 'in-flight';
+    return last !== null && isQueuedForLong(last, lookedNova) ? 'ended' : 'in-flight';
   }
   return isEnd(judged) ? 'ended' : 'waiting';
 }

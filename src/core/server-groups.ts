@@ -11,11 +11,12 @@ export interface BusyServerGroups {
  * At most one member of a server group is in flight. Nova checks the hard policies late, on the destination
  * (`nova/compute/manager.py` _validate_instance_group_policy), and does not reschedule an evacuation that fails
  * there. The soft ones only weigh: nothing fails by them. While the groups can't be read, any two instances may
- * be of one group.
+ * be of one group. `elsewhere`: what is in flight besides the members.
  */
 export function busyServerGroups(
   members: readonly Member[],
   groups: Maybe<readonly ServerGroupView[]>,
+  elsewhere: readonly ServerId[],
 ): BusyServerGroups {
   const groupsOf = new Map<ServerId, string[]>();
   const hard = groups.known ? groups.value.filter(({ policy }) => !policy.startsWith('soft-')) : [];
@@ -28,6 +29,7 @@ export function busyServerGroups(
     for (const group of of(id)) taken.add(group);
   };
   for (const { server, state } of members) if (state === 'in-flight') take(server.id);
+  for (const id of elsewhere) take(id);
   return {
     claim(id) {
       if (of(id).some((group) => taken.has(group))) {

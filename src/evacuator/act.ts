@@ -63,13 +63,14 @@ async function request(
   memory: Memory,
   command: Extract<Command, { kind: 'evacuate' }>,
 ): Promise<void> {
-  const { server, recordsBefore } = command;
+  const { server, host: source, recordsBefore } = command;
   const refusals = memory.requests.get(server)?.refusals ?? 0;
   const at = ports.clock.mono();
-  memory.requests.set(server, { state: 'pending', sentAt: at, at, message: '', recordsBefore, refusals });
+  const sent = { source, sentAt: at, recordsBefore };
+  memory.requests.set(server, { ...sent, state: 'pending', at, message: '', refusals });
   say(ports, command, 'info', `asking Nova to evacuate ${command.name}`);
   const answer = await ports.cloud.evacuate(server, command.options);
-  const ended = { sentAt: at, at: ports.clock.mono(), recordsBefore };
+  const ended = { ...sent, at: ports.clock.mono() };
   if (answer.ok) {
     memory.requests.set(server, { ...ended, state: 'accepted', message: '', refusals: 0 });
     return;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { hostName, nodeName, serverId } from '../core/names.ts';
-import { aServer } from '../core/testing.ts';
+import { aServer, SOURCE } from '../core/testing.ts';
 import { forget, hostMemory, newMemory, rememberServer } from './memory.ts';
 
 it('a request for an instance is kept while another host still waits for it', () => {
@@ -14,6 +14,7 @@ it('a request for an instance is kept while another host still waits for it', ()
     at: 1,
     sentAt: 1,
     message: '',
+    source: SOURCE,
     recordsBefore: 0,
     refusals: 0,
   });

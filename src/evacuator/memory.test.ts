@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { nodeName } from '../core/names.ts';
 import type { RequestView } from '../core/observation.ts';
 import { aNode, aServer, ELSEWHERE, SOURCE } from '../core/testing.ts';
+import { evacuation } from '../core/testing-evacuations.ts';
 import { forget, hostMemory, newMemory, rememberLevels, rememberServer } from './memory.ts';
 
 it('a request is forgotten with the last incident that knows its server', () => {
@@ -18,6 +19,7 @@ it('a request is forgotten with the last incident that knows its server', () => 
     sentAt: 0,
     at: 0,
     message: '',
+    source: SOURCE,
     recordsBefore: 0,
     refusals: 0,
   };
@@ -40,4 +42,15 @@ it('knows when a level without a power device has got one, and of no other', () 
   rememberLevels(memory, nodes(true), 2_000);
   rememberLevels(memory, nodes(true), 3_000);
   expect(memory.levelsCorrected).toEqual(new Map([[nodeName('compute-1'), 2_000]]));
+});
+
+it('the evacuations of a host are known under its next incident until a look shows them', () => {
+  const memory = newMemory('controller-1:1', 0);
+  const before = hostMemory(memory, SOURCE, 'first');
+  const { id } = aServer();
+  before.evacuations.set(1, evacuation({ id: 1, server: id, status: 'pre-migrating' }));
+  rememberServer(before, aServer(), 0);
+  const again = hostMemory(memory, SOURCE, 'again');
+  expect([...again.evacuations.keys()]).toEqual([1]);
+  expect([again.servers.size, again.followedAt]).toEqual([0, -1]);
 });

@@ -100,14 +100,17 @@ export function newMemory(owner: string, mono: number): Memory {
   };
 }
 
-/** The memory of a host for this incident; what belonged to another one is forgotten. */
+/**
+ * The memory of a host for this incident; what belonged to another one is forgotten, but for its evacuations: until a look
+ * shows them anew, they are what is in flight.
+ */
 export function hostMemory(memory: Memory, host: HostName, incident: string): HostMemory {
   const held = memory.hosts.get(host);
   if (held?.incident === incident) return held;
   const fresh: HostMemory = {
     host,
     incident,
-    evacuations: new Map(),
+    evacuations: new Map(held?.evacuations),
     servers: new Map(),
     before: new Map(),
     begun: new Set(),

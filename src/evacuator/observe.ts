@@ -160,6 +160,7 @@ async function read(ports: Ports, host: HostMemory, look: HostLook, at: number):
     if (trouble !== null || !answer.ok) return trouble;
     const vanished = await settleVanished(cloud, host, answer.value.items, since);
     if (vanished !== null) return vanished;
+    if (host.followedAt < 0) host.evacuations.clear();
     for (const evacuation of answer.value.items) {
       host.evacuations.set(evacuation.id, evacuation);
       if (isLive(evacuation) || evacuation.createdAt >= (look.since ?? Number.POSITIVE_INFINITY))

@@ -23,7 +23,8 @@ export type FeatureName =
   | 'server-groups'
   | 'pace'
   | 'zones'
-  | 'changed-words';
+  | 'changed-words'
+  | 'fenced-anew';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -44,6 +45,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'pace', share: 0.08, apply: withPace },
   { name: 'zones', share: 0.07, apply: withZones },
   { name: 'changed-words', share: 0.07, apply: withChangedWords },
+  { name: 'fenced-anew', share: 0.05, apply: withFencedAnew },
 ];
 
 /**
@@ -500,3 +502,31 @@ function withChangedWords(row: Row, before: Plan): Plan {
     selection: { haEnabledOnly: row.chance(0.3) },
   });
 }
+
+/** A host that is fenced anew while it is evacuated, beside another one that waits for room; Nova is slow meanwhile, or away. */
+function withFencedAnew(row: Row, before: Plan): Plan {
+  const [first] = before.world.computes;
+  const [other] = victimsOf(before, 1);
+  if (first === undefined || other === undefined) return before;
+  const fewest = before.world.instances.length > MANY ? 8 : 1;
+  const maxInFlight = fewest * row.pick([1, 2, 3]);
+  const narrow = withPolicy(before, { pace: { minInFlight: 1, startInFlight: maxInFlight, maxInFlight } });
+  const plan = withNova(narrow, { spawnMs: row.pick([[3_000, 20_000], SLOW_SPAWN_MS]) });
+  const at = firstDeathOf(plan) + row.int(5_000, 40_000);
+  const again = Array.from(
+    { length: row.int(1, 2) },
+    (_, index): Fault => ({
+      at: at + index * row.int(3_000, 15_000),
+      do: 'operator-fences',
+      node: first.node,
+    }),
+  );
+  const trouble: Fault[] = row.chance(0.5)
+    ? [{ at, do: 'nova-slow', ms: row.pick([500, 3_000]), forMs: 20_000 }]
+    : row.chance(0.3)
+      ? [{ at, do: 'api', api: 'nova', state: 'failing', forMs: row.pick([5_000, 20_000]) }]
+      : [];
+  return withFaults(plan, ...deathsOf(row, plan, [other], 8_000), ...again, ...trouble);
+}
+
+const SLOW_SPAWN_MS = [10_000, 30_000] as const;

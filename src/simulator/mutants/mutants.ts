@@ -327,4 +327,9 @@ export const MUTANTS: readonly Mutant[] = [
       'Number.POSITIVE_INFINITY',
     ]),
   ),
+  mutantOf('fenced-anew', 'what a host has in flight that is fenced anew takes no room', 400, [
+    'core/decide.ts',
+    'asides: asideOf(draft, cluster, candidates, rules.isLost),',
+    'asides: [],',
+  ]),
 ];

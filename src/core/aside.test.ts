@@ -1,0 +1,140 @@
+import { expect, it } from 'vitest';
+import { asideOf } from './aside.ts';
+import { decide } from './decide.ts';
+import { newDraft } from './draft.ts';
+import { hostName, nodeName, serverId } from './names.ts';
+import {
+  type ClusterView,
+  type EvacuationView,
+  type HostView,
+  known,
+  type NodeView,
+  type Observation,
+  type RequestView,
+} from './observation.ts';
+import { DEFAULT_POLICY } from './policy.ts';
+import {
+  aHostView,
+  aNode,
+  anObservation,
+  aRecord,
+  aServer,
+  aService,
+  ELSEWHERE,
+  fact,
+  SOURCE,
+  someFacts,
+} from './testing.ts';
+import { evacuation } from './testing-evacuations.ts';
+
+const NOW = 10_000;
+const OTHER = serverId('another');
+const DEST = hostName('compute-3');
+const live = (more: Partial<EvacuationView> = {}): EvacuationView =>
+  evacuation({ dest: DEST, status: 'pre-migrating', createdAt: 5_000, updatedAt: 6_000, ...more });
+const request = (more: Partial<RequestView> = {}): RequestView => ({
+  state: 'accepted',
+  source: SOURCE,
+  ...{ sentAt: 9_000, at: 9_500, message: '', recordsBefore: 0, refusals: 0 },
+  ...more,
+});
+
+/** compute-1 was being evacuated when it was fenced anew, which nothing proves yet; its view is of before. */
+function fencedAnew(
+  more: Partial<Observation>,
+  view: Partial<HostView> = {},
+  node: Partial<NodeView> = {},
+): Observation {
+  const cluster: ClusterView = {
+    haveQuorum: true,
+    nodes: [
+      aNode('compute-1', 'again', { evacuation: aRecord({ incident: 'first' }), ...node }),
+      aNode('compute-2', 'i2', { evacuation: aRecord({ incident: 'i2' }) }),
+      aNode('compute-3', null),
+    ],
+    pause: null,
+    history: new Map([[nodeName('compute-1'), known([])]]),
+    levelsCorrected: new Map(),
+  };
+  const seen = {
+    lookedAt: NOW,
+    firstLookAt: NOW,
+    listedAt: NOW,
+    followedAt: NOW,
+    changedAt: NOW,
+    novaNow: NOW,
+  };
+  const other = aServer({ id: OTHER, host: ELSEWHERE });
+  return anObservation({
+    ...{ now: NOW, mono: NOW, begunAt: NOW, novaNow: NOW, servicesAt: NOW },
+    cluster: known(cluster),
+    services: known([
+      aService('compute-1', { state: 'down', forcedDown: true }),
+      aService('compute-2', { state: 'down', forcedDown: true }),
+      aService('compute-3', { updatedAt: NOW }),
+    ]),
+    hosts: new Map([
+      [SOURCE, aHostView({ ...seen, incident: 'first', ...view })],
+      [ELSEWHERE, aHostView({ ...seen, host: ELSEWHERE, incident: 'i2', servers: [other] })],
+    ]),
+    ...more,
+  });
+}
+
+const asked = (observation: Observation): number =>
+  decide(observation, {
+    ...DEFAULT_POLICY,
+    pace: { ...DEFAULT_POLICY.pace, maxInFlight: 1, minInFlight: 1 },
+  }).commands.filter(({ kind }) => kind === 'evacuate').length;
+
+it('what is in flight of a host that is fenced anew takes room until it is over, whatever proves the fencing', () => {
+  expect(asked(fencedAnew({}))).toBe(1);
+  expect(asked(fencedAnew({}, { evacuations: [live()] }))).toBe(0);
+  expect(asked(fencedAnew({}, { evacuations: [live({ status: 'done' })] }))).toBe(1);
+  // Carried over to the new incident, of which no look has shown anything yet.
+  const carried = { incident: 'again', lookedAt: -1, listedAt: -1, followedAt: -1 };
+  expect(asked(fencedAnew({}, { evacuations: [live()], ...carried }))).toBe(0);
+});
+
+it('... and so does what was asked for and no look has shown', () => {
+  const { id } = aServer({ id: live().server });
+  const requests = (more?: Partial<RequestView>) => ({ requests: new Map([[id, request(more)]]) });
+  const early = { followedAt: 9_000 };
+  expect(asked(fencedAnew(requests(), early))).toBe(0);
+  expect(asked(fencedAnew(requests({ state: 'refused' }), early))).toBe(1);
+  expect(asked(fencedAnew(requests({ source: DEST }), early))).toBe(1);
+  // The record that was seen is that of the request, and is over.
+  expect(asked(fencedAnew(requests(), { ...early, evacuations: [live({ status: 'done' })] }))).toBe(1);
+});
+
+it('... and the turn of its server group', () => {
+  const group = { id: 'g', policy: 'anti-affinity', members: [live().server, OTHER] } as const;
+  const facts = someFacts({ serverGroups: fact([group]) });
+  const asks = (view: Partial<HostView>): boolean =>
+    decide(fencedAnew({ facts }, view), DEFAULT_POLICY).commands.some(({ kind }) => kind === 'evacuate');
+  expect(asks({})).toBe(true);
+  expect(asks({ evacuations: [live()] })).toBe(false);
+});
+
+it('what a dead destination had claimed takes none, nor what lies in a queue for long', () => {
+  const takenBy = (e: EvacuationView, isLost = false): number => {
+    const observation = fencedAnew({}, { evacuations: [e], novaNow: 300_000 });
+    if (!observation.cluster.known) throw new Error('no cluster');
+    const draft = newDraft(observation, DEFAULT_POLICY);
+    return asideOf(draft, observation.cluster.value, [], () => isLost)[0]?.servers.length ?? 0;
+  };
+  expect(takenBy(live())).toBe(1);
+  expect(takenBy(live(), true)).toBe(0);
+  expect(takenBy(live({ status: 'accepted', dest: null }))).toBe(0);
+  expect(takenBy(live({ status: 'accepted', dest: null, createdAt: 299_000 }))).toBe(1);
+});
+
+it('is looked at again while somebody waits for its room', () => {
+  const { maxUrgentMs } = DEFAULT_POLICY.timing;
+  const looks = (lookedAt: number): boolean => {
+    const observation = fencedAnew({}, { incident: 'again', evacuations: [live()], lookedAt });
+    return decide(observation, DEFAULT_POLICY).look.hosts.get(SOURCE)?.evacuations ?? false;
+  };
+  expect(looks(NOW)).toBe(false);
+  expect(looks(NOW - maxUrgentMs)).toBe(true);
+});
