@@ -116,6 +116,18 @@ it('... and the turn of its server group', () => {
   expect(asks({ evacuations: [live()] })).toBe(false);
 });
 
+it('what a predecessor had under way counts while its record is taken over', () => {
+  const node = { evacuation: aRecord({ incident: 'again', owner: 'controller-2:1' }) };
+  const group = { id: 'g', policy: 'anti-affinity', members: [live().server, OTHER] } as const;
+  const facts = someFacts({ serverGroups: fact([group]) });
+  const asks = (...evacuations: EvacuationView[]): boolean => {
+    const observation = fencedAnew({ facts }, { incident: 'again', evacuations }, node);
+    return decide(observation, DEFAULT_POLICY).commands.some(({ kind }) => kind === 'evacuate');
+  };
+  expect(asks()).toBe(true);
+  expect(asks(live())).toBe(false);
+});
+
 it('what a dead destination had claimed takes none, nor what lies in a queue for long', () => {
   const takenBy = (e: EvacuationView, isLost = false): number => {
     const observation = fencedAnew({}, { evacuations: [e], novaNow: 300_000 });
