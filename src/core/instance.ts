@@ -1,3 +1,4 @@
+import { whyGuestMayBeLeft } from './left-guest.ts';
 import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
 import type { Policy } from './policy.ts';
@@ -45,6 +46,8 @@ export interface InstanceFacts {
   readonly followedAt: number;
   /** Whether nobody goes on with an evacuation, though Nova shows it as live: its destination died. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
+  /** Whether the power of an evacuation's destination has been off since its record last changed. */
+  readonly wasOff: (evacuation: EvacuationView) => boolean;
   /** What an evacuation waits for that has had no claim for long; null: nothing unusual. */
   readonly whyUnclaimed: (evacuation: EvacuationView) => string | null;
   /** Whether it is selected, and what the policy says of its disk; asked only of one that could be asked for. */
@@ -160,6 +163,8 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   }
   const why = whyNotEvacuable(server.vmState);
   if (why !== null) return { kind: 'cannot', reason: why };
+  const left = whyGuestMayBeLeft(facts);
+  if (left !== null) return { kind: 'failed', reason: left };
 
   const failures = failedAttempts(facts);
   const fault = server.fault ? `: ${server.fault}` : '';

@@ -47,6 +47,7 @@ export interface Judging {
   readonly unclaimed: ReadonlyMap<number, Unclaimed>;
   /** Before this `mono` no request is sent. */
   readonly quietUntil: number;
+  readonly wasOff: (evacuation: EvacuationView) => boolean;
   readonly admit: (server: ServerView) => Admission;
 }
 
@@ -55,7 +56,7 @@ const NONE: readonly EvacuationView[] = [];
 /** Where each instance of a host stands; sorted by name, so that the order is the same each time. */
 export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
   const { observation, policy } = draft;
-  const { record, view, unclaimed, quietUntil, admit } = judging;
+  const { record, view, unclaimed, quietUntil, wasOff, admit } = judging;
   const seen = seenIn(view);
   const stopped = new Set(record.stopped);
   const whyUnclaimed = ({ id }: EvacuationView): string | null => {
@@ -78,6 +79,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       quietUntil,
       followedAt: view.followedAt,
       isLost: ({ id }) => over.has(id),
+      wasOff,
       whyUnclaimed,
       admit: () => admit(server),
     };

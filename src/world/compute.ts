@@ -196,7 +196,7 @@ function rebuild(world: World, compute: Compute, migration: Migration): void {
       return;
     }
     if (instance.taskState !== 'rebuilding') {
-      giveUp(world, migration, instance, 'Unexpected task_state');
+      giveUp(world, migration, instance, sayConflict(instance, 'rebuilding'));
       return;
     }
     migration.flight = 'spawning';
@@ -225,7 +225,8 @@ function spawn(
     world.emit({ kind: 'guest', host: node, server: instance.id, state: 'running' });
     if (instance.deleted || instance.taskState !== 'rebuild_spawning') {
       // save(expected_task_state=[REBUILD_SPAWNING]) fails after the spawn: the guest runs, Nova says failed.
-      giveUp(world, migration, instance.deleted ? null : instance, 'Unexpected task_state after the spawn');
+      const fault = sayConflict(instance, 'rebuild_spawning');
+      giveUp(world, migration, instance.deleted ? null : instance, fault);
       if (instance.deleted) destroyGuest(world, node, instance.id);
       return;
     }
@@ -264,6 +265,12 @@ function finish(
     // The instance first, the record then (resource_tracker.py finish_evacuation).
     changeMigration(world, migration, { status: 'done' });
   });
+}
+
+/** nova/exception.py UnexpectedTaskStateError. */
+function sayConflict({ id, taskState }: Instance, expected: string): string {
+  const actual = taskState === null ? 'None' : `'${taskState}'`;
+  return `Conflict updating instance ${id}. Expected: {'task_state': ['${expected}']}. Actual: {'task_state': ${actual}}`;
 }
 
 function giveUp(
