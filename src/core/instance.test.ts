@@ -39,6 +39,7 @@ const outcome = (more: Partial<InstanceFacts> = {}): Outcome => {
     since: SINCE,
     request: null,
     wasStopped: false,
+    wasInError: false,
     stopSent: false,
     mono: 60_000,
     novaNow: SINCE + 60_000,

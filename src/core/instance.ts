@@ -36,6 +36,8 @@ export interface InstanceFacts {
   readonly request: RequestView | null;
   /** It was stopped when its host died. */
   readonly wasStopped: boolean;
+  /** It was in ERROR when its host died, and stopped before that. */
+  readonly wasInError: boolean;
   /** We have stopped it again already; whoever starts it now means it. */
   readonly stopSent: boolean;
   readonly mono: number;
@@ -135,9 +137,10 @@ function judgeAway(facts: InstanceFacts): Outcome {
       reason: `it is on ${server.host}, but in ERROR${server.fault ? `: ${server.fault}` : ''}`,
     };
   }
-  // A failed attempt leaves ERROR, and from ERROR Nova starts the guest whatever it was before
-  // (nova/compute/manager.py _do_rebuild_instance, orig_vm_state).
-  const startedByNova = facts.wasStopped && server.vmState === 'active' && failedAttempts(facts).length > 0;
+  // A failed attempt leaves ERROR, an earlier incident's as well, and from ERROR Nova starts the guest whatever it was
+  // before (nova/compute/manager.py _do_rebuild_instance, orig_vm_state).
+  const cameFromError = facts.wasInError || failedAttempts(facts).length > 0;
+  const startedByNova = facts.wasStopped && server.vmState === 'active' && cameFromError;
   return startedByNova && !facts.stopSent
     ? { kind: 'restoring', to: server.host }
     : { kind: 'moved', to: server.host };

@@ -58,7 +58,8 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
   const { observation, policy } = draft;
   const { record, view, unclaimed, quietUntil, wasOff, admit } = judging;
   const seen = seenIn(view);
-  const stopped = new Set(record.stopped);
+  const stopped = new Set([...record.stopped, ...record.stoppedInError]);
+  const inError = new Set(record.stoppedInError);
   const whyUnclaimed = ({ id }: EvacuationView): string | null => {
     const fate = unclaimed.get(id);
     return fate?.kind === 'waiting' ? fate.reason : null;
@@ -73,6 +74,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       since: record.since,
       request: observation.requests.get(server.id) ?? null,
       wasStopped: stopped.size > 0 && stopped.has(shortId(server.id)),
+      wasInError: inError.size > 0 && inError.has(shortId(server.id)),
       stopSent: observation.commands.get(`stop-server:${server.id}`)?.state === 'done',
       mono: observation.mono,
       novaNow: view.novaNow,

@@ -155,7 +155,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('a stopped instance that Nova has started stays started', 400, [
     'core/instance.ts',
-    "const startedByNova = facts.wasStopped && server.vmState === 'active' && failedAttempts(facts).length > 0;",
+    "const startedByNova = facts.wasStopped && server.vmState === 'active' && cameFromError;",
     'const startedByNova = false;',
   ]),
   mutant('a partition without quorum goes on', 400, [
