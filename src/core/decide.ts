@@ -58,7 +58,6 @@ export function decide(observation: Observation, policy: Policy): Decision {
     });
     return finish(draft);
   }
-  lookAtServices(draft, policy.timing.idleServicesMs);
   const rules: Rules = {
     cluster,
     gates: gates(draft, cluster),
@@ -76,10 +75,11 @@ export function decide(observation: Observation, policy: Policy): Decision {
     ({ evacuation }) => evacuation !== 'unreadable' && evacuation?.phase === 'evacuating',
   );
   const { cloud } = rules.gates;
-  decideInstances(draft, candidates, {
+  const isOnlyFollowed = decideInstances(draft, candidates, {
     evacuating: evacuating.map((node) => node.name),
     closed: cloud === null ? null : `${cloud.text}; it is asked for when ${cloud.opens}`,
   });
+  lookAtServices(draft, policy.timing[isOnlyFollowed ? 'followServicesMs' : 'idleServicesMs']);
   for (const node of cluster.nodes) answerHold(draft, node);
   return finish(draft);
 }
