@@ -5,6 +5,7 @@ import {
   type InstanceSpec,
   uuidOf,
 } from '../world/model.ts';
+import { isReservedBy } from './checkers/checker.ts';
 import { type Row, rowOf } from './dice.ts';
 import type { Fault, Plan, PolicyChange } from './plan.ts';
 
@@ -24,7 +25,8 @@ export type FeatureName =
   | 'pace'
   | 'zones'
   | 'changed-words'
-  | 'fenced-anew';
+  | 'fenced-anew'
+  | 'failing-reserves';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -46,6 +48,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'zones', share: 0.07, apply: withZones },
   { name: 'changed-words', share: 0.07, apply: withChangedWords },
   { name: 'fenced-anew', share: 0.05, apply: withFencedAnew },
+  { name: 'failing-reserves', share: 0.03, apply: withFailingReserves },
 ];
 
 /**
@@ -530,3 +533,23 @@ function withFencedAnew(row: Row, before: Plan): Plan {
 }
 
 const SLOW_SPAWN_MS = [10_000, 30_000] as const;
+
+/** Reserved hosts that fail as often as quarantine allows, and another host that needs one before, while or after that. */
+function withFailingReserves(row: Row, before: Plan): Plan {
+  // Zones are drawn with what is on their hosts.
+  if (before.world.instances.some(({ availabilityZone }) => availabilityZone !== undefined)) return before;
+  const plan = withPolicy(withReserves(row, before), {
+    gates: { maxFailedHosts: 0, maxFailedPercent: 0, quarantineIncidents: row.pick([1, 1, 2]) },
+  });
+  const reserves = plan.world.computes.filter(({ disabledReason }) => isReservedBy(disabledReason));
+  const [other] = victimsOf(plan, 1);
+  if (reserves.length === 0 || other === undefined) return before;
+  const first = firstDeathOf(plan);
+  const fencings = reserves.flatMap(({ node }) => {
+    const at = Math.max(2_000, first + row.int(-4_000, 20_000));
+    const again = row.chance(0.5) ? [at + row.int(60_000, 90_000)] : [];
+    return [at, ...again].map((when): Fault => ({ at: when, do: 'operator-fences', node }));
+  });
+  const later = row.int(30_000, 200_000);
+  return withFaults(plan, ...fencings, { at: first + later, do: 'power-loss', machine: other.node });
+}

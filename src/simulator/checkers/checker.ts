@@ -109,6 +109,7 @@ export function underWay(world: World): readonly Migration[] {
 
 /** Whether a `disabled_reason` has the word by which operators keep a host for failures. */
 export function isReservedBy(reason = ''): boolean {
+  if (reason.startsWith('instance-ha: quarantine')) return false;
   return reason
     .toLowerCase()
     .split(/[^a-z]+/)

@@ -332,4 +332,15 @@ export const MUTANTS: readonly Mutant[] = [
     'asides: asideOf(draft, cluster, candidates, rules.isLost),',
     'asides: [],',
   ]),
+  mutantOf(
+    'failing-reserves',
+    'a reserved host is enabled for another however often it has failed',
+    400,
+    [
+      'core/returning.ts',
+      'quarantine !== null && policy.destinations.reservedHosts',
+      'quarantine === undefined && policy.destinations.reservedHosts',
+    ],
+    ['core/destinations.ts', 'whyQuarantined(node, policy.gates) !== null', 'false'],
+  ),
 ];
