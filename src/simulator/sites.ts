@@ -1,3 +1,4 @@
+import { DEFAULT_POLICY, type PacePolicy } from '../core/policy.ts';
 import {
   type AggregateSpec,
   type ComputeSpec,
@@ -26,7 +27,8 @@ export type FeatureName =
   | 'zones'
   | 'changed-words'
   | 'fenced-anew'
-  | 'failing-reserves';
+  | 'failing-reserves'
+  | 'new-policies';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -49,6 +51,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'changed-words', share: 0.07, apply: withChangedWords },
   { name: 'fenced-anew', share: 0.05, apply: withFencedAnew },
   { name: 'failing-reserves', share: 0.03, apply: withFailingReserves },
+  { name: 'new-policies', share: 0.07, apply: withNewPolicies },
 ];
 
 /**
@@ -552,4 +555,49 @@ function withFailingReserves(row: Row, before: Plan): Plan {
   });
   const later = row.int(30_000, 200_000);
   return withFaults(plan, ...fencings, { at: first + later, do: 'power-loss', machine: other.node });
+}
+
+/** The policy file is written anew and read while the first host is evacuated, some of it broken. */
+function withNewPolicies(row: Row, before: Plan): Plan {
+  const fewest = before.world.instances.length > MANY ? 8 : 1;
+  const paceOf = (maxInFlight: number): PacePolicy => ({
+    ...DEFAULT_POLICY.pace,
+    minInFlight: 1,
+    startInFlight: Math.min(8, maxInFlight),
+    maxInFlight,
+    maxInFlightPerHost: maxInFlight * row.pick([1, 2]),
+    staggerMs: row.pick([0, 0, 700, 2_500]),
+  });
+  const widths = [fewest, 2 * fewest, 4 * fewest, 16] as const;
+  let plan = withPolicy(before, { pace: paceOf(row.pick(widths)) });
+  // What is drawn here stands for the whole section.
+  const { order, storage } = { ...DEFAULT_POLICY, ...plan.policy };
+  const changed = (): PolicyChange => ({
+    pace: paceOf(row.pick(widths)),
+    ...(row.chance(0.4)
+      ? {
+          order: {
+            ...order,
+            waitForHigherRanks: row.chance(0.4),
+            readyMs: row.pick([0, 3_000, 20_000]),
+            defaultPriority: row.pick([100, 500]),
+          },
+        }
+      : {}),
+    ...(row.chance(0.2) ? { storage: { ...storage, localDisk: row.pick(['evacuate', 'skip']) } } : {}),
+    ...(row.chance(0.2) ? { delays: { evacuateDelayMs: row.pick([0, 20_000]) } } : {}),
+    ...(row.chance(0.2) ? { retry: { ...DEFAULT_POLICY.retry, maxAttempts: row.int(1, 5) } } : {}),
+  });
+  const first = firstDeathOf(plan);
+  const writes = Array.from(
+    { length: row.int(1, 4) },
+    (): Fault => ({
+      at: first + row.int(0, row.pick([20_000, 90_000])),
+      do: 'operator-writes-policy',
+      policy: row.chance(0.35) ? null : changed(),
+    }),
+  );
+  plan = withNova(plan, { spawnMs: row.pick([plan.world.nova.spawnMs, [3_000, 20_000]]) });
+  if (row.chance(0.5)) plan = withFaults(plan, ...deathsOf(row, plan, victimsOf(plan, 1), 30_000));
+  return withFaults(plan, ...writes);
 }

@@ -343,4 +343,14 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     ['core/destinations.ts', 'whyQuarantined(node, policy.gates) !== null', 'false'],
   ),
+  mutantOf('new-policies', 'a broken new policy counts as empty', 400, [
+    'agents/evacuator/policy-in-force.ts',
+    "      journal.event({ level: 'error',",
+    "      policy = DEFAULT_POLICY;\n      journal.event({ level: 'error',",
+  ]),
+  mutantOf('new-policies', 'a new policy is in force only after a restart', 400, [
+    'agents/evacuator/policy-in-force.ts',
+    'policy = { ...DEFAULT_POLICY, ...next.value };',
+    '',
+  ]),
 ];
