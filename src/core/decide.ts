@@ -50,7 +50,6 @@ export function decide(observation: Observation, policy: Policy): Decision {
     });
     return finish(draft);
   }
-  lookAtServices(draft, policy.timing.idleServicesMs);
   const rules: Rules = {
     cluster,
     gates: gates(draft, cluster),
@@ -67,11 +66,12 @@ export function decide(observation: Observation, policy: Policy): Decision {
     ({ evacuation }) => evacuation !== 'unreadable' && evacuation?.phase === 'evacuating',
   );
   const { cloud } = rules.gates;
-  decideInstances(draft, candidates, {
+  const isOnlyFollowed = decideInstances(draft, candidates, {
     evacuating: evacuating.map((node) => node.name),
     asides: asideOf(draft, cluster, candidates, rules.isLost),
     closed: cloud === null ? null : `${cloud.text}; it is asked for when ${cloud.opens}`,
   });
+  lookAtServices(draft, policy.timing[isOnlyFollowed ? 'followServicesMs' : 'idleServicesMs']);
   for (const node of cluster.nodes) answerHold(draft, node);
   return finish(draft);
 }

@@ -134,10 +134,7 @@ function lookAtNova(
   record: EvacuationRecord | null,
 ): Eyes {
   const { observation, policy } = draft;
-  lookAtServices(
-    draft,
-    record?.incident === incident.id ? policy.timing.idleServicesMs : policy.timing.serviceAgeMs,
-  );
+  if (record?.incident !== incident.id) lookAtServices(draft, policy.timing.serviceAgeMs);
   if (!observation.services.known) {
     return { blocked: `Nova can't be asked: ${observation.services.reason}`, host: null };
   }

@@ -23,12 +23,15 @@ export interface Evacuation {
   readonly closed: string | null;
 }
 
-/** Asks for instances, follows the ones under way, and releases the hosts that are done. */
+/**
+ * Asks for instances, follows the ones under way, and releases the hosts that are done. Gives whether all that is left is
+ * to follow those: nobody waits to be asked for.
+ */
 export function decideInstances(
   draft: Draft,
   hosts: readonly Candidates[],
   { evacuating, asides, closed }: Evacuation,
-): void {
+): boolean {
   const round = ask(draft, hosts, asides, closed);
   for (const host of hosts) {
     const unseen = evacuating.filter(
@@ -37,6 +40,11 @@ export function decideInstances(
     concludeHost(draft, host, round, unseen);
     if (unseen.length > 0) lookAtAll(draft, hosts, unseen);
   }
+  return (
+    hosts.length > 0 &&
+    round.asked.size === 0 &&
+    hosts.every(({ judged }) => judged.every(({ outcome }) => outcome.kind !== 'ready'))
+  );
 }
 
 /** Whether the evacuations of a host were looked at since `mono`, and what was lost of them written down. */

@@ -11,10 +11,13 @@ export interface PaceFacts {
   readonly mono: number;
 }
 
-/** How many evacuations may be unfinished at a time, and what of those that count as unfinished will have ended by now. */
+/** How many evacuations may be unfinished at a time, and what moves on meanwhile. */
 export interface Room {
   readonly window: number;
+  /** What of those that count as unfinished will have ended by now. */
   readonly presumedEnded: number;
+  /** How many a second are claimed; 0: nobody knows yet. */
+  readonly claimRate: number;
 }
 
 /**
@@ -40,7 +43,7 @@ export function roomOf({ hosts, requests, mono }: PaceFacts, pace: PacePolicy): 
   const healthy =
     Math.min(pace.maxInFlight, wanted) * (1 - troubleShare(evacuations, novaNow, requests, mono, pace));
   const window = Math.min(pace.maxInFlight, Math.max(pace.minInFlight, Math.ceil(healthy)));
-  return { window, presumedEnded: ended };
+  return { window, presumedEnded: ended, claimRate: rate };
 }
 
 /** How long an evacuation is presumed to take at most before the first has finished: a control plane that is slow after the claim, too, is not given all at once. */

@@ -164,6 +164,8 @@ export interface Timing {
   readonly serviceAgeMs: number;
   /** Pause between two lists of the services while nothing happens: it keeps the token fresh and finds out about a wrong password before the outage. */
   readonly idleServicesMs: number;
+  /** The same while all that there is to ask for has been: the looks at the evacuations do both meanwhile. */
+  readonly followServicesMs: number;
   /** Greatest age of what changes seldom (aggregates, server groups, images, flavors) when an incident begins. */
   readonly factAgeMs: number;
   /** Pause between tries of a command that failed; doubled each time up to `slowMs`. */
@@ -245,6 +247,7 @@ export const DEFAULT_POLICY: Policy = {
     lookRetryMs: 2_000,
     serviceAgeMs: 3_000,
     idleServicesMs: 60_000,
+    followServicesMs: 120_000,
     factAgeMs: 60_000,
     commandRetryMs: 1_000,
     historySkewMs: 2_000,

@@ -1,7 +1,7 @@
 import type { Aside } from './aside.ts';
 import type { InFlight } from './claims.ts';
 import type { EvacuateOptions } from './decision.ts';
-import { type Draft, issue, wakeWithin } from './draft.ts';
+import { type Draft, issue, TICK_MS, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import { novaNowBy } from './looks.ts';
 import type { Member } from './member.ts';
@@ -105,7 +105,11 @@ function send(
   for (const { server, host: name } of order) {
     const found = ready.get(server.id);
     const here = taken.get(name) ?? 0;
-    if (left <= 0) break;
+    if (left <= 0) {
+      // There may be room for the next when one more is claimed.
+      wakeWithin(draft, Math.max(TICK_MS, 1_000 / room.claimRate));
+      break;
+    }
     if (found === undefined || found.host.reserve.kind === 'preparing' || here >= pace.maxInFlightPerHost)
       continue;
     issue(draft, {

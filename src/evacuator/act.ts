@@ -19,6 +19,9 @@ export interface Acts {
 
 export const newActs = (): Acts => ({ running: new Set() });
 
+/** Nobody waits for the answer to a request to evacuate: those that come within this time, ms, share a step. */
+const ANSWERS_MS = 250;
+
 /**
  * Begins the commands of a decision and returns at once; how each ends goes into the memory and wakes the loop.
  * What it means is decided later, from that and from what is then observed.
@@ -29,7 +32,7 @@ export function act(ports: Ports, memory: Memory, acts: Acts, commands: readonly
       command.kind === 'evacuate' ? request(ports, memory, command) : perform(ports, memory, command);
     const tracked = run.finally(() => {
       acts.running.delete(tracked);
-      ports.clock.wake();
+      ports.clock.wake(command.kind === 'evacuate' ? ANSWERS_MS : 0);
     });
     acts.running.add(tracked);
   }

@@ -42,3 +42,18 @@ describe(
     }
   },
 );
+
+it('does not list the services while all that is left is to follow what is under way', async () => {
+  const { asked, tookMs } = await figuresOf({
+    plane: queue(350, 80)(),
+    instances: 8,
+    questionMs: () => 50,
+    startMs: 20_000,
+  });
+  expect(tookMs).toBeGreaterThan(80_000);
+  const seconds = asked
+    .filter((each) => each.includes(' listServices '))
+    .map((each) => Number.parseFloat(each))
+    .filter((at) => at < tookMs / 1_000);
+  expect(seconds).toHaveLength(1);
+});

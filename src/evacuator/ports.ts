@@ -92,9 +92,10 @@ export interface Clock {
   now(): number;
   /** A clock that only goes forward, ms. */
   mono(): number;
-  /** Ends after `ms`, or at once when `wake` is called. */
+  /** Ends after `ms`, or when `wake` says. */
   sleep(ms: number): Promise<void>;
-  wake(): void;
+  /** Ends the sleep, or the next one, within so many ms; without them at once. */
+  wake(withinMs?: number): void;
 }
 
 /** What is written down of a tick: for monitor, status and the log. */

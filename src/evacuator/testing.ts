@@ -35,6 +35,7 @@ import {
 } from '../core/records.ts';
 import type { IncidentReport } from '../core/report.ts';
 import { aServer } from '../core/testing.ts';
+import { newPause } from './pause.ts';
 import type { Answer, Listed, Ports, SeenServer, TickReport } from './ports.ts';
 
 export const EPOCH = Date.parse('2026-01-01T00:00:00Z');
@@ -308,8 +309,6 @@ export class World {
   /** Ports of one evacuator process; a killed one gets no more answers and can do nothing. */
   ports(): Ports & { kill: () => void } {
     let alive = true;
-    let waker: (() => void) | null = null;
-    let woken = false;
     const dead = new Promise<never>(() => {});
     const call = async <T>(ms: number, run: () => T): Promise<T> => {
       await this.clock.delay(ms);
@@ -344,24 +343,15 @@ export class World {
       clock: {
         now: () => this.nova() + this.clockMs,
         mono: () => this.clock.time,
-        sleep: (ms) =>
-          new Promise((resolve) => {
-            if (!alive) return;
-            if (woken) {
-              woken = false;
-              resolve();
-              return;
-            }
-            waker = resolve;
+        ...newPause({
+          mono: () => this.clock.time,
+          after: (ms, run) => {
             this.clock.after(ms, () => {
-              if (alive) resolve();
+              if (alive) run();
             });
-          }),
-        wake: () => {
-          if (waker) waker();
-          else woken = true;
-          waker = null;
-        },
+            return () => {};
+          },
+        }),
       },
       cluster: {
         readNodes: () =>

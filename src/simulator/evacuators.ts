@@ -3,6 +3,7 @@ import { type PolicyInForce, policyInForce } from '../agents/evacuator/policy-in
 import type { Policy } from '../core/policy.ts';
 import { failure, success } from '../core/result.ts';
 import { createEvacuator, type Evacuator } from '../evacuator/loop.ts';
+import { newPause } from '../evacuator/pause.ts';
 import type { Clock, JournalPort, Ports } from '../evacuator/ports.ts';
 import { createGlance } from '../openstack/glance.ts';
 import { createNeutron } from '../openstack/neutron.ts';
@@ -10,7 +11,7 @@ import { createNova } from '../openstack/nova.ts';
 import { createPlacement } from '../openstack/placement.ts';
 import { Secret } from '../openstack/secret.ts';
 import { createSession } from '../openstack/session.ts';
-import { type Appointment, after, cancel } from '../world/agenda.ts';
+import { after, cancel } from '../world/agenda.ts';
 import { BASE_URL } from '../world/keystone-api.ts';
 import { DEFAULT_PASSWORD, machineNow, type World } from '../world/model.ts';
 import { type ClusterTrouble, type ClusterWatch, createSimulatedCluster } from './cluster-port.ts';
@@ -131,29 +132,16 @@ export function healthOfEvacuator(world: World, running: Running | null): 'healt
 }
 
 function clockOf(world: World, turn: Turn, process: Process): Clock {
-  let sleeper: { readonly entry: Appointment; readonly resolve: () => void } | null = null;
-  let isWoken = false;
-  const end = (): void => {
-    const { entry, resolve } = sleeper ?? {};
-    sleeper = null;
-    cancel(entry ?? null);
-    if (resolve !== undefined) hear(turn, process, resolve);
-  };
+  const mono = (): number => world.agenda.now;
   return {
     now: () => machineNow(world, process.machine),
-    mono: () => world.agenda.now,
-    sleep: (ms) =>
-      new Promise((resolve) => {
-        if (isWoken) {
-          isWoken = false;
-          resolve();
-          return;
-        }
-        sleeper = { entry: after(world.agenda, ms, end), resolve };
-      }),
-    wake() {
-      if (sleeper === null) isWoken = true;
-      else end();
-    },
+    mono,
+    ...newPause({
+      mono,
+      after(ms, run) {
+        const entry = after(world.agenda, ms, () => hear(turn, process, run));
+        return () => cancel(entry);
+      },
+    }),
   };
 }
