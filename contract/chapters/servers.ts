@@ -163,6 +163,28 @@ export const servers: Chapter = {
         },
       },
       {
+        says: 'what was done with a server is listed newest first: that it was stopped, and made',
+        async holds() {
+          const { status, body } = await place.ask(
+            'compute',
+            'GET',
+            `/servers/${ids[2]}/os-instance-actions`,
+          );
+          like(status, 200, 'status');
+          like(body, {
+            instanceActions: [
+              { action: 'stop', message: null },
+              { action: 'create', message: null },
+            ],
+          });
+          like(
+            (await place.ask('compute', 'GET', `/servers/${UNKNOWN}/os-instance-actions`)).status,
+            404,
+            'status',
+          );
+        },
+      },
+      {
         says: 'an action that is none is 400',
         async holds() {
           like(await place.ask('compute', 'POST', `/servers/${ids[0]}/action`, { body: { dance: null } }), {

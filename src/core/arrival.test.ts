@@ -71,5 +71,10 @@ describe('an instance that has arrived', () => {
     });
     const ports = new Map([[BEFORE.id, unknown('503')]]);
     expect(compare({}, { ports }).unseen).toContain('503');
+    const stoppedInError = new Map([[BEFORE.id, unknown('403')]]);
+    expect(compare({}, { stoppedInError }).unseen).toMatch(
+      /had been stopped before .*ERROR is not known: 403/,
+    );
+    expect(compare({}, { stoppedInError: new Map([[BEFORE.id, known(true)]]) }).unseen).toBeNull();
   });
 });

@@ -14,8 +14,12 @@ export interface Arrival {
 export function compareArrival(view: HostView, now: ServerView): Arrival {
   const before = view.before.get(now.id);
   const ports = view.ports.get(now.id);
+  const stopped = view.stoppedInError.get(now.id);
   const unseen = [
     ...(before === undefined ? ['how it was before was not seen by this evacuator'] : []),
+    ...(stopped !== undefined && !stopped.known
+      ? [`whether it had been stopped before it came into ERROR is not known: ${stopped.reason}`]
+      : []),
     ...(ports !== undefined && !ports.known ? [`its ports can’t be read: ${ports.reason}`] : []),
   ];
   return {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { abandoned } from './deaths.ts';
+import { abandoned, destinationsOff } from './deaths.ts';
+import { newDraft } from './draft.ts';
 import { hostName } from './names.ts';
-import type { EvacuationView } from './observation.ts';
+import { type ClusterView, type EvacuationView, known, type NodeView } from './observation.ts';
+import { DEFAULT_POLICY } from './policy.ts';
 import type { LostEvacuation } from './records.ts';
-import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
+import { aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
 
 /** Each is made one second after the one before it. */
 function evacuation(id: number, more: Partial<EvacuationView> = {}): EvacuationView {
@@ -56,5 +58,42 @@ describe('the evacuations that nobody goes on with', () => {
     expect([...abandoned(twice, unclaimed(1, 1))]).toEqual([1, 2]);
     const third = [...twice, evacuation(20, { dest: hostName('compute-3') })];
     expect([...abandoned(third, unclaimed(1, 1))]).toEqual([1, 2]);
+  });
+});
+
+describe('the destination of an evacuation', () => {
+  /** Nova's clock is 40 s ahead of the controllers'. */
+  const AHEAD = 40_000;
+  const CHANGED = 500_000;
+  const wasOff = (node: Partial<NodeView>): boolean => {
+    const cluster: ClusterView = {
+      haveQuorum: true,
+      nodes: [aNode('compute-1', 'i'), aNode('compute-2', null, node)],
+      pause: null,
+      history: new Map(),
+      levelsCorrected: new Map(),
+    };
+    const observation = anObservation({
+      now: 900_000,
+      novaNow: 900_000 + AHEAD - 10_000,
+      mono: 60_000,
+      servicesAt: 50_000,
+      cluster: known(cluster),
+      services: known([aService('compute-1'), aService('compute-2')]),
+    });
+    return destinationsOff(newDraft(observation, DEFAULT_POLICY), cluster)(claimed(1, CHANGED, 'failed'));
+  };
+  const died = (at: number): Partial<NodeView> => ({ past: { incidents: [{ id: 'x', at: at - AHEAD }] } });
+
+  it('has been off since when it was proven off after the record last changed, the margin of the clocks included', () => {
+    expect(wasOff({})).toBe(false);
+    expect(wasOff(died(CHANGED - 10_000))).toBe(false);
+    expect(wasOff(died(CHANGED + 1_000))).toBe(false);
+    expect(wasOff(died(CHANGED + 10_000))).toBe(true);
+    expect(wasOff({ evacuation: aRecord({ fencedAt: CHANGED + 10_000 - AHEAD }) })).toBe(true);
+  });
+
+  it('has not been off because of an incident that is not proven', () => {
+    expect(wasOff({ incident: { id: 'x', at: CHANGED + 10_000, by: 'fencer', on: '' } })).toBe(false);
   });
 });

@@ -59,6 +59,39 @@ function claimsLostBefore(draft: Draft, node: NodeView, cluster: ClusterView): n
   return evacuation.phase === 'evacuating' ? Number.POSITIVE_INFINITY : evacuation.since;
 }
 
+/**
+ * Tells whether the power of an evacuation's destination has been off since its record last changed, as far as that is
+ * proven: then nothing of the instance runs there.
+ */
+export function destinationsOff(
+  { observation, policy }: Draft,
+  cluster: ClusterView,
+): (evacuation: EvacuationView) => boolean {
+  let nodes: ReadonlyMap<HostName, NodeView> | null = null;
+  return ({ dest, updatedAt }) => {
+    if (dest === null) return false;
+    nodes ??= nodesByHost(observation, cluster);
+    const node = nodes.get(dest);
+    if (node === undefined) return false;
+    const offAt = Math.max(Number.NEGATIVE_INFINITY, ...provenDeaths(node)) + novaAheadMs(observation);
+    return offAt - policy.timing.deathMarginMs >= updatedAt;
+  };
+}
+
+/** When the power of a node was confirmed off, epoch ms on the controllers' clock. */
+export function provenDeaths({ evacuation, past }: NodeView): readonly number[] {
+  return [
+    ...(evacuation === null || evacuation === 'unreadable' ? [] : [evacuation.fencedAt]),
+    // Kept from the proof on.
+    ...(past === null || past === 'unreadable' ? [] : past.incidents.map(({ at }) => at)),
+  ];
+}
+
+/** How far Nova's clock is ahead of the controllers', by the last list of the services, ms. */
+export function novaAheadMs({ now, mono, novaNow, servicesAt }: Observation): number {
+  return novaNow + (mono - servicesAt) - now;
+}
+
 const NONE: ReadonlySet<number> = new Set();
 
 /**

@@ -4,6 +4,7 @@ import { type Draft, newDraft } from './draft.ts';
 import { hostName } from './names.ts';
 import { known, type Observation, type ServiceView } from './observation.ts';
 import { DEFAULT_POLICY, type DestinationPolicy } from './policy.ts';
+import { reservedQuarantineReason } from './quarantine.ts';
 import type { ReserveClaim } from './records.ts';
 import { aNode, anObservation, aRecord, aService, fact, someFacts } from './testing.ts';
 
@@ -13,8 +14,9 @@ interface Some {
   readonly observation?: Partial<Observation>;
   /** The reserved hosts, by name, each with what is special about it. */
   readonly spares?: Readonly<Record<string, Partial<ServiceView>>>;
-  /** Spares that have an incident themselves. */
+  /** Spares that have an incident themselves, and those that are on their way back from as many as quarantine allows. */
   readonly fallen?: readonly string[];
+  readonly failing?: readonly string[];
   readonly aggregates?: Readonly<Record<string, readonly string[]>>;
   /** What this one and the other host that has died have claimed. */
   readonly own?: readonly ReserveClaim[];
@@ -24,10 +26,15 @@ interface Some {
 
 /** What is decided for the first host, of which two have died. */
 function decided(some: Some): { readonly reserve: Reserve; readonly draft: Draft } {
-  const { observation, spares = { 'compute-3': {} }, fallen = [], aggregates = {}, others = [] } = some;
+  const { observation, spares = { 'compute-3': {} }, fallen = [], failing = [] } = some;
+  const { aggregates = {}, others = [] } = some;
   const names = [...DEAD, ...Object.keys(spares)];
   const nodes = names.map((name) => {
     const node = aNode(name, [...DEAD, ...fallen].includes(name) ? `i-${name}` : null);
+    if (failing.includes(name)) {
+      const past = { incidents: Array.from({ length: 5 }, (_, i) => ({ id: `p${i}`, at: i })) };
+      return { ...node, evacuation: aRecord({ phase: 'returning' }), past };
+    }
     return name === 'compute-2' ? { ...node, evacuation: aRecord({ reserves: others }) } : node;
   });
   const cluster = {
@@ -126,6 +133,17 @@ describe('the reserved host that is claimed', () => {
     for (const down of [{ state: 'down' }, { forcedDown: true }] as const)
       expect(claimOf({ spares: { ...spares, 'compute-3': down } })?.host).toBe('compute-4');
   });
+});
+
+it('a reserved host in quarantine, or on its way there, is not claimed, nor enabled for a claim, and is named', () => {
+  const disabledReason = reservedQuarantineReason('5 incidents within 60 min', 'reserved');
+  const { reserve, draft } = decided({ spares: { 'compute-3': { disabledReason } } });
+  expect(draft.commands).toEqual([]);
+  expect(reserve).toMatchObject({ text: expect.stringContaining('(in quarantine: compute-3)') });
+  const own = [{ host: hostName('compute-3'), reason: 'reserved', aggregate: null }];
+  expect(claimOf({ failing: ['compute-3'] })).toBeNull();
+  expect(decided({ own, failing: ['compute-3'] }).draft.commands).toEqual([]);
+  expect(decided({ own }).draft.commands).toMatchObject([{ kind: 'enable' }]);
 });
 
 it('a reserved host is not claimed while another record is written: it may have the claim of another host', () => {

@@ -2,19 +2,30 @@ import { type Draft, isBeingWritten, issue, lookAtServices } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { AggregateView, ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
+import { isQuarantine, whyQuarantined } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker, type ReserveClaim } from './records.ts';
 
 /** A host that is kept for failures: disabled, with this word in the reason (as Masakari's and RHOSO's users mark them). */
 const RESERVED = /\breserved\b/i;
 
+/** ... and which is not in quarantine: its reason says there what it was before. */
 export function isReserved(service: ServiceView): boolean {
-  return service.status === 'disabled' && RESERVED.test(service.disabledReason ?? '');
+  return wasReserved(service) && !isQuarantine(service.disabledReason);
+}
+
+function wasReserved({ status, disabledReason }: ServiceView): boolean {
+  return status === 'disabled' && RESERVED.test(disabledReason ?? '');
+}
+
+function sayQuarantined(services: readonly ServiceView[]): string {
+  const those = services.filter((each) => wasReserved(each) && !isReserved(each)).map(({ host }) => host);
+  return those.length === 0 ? '' : ` (in quarantine: ${those.sort().join(', ')})`;
 }
 
 /** Whether a claimed host can take instances, or will be able to; not one that somebody has disabled for something else. */
-function isUsable(service: ServiceView | undefined, dead: ReadonlySet<HostName>): service is ServiceView {
+function isUsable(service: ServiceView | undefined, unfit: ReadonlySet<HostName>): service is ServiceView {
   if (service === undefined || service.state !== 'up' || service.forcedDown) return false;
-  return !dead.has(service.host) && (service.status === 'enabled' || isReserved(service));
+  return !unfit.has(service.host) && (service.status === 'enabled' || isReserved(service));
 }
 
 export type Reserve =
@@ -44,10 +55,10 @@ export function decideReserve(draft: Draft, facts: Claiming): Reserve {
     return NO_RESERVE;
   }
   const services = observation.services.value;
-  const dead = deadHosts(draft, facts.cluster);
+  const unfit = unfitHosts(draft, facts.cluster);
   const current = facts.record.reserves
     .map((claim) => ({ claim, service: services.find(({ host }) => host === claim.host) }))
-    .flatMap(({ claim, service }) => (isUsable(service, dead) ? [{ claim, service }] : []))
+    .flatMap(({ claim, service }) => (isUsable(service, unfit) ? [{ claim, service }] : []))
     .at(0);
   if (current?.service.status === 'enabled') return prepare(draft, facts, current.claim, current.service);
   // What a person has done to a reserved host meanwhile is to be seen before it is claimed, and before it is enabled.
@@ -71,9 +82,10 @@ export function decideReserve(draft: Draft, facts: Claiming): Reserve {
       text: `looking for a reserved host: the record of ${writing.name} is being written`,
     };
   }
-  const next = chooseReserve(draft, facts, services, dead);
+  const next = chooseReserve(draft, facts, services, unfit);
   if (next === null) {
-    return { kind: 'ready', target: null, text: 'no reserved host of its aggregates or zone is free' };
+    const text = `no reserved host of its aggregates or zone is free${sayQuarantined(services)}`;
+    return { kind: 'ready', target: null, text };
   }
   facts.claimed.add(next.host);
   const record = { ...facts.record, reserves: [...facts.record.reserves, next] };
@@ -119,12 +131,16 @@ function prepare(
   return { kind: 'ready', target, text: trouble ?? text };
 }
 
-function deadHosts({ observation }: Draft, cluster: ClusterView): ReadonlySet<HostName> {
+/** Hosts that are dead, and those on their way back that have failed too often: their quarantine may not be written yet. */
+function unfitHosts({ observation, policy }: Draft, cluster: ClusterView): ReadonlySet<HostName> {
   const names = observation.services.known ? observation.services.value.map(({ host }) => host) : [];
-  const dead = cluster.nodes
-    .filter(({ incident }) => incident !== null)
+  const unfit = cluster.nodes
+    .filter(
+      (node) =>
+        node.incident !== null || (node.evacuation !== null && whyQuarantined(node, policy.gates) !== null),
+    )
     .map(({ name }) => hostOfNode(name, names, observation.domain));
-  return new Set(dead.filter((host) => host !== null));
+  return new Set(unfit.filter((host) => host !== null));
 }
 
 /**
@@ -135,14 +151,14 @@ function chooseReserve(
   { observation, policy }: Draft,
   { service, cluster, claimed }: Claiming,
   services: readonly ServiceView[],
-  dead: ReadonlySet<HostName>,
+  unfit: ReadonlySet<HostName>,
 ): ReserveClaim | null {
   const { aggregates } = observation.facts;
   const own = aggregates.value.known
     ? aggregates.value.value.filter(({ hosts }) => hosts.includes(service.host))
     : [];
   const taken = new Set([...claimed, ...claimsOf(cluster)]);
-  const free = freeReserves(services, dead, taken);
+  const free = freeReserves(services, unfit, taken);
   const chosen = nearest(free, service, own);
   if (chosen === null) return null;
   const join = policy.destinations.addToAggregate && !isIn(own, chosen) ? (own[0]?.id ?? null) : null;
@@ -179,22 +195,22 @@ export function foreseeReserves(
     if (service === undefined) continue;
     const taken = new Set([...lost, ...reserves]);
     const own = aggregates.filter(({ hosts }) => hosts.includes(host));
-    const chosen = nearest(freeReserves(services, NONE_DEAD, taken), service, own);
+    const chosen = nearest(freeReserves(services, NONE_UNFIT, taken), service, own);
     if (chosen !== null) reserves.push(chosen.host);
   }
   return reserves;
 }
 
-const NONE_DEAD: ReadonlySet<HostName> = new Set();
+const NONE_UNFIT: ReadonlySet<HostName> = new Set();
 
 /** In the order of names. */
 function freeReserves(
   services: readonly ServiceView[],
-  dead: ReadonlySet<HostName>,
+  unfit: ReadonlySet<HostName>,
   taken: ReadonlySet<HostName>,
 ): readonly ServiceView[] {
   return services
-    .filter((each) => isReserved(each) && isUsable(each, dead) && !taken.has(each.host))
+    .filter((each) => isReserved(each) && isUsable(each, unfit) && !taken.has(each.host))
     .sort((a, b) => (a.host < b.host ? -1 : 1));
 }
 

@@ -37,6 +37,8 @@ export interface Evacuating {
   readonly claimed: Set<HostName>;
   /** Whether an evacuation died with the destination that had claimed it. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
+  /** Whether the power of an evacuation's destination has been off since its record last changed. */
+  readonly wasOff: (evacuation: EvacuationView) => boolean;
   /** Whether an instance of this host is selected. */
   readonly select: (server: ServerView, host: HostName) => Admission;
 }
@@ -47,7 +49,7 @@ export interface Evacuating {
  */
 export function decideEvacuating(
   draft: Draft,
-  { node, incident, cluster, gates, isLost, select, claimed }: Evacuating,
+  { node, incident, cluster, gates, isLost, wasOff, select, claimed }: Evacuating,
 ): Candidates | null {
   const record = node.evacuation === 'unreadable' ? null : node.evacuation;
   // Looking does no harm, so Nova is asked while the proof is still awaited.
@@ -98,6 +100,7 @@ export function decideEvacuating(
     view,
     unclaimed,
     quietUntil: quietUntil(draft, record, view),
+    wasOff,
     admit: (server) => {
       const selected = select(server, view.host);
       return selected.kind === 'admitted' ? admitByStorage(server, storage, asking) : selected;

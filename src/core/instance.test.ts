@@ -40,12 +40,14 @@ const outcome = (more: Partial<InstanceFacts> = {}): Outcome => {
     since: SINCE,
     request: null,
     wasStopped: false,
+    wasInError: false,
     stopSent: false,
     mono: 60_000,
     novaNow: SINCE + 60_000,
     quietUntil: 0,
     followedAt: 60_000,
     isLost: () => false,
+    wasOff: () => false,
     whyUnclaimed: () => null,
     admit: () => ({ kind: 'admitted' }),
     ...more,
@@ -116,6 +118,15 @@ describe('an instance of a dead host', () => {
     expect(judged({ evacuations: failed(2), novaNow: SINCE + 64_000 })).toBe('waiting');
     expect(judged({ evacuations: failed(2), novaNow: SINCE + 69_000 })).toBe('ready');
     expect(judged({ evacuations: failed(3) })).toBe('failed');
+  });
+
+  it('is not asked for once more while a guest of it may run where Nova gave it up', () => {
+    const fault = `Conflict updating instance ${ID}. Expected: {'task_state': ['rebuild_spawning']}. Actual: {'task_state': None}`;
+    const left = { server: server({ vmState: 'error', fault }), evacuations: [evacuation('failed')] };
+    expect(judged(left)).toBe('failed');
+    // An earlier incident's as well.
+    expect(judged({ ...left, since: SINCE + 30_000 })).toBe('failed');
+    expect(judged({ ...left, wasOff: () => true })).toBe('ready');
   });
 
   it('does not count the failures of an earlier incident', () => {

@@ -1,3 +1,4 @@
+import { whyGuestMayBeLeft } from './left-guest.ts';
 import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
 import type { Policy } from './policy.ts';
@@ -35,6 +36,8 @@ export interface InstanceFacts {
   readonly request: RequestView | null;
   /** It was stopped when its host died. */
   readonly wasStopped: boolean;
+  /** It was in ERROR when its host died, and stopped before that. */
+  readonly wasInError: boolean;
   /** We have stopped it again already; whoever starts it now means it. */
   readonly stopSent: boolean;
   readonly mono: number;
@@ -45,6 +48,8 @@ export interface InstanceFacts {
   readonly followedAt: number;
   /** Whether nobody goes on with an evacuation, though Nova shows it as live: its destination died. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
+  /** Whether the power of an evacuation's destination has been off since its record last changed. */
+  readonly wasOff: (evacuation: EvacuationView) => boolean;
   /** What an evacuation waits for that has had no claim for long; null: nothing unusual. */
   readonly whyUnclaimed: (evacuation: EvacuationView) => string | null;
   /** Whether it is selected, and what the policy says of its disk; asked only of one that could be asked for. */
@@ -132,9 +137,10 @@ function judgeAway(facts: InstanceFacts): Outcome {
       reason: `it is on ${server.host}, but in ERROR${server.fault ? `: ${server.fault}` : ''}`,
     };
   }
-  // A failed attempt leaves ERROR, and from ERROR Nova starts the guest whatever it was before
-  // (nova/compute/manager.py _do_rebuild_instance, orig_vm_state).
-  const startedByNova = facts.wasStopped && server.vmState === 'active' && failedAttempts(facts).length > 0;
+  // A failed attempt leaves ERROR, an earlier incident's as well, and from ERROR Nova starts the guest whatever it was
+  // before (nova/compute/manager.py _do_rebuild_instance, orig_vm_state).
+  const cameFromError = facts.wasInError || failedAttempts(facts).length > 0;
+  const startedByNova = facts.wasStopped && server.vmState === 'active' && cameFromError;
   return startedByNova && !facts.stopSent
     ? { kind: 'restoring', to: server.host }
     : { kind: 'moved', to: server.host };
@@ -160,6 +166,8 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   }
   const why = whyNotEvacuable(server.vmState);
   if (why !== null) return { kind: 'cannot', reason: why };
+  const left = whyGuestMayBeLeft(facts);
+  if (left !== null) return { kind: 'failed', reason: left };
 
   const failures = failedAttempts(facts);
   const fault = server.fault ? `: ${server.fault}` : '';

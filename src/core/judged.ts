@@ -47,6 +47,7 @@ export interface Judging {
   readonly unclaimed: ReadonlyMap<number, Unclaimed>;
   /** Before this `mono` no request is sent. */
   readonly quietUntil: number;
+  readonly wasOff: (evacuation: EvacuationView) => boolean;
   readonly admit: (server: ServerView) => Admission;
 }
 
@@ -55,9 +56,10 @@ const NONE: readonly EvacuationView[] = [];
 /** Where each instance of a host stands; sorted by name, so that the order is the same each time. */
 export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
   const { observation, policy } = draft;
-  const { record, view, unclaimed, quietUntil, admit } = judging;
+  const { record, view, unclaimed, quietUntil, wasOff, admit } = judging;
   const seen = seenIn(view);
-  const stopped = new Set(record.stopped);
+  const stopped = new Set([...record.stopped, ...record.stoppedInError]);
+  const inError = new Set(record.stoppedInError);
   const whyUnclaimed = ({ id }: EvacuationView): string | null => {
     const fate = unclaimed.get(id);
     return fate?.kind === 'waiting' ? fate.reason : null;
@@ -72,12 +74,14 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       since: record.since,
       request: observation.requests.get(server.id) ?? null,
       wasStopped: stopped.size > 0 && stopped.has(shortId(server.id)),
+      wasInError: inError.size > 0 && inError.has(shortId(server.id)),
       stopSent: observation.commands.get(`stop-server:${server.id}`)?.state === 'done',
       mono: observation.mono,
       novaNow: view.novaNow,
       quietUntil,
       followedAt: view.followedAt,
       isLost: ({ id }) => over.has(id),
+      wasOff,
       whyUnclaimed,
       admit: () => admit(server),
     };

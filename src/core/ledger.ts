@@ -124,6 +124,7 @@ function release(
     phase: 'returning',
     releasedAt: view.novaNow,
     stopped: [],
+    stoppedInError: [],
     lost: [],
     reserves: unusedReserves(record, view),
   };

@@ -128,6 +128,8 @@ export interface HostView {
   readonly servers: readonly ServerView[];
   /** Those of them that were seen before anything was asked for, each as it was then: what arrives is compared with it. */
   readonly before: ReadonlyMap<ServerId, ServerView>;
+  /** Of those that were in ERROR then: whether they had been stopped before that. */
+  readonly stoppedInError: ReadonlyMap<ServerId, Maybe<boolean>>;
   /** Ports of the servers that have arrived, as Neutron shows them. */
   readonly ports: ReadonlyMap<ServerId, Maybe<readonly PortView[]>>;
   /** Why the last look at it failed; null when it did not. */

@@ -1,7 +1,7 @@
 import { claimOn } from './destinations.ts';
 import { type Draft, issue, lookAt, wakeWithin } from './draft.ts';
 import { shortId } from './instance.ts';
-import type { HostView, NodeView, ServiceView } from './observation.ts';
+import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
 
 export interface Ownership {
@@ -75,8 +75,12 @@ function nextRecord(
   { incident, record, fencedAt, service, view }: Ownership,
 ): EvacuationRecord {
   const goesOn = record !== null && record.phase === 'evacuating';
-  const stopped = view.servers
-    .filter((s) => s.host === view.host && s.vmState === 'stopped')
+  // What the record has of this incident stays as it is: a look after the first shows what became of them.
+  const isKept = goesOn && record.incident === incident.id;
+  const atHome = isKept ? [] : view.servers.filter((s) => s.host === view.host);
+  const stopped = atHome.filter((s) => s.vmState === 'stopped').map((s) => shortId(s.id));
+  const stoppedInError = atHome
+    .filter((s) => s.vmState === 'error' && isTrueOf(view.stoppedInError.get(s.id)))
     .map((s) => shortId(s.id));
   return {
     incident: incident.id,
@@ -90,11 +94,12 @@ function nextRecord(
     releasedAt: null,
     lost: goesOn ? record.lost : [],
     reserves: record?.reserves ?? claimOn(draft, service),
-    stopped: goesOn
-      ? [...new Set([...record.stopped, ...(record.incident === incident.id ? [] : stopped)])]
-      : stopped,
+    stopped: [...new Set([...(goesOn ? record.stopped : []), ...stopped])],
+    stoppedInError: [...new Set([...(goesOn ? record.stoppedInError : []), ...stoppedInError])],
   };
 }
+
+const isTrueOf = (value: Maybe<boolean> | undefined): boolean => value?.known === true && value.value;
 
 /** Evacuations that somebody started this long before our first look count as this incident's, ms; Nova's Date header has whole seconds. */
 const SINCE_MARGIN_MS = 2_000;

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { newDraft } from './draft.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import { isQuarantine, quarantineReason, rememberIncident, whyQuarantined } from './quarantine.ts';
+import {
+  isQuarantine,
+  quarantineReason,
+  rememberIncident,
+  reservedQuarantineReason,
+  whyQuarantined,
+} from './quarantine.ts';
 import { isOurMarker } from './records.ts';
 import { aNode, anObservation } from './testing.ts';
 
@@ -23,6 +29,9 @@ describe('a host that fails again and again', () => {
     expect(isQuarantine(reason)).toBe(true);
     expect(isOurMarker(reason)).toBe(false);
     expect(isQuarantine(null)).toBe(false);
+    const reserved = reservedQuarantineReason('3 incidents within 60 min', `reserved ${'x'.repeat(300)}`);
+    expect(isQuarantine(reserved)).toBe(true);
+    expect(reserved).toHaveLength(255);
   });
 
   it('has each incident in its history once, and those of the window only', () => {

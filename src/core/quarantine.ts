@@ -37,6 +37,15 @@ export function quarantineReason(why: string): string {
   return `${QUARANTINE} after ${why}; enable it when it is repaired`;
 }
 
+/** nova/api/openstack/compute/schemas/services.py */
+const REASON_LIMIT = 255;
+
+/** ... and of one that was kept for failures: nobody takes it for a reserved host, whatever its reason was before. */
+export function reservedQuarantineReason(why: string, before: string): string {
+  const text = `${QUARANTINE} after ${why}; when it is repaired disable it with its reason as before, or enable it. Before: ${before}`;
+  return text.slice(0, REASON_LIMIT);
+}
+
 export function isQuarantine(disabledReason: string | null): boolean {
   return disabledReason?.startsWith(QUARANTINE) ?? false;
 }

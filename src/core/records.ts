@@ -75,6 +75,8 @@ export interface EvacuationRecord {
   readonly releasedAt: number | null;
   /** Instances that were stopped when the host died, first 8 hex digits of the UUID: a failed attempt makes Nova forget it. */
   readonly stopped: readonly string[];
+  /** Those that were in ERROR then, and stopped before that, by Nova's list of what was done with them. */
+  readonly stoppedInError: readonly string[];
   /** Evacuations whose destination died under them: Nova shows them as live for ever. */
   readonly lost: readonly LostEvacuation[];
   /** Reserved hosts that were taken for it, and are to be given back if nothing comes to them. */
@@ -184,6 +186,7 @@ export function formatEvacuation(record: EvacuationRecord): string {
       .map(({ host, aggregate, reason }) => [toWord(host), aggregate ?? '', toWord(reason)].join(':'))
       .join('+'),
     begun: iso(record.begunAt),
+    ...(record.stoppedInError.length === 0 ? {} : { errored: record.stoppedInError.join('+') }),
   });
 }
 
@@ -214,6 +217,7 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
     clean: pairs.get('clean') === 'yes',
     releasedAt: epoch(pairs.get('released')),
     stopped: list(pairs.get('stopped')),
+    stoppedInError: list(pairs.get('errored')),
     lost: list(pairs.get('lost')).flatMap(parseLost),
     reserves,
   };

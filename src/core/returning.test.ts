@@ -75,3 +75,44 @@ it('whether nova-compute has reported is asked the more seldom, the more guests 
   expect(asksAgain(10_000, 50)).toBe(true);
   expect(asksAgain(10_000, 900)).toBe(true);
 });
+
+/** What is done with a reserved host that is back after so many incidents, and what is said. */
+function reservedBack(incidents: number, reservedHosts = true, disabledReason = 'spare; reserved') {
+  const past = { incidents: Array.from({ length: incidents }, (_, i) => ({ id: `p${i}`, at: i })) };
+  const cluster: ClusterView = {
+    haveQuorum: true,
+    nodes: [aNode('compute-1', null, { evacuation: RELEASED, past })],
+    pause: null,
+    history: new Map(),
+    levelsCorrected: new Map(),
+  };
+  const service = aService('compute-1', { status: 'disabled', disabledReason, updatedAt: 20_000 });
+  const now = 30_000;
+  const observation = anObservation({
+    ...{ now, mono: now, begunAt: now, novaNow: now, servicesAt: now },
+    cluster: known(cluster),
+    services: known([service, aService('compute-2')]),
+    owner: RELEASED.owner,
+  });
+  const { destinations, ...rest } = DEFAULT_POLICY;
+  const policy = { ...rest, destinations: { ...destinations, reservedHosts } };
+  const { commands, verdicts } = decide(observation, policy);
+  const [command] = commands.filter(({ kind }) => kind !== 'enable');
+  return { command, text: verdicts[0]?.text };
+}
+
+it('a reserved host that has failed too often goes into quarantine, with what it was in its reason', () => {
+  const { command, text } = reservedBack(5);
+  expect(command).toMatchObject({
+    kind: 'disable',
+    reason: expect.stringMatching(/quarantine.*spare; reserved$/),
+  });
+  expect(text).toContain('it is no reserved host until a person disables it as before (spare; reserved)');
+  expect(reservedBack(4).command).toMatchObject({ kind: 'delete-evacuation' });
+  // Where reserved hosts are not ours to enable, the word is the operator's own.
+  expect(reservedBack(5, false).command).toMatchObject({ kind: 'delete-evacuation' });
+  const reason = command?.kind === 'disable' ? command.reason : '';
+  const after = reservedBack(5, true, reason);
+  expect(after.command).toMatchObject({ kind: 'delete-evacuation' });
+  expect(after.text).toContain('left disabled (instance-ha: quarantine after 5 incidents');
+});

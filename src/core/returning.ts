@@ -1,4 +1,4 @@
-import { giveBack } from './destinations.ts';
+import { giveBack, isReserved } from './destinations.ts';
 import {
   type Draft,
   issue,
@@ -11,7 +11,7 @@ import {
 import { type HostName, hostOfNode } from './names.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
 import { howToUnmark } from './proof.ts';
-import { isQuarantine, quarantineReason, whyQuarantined } from './quarantine.ts';
+import { isQuarantine, quarantineReason, reservedQuarantineReason, whyQuarantined } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker } from './records.ts';
 import { reportIncident } from './report.ts';
 
@@ -86,12 +86,15 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     return;
   }
   const ourForce = !record.before.forcedDown;
+  const quarantine = whyQuarantined(node, policy.gates);
   if (ourForce && service.forcedDown) {
     say(clearForcedDown(draft, node, record, service), host);
   } else if (record.reserves.some((claim) => claim.host === host)) {
     say('back; it was a reserved host, and is made one again', host);
   } else if (isOurMarker(service.disabledReason) && record.before.status === 'enabled') {
-    say(enable(draft, node, service), host);
+    say(quarantine === null ? enable(draft, service) : intoQuarantine(draft, service, quarantine), host);
+  } else if (quarantine !== null && policy.destinations.reservedHosts && isReserved(service)) {
+    say(intoQuarantine(draft, service, quarantine), host);
   } else if (mayStillChange(draft, service, record)) {
     say('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
@@ -216,14 +219,19 @@ function howToRestart({ name, novaCompute }: NodeView): string {
     : ` (crm_resource --restart --resource nova-compute-clone --node ${name}; the clone may have another name)`;
 }
 
-function enable(draft: Draft, node: NodeView, service: ServiceView): string {
-  const quarantine = whyQuarantined(node, draft.policy.gates);
-  if (quarantine !== null) {
-    const reason = quarantineReason(quarantine);
-    const why = issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason });
-    const text = `in quarantine after ${quarantine}: it stays disabled until a person enables it`;
-    return why ? `${text}; that could not be written into its reason: ${why}` : text;
-  }
+/** Writes into the reason of a host that has failed too often (`after`: how) that it is in quarantine. */
+function intoQuarantine(draft: Draft, service: ServiceView, after: string): string {
+  const before = isReserved(service) ? service.disabledReason : null;
+  const reason = before === null ? quarantineReason(after) : reservedQuarantineReason(after, before);
+  const why = issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason });
+  const text =
+    before === null
+      ? `in quarantine after ${after}: it stays disabled until a person enables it`
+      : `in quarantine after ${after}: it is no reserved host until a person disables it as before (${before})`;
+  return why ? `${text}; that could not be written into its reason: ${why}` : text;
+}
+
+function enable(draft: Draft, service: ServiceView): string {
   if (service.state !== 'up') {
     wakeWithin(draft, draft.policy.timing.returnMs);
     return 'waiting for the compute service to be up before it is enabled';

@@ -1,4 +1,4 @@
-import { abandoned, nodesByHost } from './deaths.ts';
+import { abandoned, nodesByHost, novaAheadMs, provenDeaths } from './deaths.ts';
 import { type Draft, lookAtServices, wakeWithin } from './draft.ts';
 import type { HostName } from './names.ts';
 import {
@@ -73,10 +73,10 @@ interface Life {
 
 function livesOf({ observation }: Draft, cluster: ClusterView): ReadonlyMap<HostName, Life> {
   const lives = new Map<HostName, Life>();
-  const { services, now, mono, novaNow, servicesAt } = observation;
+  const { services } = observation;
   if (!services.known) return lives;
   // What controllers wrote is on their clock.
-  const aheadMs = novaNow + (mono - servicesAt) - now;
+  const aheadMs = novaAheadMs(observation);
   const nodes = nodesByHost(observation, cluster);
   for (const service of services.value) {
     const { host } = service;
@@ -86,12 +86,10 @@ function livesOf({ observation }: Draft, cluster: ClusterView): ReadonlyMap<Host
   return lives;
 }
 
-function lastDeath({ incident, evacuation, past }: NodeView): number {
-  const times: number[] = [];
-  if (incident !== null && incident !== 'unreadable') times.push(incident.at);
-  if (evacuation !== null && evacuation !== 'unreadable') times.push(evacuation.fencedAt);
-  if (past !== null && past !== 'unreadable') times.push(...past.incidents.map(({ at }) => at));
-  return Math.max(Number.NEGATIVE_INFINITY, ...times);
+function lastDeath(node: NodeView): number {
+  const { incident } = node;
+  const begun = incident === null || incident === 'unreadable' ? [] : [incident.at];
+  return Math.max(Number.NEGATIVE_INFINITY, ...begun, ...provenDeaths(node));
 }
 
 /**

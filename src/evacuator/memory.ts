@@ -51,6 +51,7 @@ export interface HostMemory {
   readonly evacuations: Map<number, EvacuationView>;
   readonly servers: Map<ServerId, ServerView>;
   readonly before: Map<ServerId, ServerView>;
+  readonly stoppedInError: Map<ServerId, Maybe<boolean>>;
   /** Servers of which an evacuation of this incident, or a live one, has been seen. */
   readonly begun: Set<ServerId>;
   readonly ports: Map<ServerId, Maybe<readonly PortView[]>>;
@@ -113,6 +114,7 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     evacuations: new Map(held?.evacuations),
     servers: new Map(),
     before: new Map(),
+    stoppedInError: new Map(),
     begun: new Set(),
     ports: new Map(),
     trouble: null,
@@ -144,6 +146,7 @@ function makeView(host: HostMemory): HostView {
     evacuations: [...host.evacuations.values()].sort((a, b) => a.createdAt - b.createdAt || a.id - b.id),
     servers: [...host.servers.values()],
     before: new Map(host.before),
+    stoppedInError: new Map(host.stoppedInError),
     ports: new Map(host.ports),
     trouble: host.trouble,
     firstLookAt: host.firstLookAt,

@@ -1,3 +1,4 @@
+import { wasStopped } from '../core/actions.ts';
 import type { HostLook, Look } from '../core/decision.ts';
 import type { HostName, ServerId } from '../core/names.ts';
 import {
@@ -172,7 +173,7 @@ async function read(ports: Ports, host: HostMemory, look: HostLook, at: number):
   const settled = look.settle && ![...host.evacuations.values()].some(isLive);
   const missing = new Set<ServerId>();
   if (look.listing || settled) {
-    const trouble = await list(cloud, host, at, missing);
+    const trouble = (await list(cloud, host, at, missing)) ?? (await readActions(cloud, host));
     if (trouble !== null) return trouble;
   }
   if (look.changes || settled) {
@@ -243,6 +244,26 @@ async function list(
   for (const server of answer.value.items) rememberServer(host, server, at);
   host.novaNow = answer.value.novaNow;
   host.listedAt = at;
+  return null;
+}
+
+/**
+ * Whether those that were in ERROR from the beginning had been stopped before: of what a failed evacuation of an
+ * earlier incident has left in ERROR no record tells it any more, and Nova starts it. What Nova will not say is
+ * unknown, and holds nothing up.
+ */
+async function readActions(cloud: CloudPort, host: HostMemory): Promise<string | null> {
+  const unread = [...host.before.values()].filter(
+    ({ id, vmState }) => vmState === 'error' && !host.stoppedInError.has(id),
+  );
+  for (const { id } of unread.slice(0, SINGLE_GETS_PER_LOOK)) {
+    const answer = await cloud.listActions(id);
+    if (!answer.ok && answer.effect !== 'refused') return answer.reason;
+    const stopped = answer.ok ? wasStopped(answer.value ?? []) : null;
+    const reason = answer.ok ? 'Nova’s list of what was done with it does not say' : answer.reason;
+    host.stoppedInError.set(id, stopped === null ? unknown(reason) : known(stopped));
+  }
+  if (unread.length > SINGLE_GETS_PER_LOOK) host.listedAt = -1;
   return null;
 }
 

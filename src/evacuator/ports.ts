@@ -1,3 +1,4 @@
+import type { ActionView } from '../core/actions.ts';
 import type { EvacuateOptions, Gate, HostVerdict, PaceView } from '../core/decision.ts';
 import type { HostName, NodeName, ServerId } from '../core/names.ts';
 import type {
@@ -65,6 +66,8 @@ export interface CloudPort {
   listServersChanged(changesSince: number): Promise<Answer<Listed<SeenServer>>>;
   /** null: there is no such server any more. */
   getServer(server: ServerId): Promise<Answer<SeenServer | null>>;
+  /** What was done with a server, newest first; null: there is no such server any more. */
+  listActions(server: ServerId): Promise<Answer<readonly ActionView[] | null>>;
   updateService(serviceId: string, change: ServiceChange): Promise<Answer<ServiceView>>;
   evacuate(server: ServerId, options: EvacuateOptions): Promise<Answer<null>>;
   stopServer(server: ServerId): Promise<Answer<null>>;

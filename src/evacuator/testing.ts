@@ -3,6 +3,7 @@
  * refusals and delays, and of Pacemaker's attributes, to break every rule that the evacuator has to keep.
  */
 
+import type { ActionView } from '../core/actions.ts';
 import type { EvacuateOptions } from '../core/decision.ts';
 import { type HostName, hostName, type NodeName, nodeName, type ServerId, serverId } from '../core/names.ts';
 import {
@@ -141,6 +142,8 @@ export class World {
   posts = 0;
   gets = 0;
   /** Full listings of the host. */
+  /** What was done with a server, newest first; those that are not here have been created, and no more. */
+  readonly actions = new Map<ServerId, readonly ActionView[]>();
   listings = 0;
   /** The fate of the n-th request, from 0. */
   fate: (n: number, server: FakeServer) => Fate = () => GOOD;
@@ -398,6 +401,7 @@ export class World {
             const server = this.servers.find((s) => s.id === id && !s.deleted);
             return server ? seen(server) : null;
           }),
+        listActions: (id) => cloud(() => this.actions.get(id) ?? [{ action: 'create', hasFailed: false }]),
         updateService: (id, change) =>
           call(50, () => {
             if (this.cloudDown) return { ok: false, reason: 'connection refused', effect: 'none' };

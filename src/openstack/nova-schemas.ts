@@ -134,6 +134,11 @@ export const ServerPageSchema = v.pipe(
   v.object({ servers: v.array(ServerSchema), servers_links: LinksSchema }),
   v.transform((body) => ({ items: body.servers, next: nextLink(body.servers_links) })),
 );
+/** nova/api/openstack/compute/instance_actions.py ACTION_KEYS, as far as it is used. */
+export const ActionListSchema = v.object({
+  instanceActions: v.array(v.object({ action: v.string(), message: v.nullish(v.string(), null) })),
+});
+
 export const ServerEnvelopeSchema = v.object({ server: ServerSchema });
 
 export interface ServerAddress {

@@ -1,6 +1,7 @@
 import type { NovaChannel } from './nova-channel.ts';
 import { latest } from './nova-channel.ts';
 import {
+  ActionListSchema,
   isPartial,
   type Server,
   ServerEnvelopeSchema,
@@ -36,10 +37,17 @@ export type ServerLookup =
   | { readonly kind: 'missing' }
   | { readonly kind: 'unreadable' };
 
+/** One line of `os-instance-actions`. */
+export interface ServerAction {
+  readonly action: string;
+  readonly hasFailed: boolean;
+}
+
 /** See {@link Nova} for what each promises. */
 export interface NovaServers {
   listServers(query?: ServerQuery): Promise<Result<ServerList>>;
   getServer(id: string): Promise<Result<ServerLookup>>;
+  listActions(id: string): Promise<Result<readonly ServerAction[] | null>>;
 }
 
 export function createNovaServers(channel: NovaChannel): NovaServers {
@@ -102,5 +110,17 @@ export function createNovaServers(channel: NovaChannel): NovaServers {
     return server.ok ? success({ kind: 'found', server: server.value }) : server;
   }
 
-  return { listServers, getServer };
+  async function listActions(id: string): Promise<Result<readonly ServerAction[] | null>> {
+    const path = `/servers/${encodeURIComponent(id)}/os-instance-actions`;
+    const answer = await channel.ask({ method: 'GET', path }, ActionListSchema);
+    if (!answer.ok) {
+      const missing = answer.error.code === 'http' && answer.error.status === 404;
+      return missing ? success(null) : answer;
+    }
+    // 'Error' is all that Nova ever writes there (nova/db/main/api.py action_event_finish).
+    const actions = answer.value.body.instanceActions;
+    return success(actions.map(({ action, message }) => ({ action, hasFailed: message === 'Error' })));
+  }
+
+  return { listServers, getServer, listActions };
 }

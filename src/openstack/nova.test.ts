@@ -202,6 +202,27 @@ describe('servers', () => {
     expect(await nova.getServer('b')).toEqual({ ok: true, value: { kind: 'unreadable' } });
     expect(await nova.getServer('c')).toEqual({ ok: true, value: { kind: 'missing' } });
   });
+
+  it('tells what was done with one, and what of it has failed', async () => {
+    const { nova } = await connect({
+      'GET /compute/v2.1/servers/a/os-instance-actions': () => ({
+        body: {
+          instanceActions: [
+            { action: 'evacuate', message: 'Error', start_time: '2026-11-23T04:00:00.000000' },
+            { action: 'stop', message: null, start_time: '2026-11-23T03:00:00.000000' },
+          ],
+        },
+      }),
+    });
+    expect(await nova.listActions('a')).toEqual({
+      ok: true,
+      value: [
+        { action: 'evacuate', hasFailed: true },
+        { action: 'stop', hasFailed: false },
+      ],
+    });
+    expect(await nova.listActions('b')).toEqual({ ok: true, value: null });
+  });
 });
 
 describe('evacuations', () => {

@@ -9,7 +9,13 @@ import {
 } from './nova-evacuations.ts';
 import { type Aggregate, createNovaFacts, type Flavor, type ServerGroup } from './nova-facts.ts';
 import type { ComputeService } from './nova-schemas.ts';
-import { createNovaServers, type ServerList, type ServerLookup, type ServerQuery } from './nova-servers.ts';
+import {
+  createNovaServers,
+  type ServerAction,
+  type ServerList,
+  type ServerLookup,
+  type ServerQuery,
+} from './nova-servers.ts';
 import { createNovaServices, type ServiceChange, type ServiceList } from './nova-services.ts';
 import type { Result } from './result.ts';
 import type { Session } from './session.ts';
@@ -51,6 +57,11 @@ export interface Nova {
   listServers(query?: ServerQuery): Promise<Result<ServerList>>;
   /** One server, with its server groups (`GET /servers/{id}` alone has them, from 2.71 on). */
   getServer(id: string): Promise<Result<ServerLookup>>;
+  /**
+   * What was done with a server, newest first, at most Nova's page of it (1000 from 2.58 on); null: there is no such
+   * server (nova/db/main/api.py actions_get sorts by created_at and id, descending).
+   */
+  listActions(serverId: string): Promise<Result<readonly ServerAction[] | null>>;
   /**
    * Evacuations, newest first, as Nova sorts them (nova/api/openstack/compute/migrations.py, created_at and id
    * descending from 2.59 on); with `createdSince` no page is read beyond it, so one request follows a host.

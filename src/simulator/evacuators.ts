@@ -1,5 +1,7 @@
 import { createCloudPort } from '../agents/evacuator/cloud-port.ts';
+import { type PolicyInForce, policyInForce } from '../agents/evacuator/policy-in-force.ts';
 import type { Policy } from '../core/policy.ts';
+import { failure, success } from '../core/result.ts';
 import { createEvacuator, type Evacuator } from '../evacuator/loop.ts';
 import { newPause } from '../evacuator/pause.ts';
 import type { Clock, JournalPort, Ports } from '../evacuator/ports.ts';
@@ -23,6 +25,7 @@ const WEDGED_MS = 60_000;
 export interface Running {
   readonly process: Process;
   readonly evacuator: Evacuator;
+  readonly policy: PolicyInForce;
   /** Its last sign of life, the world's ms. */
   signAt: number;
   ended: boolean;
@@ -44,7 +47,10 @@ export interface EvacuatorMeans {
   readonly trouble: ClusterTrouble;
   readonly watch: EvacuatorWatch;
   readonly domain: string | null;
-  readonly policy: Policy;
+  /** The policy file as it is now; null: it is broken. */
+  readPolicy(): Policy | null;
+  /** ... and as it was when it was right last: an operator who has broken it mends it before another evacuator starts. */
+  startPolicy(): Policy;
   readonly wrap: WrapPorts;
 }
 
@@ -94,9 +100,23 @@ export function startEvacuator(means: EvacuatorMeans, id: number, on: string): R
       },
     },
   });
+  const inForce = policyInForce(
+    means.startPolicy(),
+    {
+      policyFile: 'policy.yaml',
+      overrides: { evacuateDelayMs: null, instanceFiltering: null, sharedStorage: null },
+    },
+    { event: (line) => journal.event(line), policy: () => {} },
+    ports.clock,
+    async () => {
+      const policy = means.readPolicy();
+      return policy === null ? failure('the policy file policy.yaml: it is broken') : success(policy);
+    },
+  );
+  running.policy = inForce;
   running.evacuator = createEvacuator(ports, {
     owner: `${on}:${id}`,
-    policy: () => means.policy,
+    policy: inForce.current,
     domain: means.domain,
   });
   turn.dirty = true;

@@ -24,7 +24,7 @@ import {
 } from '../world/nova.ts';
 import { moveEvacuator } from '../world/resources.ts';
 import type { ClusterTrouble } from './cluster-port.ts';
-import type { Fault } from './plan.ts';
+import type { Fault, PolicyChange } from './plan.ts';
 import type { Losses } from './wire.ts';
 
 /** What a fault can lay hands on. */
@@ -36,6 +36,8 @@ export interface Stage {
   readonly touched: Set<string>;
   killEvacuator(): void;
   freezeEvacuator(forMs: number): void;
+  /** The policy file is written anew, and read by whoever runs; null: it is broken. */
+  writePolicy(change: PolicyChange | null): void;
   killAtCall(call: string, nth: number, side: 'before' | 'during' | 'after'): void;
 }
 
@@ -272,6 +274,14 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
     case 'user-sets-metadata':
       setMetadata(world, fault.server, fault.key, fault.value);
       tell(`${fault.key} of ${world.nova.instances.get(fault.server)?.name} is now ${fault.value}`);
+      return;
+    case 'operator-writes-policy':
+      tell(
+        fault.policy === null
+          ? 'breaks the policy file, and has it read'
+          : `has another policy read: ${JSON.stringify(fault.policy)}`,
+      );
+      stage.writePolicy(fault.policy);
       return;
     case 'operator-tags':
       setTag(world, fault.id, fault.key, fault.value);

@@ -83,6 +83,8 @@ export type Fault = { readonly at: number } & (
       readonly key: string;
       readonly value: string | null;
     }
+  /** The policy file is written anew and read (SIGHUP): the sections named are as given; null: it is broken. */
+  | { readonly do: 'operator-writes-policy'; readonly policy: PolicyChange | null }
   | { readonly do: 'operator-tags'; readonly id: string; readonly key: string; readonly value: string | null }
   | { readonly do: 'user-deletes'; readonly server: string }
   | { readonly do: 'user-stops'; readonly server: string }

@@ -18,7 +18,8 @@ import {
 import { happen, type Stage } from './faults.ts';
 import { whatIsLeft } from './liveness.ts';
 import { endOf, type Plan, policyOf } from './plan.ts';
-import { type Process, thaw } from './process.ts';
+import { newPolicies } from './policies.ts';
+import { hear, type Process, thaw } from './process.ts';
 import { helpOut, repair, switchOn } from './remedies.ts';
 
 /** After the faults everything has to be as it should be within this time, ms: the bound of the liveness phase. */
@@ -75,6 +76,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
   const clusterSeen = new Map<number, number>();
   const traps: { call: string; left: number; side: 'before' | 'during' | 'after' }[] = [];
   const touched = new Set<string>();
+  const policies = newPolicies(policyOf(plan.policy));
   let report: TickReport | null = null;
   let violation: Violation | null = null;
   const audience = options.audience ?? {};
@@ -133,6 +135,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
     violate(text) {
       violation ??= { checker: name, text, atMs: now() };
     },
+    policies: (windowMs) => policies.within(now() - windowMs),
     lastReport: () => report,
     living: () => processes.filter((each) => each.process.alive && !each.ended).map((each) => each.process),
     touched: (what) => touched.has(what),
@@ -148,7 +151,8 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
     world,
     turn,
     domain: plan.domain,
-    policy: policyOf(plan.policy),
+    readPolicy: () => policies.file,
+    startPolicy: () => policies.last,
     losses: { list: [] },
     trouble: { writes: null },
     wrap: options.wrap ?? ((ports) => ports),
@@ -213,6 +217,18 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
         what: `the evacuator on ${process.machine} is frozen for ${forMs / 1000} s`,
       });
       after(world.agenda, forMs, () => thaw(turn, process));
+    },
+    writePolicy(change) {
+      const readers = processes.filter(({ process, ended }) => process.alive && !ended);
+      const heard = policies.write(change === null ? null : policyOf({ ...plan.policy, ...change }), {
+        at: now(),
+        readers: readers.length,
+      });
+      for (const { process, policy } of readers)
+        hear(turn, process, () => {
+          policy.readAgain();
+          heard(now());
+        });
     },
     killAtCall: (call, nth, side) => void traps.push({ call, left: nth, side }),
   };

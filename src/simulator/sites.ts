@@ -1,3 +1,4 @@
+import { DEFAULT_POLICY, type PacePolicy } from '../core/policy.ts';
 import {
   type AggregateSpec,
   type ComputeSpec,
@@ -5,6 +6,7 @@ import {
   type InstanceSpec,
   uuidOf,
 } from '../world/model.ts';
+import { isReservedBy } from './checkers/checker.ts';
 import { type Row, rowOf } from './dice.ts';
 import type { Fault, Plan, PolicyChange } from './plan.ts';
 
@@ -24,7 +26,9 @@ export type FeatureName =
   | 'pace'
   | 'zones'
   | 'changed-words'
-  | 'fenced-anew';
+  | 'fenced-anew'
+  | 'failing-reserves'
+  | 'new-policies';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -46,6 +50,8 @@ const FEATURES: readonly Feature[] = [
   { name: 'zones', share: 0.07, apply: withZones },
   { name: 'changed-words', share: 0.07, apply: withChangedWords },
   { name: 'fenced-anew', share: 0.05, apply: withFencedAnew },
+  { name: 'failing-reserves', share: 0.03, apply: withFailingReserves },
+  { name: 'new-policies', share: 0.07, apply: withNewPolicies },
 ];
 
 /**
@@ -530,3 +536,68 @@ function withFencedAnew(row: Row, before: Plan): Plan {
 }
 
 const SLOW_SPAWN_MS = [10_000, 30_000] as const;
+
+/** Reserved hosts that fail as often as quarantine allows, and another host that needs one before, while or after that. */
+function withFailingReserves(row: Row, before: Plan): Plan {
+  // Zones are drawn with what is on their hosts.
+  if (before.world.instances.some(({ availabilityZone }) => availabilityZone !== undefined)) return before;
+  const plan = withPolicy(withReserves(row, before), {
+    gates: { maxFailedHosts: 0, maxFailedPercent: 0, quarantineIncidents: row.pick([1, 1, 2]) },
+  });
+  const reserves = plan.world.computes.filter(({ disabledReason }) => isReservedBy(disabledReason));
+  const [other] = victimsOf(plan, 1);
+  if (reserves.length === 0 || other === undefined) return before;
+  const first = firstDeathOf(plan);
+  const fencings = reserves.flatMap(({ node }) => {
+    const at = Math.max(2_000, first + row.int(-4_000, 20_000));
+    const again = row.chance(0.5) ? [at + row.int(60_000, 90_000)] : [];
+    return [at, ...again].map((when): Fault => ({ at: when, do: 'operator-fences', node }));
+  });
+  const later = row.int(30_000, 200_000);
+  return withFaults(plan, ...fencings, { at: first + later, do: 'power-loss', machine: other.node });
+}
+
+/** The policy file is written anew and read while the first host is evacuated, some of it broken. */
+function withNewPolicies(row: Row, before: Plan): Plan {
+  const fewest = before.world.instances.length > MANY ? 8 : 1;
+  const paceOf = (maxInFlight: number): PacePolicy => ({
+    ...DEFAULT_POLICY.pace,
+    minInFlight: 1,
+    startInFlight: Math.min(8, maxInFlight),
+    maxInFlight,
+    maxInFlightPerHost: maxInFlight * row.pick([1, 2]),
+    staggerMs: row.pick([0, 0, 700, 2_500]),
+  });
+  const widths = [fewest, 2 * fewest, 4 * fewest, 16] as const;
+  let plan = withPolicy(before, { pace: paceOf(row.pick(widths)) });
+  // What is drawn here stands for the whole section.
+  const { order, storage } = { ...DEFAULT_POLICY, ...plan.policy };
+  const changed = (): PolicyChange => ({
+    pace: paceOf(row.pick(widths)),
+    ...(row.chance(0.4)
+      ? {
+          order: {
+            ...order,
+            waitForHigherRanks: row.chance(0.4),
+            readyMs: row.pick([0, 3_000, 20_000]),
+            defaultPriority: row.pick([100, 500]),
+          },
+        }
+      : {}),
+    ...(row.chance(0.2) ? { storage: { ...storage, localDisk: row.pick(['evacuate', 'skip']) } } : {}),
+    ...(row.chance(0.2) ? { delays: { evacuateDelayMs: row.pick([0, 20_000]) } } : {}),
+    ...(row.chance(0.2) ? { retry: { ...DEFAULT_POLICY.retry, maxAttempts: row.int(1, 5) } } : {}),
+  });
+  const first = firstDeathOf(plan);
+  const writes = Array.from(
+    { length: row.int(1, 4) },
+    (): Fault => ({
+      at: first + row.int(0, row.pick([20_000, 90_000])),
+      do: 'operator-writes-policy',
+      policy: row.chance(0.35) ? null : changed(),
+    }),
+  );
+  plan = withNova(plan, { spawnMs: row.pick([plan.world.nova.spawnMs, [3_000, 20_000]]) });
+  if (row.chance(0.5)) plan = withFaults(plan, ...deathsOf(row, plan, victimsOf(plan, 1), 30_000));
+  return withFaults(plan, ...writes);
+}

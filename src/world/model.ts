@@ -179,6 +179,8 @@ export interface Instance {
   metadata: Readonly<Record<string, string>>;
   readonly createdAt: number;
   updatedAt: number;
+  /** What was done with it, oldest first (nova/compute/instance_actions.py). */
+  readonly actions: { readonly action: string; readonly at: number }[];
   readonly spec: InstanceSpec;
 }
 
@@ -560,6 +562,10 @@ export function addInstance(world: World, spec: InstanceSpec): void {
     metadata: spec.metadata,
     createdAt: now - 86_400_000,
     updatedAt: now - 3_600_000,
+    actions: [
+      { action: 'create', at: now - 86_400_000 },
+      ...(spec.vmState === 'stopped' ? [{ action: 'stop', at: now - 3_600_000 }] : []),
+    ],
     spec,
   });
   if (spec.host === null) return;

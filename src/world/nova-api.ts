@@ -51,6 +51,8 @@ function answerIn(world: World, request: HttpRequest, path: string, version: str
   if (service !== undefined && request.method === 'PUT') return putService(world, request, service, version);
   const moving = /^\/servers\/([^/]+)\/migrations$/.exec(path)?.[1];
   if (moving !== undefined && atLeast(version, '2.23')) return liveMigrationsOf(world, moving);
+  const done = /^\/servers\/([^/]+)\/os-instance-actions$/.exec(path)?.[1];
+  if (done !== undefined) return listActions(world, done, version);
   const [, server, action] = /^\/servers\/([^/]+)(\/action)?$/.exec(path) ?? [];
   if (server === undefined) return fault(404, `no ${path}`);
   return action === undefined ? getServer(world, server, version) : act(world, request, server, version);
@@ -349,6 +351,25 @@ function getServer(world: World, id: string, version: string): HttpAnswer {
       ...(atLeast(version, '2.71') ? { server_groups: groups } : {}),
     },
   });
+}
+
+/** nova/api/openstack/compute/instance_actions.py index, newest first; of deleted ones from 2.21 on. */
+function listActions(world: World, id: string, version: string): HttpAnswer {
+  const instance = world.nova.instances.get(id);
+  if (instance === undefined || (instance.deleted && !atLeast(version, '2.21')))
+    return fault(404, `Instance ${id} could not be found.`);
+  if (world.nova.cellDown) return fault(500, 'Unexpected API Error.');
+  const actions = instance.actions.map(({ action, at }, index) => ({
+    action,
+    instance_uuid: id,
+    request_id: `req-${uuidOf(0xa0, index)}`,
+    user_id: 'admin',
+    project_id: instance.spec.projectId,
+    start_time: naive(at),
+    message: null,
+    ...(atLeast(version, '2.58') ? { updated_at: naive(at) } : {}),
+  }));
+  return answer(200, { instanceActions: actions.reverse() });
 }
 
 /** nova/api/openstack/compute/migrations.py, from 2.59 on newest first with paging; changes-since compares updated_at, which is NULL at first. */

@@ -1,5 +1,5 @@
 import { after } from './agenda.ts';
-import { destroyGuest, send } from './compute.ts';
+import { destroyGuest, send, stopInstance } from './compute.ts';
 import { changeInstance, changeMigration, instanceOf, tellMigration } from './database.ts';
 import type { Actor } from './facts.ts';
 import {
@@ -52,6 +52,7 @@ export function evacuate(
     return { status: 404, message: `Compute host ${options.host} not found.` };
   if (options.host === host) return { status: 400, message: "The target host can't be the same one." };
   if (isUp(world, service)) return { status: 400, message: `Compute service of ${host} is still in use.` };
+  instance.actions.push({ action: 'evacuate', at: novaNow(world) });
   changeInstance(world, instance, { taskState: 'rebuilding' }, 'evacuation accepted');
   const id = world.nova.nextMigration++;
   const migration: Migration = {
@@ -209,15 +210,13 @@ export function stopServer(world: World, server: string): Refusal {
       status: 409,
       message: `Cannot 'stop' instance ${server} while it is in task_state ${taskState}`,
     };
+  instance.actions.push({ action: 'stop', at: novaNow(world) });
   changeInstance(world, instance, { taskState: 'powering-off' }, 'to be stopped');
   after(world.agenda, 500, () => {
     const compute = host === null ? undefined : world.nova.computes.get(host);
     if (host === null || compute?.state !== 'running' || instance.deleted) return;
     if (instance.host !== host || instance.taskState !== 'powering-off') return;
-    const node = nodeOfHost(world, host);
-    machineOf(world, node).guests.set(server, 'shutoff');
-    world.emit({ kind: 'guest', host: node, server, state: 'shutoff' });
-    changeInstance(world, instance, { vmState: 'stopped', taskState: null }, 'stopped');
+    stopInstance(world, host, instance);
   });
   return null;
 }

@@ -77,6 +77,10 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
           return answer.value satisfies never;
       }
     },
+    async listActions(server) {
+      const answer = await nova.listActions(server);
+      return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
+    },
     async updateService(serviceId, change) {
       const answer = await nova.updateService(serviceId, change);
       if (!answer.ok) return failed(answer.error);

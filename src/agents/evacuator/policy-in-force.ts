@@ -16,6 +16,7 @@ export function policyInForce(
   settings: Pick<Settings, 'policyFile' | 'overrides'>,
   journal: Pick<Journal, 'event' | 'policy'>,
   clock: Clock,
+  load: typeof loadPolicy = loadPolicy,
 ): PolicyInForce {
   const { policyFile, overrides } = settings;
   let policy: Policy = { ...DEFAULT_POLICY, ...first };
@@ -24,7 +25,7 @@ export function policyInForce(
   journal.policy({ file: policyFile, readAt, trouble: null });
 
   async function read(): Promise<void> {
-    const next = await loadPolicy(policyFile, overrides);
+    const next = await load(policyFile, overrides);
     if (next.ok) {
       policy = { ...DEFAULT_POLICY, ...next.value };
       readAt = clock.now();

@@ -1,3 +1,4 @@
+import type { Policy } from '../../core/policy.ts';
 import type { JournalPort, TickReport } from '../../evacuator/ports.ts';
 import type { Fact } from '../../world/facts.ts';
 import { type Instance, type Migration, novaNow, type World } from '../../world/model.ts';
@@ -20,6 +21,8 @@ export interface Scene {
   readonly world: World;
   readonly plan: Plan;
   violate(text: string): void;
+  /** The policies by which somebody can have acted within the last `windowMs`; the last is in force now. */
+  policies(windowMs: number): readonly Policy[];
   /** The newest report of the process that made one last; null before the first. */
   lastReport(): TickReport | null;
   /** Processes of the evacuator that live, oldest first. */
@@ -51,6 +54,11 @@ export interface CheckerKind {
 
 /** Whether a fact or request is of one of our evacuators. */
 export const isOurs = (actor: string | null): boolean => actor?.startsWith('evacuator:') ?? false;
+
+/** A request takes effect within this time, ms: it may be one by the policy before. */
+export const EFFECT_MS = 30_000;
+/** A step of the evacuator acts by the policy with which it began, ms. */
+export const STEP_MS = 100;
 
 /** Calls that change something in the cluster or the cloud. */
 export function isChange(call: string): boolean {
@@ -109,6 +117,7 @@ export function underWay(world: World): readonly Migration[] {
 
 /** Whether a `disabled_reason` has the word by which operators keep a host for failures. */
 export function isReservedBy(reason = ''): boolean {
+  if (reason.startsWith('instance-ha: quarantine')) return false;
   return reason
     .toLowerCase()
     .split(/[^a-z]+/)

@@ -1,7 +1,6 @@
 import { INCIDENT_ATTRIBUTE, LOCAL_DISK_ATTRIBUTE } from '../../core/records.ts';
 import { nodeOfHost } from '../../world/model.ts';
-import { policyOf } from '../plan.ts';
-import { type CheckerKind, evacuatedBy } from './checker.ts';
+import { type CheckerKind, evacuatedBy, STEP_MS } from './checker.ts';
 
 /** An answer that is changed in the moment of a request can't have been seen, ms. */
 const RACE_MS = 25_000;
@@ -12,7 +11,6 @@ export const localDisk: CheckerKind = {
   invariants: [17],
   make(scene) {
     const { world } = scene;
-    const { storage } = policyOf(scene.plan.policy);
     /** `NODE evacuate INCIDENT` → when that was the answer last, the world's ms; infinite: it still is. */
     const answers = new Map<string, number>();
     /** Incidents that a node has or has had lately. */
@@ -37,8 +35,10 @@ export const localDisk: CheckerKind = {
       sending(_process, sending) {
         const instance = evacuatedBy(world, sending);
         if (instance === null || instance.host === null) return;
-        if (storage.shared || storage.localDisk === 'evacuate' || instance.spec.storage === 'volume') return;
-        if (storage.localDisk === 'skip') {
+        const storages = scene.policies(STEP_MS).map(({ storage }) => storage);
+        const isLost = storages.every((each) => !each.shared && each.localDisk !== 'evacuate');
+        if (!isLost || instance.spec.storage === 'volume') return;
+        if (storages.every(({ localDisk }) => localDisk === 'skip')) {
           scene.violate(`${instance.name} is asked for, whose local disk would be lost (skip)`);
           return;
         }

@@ -1,8 +1,7 @@
 import type { InstanceVerdict } from '../../core/decision.ts';
-import type { OrderPolicy } from '../../core/policy.ts';
+import type { OrderPolicy, Policy } from '../../core/policy.ts';
 import { novaNow, type World } from '../../world/model.ts';
-import { policyOf } from '../plan.ts';
-import { type CheckerKind, listenForAsked, type Scene, underWay } from './checker.ts';
+import { type CheckerKind, listenForAsked, type Scene, STEP_MS, underWay } from './checker.ts';
 import { newHindsight, type Words } from './hindsight.ts';
 
 /** Nova's clock has whole seconds, and is read at the end of a look, ms. */
@@ -27,7 +26,6 @@ export const order: CheckerKind = {
   name: 'the order holds',
   invariants: [],
   make(scene) {
-    const policy = policyOf(scene.plan.policy);
     const circles = groupsInCircles(scene.world);
     const listener = listenForAsked();
     const hindsight = newHindsight(scene.world);
@@ -37,6 +35,9 @@ export const order: CheckerKind = {
       report(process, report) {
         const asked = listener.take(process);
         if (asked.size === 0) return;
+        // What changes the order meanwhile is not told from what it was: only one policy is.
+        const [policy, ...others] = scene.policies(STEP_MS);
+        if (policy === undefined || others.length > 0) return;
         const members = report.verdicts.flatMap(({ host, instances }) =>
           host === null
             ? []
@@ -47,7 +48,7 @@ export const order: CheckerKind = {
         for (const member of members) {
           if (!member.isAsked) continue;
           checkGroups(scene, policy.order, member, members, circles);
-          checkRanks(scene, member, members);
+          checkRanks(scene, policy, member, members);
         }
       },
     };
@@ -146,10 +147,10 @@ function isForgotten(world: World, { verdict, host }: Member): boolean {
 const WAITS =
   /^(waiting for group |waiting for another member |one instance at a time|waiting for instances of )/;
 
-function checkRanks(scene: Scene, member: Member, members: readonly Member[]): void {
+function checkRanks(scene: Scene, policy: Policy, member: Member, members: readonly Member[]): void {
   // What others lend a group is not counted here.
   if (member.group !== null) return;
-  const { order, pace, destinations } = policyOf(scene.plan.policy);
+  const { order, pace, destinations } = policy;
   for (const other of members) {
     const { outcome, text, name } = other.verdict;
     if (other.lowest <= member.highest || ENDED.has(outcome) || outcome === 'moved') continue;

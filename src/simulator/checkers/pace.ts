@@ -1,17 +1,16 @@
-import { policyOf } from '../plan.ts';
-import { type CheckerKind, isOurs, underWay } from './checker.ts';
+import { type CheckerKind, EFFECT_MS, isOurs, STEP_MS, underWay } from './checker.ts';
 
 /** No more is in flight than the policy allows, in all and of one host, and no two requests come closer than its pause. */
 export const pace: CheckerKind = {
   name: 'the bounds of the pace hold',
   invariants: [],
   make(scene) {
-    const { maxInFlight, maxInFlightPerHost, staggerMs } = policyOf(scene.plan.policy).pace;
     const lastAsked = new Map<number, number>();
     return {
       line(process, { msg }) {
         if (!msg.startsWith('asking Nova to evacuate ')) return;
         const { now } = scene.world.agenda;
+        const staggerMs = Math.min(...scene.policies(STEP_MS).map(({ pace }) => pace.staggerMs));
         const sinceMs = now - (lastAsked.get(process.id) ?? Number.NEGATIVE_INFINITY);
         if (sinceMs < staggerMs)
           scene.violate(
@@ -21,6 +20,9 @@ export const pace: CheckerKind = {
       },
       fact(fact) {
         if (fact.kind !== 'migration' || fact.status !== 'accepted' || !isOurs(fact.by)) return;
+        const paces = scene.policies(EFFECT_MS).map((policy) => policy.pace);
+        const maxInFlight = Math.max(...paces.map((each) => each.maxInFlight));
+        const maxInFlightPerHost = Math.max(...paces.map((each) => each.maxInFlightPerHost));
         const all = underWay(scene.world);
         const own = all.filter(({ source }) => source === fact.source);
         if (all.length > maxInFlight)

@@ -155,7 +155,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('a stopped instance that Nova has started stays started', 400, [
     'core/instance.ts',
-    "const startedByNova = facts.wasStopped && server.vmState === 'active' && failedAttempts(facts).length > 0;",
+    "const startedByNova = facts.wasStopped && server.vmState === 'active' && cameFromError;",
     'const startedByNova = false;',
   ]),
   mutant('a partition without quorum goes on', 400, [
@@ -331,5 +331,26 @@ export const MUTANTS: readonly Mutant[] = [
     'core/decide.ts',
     'asides: asideOf(draft, cluster, candidates, rules.isLost),',
     'asides: [],',
+  ]),
+  mutantOf(
+    'failing-reserves',
+    'a reserved host is enabled for another however often it has failed',
+    400,
+    [
+      'core/returning.ts',
+      'quarantine !== null && policy.destinations.reservedHosts',
+      'quarantine === undefined && policy.destinations.reservedHosts',
+    ],
+    ['core/destinations.ts', 'whyQuarantined(node, policy.gates) !== null', 'false'],
+  ),
+  mutantOf('new-policies', 'a broken new policy counts as empty', 400, [
+    'agents/evacuator/policy-in-force.ts',
+    "      journal.event({ level: 'error',",
+    "      policy = DEFAULT_POLICY;\n      journal.event({ level: 'error',",
+  ]),
+  mutantOf('new-policies', 'a new policy is in force only after a restart', 400, [
+    'agents/evacuator/policy-in-force.ts',
+    'policy = { ...DEFAULT_POLICY, ...next.value };',
+    '',
   ]),
 ];

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { wasStopped } from './actions.ts';
+
+/** Newest first; `!` behind one that failed. */
+const actions = (text: string): Parameters<typeof wasStopped>[0] =>
+  text
+    .split(' ')
+    .filter((word) => word !== '')
+    .map((word) => ({ action: word.replace('!', ''), hasFailed: word.endsWith('!') }));
+
+describe('a server in ERROR', () => {
+  it('was stopped when the last that was done with its power is a stop', () => {
+    expect(wasStopped(actions('stop create'))).toBe(true);
+    expect(wasStopped(actions('start stop create'))).toBe(false);
+    for (const start of ['create', 'reboot', 'unshelve', 'restore', 'unrescue'])
+      expect(wasStopped(actions(`${start} stop create`))).toBe(false);
+  });
+
+  it('was so whatever evacuations, migrations and rebuilds came after it', () => {
+    expect(wasStopped(actions('evacuate evacuate! migrate rebuild attach_volume stop create'))).toBe(true);
+  });
+
+  it('was not by a stop that failed, and not started by a start that did', () => {
+    expect(wasStopped(actions('stop! create'))).toBe(false);
+    expect(wasStopped(actions('start! stop create'))).toBe(true);
+  });
+
+  it('may have been when nothing says so', () => {
+    expect(wasStopped(actions('evacuate lock'))).toBeNull();
+    expect(wasStopped([])).toBeNull();
+  });
+});

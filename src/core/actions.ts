@@ -1,0 +1,34 @@
+/** One thing that was done with a server, as `os-instance-actions` lists it. */
+export interface ActionView {
+  /** `nova/compute/instance_actions.py` */
+  readonly action: string;
+  /** Nova says that it failed. */
+  readonly hasFailed: boolean;
+}
+
+/** What begins the guest, or has it running afterwards. A rebuild, a resize and a migration leave it as it was. */
+const STARTS: ReadonlySet<string> = new Set([
+  'create',
+  'start',
+  'reboot',
+  'resume',
+  'unpause',
+  'unshelve',
+  'restore',
+  'rescue',
+  'unrescue',
+]);
+
+/**
+ * Whether a server was last stopped on purpose, by what was done with it, newest first; null: that does not say. Nova's
+ * own evacuations do not count: ERROR, in which a failed one leaves it, is all that its record shows of it.
+ *
+ * A guest that shuts itself down is stopped through the API as well (nova/compute/manager.py _sync_instance_power_state).
+ * One whose stop was cut off by the death of its host is one that somebody wants stopped.
+ */
+export function wasStopped(actions: readonly ActionView[]): boolean | null {
+  const last = actions.find(
+    ({ action, hasFailed }) => !hasFailed && (action === 'stop' || STARTS.has(action)),
+  );
+  return last === undefined ? null : last.action === 'stop';
+}

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { World } from './testing.ts';
+import { isReleased, start, until } from './testing-runs.ts';
+
+const done = (...actions: readonly string[]) => actions.map((action) => ({ action, hasFailed: false }));
+
+it('what an earlier incident has left in ERROR is stopped again if it had been stopped before that, and only then', async () => {
+  const world = new World(2);
+  const [stopped, running] = world.servers;
+  if (stopped === undefined || running === undefined) throw new Error('no servers');
+  for (const server of world.servers) server.vmState = 'error';
+  world.actions.set(stopped.id, done('evacuate', 'stop', 'create'));
+  world.actions.set(running.id, done('evacuate', 'start', 'stop', 'create'));
+  start(world);
+  world.fence('second');
+  expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+  expect(world.violations).toEqual([]);
+  expect(stopped).toMatchObject({ host: 'compute-2', vmState: 'stopped' });
+  expect(running).toMatchObject({ host: 'compute-2', vmState: 'active' });
+});
+
+it('what nobody will say holds nothing up, and is named', async () => {
+  const world = new World(1);
+  for (const server of world.servers) {
+    server.vmState = 'error';
+    world.actions.set(server.id, []);
+  }
+  start(world);
+  world.fence('second');
+  expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+  expect(world.servers[0]).toMatchObject({ host: 'compute-2', vmState: 'active' });
+  const verdicts = world.reports.flatMap(({ verdicts }) => verdicts.flatMap(({ instances }) => instances));
+  expect(JSON.stringify(verdicts)).toMatch(
+    /whether it had been stopped before it came into ERROR is not known/,
+  );
+});
