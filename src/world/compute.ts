@@ -120,7 +120,7 @@ const STARTED: ReadonlySet<string> = new Set(['accepted', 'pre-migrating', 'done
  *
  * nova/compute/manager.py `_destroy_evacuated_instances`: guests of all evacuations from here that are accepted,
  * pre-migrating or done are destroyed, the records set to `completed`, even where the evacuation is still in
- * flight. Then `_init_instance`: what is its own and was being rebuilt becomes ERROR.
+ * flight. Then `_init_instance`: what is its own and was being rebuilt becomes ERROR, and what was being stopped is.
  */
 function initHost(world: World, host: string): void {
   const machine = machineOf(world, nodeOfHost(world, host));
@@ -148,7 +148,21 @@ function initHost(world: World, host: string): void {
         { vmState: 'error', taskState: null },
         'nova-compute found it half rebuilt',
       );
+    else if (instance.vmState !== 'error' && instance.taskState === 'powering-off')
+      stopInstance(world, host, instance);
   }
+}
+
+/** nova-compute stops an instance of its host. */
+export function stopInstance(world: World, host: string, instance: Instance): void {
+  shutOff(world, host, instance);
+  changeInstance(world, instance, { vmState: 'stopped', taskState: null }, 'stopped');
+}
+
+function shutOff(world: World, host: string, { id }: Instance): void {
+  const node = nodeOfHost(world, host);
+  machineOf(world, node).guests.set(id, 'shutoff');
+  world.emit({ kind: 'guest', host: node, server: id, state: 'shutoff' });
 }
 
 /** A message for the nova-compute of a host: carried out when it runs, kept in the queue until then. */
@@ -256,10 +270,7 @@ function finish(
       destroyGuest(world, node, instance.id);
       return;
     }
-    if (wasStopped) {
-      machineOf(world, node).guests.set(instance.id, 'shutoff');
-      world.emit({ kind: 'guest', host: node, server: instance.id, state: 'shutoff' });
-    }
+    if (wasStopped) shutOff(world, compute.host, instance);
     const vmState = wasStopped ? 'stopped' : instance.vmState;
     changeInstance(world, instance, { host: compute.host, vmState, taskState: null }, 'arrived');
     // The instance first, the record then (resource_tracker.py finish_evacuation).

@@ -1,5 +1,5 @@
 import { after } from './agenda.ts';
-import { destroyGuest, send } from './compute.ts';
+import { destroyGuest, send, stopInstance } from './compute.ts';
 import { changeInstance, changeMigration, instanceOf, tellMigration } from './database.ts';
 import type { Actor } from './facts.ts';
 import {
@@ -216,10 +216,7 @@ export function stopServer(world: World, server: string): Refusal {
     const compute = host === null ? undefined : world.nova.computes.get(host);
     if (host === null || compute?.state !== 'running' || instance.deleted) return;
     if (instance.host !== host || instance.taskState !== 'powering-off') return;
-    const node = nodeOfHost(world, host);
-    machineOf(world, node).guests.set(server, 'shutoff');
-    world.emit({ kind: 'guest', host: node, server, state: 'shutoff' });
-    changeInstance(world, instance, { vmState: 'stopped', taskState: null }, 'stopped');
+    stopInstance(world, host, instance);
   });
   return null;
 }

@@ -13,6 +13,7 @@ import {
   type World,
   type WorldSpec,
 } from './model.ts';
+import { stopServer } from './nova.ts';
 import { runPacemakerTool } from './tools/run.ts';
 
 const SPEC: WorldSpec = {
@@ -208,6 +209,17 @@ describe('Nova', () => {
       status: 'done',
     };
     expect(forceDown(world, false).status).toBe(400);
+  });
+
+  it('stops what was being stopped when its nova-compute died, at its next start', () => {
+    const { world } = newWorld();
+    const id = uuidOf(0x50, 1);
+    expect(stopServer(world, id)).toBeNull();
+    powerOff(world, 'compute-1', 'test');
+    advance(world, 1_000);
+    expect(world.nova.instances.get(id)).toMatchObject({ vmState: 'active', taskState: 'powering-off' });
+    advance(world, 60_000);
+    expect(world.nova.instances.get(id)).toMatchObject({ vmState: 'stopped', taskState: null });
   });
 
   it('gives at most a page, with a link to the next', () => {
