@@ -43,7 +43,7 @@ export const MUTANTS: readonly Mutant[] = [
     "state: 'unknown', message, refusals",
     "state: 'unsent', message, refusals",
   ]),
-  mutant('a request without an answer is repeated after the next look', 400, [
+  mutant('a request without an answer is repeated after the next look', 500, [
     'core/instance.ts',
     'facts.followedAt - request.at >= policy.timing.requestSettleMs',
     'facts.followedAt - request.at >= 0',
