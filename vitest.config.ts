@@ -12,7 +12,7 @@ export default defineConfig({
     ],
     testTimeout: 20_000,
     // Also where there are two cores: the tests of processes, labs and browsers mostly wait.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     // What comes by itself may take its time on a busy machine.
     expect: { poll: { timeout: 10_000 } },
   },

@@ -141,9 +141,9 @@ export class World {
   serviceAnswersLost = false;
   posts = 0;
   gets = 0;
-  /** Full listings of the host. */
   /** What was done with a server, newest first; those that are not here have been created, and no more. */
   readonly actions = new Map<ServerId, readonly ActionView[]>();
+  /** Full listings of the host. */
   listings = 0;
   /** The fate of the n-th request, from 0. */
   fate: (n: number, server: FakeServer) => Fate = () => GOOD;

@@ -63,11 +63,14 @@ export const MUTANTS: readonly Mutant[] = [
     'evacuation.updatedAt < (deaths.get(evacuation.dest) ?? 0)',
     'evacuation.updatedAt < (deaths.get(evacuation.dest) ?? Number.POSITIVE_INFINITY)',
   ]),
-  mutant('a successor does not wait for the last requests of a dead predecessor', 500, [
-    'core/ownership.ts',
-    '+ draft.policy.timing.takeoverSettleMs',
-    '- draft.policy.timing.takeoverSettleMs',
-  ]),
+  rare(
+    901,
+    mutant('a successor does not wait for the last requests of a dead predecessor', 1_100, [
+      'core/ownership.ts',
+      '+ draft.policy.timing.takeoverSettleMs',
+      '- draft.policy.timing.takeoverSettleMs',
+    ]),
+  ),
   mutant(
     'the host is released while evacuations are live',
     100,
@@ -186,11 +189,14 @@ export const MUTANTS: readonly Mutant[] = [
     'return record.reserves.filter(',
     'return record.reserves.slice(0, 0).filter(',
   ]),
-  mutantOf('reserves', 'a reserved host that is given back stays in the aggregate', 800, [
-    'core/destinations.ts',
-    'leaveAggregate(draft, claim) ?? disableAgain(',
-    'disableAgain(',
-  ]),
+  rare(
+    1_001,
+    mutantOf('reserves', 'a reserved host that is given back stays in the aggregate', 1_100, [
+      'core/destinations.ts',
+      'leaveAggregate(draft, claim) ?? disableAgain(',
+      'disableAgain(',
+    ]),
+  ),
   mutantOf('reserves', 'a reserved host is given back with another reason', 900, [
     'core/destinations.ts',
     'reason: claim.reason',
