@@ -42,7 +42,9 @@ import { DrillError, waitFor, waitOrThrow } from './run.ts';
 
 /** Nova asks Placement n × n times for n servers that are made at once. */
 const CREATE_BATCH = 5;
-const CREATE_TIMEOUT_MS = 300_000;
+/** Until all servers are made: this, and so much for each of them; on two cores 200 take more than 5 min. */
+const CREATE_TIMEOUT_MS = 240_000;
+const CREATE_EACH_MS = 3_000;
 /** Servers of one drill that may be made again because Nova could not make them. */
 const MAX_REMAKES = 4;
 const FAULT_TIMEOUT_MS = 5_000;
@@ -193,7 +195,7 @@ export async function makeServers(
       }
       return [...made.values()].every(({ id }) => states.get(id) === 'ACTIVE') ? true : null;
     },
-    { timeoutMs: CREATE_TIMEOUT_MS, intervalMs: LOOK_INTERVAL_MS, signal },
+    { timeoutMs: CREATE_TIMEOUT_MS + wanted.length * CREATE_EACH_MS, intervalMs: LOOK_INTERVAL_MS, signal },
   );
   return wanted.flatMap(({ name }) => made.get(name) ?? []);
 }
