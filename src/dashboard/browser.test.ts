@@ -63,7 +63,10 @@ describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
     return stage;
   }
 
-  /** Twelve hosts with a few instances each, one of them full; spawns of different lengths, one without success. */
+  /**
+   * Twelve hosts with a few instances each, one of them full; spawns that end one after the other, so that some look shows
+   * a part of them however slow the machine is, and one without success.
+   */
   function cloud(): World {
     const world = new World(24, 12);
     const others = [...world.services.keys()].slice(1);
@@ -72,7 +75,7 @@ describe.skipIf(!hasBrowser)(`the page in ${CHROMIUM}`, () => {
       if (host !== undefined) world.addServer(i, 'active', { host });
     }
     world.fate = (n) => ({
-      spawnMs: 1_500 + (n % 5) * 600,
+      spawnMs: 1_500 + n * 400,
       end: n === 5 ? 'error' : 'done',
       answer: 'given',
     });
