@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { NO_RESERVE } from './destinations.ts';
 import { newDraft } from './draft.ts';
-import type { Judged } from './judged.ts';
+import type { Candidates, Judged } from './judged.ts';
 import { novaNowBy } from './looks.ts';
-import { serverId } from './names.ts';
+import { type HostName, serverId } from './names.ts';
 import type { EvacuationView, Observation, RequestView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { ask, stateInOrder } from './requests.ts';
@@ -83,4 +83,20 @@ it('how long it lies there is told by what was seen: it may have been taken up s
   };
   expect(asked(110_000)).toBe(false);
   expect(asked(121_000)).toBe(true);
+});
+
+it('an instance that had come from one dead host to another is counted by the records of the one it is on', () => {
+  const draft = newDraft(anObservation(), DEFAULT_POLICY);
+  const hostOf = (name: HostName, more: Partial<Judged>): Candidates => ({
+    ...{ node: aNode(String(name), 'i1'), service: aService(String(name)), record: aRecord() },
+    view: aHostView({ host: name }),
+    judged: [{ ...moving, live: false, ...more }],
+    reserve: NO_RESERVE,
+  });
+  const hosts = [
+    hostOf(SOURCE, { outcome: { kind: 'ready' }, records: 3 }),
+    hostOf(ELSEWHERE, { outcome: { kind: 'moved', to: SOURCE }, records: 1 }),
+  ];
+  ask(draft, hosts, [], null);
+  expect(draft.commands).toMatchObject([{ kind: 'evacuate', host: SOURCE, recordsBefore: 3 }]);
 });

@@ -97,28 +97,33 @@ function send(
   const asked = new Set<ServerId>();
   const allowed = requestsNow(draft);
   if (order.length === 0) return asked;
-  const ready = new Map(
-    hosts.flatMap((host) => host.judged.map((judged) => [judged.server.id, { host, judged }])),
+  // By host first: one that has moved to a host that died then is there twice.
+  const byHost = new Map(
+    hosts.map((host) => [
+      host.view.host,
+      { host, judged: new Map(host.judged.map((each) => [each.server.id, each])) },
+    ]),
   );
   const total = sum(taken.values()) + aside;
   let left = Math.min(room.window - total + room.presumedEnded, pace.maxInFlight - total, allowed);
   for (const { server, host: name } of order) {
-    const found = ready.get(server.id);
+    const from = byHost.get(name);
+    const records = from?.judged.get(server.id)?.records;
     const here = taken.get(name) ?? 0;
     if (left <= 0) {
       // There may be room for the next when one more is claimed.
       wakeWithin(draft, Math.max(TICK_MS, 1_000 / room.claimRate));
       break;
     }
-    if (found === undefined || found.host.reserve.kind === 'preparing' || here >= pace.maxInFlightPerHost)
-      continue;
+    if (from === undefined || records === undefined || here >= pace.maxInFlightPerHost) continue;
+    if (from.host.reserve.kind === 'preparing') continue;
     issue(draft, {
       kind: 'evacuate',
       host: name,
       server: server.id,
       name: server.name,
-      recordsBefore: found.judged.records,
-      options: optionsOf(draft, found.host),
+      recordsBefore: records,
+      options: optionsOf(draft, from.host),
     });
     asked.add(server.id);
     taken.set(name, here + 1);
@@ -165,7 +170,8 @@ function preparingOf(hosts: readonly Candidates[]): ReadonlyMap<ServerId, string
   const waits = new Map<ServerId, string>();
   for (const { judged, reserve } of hosts) {
     if (reserve.kind !== 'preparing') continue;
-    for (const { server } of judged) waits.set(server.id, reserve.text);
+    for (const { server, outcome } of judged)
+      if (outcome.kind === 'ready') waits.set(server.id, reserve.text);
   }
   return waits;
 }
