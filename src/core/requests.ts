@@ -111,8 +111,8 @@ function send(
     const records = from?.judged.get(server.id)?.records;
     const here = taken.get(name) ?? 0;
     if (left <= 0) {
-      // There may be room for the next when one more is claimed.
-      wakeWithin(draft, Math.max(TICK_MS, 1_000 / room.claimRate));
+      // There may be room for the next when one more is claimed; while nobody knows when, the longest pause will do.
+      if (room.claimRate > 0) wakeWithin(draft, Math.max(TICK_MS, 1_000 / room.claimRate));
       break;
     }
     if (from === undefined || records === undefined || here >= pace.maxInFlightPerHost) continue;

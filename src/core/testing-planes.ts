@@ -15,7 +15,7 @@ export interface Job {
 export abstract class Plane {
   time = 0;
   readonly jobs: Job[] = [];
-  protected readonly workMs: number;
+  readonly workMs: number;
   protected readonly spawnMs: number;
 
   constructor(workMs: number, spawnMs: number) {

@@ -21,6 +21,8 @@ export interface Figures {
   /** Last arrival to the release, ms. */
   readonly releaseMs: number;
   readonly widest: number;
+  /** Looks at the cluster, a second, from the first request to the release. */
+  readonly looksPerSecond: number;
   /** Each request with its time, for a look at it. */
   readonly asked: readonly string[];
 }
@@ -94,7 +96,18 @@ export async function figuresOf({
     asked.push(`${((world.clock.time - died) / 1_000).toFixed(1)} ${name} (${plane.unfinished} unfinished)`);
     if (!ELSEWHERE.has(name)) counted++;
   };
-  const ports = counting(world, plane, questionMs, count);
+  const looks: number[] = [];
+  const inner = counting(world, plane, questionMs, count);
+  const ports: Ports = {
+    ...inner,
+    cluster: {
+      ...inner.cluster,
+      readNodes: () => {
+        looks.push(world.clock.time);
+        return inner.cluster.readNodes();
+      },
+    },
+  };
   let died = 0;
   const evacuator = createEvacuator(ports, {
     owner: 'controller-1:1',
@@ -128,7 +141,15 @@ export async function figuresOf({
   evacuator.stop();
   await world.clock.advance(1_000);
   await ended;
-  return { toRelease, withReturn: counted, tookMs: last - first, releaseMs: released - last, widest, asked };
+  return {
+    toRelease,
+    withReturn: counted,
+    tookMs: last - first,
+    releaseMs: released - last,
+    widest,
+    looksPerSecond: looks.filter((at) => at >= first && at <= released).length / ((released - first) / 1_000),
+    asked,
+  };
 }
 
 /** The world's ports, with each request counted, questions as slow as a busy Nova, and its times in whole seconds. */

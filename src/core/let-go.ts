@@ -1,0 +1,67 @@
+import { abandoned } from './deaths.ts';
+import { unusedReserves } from './destinations.ts';
+import { type Draft, issue, issueWithReport, viewOfIncident } from './draft.ts';
+import type { EvacuationView, HostView, NodeView, RequestView } from './observation.ts';
+import { type EvacuationRecord, INCIDENT_ATTRIBUTE } from './records.ts';
+import { reportIncident } from './report.ts';
+import { seenIn } from './seen.ts';
+import { isLive } from './status.ts';
+
+/** Somebody took the incident away: the node may start, so no more is asked for; what we told Nova is taken back when it is up. */
+export function letGoByHand(draft: Draft, node: NodeView, incident: string): void {
+  const record = node.evacuation;
+  if (record === null || record === 'unreadable') return;
+  const { observation, policy } = draft;
+  // A mark that stood alone would hold the node, or be taken for a new death.
+  if (node.mark === 'yes') issue(draft, { kind: 'clear-mark', node: node.name });
+  const view = viewOfIncident(draft, incident);
+  const text = `somebody removed its ${INCIDENT_ATTRIBUTE}: no more is evacuated, the node is let go${sayUnderWay(draft, record, view)}`;
+  const released: EvacuationRecord = {
+    ...record,
+    phase: 'returning',
+    releasedAt: observation.novaNow || observation.now,
+    reserves: unusedReserves(record, view),
+  };
+  issueWithReport(draft, { kind: 'write-evacuation', node: node.name, record: released }, () =>
+    reportIncident({
+      observation,
+      node,
+      record: released,
+      view,
+      state: 'released',
+      text,
+      storage: policy.storage,
+      instances: [],
+    }),
+  );
+  draft.verdicts.push({ node: node.name, host: null, incident, phase: 'releasing', text, instances: [] });
+}
+
+/** What is under way all the same, as last seen: whoever has removed the incident can still keep the node off. */
+function sayUnderWay({ observation }: Draft, record: EvacuationRecord, view: HostView | null): string {
+  if (view === null) return '';
+  const { servers, evacuations } = seenIn(view);
+  const moves = servers.flatMap(({ id, name }) => {
+    const own = evacuations.get(id) ?? [];
+    const over = abandoned(own, record.lost);
+    const live = own.findLast((each) => isLive(each) && !over.has(each.id));
+    if (live === undefined && !isUnseen(observation.requests.get(id), view, own)) return [];
+    return [live?.dest ? `${name} to ${live.dest}` : name];
+  });
+  if (moves.length === 0) return '';
+  const named = moves.slice(0, MAX_NAMED).join(', ');
+  return `. Under way all the same: ${named}${moves.length > MAX_NAMED ? ', ...' : ''}. If nova-compute starts here before they have ended, Nova gives them up, and may leave their guests running there: keep this node off until then`;
+}
+
+/** Whether a request to evacuate it from this host may have been taken, and no look has shown a record of it. */
+function isUnseen(
+  request: RequestView | undefined,
+  { host }: HostView,
+  own: readonly EvacuationView[],
+): boolean {
+  if (request?.source !== host || own.length > request.recordsBefore) return false;
+  return request.state !== 'refused' && request.state !== 'unsent';
+}
+
+/** Instances named in a sentence, at most. */
+const MAX_NAMED = 5;
