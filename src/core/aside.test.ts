@@ -103,6 +103,10 @@ it('... and so does what was asked for and no look has shown', () => {
   expect(asked(fencedAnew(requests(), early))).toBe(0);
   expect(asked(fencedAnew(requests({ state: 'refused' }), early))).toBe(1);
   expect(asked(fencedAnew(requests({ source: DEST }), early))).toBe(1);
+  // However long it lies in nova-api; one that was answered long before the look would have its record there.
+  const old = { sentAt: -60_000, at: -60_000 };
+  expect(asked(fencedAnew(requests({ state: 'pending', ...old })))).toBe(0);
+  expect(asked(fencedAnew(requests(old)))).toBe(1);
   // The record that was seen is that of the request, and is over.
   expect(asked(fencedAnew(requests(), { ...early, evacuations: [live({ status: 'done' })] }))).toBe(1);
 });

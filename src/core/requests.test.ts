@@ -100,3 +100,22 @@ it('an instance that had come from one dead host to another is counted by the re
   ask(draft, hosts, [], null);
   expect(draft.commands).toMatchObject([{ kind: 'evacuate', host: SOURCE, recordsBefore: 3 }]);
 });
+
+it('waits for a reserved host with what is ready on its own host, and with nothing that has left it', () => {
+  const draft = newDraft(anObservation(), DEFAULT_POLICY);
+  const hosts: Candidates[] = [SOURCE, ELSEWHERE].map((name) => ({
+    ...{ node: aNode(String(name), 'i1'), service: aService(String(name)), record: aRecord() },
+    view: aHostView({ host: name }),
+    judged: [
+      {
+        ...moving,
+        live: false,
+        outcome: name === SOURCE ? { kind: 'ready' } : { kind: 'moved', to: SOURCE },
+      },
+    ],
+    reserve: name === SOURCE ? NO_RESERVE : { kind: 'preparing', text: 'enabling it' },
+  }));
+  const round = ask(draft, hosts, [], null);
+  expect(round.asked.has(server.id)).toBe(true);
+  expect(round.isHeld(server.id)).toBe(false);
+});

@@ -19,8 +19,12 @@ it('what an earlier incident has left in ERROR is stopped again if it had been s
   expect(running).toMatchObject({ host: 'compute-2', vmState: 'active' });
 });
 
-it('what nobody will say holds nothing up, and is named', async () => {
+it.each([
+  false,
+  true,
+])('what nobody will say holds nothing up, and is named (Nova refuses the list: %s)', async (isRefused) => {
   const world = new World(1);
+  if (isRefused) world.silent.add('actions');
   for (const server of world.servers) {
     server.vmState = 'error';
     world.actions.set(server.id, []);

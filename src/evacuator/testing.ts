@@ -401,7 +401,10 @@ export class World {
             const server = this.servers.find((s) => s.id === id && !s.deleted);
             return server ? seen(server) : null;
           }),
-        listActions: (id) => cloud(() => this.actions.get(id) ?? [{ action: 'create', hasFailed: false }]),
+        listActions: (id) =>
+          this.silent.has('actions')
+            ? call(50, () => ({ ok: false, reason: 'policy forbids it', effect: 'refused' }))
+            : cloud(() => this.actions.get(id) ?? [{ action: 'create', hasFailed: false }]),
         updateService: (id, change) =>
           call(50, () => {
             if (this.cloudDown) return { ok: false, reason: 'connection refused', effect: 'none' };
