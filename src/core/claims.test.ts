@@ -79,7 +79,7 @@ describe('what is presumed to have come since the look', () => {
     expect(progress({ ...seen, novaNow: 38_000 }).ended).toBe(3);
     expect(progress({ ...seen, novaNow: 600_000 }).ended).toBe(9);
     // None ends any more.
-    expect(progress({ evacuations: late, lookedAtNova: 200_000, novaNow: 206_000 }).ended).toBe(0);
+    expect(progress({ evacuations: late, lookedAtNova: 300_000, novaNow: 306_000 }).ended).toBe(0);
   });
 });
 
@@ -87,14 +87,16 @@ describe('the rate of the ends', () => {
   it('is that of all that ended of late, also where they end together', () => {
     // All of forty were begun in the first 10 s, and most end in the 40th.
     const together = Array.from({ length: 40 }, (_, i) => done(i === 0 ? 8_000 : 40_000, i * 250));
-    expect(endsPerSecond(together, 41_000)).toBeCloseTo(40 / 33);
-    expect(endsPerSecond(together, 81_000)).toBeCloseTo(39 / 60);
-    expect(endsPerSecond(together, 200_000)).toBe(0);
+    expect(endsPerSecond(together, 41_000)).toBeCloseTo(40 / 32);
+    // Nothing is under way any more: that time says nothing.
+    expect(endsPerSecond(together, 81_000)).toBeCloseTo(40 / 32);
+    expect(endsPerSecond([...together, claimed(40_000, 20_000)], 81_000)).toBeCloseTo(40 / 73);
+    expect(endsPerSecond(together, 300_000)).toBe(0);
   });
 
   it('leaves out the time in which none could end yet', () => {
     const spawned = Array.from({ length: 4 }, (_, i) => done(30_000 + i * 1_000, i * 1_000));
-    expect(endsPerSecond(spawned, 34_000)).toBeCloseTo(1);
+    expect(endsPerSecond(spawned, 34_000)).toBeCloseTo(4 / 3);
     expect(endsPerSecond(spawned.slice(0, 3), 34_000)).toBeNull();
   });
 });

@@ -9,8 +9,8 @@ export const CONTROL_PLANE_MS = 1_500;
 /** Claims of late that tell how fast it goes now: so many, and all within this time, ms, because they come in bursts. */
 const RECENT = 10;
 const RECENT_MS = 15_000;
-/** Ends within this time tell how fast they come, ms: destinations that work on all they have at once end them together. */
-const ENDS_MEMORY_MS = 60_000;
+/** Ends within this time tell how fast they come, ms: destinations that work on all they have at once end them in bursts, a minute apart. */
+const ENDS_MEMORY_MS = 180_000;
 /** What is presumed between two looks is twice as much as has been shown so far, at least and at most so much. */
 const MIN_PRESUMED = 4;
 const MAX_PRESUMED = 24;
@@ -114,7 +114,7 @@ function workOf(evacuations: readonly EvacuationView[], lookedAtNova: number): r
 }
 
 /** Time since `from` in which there was any work, ms. */
-function coveredMs(work: readonly Work[], from: number): number {
+function coveredMs(work: readonly Pick<Work, 'from' | 'to'>[], from: number): number {
   let covered = 0;
   let reached = from;
   for (const each of [...work].sort((a, b) => a.from - b.from)) {
@@ -131,14 +131,17 @@ function isIdle(evacuations: readonly EvacuationView[], lookedAtNova: number): b
   return evacuations.every((e) => !isUnclaimed(e) || lookedAtNova - e.createdAt < IDLE_WAIT_MS);
 }
 
-/** Evacuations per second that have ended of late; null: too few to tell. */
+/**
+ * Evacuations per second that have ended of late, in the time in which some were under way, from the first on that could
+ * have ended. Null: too few to tell.
+ */
 export function endsPerSecond(evacuations: readonly EvacuationView[], lookedAtNova: number): number | null {
   const ends = evacuations.filter((e) => !isLive(e)).map((e) => e.updatedAt);
   if (ends.length < MIN_SHOWN) return null;
-  // None can end before the shortest takes: time up to there says nothing.
   const first = Math.min(...evacuations.map((e) => e.createdAt)) + (shortestDurationMs(evacuations) ?? 0);
-  const from = Math.max(lookedAtNova - ENDS_MEMORY_MS, Math.min(first, ...ends));
-  return perSecond(ends.filter((at) => at >= from).length, lookedAtNova - from);
+  const since = Math.max(lookedAtNova - ENDS_MEMORY_MS, Math.min(first, ...ends));
+  const work = evacuations.map((e) => ({ from: e.createdAt, to: isLive(e) ? lookedAtNova : e.updatedAt }));
+  return perSecond(ends.filter((at) => at >= since).length, coveredMs(work, since));
 }
 
 function perSecond(count: number, spanMs: number): number {

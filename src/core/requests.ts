@@ -49,10 +49,6 @@ export function ask(
     policy.pace,
   );
   const aside = sum(asides.map(({ servers }) => servers.length));
-  if (hosts.length > 0) {
-    const underWay = sum(hosts.map(({ judged }) => judged.filter(isUnderWay).length));
-    draft.pace = { window: room.window, inFlight: underWay + aside };
-  }
   const members = membersOf(draft, hosts);
   const ranks =
     closed === null
@@ -67,6 +63,10 @@ export function ask(
   const taken = takenRoom(hosts, members);
   const isFull = sum(taken.values()) + aside >= policy.pace.maxInFlight;
   const asked = closed === null ? send(draft, hosts, ranks, { room, taken, aside }) : new Set<ServerId>();
+  if (hosts.length > 0) {
+    const underWay = sum(hosts.map(({ judged }) => judged.filter(isUnderWay).length));
+    draft.pace = { window: room.window, inFlight: underWay + aside + asked.size };
+  }
   return {
     asked,
     isFull,
