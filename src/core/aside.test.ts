@@ -142,6 +142,7 @@ it('what a dead destination had claimed takes none, nor what lies in a queue for
   expect(takenBy(live())).toBe(1);
   expect(takenBy(live(), true)).toBe(0);
   expect(takenBy(live({ status: 'accepted', dest: null }))).toBe(0);
+  expect(takenBy(live({ status: 'accepted' }))).toBe(0);
   expect(takenBy(live({ status: 'accepted', dest: null, createdAt: 299_000 }))).toBe(1);
 });
 
