@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { decide } from './decide.ts';
 import { type ClusterView, known, type Observation } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import { aHostView, aNode, anObservation, aRecord, aService } from './testing.ts';
+import { disabledReason } from './records.ts';
+import { aHostView, aNode, anObservation, aRecord, aService, aTrace } from './testing.ts';
 import { done } from './testing-evacuations.ts';
 
 const RELEASED = aRecord({ phase: 'returning', releasedAt: 10_000 });
@@ -32,7 +33,7 @@ function closes(servicesAt: number, more: Partial<Observation> = {}): boolean {
 
 it('a record is not closed while a request for its service may still take effect', () => {
   const { requestSettleMs } = DEFAULT_POLICY.timing;
-  const unanswered = (id: string) => ({ unansweredChanges: new Map([[id, 15_000]]) });
+  const unanswered = (id: string) => ({ traces: new Map([[id, aTrace({ unansweredAt: 15_000 })]]) });
   expect(closes(30_000)).toBe(true);
   expect(closes(30_000, unanswered('svc-compute-1'))).toBe(false);
   expect(closes(30_000, unanswered('svc-compute-2'))).toBe(true);
@@ -74,6 +75,39 @@ it('whether nova-compute has reported is asked the more seldom, the more guests 
   expect(asksAgain(9_000, 50)).toBe(false);
   expect(asksAgain(10_000, 50)).toBe(true);
   expect(asksAgain(10_000, 900)).toBe(true);
+});
+
+/** What is done with a host that is back, and that is forced down, `marked`: and that we have disabled. */
+function forcedBack(notForcedAt: number, marked: boolean): readonly string[] {
+  const now = 100_000;
+  const record = { ...RELEASED, since: 5_000 };
+  const cluster: ClusterView = {
+    haveQuorum: true,
+    nodes: [aNode('compute-1', null, { evacuation: record, novaCompute: 'running' })],
+    pause: null,
+    history: new Map(),
+    levelsCorrected: new Map(),
+  };
+  const disabled = { status: 'disabled', disabledReason: disabledReason('i1') } as const;
+  const service = aService('compute-1', {
+    ...{ state: 'down', forcedDown: true, updatedAt: 90_000 },
+    ...(marked ? disabled : {}),
+  });
+  const view = aHostView({ incident: 'i1', followedAt: now, novaNow: now });
+  const observation = anObservation({
+    ...{ now, mono: now, begunAt: now, novaNow: now, servicesAt: now },
+    cluster: known(cluster),
+    services: known([service, aService('compute-2')]),
+    hosts: new Map([[view.host, view]]),
+    traces: new Map([[service.id, aTrace({ forceDownAt: 20_000, notForcedAt })]]),
+  });
+  return decide(observation, DEFAULT_POLICY).commands.map(({ kind }) => kind);
+}
+
+it('what somebody has forced down since we gave it back is left so, and our own marker goes all the same', () => {
+  expect(forcedBack(10_000, true)).toEqual(['clear-forced-down']);
+  expect(forcedBack(90_000, true)).toEqual(['enable']);
+  expect(forcedBack(90_000, false)).toEqual(['delete-evacuation']);
 });
 
 /** What is done with a reserved host that is back after so many incidents, and what is said. */

@@ -8,6 +8,7 @@ import {
   viewOfIncident,
   wakeWithin,
 } from './draft.ts';
+import { isForcedByOthers } from './forced-down.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
 import { howToUnmark } from './proof.ts';
@@ -85,7 +86,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     );
     return;
   }
-  const ourForce = !record.before.forcedDown;
+  const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, service);
   const quarantine = whyQuarantined(node, policy.gates);
   if (ourForce && service.forcedDown) {
     say(clearForcedDown(draft, node, record, service), host);
@@ -116,8 +117,8 @@ function mayStillChange(
   const { servicesAt, ownerSince } = observation;
   const { takeoverSettleMs, requestSettleMs } = policy.timing;
   if (owner !== observation.owner && servicesAt < ownerSince + takeoverSettleMs) return true;
-  const at = observation.unansweredChanges.get(id);
-  return at !== undefined && servicesAt < at + requestSettleMs;
+  const trace = observation.traces.get(id);
+  return trace !== undefined && servicesAt < trace.unansweredAt + requestSettleMs;
 }
 
 function sayKept({ disabledReason }: ServiceView): string {
@@ -232,7 +233,8 @@ function intoQuarantine(draft: Draft, service: ServiceView, after: string): stri
 }
 
 function enable(draft: Draft, service: ServiceView): string {
-  if (service.state !== 'up') {
+  // One that a person has forced down is up only when they say so.
+  if (service.state !== 'up' && !service.forcedDown) {
     wakeWithin(draft, draft.policy.timing.returnMs);
     return 'waiting for the compute service to be up before it is enabled';
   }

@@ -8,6 +8,7 @@ import {
   type NodeView,
   type Observation,
   type ServerView,
+  type ServiceTrace,
   type ServiceView,
   unknown,
 } from './observation.ts';
@@ -119,11 +120,17 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     allocations: new Map(),
     upSince: new Map(),
     requests: new Map(),
-    unansweredChanges: new Map(),
+    traces: new Map(),
     commands: new Map(),
     domain: null,
     ...more,
   };
+}
+
+/** A compute service to which this process has done nothing. */
+export function aTrace(more: Partial<ServiceTrace> = {}): ServiceTrace {
+  const never = Number.NEGATIVE_INFINITY;
+  return { forceDownAt: never, notForcedAt: never, unansweredAt: never, ...more };
 }
 
 /** A host that has been looked at, with nothing on it. */

@@ -11,6 +11,7 @@ import {
 } from '../core/records.ts';
 import { type Memory, rememberAggregate, rememberService } from './memory.ts';
 import type { Answer, Ports, ServiceChange } from './ports.ts';
+import { traceChange } from './traces.ts';
 
 /** Acts that are under way, so that a clean stop can wait for them. */
 export interface Acts {
@@ -153,9 +154,12 @@ async function changeService(
   serviceId: string,
   change: ServiceChange,
 ): Promise<Answer<unknown>> {
+  const trace = (isUnanswered: boolean): void =>
+    traceChange(memory.traces, serviceId, { change, at: ports.clock.mono(), isUnanswered });
+  trace(false);
   const answer = await ports.cloud.updateService(serviceId, change);
+  trace(!answer.ok && answer.effect === 'unknown');
   if (answer.ok) rememberService(memory, answer.value);
-  else if (answer.effect === 'unknown') memory.unansweredChanges.set(serviceId, ports.clock.mono());
   return answer;
 }
 

@@ -15,6 +15,7 @@ import type {
 } from '../core/observation.ts';
 import { known, unknown } from '../core/observation.ts';
 import type { SeenServer } from './ports.ts';
+import type { Traces } from './traces.ts';
 
 /**
  * What a running evacuator remembers between two ticks. All of it can be lost: the rules treat what is missing
@@ -39,8 +40,8 @@ export interface Memory {
   /** See {@link Observation}. */
   readonly upSince: Map<HostName, number>;
   readonly requests: Map<ServerId, RequestView>;
-  /** See {@link Observation}. As many as there are services, at most. */
-  readonly unansweredChanges: Map<string, number>;
+  /** As many as there are services, at most. */
+  readonly traces: Traces;
   readonly commands: Map<string, CommandView>;
 }
 
@@ -96,7 +97,7 @@ export function newMemory(owner: string, mono: number): Memory {
     allocations: new Map(),
     upSince: new Map(),
     requests: new Map(),
-    unansweredChanges: new Map(),
+    traces: new Map(),
     commands: new Map(),
   };
 }

@@ -23,6 +23,7 @@ import {
 } from './memory.ts';
 import { lookAtAllocations, lookAtFacts, lookAtPorts } from './observe-facts.ts';
 import type { Answer, CloudPort, Listed, Ports } from './ports.ts';
+import { traceList } from './traces.ts';
 
 /** How far back the first look at a host's evacuations goes, ms: one that somebody began long ago may still be live. */
 const FIRST_LOOK_MS = 24 * 3_600_000;
@@ -73,7 +74,7 @@ export async function observe(
     allocations: new Map(memory.allocations),
     upSince: new Map(memory.upSince),
     requests: new Map(memory.requests),
-    unansweredChanges: new Map(memory.unansweredChanges),
+    traces: new Map(memory.traces),
     commands: new Map(memory.commands),
     domain,
   };
@@ -118,6 +119,7 @@ async function observeCluster(ports: Ports, memory: Memory, look: Look): Promise
 }
 
 async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
+  const askedAt = ports.clock.mono();
   const answer = await ports.cloud.listServices();
   memory.servicesAt = ports.clock.mono();
   if (!answer.ok) {
@@ -126,6 +128,7 @@ async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
     return;
   }
   rememberServices(memory, answer.value.items);
+  traceList(memory.traces, answer.value.items, askedAt);
   memory.controlServices = known(answer.value.control);
   memory.novaNow = answer.value.novaNow;
   if (memory.facts.microversion.known) return;

@@ -112,7 +112,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('every forced_down is cleared', 400, [
     'core/returning.ts',
-    'const ourForce = !record.before.forcedDown;',
+    'const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, service);',
     'const ourForce = true;',
   ]),
   mutant("an operator's reason is overwritten", 300, [
