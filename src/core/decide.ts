@@ -6,6 +6,7 @@ import { decideEvacuating, type Evacuating } from './evacuating.ts';
 import { gates } from './gates.ts';
 import { answerHold } from './hold.ts';
 import type { Candidates } from './judged.ts';
+import { putRight } from './late.ts';
 import { decideInstances } from './ledger.ts';
 import { letGoByHand } from './let-go.ts';
 import type { ClusterView, NodeView, Observation } from './observation.ts';
@@ -40,6 +41,7 @@ export function decide(observation: Observation, policy: Policy): Decision {
     });
     return finish(draft);
   }
+  putRight(draft);
   const rules: Rules = {
     cluster,
     gates: gates(draft, cluster),

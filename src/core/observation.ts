@@ -257,8 +257,12 @@ export interface ServiceTrace {
   readonly forceDownAt: number;
   /** The last list that showed it not forced down: when it was asked for. */
   readonly notForcedAt: number;
-  /** When a change of it was last given up without an answer: it may still take effect. */
+  /** When a change of it, or of its aggregates, was last given up without an answer: it may still take effect. */
   readonly unansweredAt: number;
+  /** When the last request to enable it without an answer was sent, or given up. */
+  readonly enableAt: number;
+  /** How somebody has disabled it since it was asked to be enabled last, and the last list that showed that; null: nobody has. */
+  readonly disabledSince: { readonly reason: string | null; readonly seenAt: number } | null;
 }
 
 /** All that a decision rests on. The same observation gives the same decision. */

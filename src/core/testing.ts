@@ -130,7 +130,14 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
 /** A compute service to which this process has done nothing. */
 export function aTrace(more: Partial<ServiceTrace> = {}): ServiceTrace {
   const never = Number.NEGATIVE_INFINITY;
-  return { forceDownAt: never, notForcedAt: never, unansweredAt: never, ...more };
+  return {
+    forceDownAt: never,
+    notForcedAt: never,
+    unansweredAt: never,
+    enableAt: never,
+    disabledSince: null,
+    ...more,
+  };
 }
 
 /** A host that has been looked at, with nothing on it. */

@@ -1,4 +1,5 @@
 import { type Command, commandKey } from '../core/decision.ts';
+import type { ServiceView } from '../core/observation.ts';
 import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
@@ -11,7 +12,7 @@ import {
 } from '../core/records.ts';
 import { type Memory, rememberAggregate, rememberService } from './memory.ts';
 import type { Answer, Ports, ServiceChange } from './ports.ts';
-import { traceChange } from './traces.ts';
+import { traceChange, traceUnanswered } from './traces.ts';
 
 /** Acts that are under way, so that a clean stop can wait for them. */
 export interface Acts {
@@ -154,17 +155,19 @@ async function changeService(
   serviceId: string,
   change: ServiceChange,
 ): Promise<Answer<unknown>> {
-  const trace = (isUnanswered: boolean): void =>
-    traceChange(memory.traces, serviceId, { change, at: ports.clock.mono(), isUnanswered });
-  trace(false);
+  const { services, traces } = memory;
+  const reason = services.known ? reasonOf(services.value.find(({ id }) => id === serviceId)) : null;
+  const ended = traceChange(traces, serviceId, { change, reason, at: ports.clock.mono() });
   const answer = await ports.cloud.updateService(serviceId, change);
-  trace(!answer.ok && answer.effect === 'unknown');
+  ended(ports.clock.mono(), answer.ok || answer.effect !== 'unknown');
   if (answer.ok) rememberService(memory, answer.value);
   return answer;
 }
 
+const reasonOf = (service: ServiceView | undefined): string | null => service?.disabledReason ?? null;
+
 async function changeAggregate(
-  { cloud }: Ports,
+  { cloud, clock }: Ports,
   memory: Memory,
   { kind, aggregate, host }: Extract<Command, { kind: 'join-aggregate' | 'leave-aggregate' }>,
 ): Promise<Answer<unknown>> {
@@ -173,6 +176,10 @@ async function changeAggregate(
     ? await cloud.addHostToAggregate(aggregate, host)
     : await cloud.removeHostFromAggregate(aggregate, host);
   if (answer.ok) rememberAggregate(memory, aggregate, host, isJoining);
+  else if (answer.effect === 'unknown' && memory.services.known) {
+    const service = memory.services.value.find((each) => each.host === host);
+    if (service !== undefined) traceUnanswered(memory.traces, service.id, clock.mono());
+  }
   return answer;
 }
 
