@@ -19,6 +19,9 @@ it('when a host was asked to be forced down, and was seen not to be, is kept', (
   ended(3_000, true);
   traceList(traces, listed({ forcedDown: true }), 4_000);
   expect(traces.get(ID)).toMatchObject({ notForcedAt: 1_000, forceDownAt: 3_000, enableAt: -Infinity });
+  // Its cell does not answer.
+  traceList(traces, listed({ state: 'unknown' }), 90_000);
+  expect(traces.get(ID)).toMatchObject({ notForcedAt: 1_000 });
 });
 
 it('a request to enable is open until it is answered, and after it was given up', () => {

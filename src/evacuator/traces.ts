@@ -57,7 +57,9 @@ export function traceUnanswered(traces: Traces, id: string, at: number): void {
 
 /** Takes in a list of the services that was asked for at `at`. */
 export function traceList(traces: Traces, services: readonly ServiceView[], at: number): void {
-  for (const { id, status, forcedDown, disabledReason: reason } of services) {
+  for (const { id, state, status, forcedDown, disabledReason: reason } of services) {
+    // Of a cell that does not answer Nova knows the names alone.
+    if (state === 'unknown') continue;
     if (!forcedDown) add(traces, id, { notForcedAt: at });
     const from = traces.get(id)?.enabledFrom;
     if (from === undefined || status !== 'disabled' || reason === from || isOurMarker(reason)) continue;
