@@ -1,3 +1,4 @@
+import { mayStillChange } from './changes.ts';
 import { type Draft, isBeingWritten, issue, lookAtServices } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostOfNode } from './names.ts';
@@ -255,12 +256,23 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
   const text = `giving back the reserved host ${claim.host}, to which nothing came`;
   const tried = leaveAggregate(draft, claim) ?? disableAgain(draft, claim, service);
   if (tried !== null) return tried.why === null ? text : `${text}: ${tried.why}`;
+  // Without the claim nobody would take back what takes effect after that.
+  if (mayStillChange(draft, claim.host, record.owner, seenAt(draft, claim))) {
+    if (claim.aggregate !== null) lookAtAggregates(draft);
+    return `${text}: Nova may still do what it was asked for and has not answered`;
+  }
   const why = issue(draft, {
     kind: 'write-evacuation',
     node: node.name,
     record: { ...record, reserves: record.reserves.slice(1) },
   });
   return why === null ? text : `${text}; the record can't be written to the cluster: ${why}`;
+}
+
+/** When it was last seen how a claimed host is: its service, and its aggregates where it was put into one. */
+function seenAt({ observation }: Draft, { aggregate }: ReserveClaim): number {
+  const { servicesAt, facts } = observation;
+  return aggregate === null ? servicesAt : Math.min(servicesAt, facts.aggregates.mono);
 }
 
 interface Tried {

@@ -276,8 +276,8 @@ export interface Observation {
   /** Nova's clock at the first report of a compute service that was seen since it has been up without a break; not there: it is not up. */
   readonly upSince: ReadonlyMap<HostName, number>;
   readonly requests: ReadonlyMap<ServerId, RequestView>;
-  /** Id of a compute service → `mono` at which a change of it was last given up without an answer: it may still take effect. */
-  readonly unansweredChanges: ReadonlyMap<string, number>;
+  /** `mono` at which a change of a host's service or aggregates was last given up without an answer: it may still take effect. */
+  readonly unansweredChanges: ReadonlyMap<HostName, number>;
   readonly commands: ReadonlyMap<string, CommandView>;
   /** The parameter `domain`; null when not set. */
   readonly domain: string | null;

@@ -1,3 +1,4 @@
+import { mayStillChange } from './changes.ts';
 import { giveBack, isReserved } from './destinations.ts';
 import {
   type Draft,
@@ -95,29 +96,13 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     say(quarantine === null ? enable(draft, service) : intoQuarantine(draft, service, quarantine), host);
   } else if (quarantine !== null && policy.destinations.reservedHosts && isReserved(service)) {
     say(intoQuarantine(draft, service, quarantine), host);
-  } else if (mayStillChange(draft, service, record)) {
+  } else if (mayStillChange(draft, host, record.owner, observation.servicesAt)) {
     say('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
     say(confirmSchedulable(draft, node, record, service), host);
   } else {
     say(finishRecord(draft, node, record, sayKept(service)), host);
   }
-}
-
-/**
- * Whether a request for its service that had no answer may take effect after the last look: then it is not over yet.
- * Of those of an evacuator before this one nothing is known but that it sends no more.
- */
-function mayStillChange(
-  { observation, policy }: Draft,
-  { id }: ServiceView,
-  { owner }: EvacuationRecord,
-): boolean {
-  const { servicesAt, ownerSince } = observation;
-  const { takeoverSettleMs, requestSettleMs } = policy.timing;
-  if (owner !== observation.owner && servicesAt < ownerSince + takeoverSettleMs) return true;
-  const at = observation.unansweredChanges.get(id);
-  return at !== undefined && servicesAt < at + requestSettleMs;
 }
 
 function sayKept({ disabledReason }: ServiceView): string {

@@ -122,18 +122,18 @@ async function execute(
     case 'answer-hold':
       return cluster.writeTransient(command.node, RELEASE_ATTRIBUTE, command.answer);
     case 'force-down':
-      return changeService(ports, memory, command.serviceId, {
+      return changeService(ports, memory, command, {
         forcedDown: true,
         ...(command.disabledReason === null
           ? {}
           : { status: 'disabled' as const, disabledReason: command.disabledReason }),
       });
     case 'clear-forced-down':
-      return changeService(ports, memory, command.serviceId, { forcedDown: false });
+      return changeService(ports, memory, command, { forcedDown: false });
     case 'enable':
-      return changeService(ports, memory, command.serviceId, { status: 'enabled' });
+      return changeService(ports, memory, command, { status: 'enabled' });
     case 'disable':
-      return changeService(ports, memory, command.serviceId, {
+      return changeService(ports, memory, command, {
         status: 'disabled',
         disabledReason: command.reason,
       });
@@ -150,25 +150,27 @@ async function execute(
 async function changeService(
   ports: Ports,
   memory: Memory,
-  serviceId: string,
+  { host, serviceId }: Extract<Command, { serviceId: string }>,
   change: ServiceChange,
 ): Promise<Answer<unknown>> {
   const answer = await ports.cloud.updateService(serviceId, change);
   if (answer.ok) rememberService(memory, answer.value);
-  else if (answer.effect === 'unknown') memory.unansweredChanges.set(serviceId, ports.clock.mono());
+  else if (answer.effect === 'unknown') memory.unansweredChanges.set(host, ports.clock.mono());
   return answer;
 }
 
 async function changeAggregate(
-  { cloud }: Ports,
+  ports: Ports,
   memory: Memory,
   { kind, aggregate, host }: Extract<Command, { kind: 'join-aggregate' | 'leave-aggregate' }>,
 ): Promise<Answer<unknown>> {
+  const { cloud } = ports;
   const isJoining = kind === 'join-aggregate';
   const answer = isJoining
     ? await cloud.addHostToAggregate(aggregate, host)
     : await cloud.removeHostFromAggregate(aggregate, host);
   if (answer.ok) rememberAggregate(memory, aggregate, host, isJoining);
+  else if (answer.effect === 'unknown') memory.unansweredChanges.set(host, ports.clock.mono());
   return answer;
 }
 

@@ -39,8 +39,8 @@ export interface Memory {
   /** See {@link Observation}. */
   readonly upSince: Map<HostName, number>;
   readonly requests: Map<ServerId, RequestView>;
-  /** See {@link Observation}. As many as there are services, at most. */
-  readonly unansweredChanges: Map<string, number>;
+  /** See {@link Observation}. As many as there are hosts, at most. */
+  readonly unansweredChanges: Map<HostName, number>;
   readonly commands: Map<string, CommandView>;
 }
 
