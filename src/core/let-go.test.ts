@@ -30,8 +30,8 @@ function said(evacuations: readonly EvacuationView[], request: RequestView | nul
   });
   const draft = newDraft(observation, DEFAULT_POLICY);
   const record = aRecord({ incident: 'i1', phase: 'evacuating' });
-  letGoByHand(draft, { ...aNode('compute-1', null), evacuation: record, mark: 'yes' }, 'i1');
-  expect(draft.commands.map(({ kind }) => kind)).toEqual(['clear-mark', 'write-evacuation']);
+  letGoByHand(draft, { ...aNode('compute-1', null), evacuation: record, mark: 'no' }, 'i1');
+  expect(draft.commands.map(({ kind }) => kind)).toEqual(['write-evacuation']);
   return draft.verdicts[0]?.text ?? '';
 }
 
@@ -44,6 +44,19 @@ it('names nothing that is over, was refused, or was asked for from the host it h
   expect(said([{ ...LIVE, status: 'done' }], null)).not.toContain('Under way');
   expect(said([], requestFrom(SOURCE, 'refused'))).not.toContain('Under way');
   expect(said([], requestFrom(ELSEWHERE))).not.toContain('Under way');
+});
+
+it('the mark goes first, whatever keeps it there', () => {
+  const why = { state: 'failed', at: 0, failures: 1, message: 'attrd does not answer' } as const;
+  const decided = (more: Partial<Observation>) => {
+    const draft = newDraft(anObservation(more), DEFAULT_POLICY);
+    const record = aRecord({ incident: 'i1', phase: 'evacuating' });
+    letGoByHand(draft, { ...aNode('compute-1', null), evacuation: record, mark: 'yes' }, 'i1');
+    return { kinds: draft.commands.map(({ kind }) => kind), text: draft.verdicts[0]?.text };
+  };
+  expect(decided({}).kinds).toEqual(['clear-mark']);
+  const failed = decided({ commands: new Map([['clear-mark:compute-1', why]]) });
+  expect(failed).toEqual({ kinds: [], text: expect.stringContaining('attrd does not answer') });
 });
 
 it('a successor looks once at what is under way before it lets the node go', () => {

@@ -13,12 +13,19 @@ export function letGoByHand(draft: Draft, node: NodeView, incident: string): voi
   const record = node.evacuation;
   if (record === null || record === 'unreadable') return;
   const { observation, policy } = draft;
-  // A mark that stood alone would hold the node, or be taken for a new death.
-  if (node.mark === 'yes') issue(draft, { kind: 'clear-mark', node: node.name });
+  const say = (text: string): void => {
+    draft.verdicts.push({ node: node.name, host: null, incident, phase: 'releasing', text, instances: [] });
+  };
+  // Gone before the release is written: a mark that stood alone would hold the node, or be taken for a new death.
+  if (node.mark === 'yes') {
+    const why = issue(draft, { kind: 'clear-mark', node: node.name });
+    const text = `somebody removed its ${INCIDENT_ATTRIBUTE}; the mark evacuate=yes goes first`;
+    say(why === null ? text : `${text}: ${why}`);
+    return;
+  }
   const view = viewOfIncident(draft, incident);
   if (view === null && isToBeSeen(draft, node, record)) {
-    const text = `somebody removed its ${INCIDENT_ATTRIBUTE}; looking at what is under way before the node is let go`;
-    draft.verdicts.push({ node: node.name, host: null, incident, phase: 'releasing', text, instances: [] });
+    say(`somebody removed its ${INCIDENT_ATTRIBUTE}; looking at what is under way before the node is let go`);
     return;
   }
   const text = `somebody removed its ${INCIDENT_ATTRIBUTE}: no more is evacuated, the node is let go${sayUnderWay(draft, record, view)}`;
@@ -40,7 +47,7 @@ export function letGoByHand(draft: Draft, node: NodeView, incident: string): voi
       instances: [],
     }),
   );
-  draft.verdicts.push({ node: node.name, host: null, incident, phase: 'releasing', text, instances: [] });
+  say(text);
 }
 
 /**
