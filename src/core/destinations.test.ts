@@ -150,7 +150,7 @@ it('a claimed host that somebody has disabled before it was enabled late is not 
   const own = [{ host: hostName('compute-3'), reason: 'reserved', aggregate: null }];
   const spares = { 'compute-3': { status: 'enabled', disabledReason: null } } as const;
   const disabledSince = { reason: 'broken fan', seenAt: 0 };
-  const traces = new Map([['svc-compute-3', aTrace({ enableAt: 0, disabledSince })]]);
+  const traces = new Map([[hostName('compute-3'), aTrace({ enableAt: 0, disabledSince })]]);
   const destinations = { targetReserved: true };
   expect(decided({ own, spares, destinations }).reserve).toMatchObject({ target: 'compute-3' });
   const { reserve } = decided({ own, spares, destinations, observation: { traces } });

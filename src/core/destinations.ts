@@ -1,8 +1,9 @@
+import { mayStillChange } from './changes.ts';
 import { type Draft, isBeingWritten, issue, lookAtServices } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
-import { DISABLED_AGAIN, mayStillChange, overtaken } from './late.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { AggregateView, ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
+import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
 import { isQuarantine, whyQuarantined } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker, type ReserveClaim } from './records.ts';
 
@@ -258,8 +259,11 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
   const text = `giving back the reserved host ${claim.host}, to which nothing came`;
   const tried = leaveAggregate(draft, claim) ?? disableAgain(draft, claim, service);
   if (tried !== null) return tried.why === null ? text : `${text}: ${tried.why}`;
-  if (service !== undefined && mayComeLate(draft, { service, record, claim }))
-    return `${text}, once Nova can’t do any more what it was asked for and has not answered`;
+  // Without the claim nobody would take back what takes effect after that.
+  if (mayStillChange(draft, claim.host, record.owner, seenAt(draft, claim))) {
+    if (claim.aggregate !== null) lookAtAggregates(draft);
+    return `${text}: Nova may still do what it was asked for and has not answered`;
+  }
   const why = issue(draft, {
     kind: 'write-evacuation',
     node: node.name,
@@ -268,16 +272,10 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
   return why === null ? text : `${text}; the record can't be written to the cluster: ${why}`;
 }
 
-/** Whether it may yet be enabled, or put into an aggregate, by a request that had no answer: the claim stays until then. */
-function mayComeLate(
-  draft: Draft,
-  { service, record, claim }: { service: ServiceView; record: EvacuationRecord; claim: ReserveClaim },
-): boolean {
-  const { servicesAt, facts } = draft.observation;
-  if (claim.aggregate === null) return mayStillChange(draft, service, record, servicesAt);
-  const isLate = mayStillChange(draft, service, record, Math.min(servicesAt, facts.aggregates.mono));
-  if (isLate) lookAtAggregates(draft);
-  return isLate;
+/** When it was last seen how a claimed host is: its service, and its aggregates where it was put into one. */
+function seenAt({ observation }: Draft, { aggregate }: ReserveClaim): number {
+  const { servicesAt, facts } = observation;
+  return aggregate === null ? servicesAt : Math.min(servicesAt, facts.aggregates.mono);
 }
 
 interface Tried {

@@ -68,7 +68,7 @@ it('tells Nova nothing while Nova can evacuate nothing, though the host was let 
 
 describe('a host that is forced down', () => {
   const forced = (trace: Partial<ServiceTrace>, more: Partial<Observation> = {}) =>
-    decided({ forcedDown: true }, { traces: new Map([['svc-compute-1', aTrace(trace)]]), ...more });
+    decided({ forcedDown: true }, { traces: new Map([[SOURCE, aTrace(trace)]]), ...more });
 
   it('was so by somebody else, if a list has shown that it was not, and nothing was asked since: that is kept', () => {
     const theirs = forced({ notForcedAt: 45_000 });

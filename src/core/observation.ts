@@ -257,8 +257,6 @@ export interface ServiceTrace {
   readonly forceDownAt: number;
   /** The last list that showed it not forced down: when it was asked for. */
   readonly notForcedAt: number;
-  /** When a change of it, or of its aggregates, was last given up without an answer: it may still take effect. */
-  readonly unansweredAt: number;
   /** When the last request to enable it without an answer was sent, or given up. */
   readonly enableAt: number;
   /** How somebody has disabled it since it was asked to be enabled last, and the last list that showed that; null: nobody has. */
@@ -290,8 +288,9 @@ export interface Observation {
   /** Nova's clock at the first report of a compute service that was seen since it has been up without a break; not there: it is not up. */
   readonly upSince: ReadonlyMap<HostName, number>;
   readonly requests: ReadonlyMap<ServerId, RequestView>;
-  /** By the id of a compute service. */
-  readonly traces: ReadonlyMap<string, ServiceTrace>;
+  /** `mono` at which a change of a host's service or aggregates was last given up without an answer: it may still take effect. */
+  readonly unansweredChanges: ReadonlyMap<HostName, number>;
+  readonly traces: ReadonlyMap<HostName, ServiceTrace>;
   readonly commands: ReadonlyMap<string, CommandView>;
   /** The parameter `domain`; null when not set. */
   readonly domain: string | null;

@@ -1,3 +1,4 @@
+import { mayStillChange } from './changes.ts';
 import { giveBack, isReserved } from './destinations.ts';
 import {
   type Draft,
@@ -9,9 +10,9 @@ import {
   wakeWithin,
 } from './draft.ts';
 import { isForcedByOthers } from './forced-down.ts';
-import { DISABLED_AGAIN, mayStillChange, overtaken } from './late.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
+import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
 import { howToUnmark } from './proof.ts';
 import { isQuarantine, quarantineReason, reservedQuarantineReason, whyQuarantined } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker } from './records.ts';
@@ -99,7 +100,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     say(intoQuarantine(draft, service, quarantine), host);
   } else if (overtaken(observation, policy, service) !== null) {
     say(`back; ${DISABLED_AGAIN}`, host);
-  } else if (mayStillChange(draft, service, record, observation.servicesAt)) {
+  } else if (mayStillChange(draft, host, record.owner, observation.servicesAt)) {
     say('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
     say(confirmSchedulable(draft, node, record, service), host);

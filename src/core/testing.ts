@@ -120,6 +120,7 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     allocations: new Map(),
     upSince: new Map(),
     requests: new Map(),
+    unansweredChanges: new Map(),
     traces: new Map(),
     commands: new Map(),
     domain: null,
@@ -133,7 +134,6 @@ export function aTrace(more: Partial<ServiceTrace> = {}): ServiceTrace {
   return {
     forceDownAt: never,
     notForcedAt: never,
-    unansweredAt: never,
     enableAt: never,
     disabledSince: null,
     ...more,

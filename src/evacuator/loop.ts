@@ -85,9 +85,9 @@ async function endCleanly(ports: Ports, memory: Memory, acts: Acts, settleMs: nu
 }
 
 /** A request without an answer may still take effect: then this is no clean end. */
-function hasUnanswered({ requests, traces }: Memory, settledBefore: number): boolean {
+function hasUnanswered({ requests, unansweredChanges }: Memory, settledBefore: number): boolean {
   return (
     [...requests.values()].some((request) => request.state === 'unknown') ||
-    [...traces.values()].some(({ unansweredAt }) => unansweredAt > settledBefore)
+    [...unansweredChanges.values()].some((at) => at > settledBefore)
   );
 }

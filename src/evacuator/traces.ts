@@ -1,9 +1,10 @@
+import type { HostName } from '../core/names.ts';
 import type { ServiceTrace, ServiceView } from '../core/observation.ts';
 import { isOurMarker } from '../core/records.ts';
 import type { ServiceChange } from './ports.ts';
 
-/** What is remembered of a compute service that this process has changed; by its id. */
-export type Traces = Map<string, Trace>;
+/** What is remembered of the compute services that were listed, or changed by this process: as many as there are hosts, at most. */
+export type Traces = Map<HostName, Trace>;
 
 interface Trace extends ServiceTrace {
   /** The reason with which it was disabled when it was asked to be enabled last; undefined: it never was. */
@@ -13,14 +14,13 @@ interface Trace extends ServiceTrace {
 const NOTHING: Trace = {
   forceDownAt: Number.NEGATIVE_INFINITY,
   notForcedAt: Number.NEGATIVE_INFINITY,
-  unansweredAt: Number.NEGATIVE_INFINITY,
   enableAt: Number.NEGATIVE_INFINITY,
   disabledSince: null,
   enabledFrom: undefined,
 };
 
-function add(traces: Traces, id: string, more: Partial<Trace>): void {
-  traces.set(id, { ...(traces.get(id) ?? NOTHING), ...more });
+function add(traces: Traces, host: HostName, more: Partial<Trace>): void {
+  traces.set(host, { ...(traces.get(host) ?? NOTHING), ...more });
 }
 
 /**
@@ -29,40 +29,34 @@ function add(traces: Traces, id: string, more: Partial<Trace>): void {
  */
 export function traceChange(
   traces: Traces,
-  id: string,
+  host: HostName,
   {
     change,
     reason,
     at,
   }: { readonly change: ServiceChange; readonly reason: string | null; readonly at: number },
 ): (endedAt: number, isAnswered: boolean) => void {
-  const { enableAt } = traces.get(id) ?? NOTHING;
+  const { enableAt } = traces.get(host) ?? NOTHING;
   const isEnabling = change.status === 'enabled';
-  if (isEnabling) add(traces, id, { enableAt: at, enabledFrom: reason, disabledSince: null });
+  if (isEnabling) add(traces, host, { enableAt: at, enabledFrom: reason, disabledSince: null });
   const forceDown = (now: number): void => {
-    if (change.forcedDown === true) add(traces, id, { forceDownAt: now });
+    if (change.forcedDown === true) add(traces, host, { forceDownAt: now });
   };
   forceDown(at);
   return (endedAt, isAnswered) => {
     forceDown(endedAt);
-    if (isEnabling) add(traces, id, { enableAt: isAnswered ? enableAt : endedAt });
-    if (!isAnswered) traceUnanswered(traces, id, endedAt);
+    if (isEnabling) add(traces, host, { enableAt: isAnswered ? enableAt : endedAt });
   };
-}
-
-/** Takes in that a change of a service, or of its aggregates, was given up without an answer. */
-export function traceUnanswered(traces: Traces, id: string, at: number): void {
-  add(traces, id, { unansweredAt: at });
 }
 
 /** Takes in a list of the services that was asked for at `at`. */
 export function traceList(traces: Traces, services: readonly ServiceView[], at: number): void {
-  for (const { id, state, status, forcedDown, disabledReason: reason } of services) {
+  for (const { host, state, status, forcedDown, disabledReason: reason } of services) {
     // Of a cell that does not answer Nova knows the names alone.
     if (state === 'unknown') continue;
-    if (!forcedDown) add(traces, id, { notForcedAt: at });
-    const from = traces.get(id)?.enabledFrom;
+    if (!forcedDown) add(traces, host, { notForcedAt: at });
+    const from = traces.get(host)?.enabledFrom;
     if (from === undefined || status !== 'disabled' || reason === from || isOurMarker(reason)) continue;
-    add(traces, id, { disabledSince: { reason, seenAt: at } });
+    add(traces, host, { disabledSince: { reason, seenAt: at } });
   }
 }

@@ -335,7 +335,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutantOf('fenced-anew', 'what a host has in flight that is fenced anew takes no room', 400, [
     'core/decide.ts',
-    'asides: asideOf(draft, cluster, candidates, rules.isLost),',
+    'asides: asides.found,',
     'asides: [],',
   ]),
   mutantOf(
