@@ -37,7 +37,8 @@ export const operators: CheckerKind = {
     const asked = new Set<string>();
     /** Host → when we last asked Nova to enable it. */
     const enabling = new Map<string, number>();
-    const lists = new Map<string, number>();
+    /** Process → when it has asked for the services. */
+    const lists = new Map<string, number[]>();
     const reasons = new Map<string, string | null>();
     const debts = new Map<string, Debt>();
     /**
@@ -57,7 +58,12 @@ export const operators: CheckerKind = {
       scene.world.agenda.now - hand.at > RACE_MS;
     return {
       sending({ id }, { call, path, body }) {
-        if (call === 'GET os-services') lists.set(`evacuator:${id}`, scene.world.agenda.now);
+        if (call === 'GET os-services') {
+          const by = `evacuator:${id}`;
+          const its = lists.get(by) ?? [];
+          its.push(scene.world.agenda.now);
+          lists.set(by, its);
+        }
         if (call !== 'PUT os-services' || body === null || typeof body !== 'object') return;
         const host = hostOf(path);
         if (host === undefined) return;
@@ -79,9 +85,8 @@ export const operators: CheckerKind = {
           } else if (before !== undefined && isTheirs(before, 'disabled')) {
             if (what === 'disabled' || !isLate(before, host))
               scene.violate(`${host} was ${what} by us though an operator had disabled it`);
-            const listedAt = lists.get(by) ?? Number.NEGATIVE_INFINITY;
-            if (listedAt >= before.at && listedAt <= hand.at - LIST_MS)
-              debts.set(host, { reason: reasons.get(host) ?? null, by });
+            const hasLooked = lists.get(by)?.some((at) => at >= before.at && at <= hand.at - LIST_MS);
+            if (hasLooked) debts.set(host, { reason: reasons.get(host) ?? null, by });
           }
           status.set(host, hand);
         } else if (what.endsWith('forced down')) {
