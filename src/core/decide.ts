@@ -58,13 +58,15 @@ export function decide(observation: Observation, policy: Policy): Decision {
   const evacuating = cluster.nodes.filter(
     ({ evacuation }) => evacuation !== 'unreadable' && evacuation?.phase === 'evacuating',
   );
+  const { cloud } = rules.gates;
   const asides = asideOf(draft, cluster, candidates, rules.isLost);
-  const isOnlyFollowed = decideInstances(draft, candidates, {
+  decideInstances(draft, candidates, {
     evacuating: evacuating.map((node) => node.name),
     asides: asides.found,
     closed: whyClosed(rules.gates, asides),
   });
-  lookAtServices(draft, policy.timing[isOnlyFollowed ? 'followServicesMs' : 'idleServicesMs']);
+  const isUnderWay = cloud === null && (draft.pace?.inFlight ?? 0) > 0;
+  lookAtServices(draft, policy.timing[isUnderWay ? 'followServicesMs' : 'idleServicesMs']);
   for (const node of cluster.nodes) answerHold(draft, node);
   return finish(draft);
 }
