@@ -157,13 +157,10 @@ function lookAtNova(
   const isSeen = view !== undefined && view.incident === incident.id && view.listedAt >= 0;
   lookAtFacts(draft, isSeen ? Number.POSITIVE_INFINITY : policy.timing.factAgeMs);
   if (!isSeen) {
-    lookAt(draft, host, {
-      incident: incident.id,
-      evacuations: true,
-      listing: true,
-      changes: record !== null,
-      since: record?.since ?? null,
-    });
+    // What an evacuation that is over had begun is not this one's: how those are that it has left is to be seen anew.
+    const since = record?.phase === 'evacuating' ? record.since : null;
+    const changes = since !== null;
+    lookAt(draft, host, { incident: incident.id, evacuations: true, listing: true, changes, since });
     return {
       blocked: view?.trouble ? `Nova can't be asked: ${view.trouble}` : 'looking at what is on it',
       host,

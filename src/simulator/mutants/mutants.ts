@@ -197,6 +197,14 @@ export const MUTANTS: readonly Mutant[] = [
       'disableAgain(',
     ]),
   ),
+  rare(
+    1_101,
+    mutantOf('reserves', 'a reserved host is given back while a request for it may come', 1_200, [
+      'core/destinations.ts',
+      'if (mayStillChange(',
+      'if (claim.host === node.name && mayStillChange(',
+    ]),
+  ),
   mutantOf('reserves', 'a reserved host is given back with another reason', 900, [
     'core/destinations.ts',
     'reason: claim.reason',
