@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { claimsPerSecond, type InFlight, presumable, progressOf } from './claims.ts';
+import { claimsPerSecond, endsPerSecond, type InFlight, presumable, progressOf } from './claims.ts';
 import type { EvacuationView } from './observation.ts';
 import { done, evacuation } from './testing-evacuations.ts';
 
@@ -68,9 +68,33 @@ describe('what is presumed to have come since the look', () => {
     expect(progress({ evacuations: nothing, lookedAtNova: 3_000, novaNow: 9_000 }).handedOver).toBe(0);
   });
 
-  it('takes one that was late at the look for unfinished', () => {
-    const late = [done(2_000), done(2_000), done(2_000), done(2_000), claimed(1_000)];
-    const { handedOver, ended } = progress({ evacuations: late, lookedAtNova: 30_000, novaNow: 40_000 });
-    expect({ handedOver, ended }).toEqual({ handedOver: 1, ended: 0 });
+  it('ends those that were late at the look as fast as others have ended, and no faster', () => {
+    // Ten have ended in 20 s; nine more take longer than the shortest.
+    const late = [
+      ...Array.from({ length: 10 }, (_, i) => done(12_000 + i * 2_000, i * 2_000)),
+      ...Array.from({ length: 9 }, () => claimed(10_000)),
+    ];
+    const seen = { evacuations: late, lookedAtNova: 32_000 };
+    expect(progress({ ...seen, novaNow: 33_000 }).ended).toBe(0);
+    expect(progress({ ...seen, novaNow: 38_000 }).ended).toBe(3);
+    expect(progress({ ...seen, novaNow: 600_000 }).ended).toBe(9);
+    // None ends any more.
+    expect(progress({ evacuations: late, lookedAtNova: 200_000, novaNow: 206_000 }).ended).toBe(0);
+  });
+});
+
+describe('the rate of the ends', () => {
+  it('is that of all that ended of late, also where they end together', () => {
+    // All of forty were begun in the first 10 s, and most end in the 40th.
+    const together = Array.from({ length: 40 }, (_, i) => done(i === 0 ? 8_000 : 40_000, i * 250));
+    expect(endsPerSecond(together, 41_000)).toBeCloseTo(40 / 33);
+    expect(endsPerSecond(together, 81_000)).toBeCloseTo(39 / 60);
+    expect(endsPerSecond(together, 200_000)).toBe(0);
+  });
+
+  it('leaves out the time in which none could end yet', () => {
+    const spawned = Array.from({ length: 4 }, (_, i) => done(30_000 + i * 1_000, i * 1_000));
+    expect(endsPerSecond(spawned, 34_000)).toBeCloseTo(1);
+    expect(endsPerSecond(spawned.slice(0, 3), 34_000)).toBeNull();
   });
 });

@@ -6,8 +6,11 @@ import { isLive, isUnclaimed } from './status.ts';
  * the destination's, and costs it nothing.
  */
 export const CONTROL_PLANE_MS = 1_500;
-/** Claims, or ends, of late that tell how fast it goes now. */
+/** Claims of late that tell how fast it goes now: so many, and all within this time, ms, because they come in bursts. */
 const RECENT = 10;
+const RECENT_MS = 15_000;
+/** Ends within this time tell how fast they come, ms: destinations that work on all they have at once end them together. */
+const ENDS_MEMORY_MS = 60_000;
 /** What is presumed between two looks is twice as much as has been shown so far, at least and at most so much. */
 const MIN_PRESUMED = 4;
 const MAX_PRESUMED = 24;
@@ -27,6 +30,16 @@ export interface InFlight {
 export function shortestDurationMs(evacuations: readonly EvacuationView[]): number | null {
   const done = evacuations.filter((e) => e.status === 'done');
   return done.length === 0 ? null : Math.min(...done.map((e) => e.updatedAt - e.createdAt));
+}
+
+/** Those that have been claimed and have not ended. */
+export function onDestinations(evacuations: readonly EvacuationView[]): readonly EvacuationView[] {
+  return evacuations.filter((e) => isLive(e) && !isUnclaimed(e));
+}
+
+/** How many have been asked for and not been claimed, those included that no look has shown yet. */
+export function waitingOf({ evacuations, unseenAgesMs }: InFlight): number {
+  return evacuations.filter(isUnclaimed).length + unseenAgesMs.length;
 }
 
 /** Claims, or ends, at least, that show a rate. */
@@ -71,7 +84,8 @@ function rateOf(evacuations: readonly EvacuationView[], lookedAtNova: number): n
   const times = work
     .flatMap(({ claimedAt }) => (claimedAt === null ? [] : [claimedAt]))
     .sort((a, b) => a - b);
-  const recent = Math.min(RECENT, times.length);
+  const lately = times.filter((at) => lookedAtNova - at <= RECENT_MS).length;
+  const recent = Math.min(Math.max(RECENT, lately), times.length);
   const before = times.at(-recent - 1) ?? Number.NEGATIVE_INFINITY;
   return perSecond(recent, coveredMs(work, before));
 }
@@ -119,12 +133,12 @@ function isIdle(evacuations: readonly EvacuationView[], lookedAtNova: number): b
 
 /** Evacuations per second that have ended of late; null: too few to tell. */
 export function endsPerSecond(evacuations: readonly EvacuationView[], lookedAtNova: number): number | null {
-  const ends = evacuations
-    .filter((e) => !isLive(e))
-    .map((e) => e.updatedAt)
-    .sort((a, b) => a - b)
-    .slice(-RECENT);
-  return ends.length < MIN_SHOWN ? null : perSecond(ends.length, lookedAtNova - (ends[0] ?? 0));
+  const ends = evacuations.filter((e) => !isLive(e)).map((e) => e.updatedAt);
+  if (ends.length < MIN_SHOWN) return null;
+  // None can end before the shortest takes: time up to there says nothing.
+  const first = Math.min(...evacuations.map((e) => e.createdAt)) + (shortestDurationMs(evacuations) ?? 0);
+  const from = Math.max(lookedAtNova - ENDS_MEMORY_MS, Math.min(first, ...ends));
+  return perSecond(ends.filter((at) => at >= from).length, lookedAtNova - from);
 }
 
 function perSecond(count: number, spanMs: number): number {
@@ -141,6 +155,8 @@ export interface Progress {
   readonly ended: number;
   /** See {@link claimsPerSecond}. */
   readonly claimRate: number | null;
+  /** See {@link endsPerSecond}. */
+  readonly endRate: number | null;
 }
 
 /**
@@ -148,14 +164,9 @@ export interface Progress {
  * the claims that it has shown, first come, first served; a little faster if nothing was waiting any more. That is pace,
  * and no more: whether an instance may be asked for never rests on it. The next look sets it right.
  */
-export function progressOf(
-  { evacuations, lookedAtNova, novaNow, unseenAgesMs }: InFlight,
-  startRate: number,
-  growthFactor: number,
-): Progress {
-  const live = evacuations.filter(isLive);
-  const onDestination = live.filter((e) => !isUnclaimed(e));
-  const waiting = live.length - onDestination.length + unseenAgesMs.length;
+export function progressOf(inFlight: InFlight, startRate: number, growthFactor: number): Progress {
+  const { evacuations, lookedAtNova, novaNow, unseenAgesMs } = inFlight;
+  const onDestination = onDestinations(evacuations);
   const shown = claimsPerSecond(evacuations, lookedAtNova);
   // A look that shows none takes the trust away.
   const unshown = evacuations.length === 0 ? startRate : 0;
@@ -163,7 +174,7 @@ export function progressOf(
     shown === null ? unshown : shown * (isIdle(evacuations, lookedAtNova) ? growthFactor : PRESUMED_FACTOR);
   // Before anything was seen it counts from the first that was asked for.
   const seenForMs = evacuations.length > 0 ? novaNow - lookedAtNova : Math.max(0, ...unseenAgesMs);
-  const most = Math.min(waiting, presumable(evacuations));
+  const most = Math.min(waitingOf(inFlight), presumable(evacuations));
   const claimedBefore = (ms: number): number =>
     Math.min(most, Math.floor((rate * Math.max(0, seenForMs - ms)) / 1_000));
   const shortestMs = shortestDurationMs(evacuations) ?? Number.POSITIVE_INFINITY;
@@ -172,11 +183,16 @@ export function progressOf(
     (e) => e.updatedAt + spawnMs > lookedAtNova && e.updatedAt + spawnMs <= novaNow,
   );
   const handed = onDestination.filter((e) => novaNow - e.updatedAt >= CONTROL_PLANE_MS);
-  const endRate = endsPerSecond(evacuations, lookedAtNova) ?? rate;
-  const mostEnded = Math.ceil((PRESUMED_FACTOR * endRate * (novaNow - lookedAtNova)) / 1_000);
+  // Those that were late at the look queue there: they end as fast as others did, and not faster.
+  const late = onDestination.filter((e) => e.updatedAt + spawnMs <= lookedAtNova);
+  const endRate = endsPerSecond(evacuations, lookedAtNova);
+  const sinceS = (novaNow - lookedAtNova) / 1_000;
+  const lateEnded = Math.min(late.length, Math.floor((endRate ?? 0) * sinceS));
+  const mostEnded = Math.ceil(PRESUMED_FACTOR * (endRate ?? rate) * sinceS);
   return {
     handedOver: handed.length + claimedBefore(CONTROL_PLANE_MS),
-    ended: Math.min(mostEnded, due.length + claimedBefore(spawnMs)),
+    ended: Math.min(mostEnded, due.length + lateEnded + claimedBefore(spawnMs)),
     claimRate: shown,
+    endRate,
   };
 }

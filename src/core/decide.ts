@@ -57,12 +57,13 @@ export function decide(observation: Observation, policy: Policy): Decision {
     ({ evacuation }) => evacuation !== 'unreadable' && evacuation?.phase === 'evacuating',
   );
   const asides = asideOf(draft, cluster, candidates, rules.isLost);
-  const isOnlyFollowed = decideInstances(draft, candidates, {
+  decideInstances(draft, candidates, {
     evacuating: evacuating.map((node) => node.name),
     asides: asides.found,
     closed: whyClosed(rules.gates, asides),
   });
-  lookAtServices(draft, policy.timing[isOnlyFollowed ? 'followServicesMs' : 'idleServicesMs']);
+  const isUnderWay = rules.gates.cloud === null && (draft.pace?.inFlight ?? 0) > 0;
+  lookAtServices(draft, policy.timing[isUnderWay ? 'followServicesMs' : 'idleServicesMs']);
   for (const node of cluster.nodes) answerHold(draft, node);
   return finish(draft);
 }

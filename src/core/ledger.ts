@@ -23,15 +23,12 @@ export interface Evacuation {
   readonly closed: string | null;
 }
 
-/**
- * Asks for instances, follows the ones under way, and releases the hosts that are done. Gives whether all that is left is
- * to follow those: nobody waits to be asked for.
- */
+/** Asks for instances, follows the ones under way, and releases the hosts that are done. */
 export function decideInstances(
   draft: Draft,
   hosts: readonly Candidates[],
   { evacuating, asides, closed }: Evacuation,
-): boolean {
+): void {
   const round = ask(draft, hosts, asides, closed);
   for (const host of hosts) {
     const unseen = evacuating.filter(
@@ -40,11 +37,6 @@ export function decideInstances(
     concludeHost(draft, host, round, unseen);
     if (unseen.length > 0) lookAtAll(draft, hosts, unseen);
   }
-  return (
-    hosts.length > 0 &&
-    round.asked.size === 0 &&
-    hosts.every(({ judged }) => judged.every(({ outcome }) => outcome.kind !== 'ready'))
-  );
 }
 
 /** Whether the evacuations of a host were looked at since `mono`, and what was lost of them written down. */

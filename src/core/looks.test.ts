@@ -21,12 +21,21 @@ const quick = Array.from({ length: 20 }, (_, i) => done(1_000 + i * 1_000, i * 1
 
 describe('the pause between looks', () => {
   it('is that in which as many claims come as may be presumed', () => {
-    const ms = pause([...quick, accepted(15_000)], 20_000, 'room');
-    expect(ms).toBeGreaterThan(18_000);
+    const ms = pause([...quick, accepted(15_000)], 20_000, 'room', 30);
+    expect(ms).toBeGreaterThan(14_000);
     expect(ms).toBeLessThanOrEqual(timing.maxFollowMs);
     // Ten times as fast.
     const fast = Array.from({ length: 60 }, (_, i) => done(i * 100, i * 100));
-    expect(pause([...fast, accepted(4_000)], 6_000, 'room')).toBeLessThan(5_000);
+    expect(pause([...fast, accepted(4_000)], 6_000, 'room', 30)).toBeLessThan(5_000);
+  });
+
+  it('is that in which they end where all have been claimed', () => {
+    const four = Array.from({ length: 4 }, () => claimed(19_000));
+    const many = Array.from({ length: 40 }, () => claimed(19_000));
+    expect(pause([...quick, ...four], 20_000, 'room')).toBeLessThan(6_000);
+    const some = pause([...quick, ...many], 20_000, 'room');
+    expect(some).toBeGreaterThan(11_000);
+    expect(some).toBeLessThan(15_000);
   });
 
   it('grows while nothing has come, up to its bound', () => {

@@ -3,12 +3,13 @@ import {
   endsPerSecond,
   hasShown,
   type InFlight,
+  onDestinations,
   presumable,
   shortestDurationMs,
+  waitingOf,
 } from './claims.ts';
 import type { HostView } from './observation.ts';
 import type { Timing } from './policy.ts';
-import { isLive, isUnclaimed } from './status.ts';
 
 /**
  * Nova's clock now, by the last look at this host. It counts from the end of that look: its date is that of the last
@@ -45,26 +46,43 @@ function tellingMs(facts: InFlight, purpose: Purpose, timing: Timing): number {
   const unknownMs = UNKNOWN_FACTOR * (lookedAtNova - since);
   const rate = claimsPerSecond(evacuations, lookedAtNova);
   if (rate === null) return unknownMs;
-  if (purpose === 'room') {
-    const claimsMs = (presumable(evacuations) * 1_000) / rate;
-    // The first claims come later than the others follow: what they show is too slow.
-    return hasShown(evacuations) ? claimsMs : Math.min(claimsMs, unknownMs);
-  }
-  const due = dueTimes(facts, rate);
-  if (due === null) return unknownMs;
-  const count = purpose === 'ends' ? Math.min(due.length, ENOUGH_ENDS) : due.length;
-  const ownMs = due[count - 1] ?? 0;
-  // No more of them end than the last ones did.
-  const queueMs = (count * 1_000) / (endsPerSecond(evacuations, lookedAtNova) ?? Number.POSITIVE_INFINITY);
-  if (ownMs > 0) return DUE_MARGIN_MS + Math.max(ownMs, queueMs);
-  return Math.min(timing.maxUrgentMs, DUE_MARGIN_MS + Math.max(-ownMs * LATE_FACTOR, queueMs));
+  if (purpose === 'last') return lastMs(facts, rate, timing) ?? unknownMs;
+  if (purpose === 'ends') return someEndMs(facts, rate) ?? unknownMs;
+  const most = presumable(evacuations);
+  const waiting = waitingOf(facts);
+  const claimsMs = (Math.min(most, waiting) * 1_000) / rate;
+  // The first claims come later than the others follow: what they show is too slow.
+  if (!hasShown(evacuations)) return Math.min((most * 1_000) / rate, unknownMs);
+  // Where all will have been claimed before that, only what ends makes room.
+  return waiting >= most ? claimsMs : Math.max(claimsMs, someEndMs(facts, rate) ?? 0);
+}
+
+/** When so many have ended that a look is worth it; null: nobody knows. */
+function someEndMs(facts: InFlight, claimRate: number): number | null {
+  const due = dueTimes(facts, claimRate);
+  return due === null ? null : DUE_MARGIN_MS + endOfMs(facts, due.slice(0, ENOUGH_ENDS));
+}
+
+/** When all have ended; null: nobody knows. What is late is asked about ever more seldom. */
+function lastMs(facts: InFlight, claimRate: number, timing: Timing): number | null {
+  const due = dueTimes(facts, claimRate);
+  if (due === null) return null;
+  const lateMs = -(due.at(-1) ?? 0);
+  if (lateMs < 0) return DUE_MARGIN_MS + endOfMs(facts, due);
+  return Math.min(timing.maxUrgentMs, DUE_MARGIN_MS + Math.max(lateMs * LATE_FACTOR, endOfMs(facts, due)));
+}
+
+/** When these have ended, of which the last is due last: no more of them end than the last ones did, ms. */
+function endOfMs({ evacuations, lookedAtNova }: InFlight, due: readonly number[]): number {
+  const rate = endsPerSecond(evacuations, lookedAtNova);
+  return Math.max(due.at(-1) ?? 0, rate === null ? 0 : (due.length * 1_000) / rate);
 }
 
 const UNKNOWN_FACTOR = 0.6;
-/** What is late is asked about ever more seldom: after this part of its lateness. */
+/** What is late is asked about after this part of its lateness. */
 const LATE_FACTOR = 0.3;
 /** Ends that are worth a look where nothing can be asked for without them. */
-const ENOUGH_ENDS = 16;
+const ENOUGH_ENDS = 12;
 /** What is due is looked at this much later, ms: a look too early costs another one. */
 const DUE_MARGIN_MS = 700;
 
@@ -72,14 +90,12 @@ const DUE_MARGIN_MS = 700;
  * When those under way are due, ms from the last look on, soonest first; null: none has finished, so nobody knows. One
  * takes as long as the shortest from its claim on, and the claims come as they did.
  */
-function dueTimes({ evacuations, lookedAtNova, unseenAgesMs }: InFlight, claimRate: number): number[] | null {
+function dueTimes(facts: InFlight, claimRate: number): number[] | null {
+  const { evacuations, lookedAtNova } = facts;
   const spawnMs = shortestDurationMs(evacuations);
   if (spawnMs === null) return null;
-  const live = evacuations.filter(isLive);
-  const onDestination = live.filter((e) => !isUnclaimed(e));
-  const waiting = live.length - onDestination.length + unseenAgesMs.length;
   return [
-    ...onDestination.map((e) => e.updatedAt + spawnMs - lookedAtNova),
-    ...Array.from({ length: waiting }, (_, place) => ((place + 1) * 1_000) / claimRate + spawnMs),
+    ...onDestinations(evacuations).map((e) => e.updatedAt + spawnMs - lookedAtNova),
+    ...Array.from({ length: waitingOf(facts) }, (_, place) => ((place + 1) * 1_000) / claimRate + spawnMs),
   ].sort((a, b) => a - b);
 }

@@ -66,6 +66,15 @@ describe('the window', () => {
     expect(wide).toBeLessThan(POLICY.pace.startInFlight + 20);
   });
 
+  it('is no wider for claims that come faster than evacuations end', () => {
+    const ended = (count: number): EvacuationView[] =>
+      Array.from({ length: count }, (_, i) => done(8_000 + (i * 7_800) / count, i * 300));
+    const waiting = Array.from({ length: 40 }, (_, i) => onDestination(3_000 + i * 300));
+    const quick = size({ evacuations: [...ended(26), ...waiting], novaNow: 16_000 });
+    const slow = size({ evacuations: [...ended(10), ...waiting], novaNow: 16_000 });
+    expect(slow).toBeLessThan(0.8 * quick);
+  });
+
   it('has a base that keeps a fast control plane busy', () => {
     // Ten a second, and none waits.
     const fast = Array.from({ length: 60 }, (_, i) => done(i * 100, i * 100));

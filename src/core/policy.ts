@@ -164,7 +164,7 @@ export interface Timing {
   readonly serviceAgeMs: number;
   /** Pause between two lists of the services while nothing happens: it keeps the token fresh and finds out about a wrong password before the outage. */
   readonly idleServicesMs: number;
-  /** The same while all that there is to ask for has been: the looks at the evacuations do both meanwhile. */
+  /** The same while evacuations are under way: the looks at them do both meanwhile. */
   readonly followServicesMs: number;
   /** Greatest age of what changes seldom (aggregates, server groups, images, flavors) when an incident begins. */
   readonly factAgeMs: number;

@@ -92,3 +92,49 @@ export class SharedPlane extends Plane {
     }
   }
 }
+
+/** Destinations that the instances of a dead host come to. */
+const DESTINATIONS = 2;
+/** Each guest that is there already makes the next one's claim and networks this much slower: a part of its work. */
+const GUEST_SHARE = 0.005;
+
+/**
+ * One whose claims come one after the other, in front of destinations that have the most work with an evacuation. Each works
+ * on all it has at once, so those that come together end together, and more of them there bring nothing.
+ */
+export class CrowdedPlane extends Plane {
+  readonly #destinationMs: number;
+  readonly #there = new Map<Job, { readonly destination: number; left: number }>();
+  #busyUntil = 0;
+
+  constructor(workMs: number, destinationMs: number, spawnMs: number) {
+    super(workMs, spawnMs);
+    this.#destinationMs = destinationMs;
+  }
+
+  advance(ms: number): void {
+    this.time += ms;
+    for (let next = this.#next(); next !== undefined && this.#busyUntil <= this.time; next = this.#next()) {
+      this.#busyUntil = Math.max(this.#busyUntil, next.asked) + this.workMs;
+      next.claimed = this.#busyUntil;
+      const guests = this.#there.size / DESTINATIONS;
+      this.#there.set(next, {
+        destination: this.#there.size % DESTINATIONS,
+        left: this.#destinationMs * (1 + GUEST_SHARE * guests),
+      });
+    }
+    for (let destination = 0; destination < DESTINATIONS; destination++) {
+      const working = [...this.#there].filter(
+        ([job, each]) => each.destination === destination && each.left > 0 && (job.claimed ?? 0) <= this.time,
+      );
+      for (const [job, each] of working) {
+        each.left -= ms / working.length;
+        if (each.left <= 0) job.ended = this.time + this.spawnMs;
+      }
+    }
+  }
+
+  #next(): Job | undefined {
+    return this.jobs.find(({ claimed }) => claimed === null);
+  }
+}

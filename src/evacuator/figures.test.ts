@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ControlPlane, type Plane, SharedPlane } from '../core/testing-planes.ts';
+import { ControlPlane, CrowdedPlane, type Plane, SharedPlane } from '../core/testing-planes.ts';
 import { bestLoopMs, figuresOf } from './testing-figures.ts';
 
 const queue = (workMs: number, spawnS: number) => (): Plane => new ControlPlane(workMs, spawnS * 1_000);
 const shared = (workMs: number, spawnS: number) => (): Plane => new SharedPlane(workMs, spawnS * 1_000);
+const crowded = (workMs: number, destinationMs: number, spawnS: number) => (): Plane =>
+  new CrowdedPlane(workMs, destinationMs, spawnS * 1_000);
 
 /** Looks at the cluster a second: one, two while claims come faster than one a second, and a few for answers. */
 const mostLooks = (plane: Plane): number => (plane.workMs >= 1_000 ? 1.5 : 2.4);
@@ -23,6 +25,10 @@ describe(
       ['one claim after the other, 0.35 s each', 200, queue(350, 0), 1.15, 1.1],
       ['0.35 s each, and 8 s to spawn', 200, queue(350, 8), 1.15, 1.1],
       ['0.4 s of work that all in flight share', 200, shared(400, 0), 1.15, 1.1],
+      ['0.4 s each, then 1.5 s that all share on the destination', 50, crowded(400, 1_500, 0), 1.3, 1.1],
+      ['0.4 s each, then 1.5 s that all share on the destination', 200, crowded(400, 1_500, 0), 1.15, 1.1],
+      ['0.4 s each, then 1.5 s shared there, and 8 s to spawn', 200, crowded(400, 1_500, 8), 1.17, 1.2],
+      ['0.3 s each, then 2.4 s that all share on the destination', 200, crowded(300, 2_400, 0), 1.2, 1.1],
       // Slower ones, where each takes longer than 10 s, and a much faster one.
       ['1 s each, and 8 s to spawn', 50, queue(1_000, 8), 1.32, 1.1],
       ['2.5 s each, and 8 s to spawn', 50, queue(2_500, 8), 1.45, 1.1],
@@ -47,7 +53,7 @@ describe(
   },
 );
 
-it('does not list the services while all that is left is to follow what is under way', async () => {
+it('lists the services seldom while evacuations are under way', async () => {
   const { asked, tookMs } = await figuresOf({
     plane: queue(350, 80)(),
     instances: 8,

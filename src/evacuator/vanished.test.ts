@@ -61,7 +61,7 @@ it('the evacuations of a server that was deleted are forgotten with it', async (
 });
 
 it('what the host’s former incident had asked for is forgotten when the first list of this one lacks it', async () => {
-  const accepted = { status: 'accepted', updatedAt: null };
+  const accepted = { status: 'accepted' };
   const again = (incident: string) => lookAgain(() => {}, { evacuations: accepted, incident });
   expect((await again('first'))?.evacuations).toHaveLength(1);
   expect((await again('second'))?.evacuations).toEqual([]);

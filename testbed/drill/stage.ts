@@ -49,12 +49,14 @@ const CREATE_EACH_MS = 3_000;
 const MAX_REMAKES = 4;
 const FAULT_TIMEOUT_MS = 5_000;
 const ACTION_TIMEOUT_MS = 90_000;
-const DELETE_TIMEOUT_MS = 180_000;
+const DELETE_TIMEOUT_MS = 300_000;
 const CLUSTER_TIMEOUT_MS = 150_000;
 const SERVICES_TIMEOUT_MS = 90_000;
 /** How long an evacuator may take to finish by itself what an earlier drill left. */
 const FINISH_TIMEOUT_MS = 60_000;
 const LOOK_INTERVAL_MS = 500;
+/** Nova's list costs it more the longer it is, while it makes or deletes what is on it: so much longer between two, for each server. */
+const LOOK_EACH_MS = 20;
 
 export const OPERATOR_REASON = 'operator: broken fan';
 export const RESERVE_REASON = 'reserved: spare for failures';
@@ -195,7 +197,11 @@ export async function makeServers(
       }
       return [...made.values()].every(({ id }) => states.get(id) === 'ACTIVE') ? true : null;
     },
-    { timeoutMs: CREATE_TIMEOUT_MS + wanted.length * CREATE_EACH_MS, intervalMs: LOOK_INTERVAL_MS, signal },
+    {
+      timeoutMs: CREATE_TIMEOUT_MS + wanted.length * CREATE_EACH_MS,
+      intervalMs: LOOK_INTERVAL_MS + wanted.length * LOOK_EACH_MS,
+      signal,
+    },
   );
   return wanted.flatMap(({ name }) => made.get(name) ?? []);
 }
