@@ -58,14 +58,13 @@ export function decide(observation: Observation, policy: Policy): Decision {
   const evacuating = cluster.nodes.filter(
     ({ evacuation }) => evacuation !== 'unreadable' && evacuation?.phase === 'evacuating',
   );
-  const { cloud } = rules.gates;
   const asides = asideOf(draft, cluster, candidates, rules.isLost);
   decideInstances(draft, candidates, {
     evacuating: evacuating.map((node) => node.name),
     asides: asides.found,
     closed: whyClosed(rules.gates, asides),
   });
-  const isUnderWay = cloud === null && (draft.pace?.inFlight ?? 0) > 0;
+  const isUnderWay = rules.gates.cloud === null && (draft.pace?.inFlight ?? 0) > 0;
   lookAtServices(draft, policy.timing[isUnderWay ? 'followServicesMs' : 'idleServicesMs']);
   for (const node of cluster.nodes) answerHold(draft, node);
   return finish(draft);
