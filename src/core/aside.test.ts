@@ -137,11 +137,12 @@ it('what a dead destination had claimed takes none, nor what lies in a queue for
     const observation = fencedAnew({}, { evacuations: [e], novaNow: 300_000 });
     if (!observation.cluster.known) throw new Error('no cluster');
     const draft = newDraft(observation, DEFAULT_POLICY);
-    return asideOf(draft, observation.cluster.value, [], () => isLost)[0]?.servers.length ?? 0;
+    return asideOf(draft, observation.cluster.value, [], () => isLost).found[0]?.servers.length ?? 0;
   };
   expect(takenBy(live())).toBe(1);
   expect(takenBy(live(), true)).toBe(0);
   expect(takenBy(live({ status: 'accepted', dest: null }))).toBe(0);
+  expect(takenBy(live({ status: 'accepted' }))).toBe(0);
   expect(takenBy(live({ status: 'accepted', dest: null, createdAt: 299_000 }))).toBe(1);
 });
 
@@ -153,4 +154,30 @@ it('is looked at again while somebody waits for its room', () => {
   };
   expect(looks(NOW)).toBe(false);
   expect(looks(NOW - maxUrgentMs)).toBe(true);
+});
+
+it('nobody is asked for before a successor has tried to look at what was under way, and nobody waits for more than that', () => {
+  const record = aRecord({ incident: 'first', phase: 'returning', releasedAt: 8_000 });
+  const decided = (more: Partial<Observation>, node: Partial<NodeView> = {}) => {
+    const observation = fencedAnew({}, {}, { incident: null, online: false, evacuation: record, ...node });
+    const { hosts } = observation;
+    const other = [...hosts].filter(([host]) => host === ELSEWHERE);
+    const { commands, look } = decide({ ...observation, hosts: new Map(other), ...more }, DEFAULT_POLICY);
+    return { asks: commands.some(({ kind }) => kind === 'evacuate'), look: look.hosts.get(SOURCE) };
+  };
+  const looked = (view: Partial<HostView>) => {
+    const views = fencedAnew({}, { incident: 'first', lookedAt: NOW, followedAt: -1, ...view }).hosts;
+    return decided({ hosts: views });
+  };
+  expect(decided({})).toMatchObject({ asks: false, look: { incident: 'first', evacuations: true } });
+  expect(looked({ trouble: 'no answer' })).toMatchObject({ asks: true, look: undefined });
+  const { lookRetryMs } = DEFAULT_POLICY.timing;
+  expect(looked({ trouble: 'no answer', lookedAt: NOW - lookRetryMs }).look).toMatchObject({
+    evacuations: true,
+  });
+  expect(looked({ followedAt: NOW }).look).toBeUndefined();
+  // Of these nothing can be looked at.
+  expect(decided({}, { evacuation: null }).asks).toBe(true);
+  expect(decided({}, { evacuation: 'unreadable' }).asks).toBe(true);
+  expect(decided({}, { incident: 'unreadable' }).asks).toBe(true);
 });

@@ -16,6 +16,12 @@ export interface Aside {
   readonly servers: readonly ServerId[];
 }
 
+export interface Asides {
+  readonly found: readonly Aside[];
+  /** Hosts that an evacuator before this one was at, and that this one has not tried to look at yet. */
+  readonly unseen: readonly HostName[];
+}
+
 /**
  * What is in flight is in flight whatever is known of its host by now: it takes room, and its server groups' turns, as any
  * other. Where somebody waits for that, it is looked at again.
@@ -25,17 +31,19 @@ export function asideOf(
   cluster: ClusterView,
   hosts: readonly Candidates[],
   isLost: (evacuation: EvacuationView) => boolean,
-): readonly Aside[] {
+): Asides {
   const found: Aside[] = [];
+  const unseen: HostName[] = [];
   for (const [host, node] of nodesByHost(draft.observation, cluster)) {
-    const view = draft.observation.hosts.get(host);
-    if (view === undefined || hosts.some((each) => each.view.host === host)) continue;
-    const aside = asideFrom(draft, node, view, isLost);
-    if (aside === null) continue;
-    found.push(aside);
-    if (hosts.length > 0) follow(draft, node, view);
+    if (hosts.some((each) => each.view.host === host)) continue;
+    const view = draft.observation.hosts.get(host) ?? null;
+    const aside = view === null ? null : asideFrom(draft, node, view, isLost);
+    const isUnknown = hasRecord(node) && (view === null || view.followedAt < 0);
+    if (view === null && isUnknown) unseen.push(host);
+    if (aside !== null) found.push(aside);
+    if (hosts.length > 0 && (aside !== null || isUnknown)) follow(draft, node, host, view);
   }
-  return found;
+  return { found, unseen };
 }
 
 function asideFrom(
@@ -82,11 +90,28 @@ function mayBeUnderWay({ state, at }: RequestView, followedAt: number, settleMs:
   return (state === 'accepted' || state === 'unknown') && followedAt - at < settleMs;
 }
 
-/** Looks again after the longest pause for what somebody waits for. Another incident than that of the view is looked at by itself. */
-function follow(draft: Draft, { incident, evacuation: record }: NodeView, view: HostView): void {
+/** Whether its host can be looked at for what an evacuation of it has under way. */
+function hasRecord({ incident, evacuation }: NodeView): boolean {
+  return evacuation !== null && evacuation !== 'unreadable' && incident !== 'unreadable';
+}
+
+/**
+ * Looks at what somebody waits for: at once where nobody has yet, again after the longest pause. Another incident than that
+ * of the view is looked at by itself.
+ */
+function follow(
+  draft: Draft,
+  { incident, evacuation: record }: NodeView,
+  host: HostName,
+  view: HostView | null,
+): void {
   if (record === null || record === 'unreadable' || incident === 'unreadable') return;
   const current = incident?.id ?? record.incident;
-  if (view.incident !== current || draft.looks.has(view.host)) return;
-  if (draft.observation.mono - view.lookedAt < draft.policy.timing.maxUrgentMs) return;
-  lookAt(draft, view.host, { incident: current, since: record.since, evacuations: true });
+  if (draft.looks.has(host)) return;
+  if (view !== null) {
+    const { maxUrgentMs } = draft.policy.timing;
+    const isFollowed = view.followedAt >= 0 && draft.observation.mono - view.lookedAt < maxUrgentMs;
+    if (view.incident !== current || isFollowed) return;
+  }
+  lookAt(draft, host, { incident: current, since: record.since, evacuations: true });
 }

@@ -1,14 +1,15 @@
-import { asideOf } from './aside.ts';
+import { type Asides, asideOf } from './aside.ts';
 import { destinationsOff, evacuationsLost } from './deaths.ts';
 import type { Decision } from './decision.ts';
 import { type Draft, finish, issue, lookAtServices, newDraft, wakeWithin } from './draft.ts';
 import { decideEvacuating, type Evacuating } from './evacuating.ts';
-import { gates } from './gates.ts';
+import { type Gates, gates } from './gates.ts';
 import { answerHold } from './hold.ts';
 import type { Candidates } from './judged.ts';
 import { decideInstances } from './ledger.ts';
 import { letGoByHand } from './let-go.ts';
 import type { ClusterView, NodeView, Observation } from './observation.ts';
+import { putRight } from './overtaken.ts';
 import type { Policy } from './policy.ts';
 import { howToUnmark, markIsFresh } from './proof.ts';
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
@@ -40,6 +41,7 @@ export function decide(observation: Observation, policy: Policy): Decision {
     });
     return finish(draft);
   }
+  putRight(draft);
   const rules: Rules = {
     cluster,
     gates: gates(draft, cluster),
@@ -56,16 +58,22 @@ export function decide(observation: Observation, policy: Policy): Decision {
   const evacuating = cluster.nodes.filter(
     ({ evacuation }) => evacuation !== 'unreadable' && evacuation?.phase === 'evacuating',
   );
-  const { cloud } = rules.gates;
+  const asides = asideOf(draft, cluster, candidates, rules.isLost);
   decideInstances(draft, candidates, {
     evacuating: evacuating.map((node) => node.name),
-    asides: asideOf(draft, cluster, candidates, rules.isLost),
-    closed: cloud === null ? null : `${cloud.text}; it is asked for when ${cloud.opens}`,
+    asides: asides.found,
+    closed: whyClosed(rules.gates, asides),
   });
-  const isUnderWay = cloud === null && (draft.pace?.inFlight ?? 0) > 0;
+  const isUnderWay = rules.gates.cloud === null && (draft.pace?.inFlight ?? 0) > 0;
   lookAtServices(draft, policy.timing[isUnderWay ? 'followServicesMs' : 'idleServicesMs']);
   for (const node of cluster.nodes) answerHold(draft, node);
   return finish(draft);
+}
+
+/** Why nobody is asked for now; null: whoever has its turn is. */
+function whyClosed({ cloud }: Gates, { unseen }: Asides): string | null {
+  if (cloud !== null) return `${cloud.text}; it is asked for when ${cloud.opens}`;
+  return unseen.length === 0 ? null : `looking at what ${unseen.join(', ')} had under way`;
 }
 
 /** What holds for all nodes in this step. */

@@ -6,7 +6,7 @@ import { known, type Observation, type ServiceView } from './observation.ts';
 import { DEFAULT_POLICY, type DestinationPolicy } from './policy.ts';
 import { reservedQuarantineReason } from './quarantine.ts';
 import type { ReserveClaim } from './records.ts';
-import { aNode, anObservation, aRecord, aService, fact, someFacts } from './testing.ts';
+import { aNode, anObservation, aRecord, aService, aTrace, fact, someFacts } from './testing.ts';
 
 const DEAD = ['compute-1', 'compute-2'];
 
@@ -144,6 +144,17 @@ it('a reserved host in quarantine, or on its way there, is not claimed, nor enab
   expect(claimOf({ failing: ['compute-3'] })).toBeNull();
   expect(decided({ own, failing: ['compute-3'] }).draft.commands).toEqual([]);
   expect(decided({ own }).draft.commands).toMatchObject([{ kind: 'enable' }]);
+});
+
+it('a claimed host that somebody has disabled before it was enabled late is not used', () => {
+  const own = [{ host: hostName('compute-3'), reason: 'reserved', aggregate: null }];
+  const spares = { 'compute-3': { status: 'enabled', disabledReason: null } } as const;
+  const disabledSince = { reason: 'broken fan', seenAt: 0 };
+  const traces = new Map([[hostName('compute-3'), aTrace({ enableAt: 0, disabledSince })]]);
+  const destinations = { targetReserved: true };
+  expect(decided({ own, spares, destinations }).reserve).toMatchObject({ target: 'compute-3' });
+  const { reserve } = decided({ own, spares, destinations, observation: { traces } });
+  expect(reserve).toMatchObject({ target: null, text: expect.stringContaining('no reserved host') });
 });
 
 it('a reserved host is not claimed while another record is written: it may have the claim of another host', () => {

@@ -1,7 +1,9 @@
+import { mayStillChange } from './changes.ts';
 import { type Draft, isBeingWritten, issue, lookAtServices } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { AggregateView, ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
+import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
 import { isQuarantine, whyQuarantined } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker, type ReserveClaim } from './records.ts';
 
@@ -131,16 +133,18 @@ function prepare(
   return { kind: 'ready', target, text: trouble ?? text };
 }
 
-/** Hosts that are dead, and those on their way back that have failed too often: their quarantine may not be written yet. */
+/** Hosts that are dead, those on their way back that have failed too often (their quarantine may not be written yet), and those that are to be disabled again. */
 function unfitHosts({ observation, policy }: Draft, cluster: ClusterView): ReadonlySet<HostName> {
-  const names = observation.services.known ? observation.services.value.map(({ host }) => host) : [];
+  const services = observation.services.known ? observation.services.value : [];
+  const names = services.map(({ host }) => host);
+  const theirs = services.filter((service) => overtaken(observation, policy, service) !== null);
   const unfit = cluster.nodes
     .filter(
       (node) =>
         node.incident !== null || (node.evacuation !== null && whyQuarantined(node, policy.gates) !== null),
     )
     .map(({ name }) => hostOfNode(name, names, observation.domain));
-  return new Set(unfit.filter((host) => host !== null));
+  return new Set([...unfit.filter((host) => host !== null), ...theirs.map(({ host }) => host)]);
 }
 
 /**
@@ -255,12 +259,23 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
   const text = `giving back the reserved host ${claim.host}, to which nothing came`;
   const tried = leaveAggregate(draft, claim) ?? disableAgain(draft, claim, service);
   if (tried !== null) return tried.why === null ? text : `${text}: ${tried.why}`;
+  // Without the claim nobody would take back what takes effect after that.
+  if (mayStillChange(draft, claim.host, record.owner, seenAt(draft, claim))) {
+    if (claim.aggregate !== null) lookAtAggregates(draft);
+    return `${text}: Nova may still do what it was asked for and has not answered`;
+  }
   const why = issue(draft, {
     kind: 'write-evacuation',
     node: node.name,
     record: { ...record, reserves: record.reserves.slice(1) },
   });
   return why === null ? text : `${text}; the record can't be written to the cluster: ${why}`;
+}
+
+/** When it was last seen how a claimed host is: its service, and its aggregates where it was put into one. */
+function seenAt({ observation }: Draft, { aggregate }: ReserveClaim): number {
+  const { servicesAt, facts } = observation;
+  return aggregate === null ? servicesAt : Math.min(servicesAt, facts.aggregates.mono);
 }
 
 interface Tried {
@@ -272,6 +287,7 @@ function disableAgain(draft: Draft, claim: ReserveClaim, service: ServiceView | 
   // Our own marker is on it when it has died meanwhile: what it says is over.
   if (service === undefined || (service.status === 'disabled' && !isOurMarker(service.disabledReason)))
     return null;
+  if (overtaken(draft.observation, draft.policy, service) !== null) return { why: DISABLED_AGAIN };
   return {
     why: issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason: claim.reason }),
   };

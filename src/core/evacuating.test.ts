@@ -1,10 +1,20 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decide } from './decide.ts';
 import type { Decision } from './decision.ts';
-import { known, type Observation, type ServiceView } from './observation.ts';
+import { known, type Observation, type ServiceTrace, type ServiceView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { parseEvacuation } from './records.ts';
-import { aHostView, aNode, anObservation, aServer, aService, fact, SOURCE, someFacts } from './testing.ts';
+import {
+  aHostView,
+  aNode,
+  anObservation,
+  aServer,
+  aService,
+  aTrace,
+  fact,
+  SOURCE,
+  someFacts,
+} from './testing.ts';
 
 /** What is decided about a host whose record is written. */
 function decided(service: Partial<ServiceView>, more: Partial<Observation>): Decision {
@@ -54,4 +64,29 @@ it('tells Nova nothing while Nova can evacuate nothing, though the host was let 
   const closed = decided({ forcedDown: true }, { facts });
   expect(kinds(closed)).not.toContain('evacuate');
   expect(closed.verdicts[0]?.instances[0]?.text).toMatch(/names no nova-scheduler.*asked for when/);
+});
+
+describe('a host that is forced down', () => {
+  const forced = (trace: Partial<ServiceTrace>, more: Partial<Observation> = {}) =>
+    decided({ forcedDown: true }, { traces: new Map([[SOURCE, aTrace(trace)]]), ...more });
+
+  it('was so by somebody else, if a list has shown that it was not, and nothing was asked since: that is kept', () => {
+    const theirs = forced({ notForcedAt: 45_000 });
+    expect(theirs.commands).toMatchObject([
+      { kind: 'write-evacuation', record: { before: { status: 'enabled', forcedDown: true } } },
+    ]);
+    expect(theirs.verdicts[0]?.text).toMatch(/somebody has forced it down.*left so/);
+    expect(kinds(forced({}))).toContain('evacuate');
+  });
+
+  it('counts as ours while a request for it may have come after that list, one of a predecessor too', () => {
+    const { requestSettleMs, takeoverSettleMs } = DEFAULT_POLICY.timing;
+    expect(kinds(forced({ notForcedAt: 45_000, forceDownAt: 46_000 }))).toContain('evacuate');
+    const long = 45_000 - requestSettleMs;
+    expect(kinds(forced({ notForcedAt: 45_000, forceDownAt: long + 1 }))).toContain('evacuate');
+    expect(kinds(forced({ notForcedAt: 45_000, forceDownAt: long }))).toEqual(['write-evacuation']);
+    const since = 45_000 - takeoverSettleMs;
+    expect(kinds(forced({ notForcedAt: 45_000 }, { ownerSince: since + 1 }))).toContain('evacuate');
+    expect(kinds(forced({ notForcedAt: 45_000 }, { ownerSince: since }))).toEqual(['write-evacuation']);
+  });
 });

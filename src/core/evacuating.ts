@@ -2,6 +2,7 @@ import { abandoned } from './deaths.ts';
 import { decideReserve, NO_RESERVE } from './destinations.ts';
 import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
 import { lookAtFacts } from './facts.ts';
+import { isForcedByOthers } from './forced-down.ts';
 import type { Gates } from './gates.ts';
 import { type Candidates, judgeAll } from './judged.ts';
 import { type HostName, hostOfNode } from './names.ts';
@@ -156,13 +157,10 @@ function lookAtNova(
   const isSeen = view !== undefined && view.incident === incident.id && view.listedAt >= 0;
   lookAtFacts(draft, isSeen ? Number.POSITIVE_INFINITY : policy.timing.factAgeMs);
   if (!isSeen) {
-    lookAt(draft, host, {
-      incident: incident.id,
-      evacuations: true,
-      listing: true,
-      changes: record !== null,
-      since: record?.since ?? null,
-    });
+    // What an evacuation that is over had begun is not this one's: how those are that it has left is to be seen anew.
+    const since = record?.phase === 'evacuating' ? record.since : null;
+    const changes = since !== null;
+    lookAt(draft, host, { incident: incident.id, evacuations: true, listing: true, changes, since });
     return {
       blocked: view?.trouble ? `Nova can't be asked: ${view.trouble}` : 'looking at what is on it',
       host,
@@ -226,8 +224,6 @@ function isForcedDown(
   service: ServiceView,
   record: EvacuationRecord,
 ): boolean {
-  // Both go in one request; whoever enables the service after that means it.
-  if (service.forcedDown) return true;
   const { observation, policy } = draft;
   const say = (text: string): false => {
     draft.verdicts.push({
@@ -240,6 +236,17 @@ function isForcedDown(
     });
     return false;
   };
+  if (!record.before.forcedDown && isForcedByOthers(draft, service)) {
+    const before = { ...record.before, forcedDown: true };
+    const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: { ...record, before } });
+    return say(
+      why
+        ? `the record can't be written to the cluster: ${why}`
+        : 'somebody has forced it down, and not the evacuator: it is left so when the host is back',
+    );
+  }
+  // Both go in one request; whoever enables the service after that means it.
+  if (service.forcedDown) return true;
   // A try without an answer takes long: what an operator has done to the service meanwhile is to be seen first.
   if (observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) {
     lookAtServices(draft, policy.timing.serviceAgeMs);

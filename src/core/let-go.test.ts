@@ -2,9 +2,9 @@ import { expect, it } from 'vitest';
 import { newDraft } from './draft.ts';
 import { letGoByHand } from './let-go.ts';
 import type { HostName } from './names.ts';
-import type { EvacuationView, RequestView } from './observation.ts';
+import { type EvacuationView, known, type Observation, type RequestView, unknown } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import { aHostView, aNode, anObservation, aRecord, aServer, ELSEWHERE, SOURCE } from './testing.ts';
+import { aHostView, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
 
 const server = aServer();
 
@@ -30,8 +30,8 @@ function said(evacuations: readonly EvacuationView[], request: RequestView | nul
   });
   const draft = newDraft(observation, DEFAULT_POLICY);
   const record = aRecord({ incident: 'i1', phase: 'evacuating' });
-  letGoByHand(draft, { ...aNode('compute-1', null), evacuation: record, mark: 'yes' }, 'i1');
-  expect(draft.commands.map(({ kind }) => kind)).toEqual(['clear-mark', 'write-evacuation']);
+  letGoByHand(draft, { ...aNode('compute-1', null), evacuation: record, mark: 'no' }, 'i1');
+  expect(draft.commands.map(({ kind }) => kind)).toEqual(['write-evacuation']);
   return draft.verdicts[0]?.text ?? '';
 }
 
@@ -44,4 +44,43 @@ it('names nothing that is over, was refused, or was asked for from the host it h
   expect(said([{ ...LIVE, status: 'done' }], null)).not.toContain('Under way');
   expect(said([], requestFrom(SOURCE, 'refused'))).not.toContain('Under way');
   expect(said([], requestFrom(ELSEWHERE))).not.toContain('Under way');
+});
+
+it('the mark goes first, whatever keeps it there', () => {
+  const why = { state: 'failed', at: 0, failures: 1, message: 'attrd does not answer' } as const;
+  const decided = (more: Partial<Observation>) => {
+    const draft = newDraft(anObservation(more), DEFAULT_POLICY);
+    const record = aRecord({ incident: 'i1', phase: 'evacuating' });
+    letGoByHand(draft, { ...aNode('compute-1', null), evacuation: record, mark: 'yes' }, 'i1');
+    return { kinds: draft.commands.map(({ kind }) => kind), text: draft.verdicts[0]?.text };
+  };
+  expect(decided({}).kinds).toEqual(['clear-mark']);
+  const failed = decided({ commands: new Map([['clear-mark:compute-1', why]]) });
+  expect(failed).toEqual({ kinds: [], text: expect.stringContaining('attrd does not answer') });
+});
+
+it('a successor looks once at what is under way before it lets the node go', () => {
+  const record = aRecord({ incident: 'i1', phase: 'evacuating' });
+  const decided = (more: Partial<Observation>) => {
+    const draft = newDraft(anObservation({ mono: 1_000, servicesAt: 0, ...more }), DEFAULT_POLICY);
+    letGoByHand(draft, { ...aNode('compute-1', null), evacuation: record }, 'i1');
+    const isLetGo = draft.commands.some(({ kind }) => kind === 'write-evacuation');
+    return { isLetGo, services: draft.services, look: draft.looks.get(SOURCE) };
+  };
+  const services = known([aService('compute-1')]);
+  const look = expect.objectContaining({
+    incident: 'i1',
+    since: record.since,
+    evacuations: true,
+    listing: true,
+  });
+  expect(decided({ servicesAt: -1, services: unknown('not asked yet') })).toMatchObject({
+    ...{ isLetGo: false, services: true },
+  });
+  expect(decided({ services })).toMatchObject({ isLetGo: false, look });
+  // Nova does not answer, or has no such host any more.
+  const failed = aHostView({ incident: 'i1', followedAt: -1, trouble: 'no answer' });
+  expect(decided({ services, hosts: new Map([[SOURCE, failed]]) }).isLetGo).toBe(true);
+  expect(decided({ services: unknown('no answer') }).isLetGo).toBe(true);
+  expect(decided({ services: known([aService('compute-2')]) }).isLetGo).toBe(true);
 });

@@ -1,6 +1,7 @@
 import { abandoned } from './deaths.ts';
 import { unusedReserves } from './destinations.ts';
-import { type Draft, issue, issueWithReport, viewOfIncident } from './draft.ts';
+import { type Draft, issue, issueWithReport, lookAt, lookAtServices, viewOfIncident } from './draft.ts';
+import { hostOfNode } from './names.ts';
 import type { EvacuationView, HostView, NodeView, RequestView } from './observation.ts';
 import { type EvacuationRecord, INCIDENT_ATTRIBUTE } from './records.ts';
 import { reportIncident } from './report.ts';
@@ -12,9 +13,21 @@ export function letGoByHand(draft: Draft, node: NodeView, incident: string): voi
   const record = node.evacuation;
   if (record === null || record === 'unreadable') return;
   const { observation, policy } = draft;
-  // A mark that stood alone would hold the node, or be taken for a new death.
-  if (node.mark === 'yes') issue(draft, { kind: 'clear-mark', node: node.name });
+  const say = (text: string): void => {
+    draft.verdicts.push({ node: node.name, host: null, incident, phase: 'releasing', text, instances: [] });
+  };
+  // Gone before the release is written: a mark that stood alone would hold the node, or be taken for a new death.
+  if (node.mark === 'yes') {
+    const why = issue(draft, { kind: 'clear-mark', node: node.name });
+    const text = `somebody removed its ${INCIDENT_ATTRIBUTE}; the mark evacuate=yes goes first`;
+    say(why === null ? text : `${text}: ${why}`);
+    return;
+  }
   const view = viewOfIncident(draft, incident);
+  if (view === null && isToBeSeen(draft, node, record)) {
+    say(`somebody removed its ${INCIDENT_ATTRIBUTE}; looking at what is under way before the node is let go`);
+    return;
+  }
   const text = `somebody removed its ${INCIDENT_ATTRIBUTE}: no more is evacuated, the node is let go${sayUnderWay(draft, record, view)}`;
   const released: EvacuationRecord = {
     ...record,
@@ -34,7 +47,24 @@ export function letGoByHand(draft: Draft, node: NodeView, incident: string): voi
       instances: [],
     }),
   );
-  draft.verdicts.push({ node: node.name, host: null, incident, phase: 'releasing', text, instances: [] });
+  say(text);
+}
+
+/**
+ * Whether it is worth a look first, which is asked for: of what an evacuator before this one had under way, and of the
+ * reserved hosts to which something came, nothing is known yet. One try, for Nova may be what the operator gave up on.
+ */
+function isToBeSeen(draft: Draft, node: NodeView, { incident, since }: EvacuationRecord): boolean {
+  const { services, servicesAt, domain } = draft.observation;
+  if (servicesAt < 0) {
+    lookAtServices(draft, 0);
+    return true;
+  }
+  const names = services.known ? services.value.map(({ host }) => host) : [];
+  const host = hostOfNode(node.name, names, domain);
+  if (host === null) return false;
+  lookAt(draft, host, { incident, since, evacuations: true, listing: true });
+  return true;
 }
 
 /** What is under way all the same, as last seen: whoever has removed the incident can still keep the node off. */

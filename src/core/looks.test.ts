@@ -52,6 +52,16 @@ describe('the pause between looks', () => {
 });
 
 describe('the look at the end', () => {
+  it('comes though nothing is under way any more, and none has ended for long', () => {
+    // A request without an answer is waited for.
+    for (const purpose of ['last', 'ends', 'room'] as const)
+      for (const at of [20_000, 200_000]) {
+        const ms = pause(quick, at, purpose);
+        expect(ms).toBeLessThanOrEqual(timing.followMs);
+        expect(ms).toBeGreaterThan(0);
+      }
+  });
+
   it('comes when the last is due, those included that no look has shown', () => {
     const five = Array.from({ length: 5 }, () => accepted(19_000));
     const ms = pause([...quick, ...five], 20_000, 'last', 3);

@@ -74,6 +74,8 @@ function lastMs(facts: InFlight, claimRate: number, timing: Timing): number | nu
 
 /** When these have ended, of which the last is due last: no more of them end than the last ones did, ms. */
 function endOfMs({ evacuations, lookedAtNova }: InFlight, due: readonly number[]): number {
+  // Also where none has ended for long: by a rate of 0 that would be no number.
+  if (due.length === 0) return 0;
   const rate = endsPerSecond(evacuations, lookedAtNova);
   return Math.max(due.at(-1) ?? 0, rate === null ? 0 : (due.length * 1_000) / rate);
 }

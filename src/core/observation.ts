@@ -251,6 +251,18 @@ export interface CommandView {
   readonly message: string;
 }
 
+/** What this process has done to a compute service, and what the lists have shown of it since: all `mono`, -Infinity: never. */
+export interface ServiceTrace {
+  /** The last request of this process to force it down: when it was sent, or ended. */
+  readonly forceDownAt: number;
+  /** The last list that showed it not forced down: when it was asked for. */
+  readonly notForcedAt: number;
+  /** When the last request to enable it without an answer was sent, or given up. */
+  readonly enableAt: number;
+  /** How somebody has disabled it since it was asked to be enabled last, and the last list that showed that; null: nobody has. */
+  readonly disabledSince: { readonly reason: string | null; readonly seenAt: number } | null;
+}
+
 /** All that a decision rests on. The same observation gives the same decision. */
 export interface Observation {
   /** The controller's clock, epoch ms: only to be compared with what controllers wrote. */
@@ -276,8 +288,9 @@ export interface Observation {
   /** Nova's clock at the first report of a compute service that was seen since it has been up without a break; not there: it is not up. */
   readonly upSince: ReadonlyMap<HostName, number>;
   readonly requests: ReadonlyMap<ServerId, RequestView>;
-  /** Id of a compute service → `mono` at which a change of it was last given up without an answer: it may still take effect. */
-  readonly unansweredChanges: ReadonlyMap<string, number>;
+  /** `mono` at which a change of a host's service or aggregates was last given up without an answer: it may still take effect. */
+  readonly unansweredChanges: ReadonlyMap<HostName, number>;
+  readonly traces: ReadonlyMap<HostName, ServiceTrace>;
   readonly commands: ReadonlyMap<string, CommandView>;
   /** The parameter `domain`; null when not set. */
   readonly domain: string | null;

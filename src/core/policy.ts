@@ -63,7 +63,7 @@ export interface PacePolicy {
 export interface DestinationPolicy {
   /** Enable a reserved host (disabled, `reserved` in the reason) of the same aggregate or zone for a host that dies. */
   readonly reservedHosts: boolean;
-  /** Add the reserved host to the failed host's aggregate, and take it out again when it is given back. */
+  /** Add the reserved host to the failed host's aggregate, and take it out again when it is given back; one that has taken instances stays. */
   readonly addToAggregate: boolean;
   /** Name the reserved host in the request; otherwise the scheduler chooses among all. */
   readonly targetReserved: boolean;

@@ -42,6 +42,8 @@ function stateAt(
 it('nobody waits for an evacuation that lies in the queue of a host that died with it', () => {
   expect(stateAt(60_000)).toBe('in-flight');
   expect(stateAt(120_000)).toBe('ended');
+  // One that named its host shows it from the beginning.
+  expect(stateAt(120_000, { dest: ELSEWHERE })).toBe('ended');
   expect(stateAt(900_000, { status: 'pre-migrating', dest: ELSEWHERE })).toBe('in-flight');
 });
 

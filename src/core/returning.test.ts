@@ -1,10 +1,13 @@
 import { expect, it } from 'vitest';
 import { decide } from './decide.ts';
+import { hostName } from './names.ts';
 import { type ClusterView, known, type Observation } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import { aHostView, aNode, anObservation, aRecord, aService } from './testing.ts';
+import { disabledReason } from './records.ts';
+import { aHostView, aNode, anObservation, aRecord, aService, aTrace, someFacts } from './testing.ts';
 import { done } from './testing-evacuations.ts';
 
+const PENDING = { state: 'pending', at: 0, failures: 0, message: '' } as const;
 const RELEASED = aRecord({ phase: 'returning', releasedAt: 10_000 });
 
 function closes(servicesAt: number, more: Partial<Observation> = {}): boolean {
@@ -32,11 +35,14 @@ function closes(servicesAt: number, more: Partial<Observation> = {}): boolean {
 
 it('a record is not closed while a request for its service may still take effect', () => {
   const { requestSettleMs } = DEFAULT_POLICY.timing;
-  const unanswered = (id: string) => ({ unansweredChanges: new Map([[id, 15_000]]) });
+  const unanswered = (host: string) => ({ unansweredChanges: new Map([[hostName(host), 15_000]]) });
   expect(closes(30_000)).toBe(true);
-  expect(closes(30_000, unanswered('svc-compute-1'))).toBe(false);
-  expect(closes(30_000, unanswered('svc-compute-2'))).toBe(true);
-  expect(closes(15_000 + requestSettleMs, unanswered('svc-compute-1'))).toBe(true);
+  expect(closes(30_000, unanswered('compute-1'))).toBe(false);
+  expect(closes(30_000, unanswered('compute-2'))).toBe(true);
+  expect(closes(15_000 + requestSettleMs, unanswered('compute-1'))).toBe(true);
+  const under = (command: string) => ({ commands: new Map([[command, PENDING]]) });
+  expect(closes(30_000, under('force-down:compute-1'))).toBe(false);
+  expect(closes(30_000, under('force-down:compute-2'))).toBe(true);
 });
 
 it('... nor by a successor while one of the evacuator before it may', () => {
@@ -45,6 +51,49 @@ it('... nor by a successor while one of the evacuator before it may', () => {
   expect(closes(25_000 + takeoverSettleMs - 1, successor)).toBe(false);
   expect(closes(25_000 + takeoverSettleMs, successor)).toBe(true);
   expect(closes(30_000, { ownerSince: 25_000 })).toBe(true);
+});
+
+/** Whether a reserved host to which nothing came counts as given back; it was put into an aggregate, and is as it was before. */
+function isGivenBack(servicesAt: number, listedAt: number, more: Partial<Observation> = {}): boolean {
+  const spare = { host: hostName('compute-2'), reason: 'reserved', aggregate: 7 };
+  const cluster: ClusterView = {
+    haveQuorum: true,
+    nodes: [aNode('compute-1', null, { online: false, evacuation: { ...RELEASED, reserves: [spare] } })],
+    pause: null,
+    history: new Map(),
+    levelsCorrected: new Map(),
+  };
+  const rack = { id: 7, name: 'rack', availabilityZone: null, hosts: [hostName('compute-1')], metadata: {} };
+  const observation = anObservation({
+    ...{ now: 60_000, mono: 60_000, begunAt: 60_000, novaNow: 60_000, servicesAt },
+    cluster: known(cluster),
+    services: known([
+      aService('compute-1', { forcedDown: true, state: 'down' }),
+      aService('compute-2', { status: 'disabled', disabledReason: 'reserved' }),
+    ]),
+    facts: someFacts({ aggregates: { value: known([rack]), mono: listedAt } }),
+    owner: RELEASED.owner,
+    ...more,
+  });
+  const { commands } = decide(observation, DEFAULT_POLICY);
+  return commands.some((each) => each.kind === 'write-evacuation' && each.record.reserves.length === 0);
+}
+
+it('a reserved host is not given back while a request for it may still take effect', () => {
+  const { requestSettleMs, takeoverSettleMs } = DEFAULT_POLICY.timing;
+  const unanswered = (host: string) => ({ unansweredChanges: new Map([[hostName(host), 15_000]]) });
+  const settledAt = 15_000 + requestSettleMs;
+  expect(isGivenBack(30_000, 30_000)).toBe(true);
+  expect(isGivenBack(30_000, 30_000, unanswered('compute-1'))).toBe(true);
+  expect(isGivenBack(settledAt - 1, settledAt, unanswered('compute-2'))).toBe(false);
+  expect(isGivenBack(settledAt, settledAt - 1, unanswered('compute-2'))).toBe(false);
+  expect(isGivenBack(settledAt, settledAt, unanswered('compute-2'))).toBe(true);
+  for (const kind of ['enable', 'join-aggregate'])
+    expect(isGivenBack(30_000, 30_000, { commands: new Map([[`${kind}:compute-2`, PENDING]]) })).toBe(false);
+  const successor = { owner: 'controller-2:2', ownerSince: 25_000 };
+  expect(isGivenBack(30_000, 30_000, successor)).toBe(false);
+  const overAt = 25_000 + takeoverSettleMs;
+  expect(isGivenBack(overAt, overAt, successor)).toBe(true);
 });
 
 /** Whether the services are looked at, `ageMs` after they were, while nova-compute cleans up after so many guests. */
@@ -74,6 +123,39 @@ it('whether nova-compute has reported is asked the more seldom, the more guests 
   expect(asksAgain(9_000, 50)).toBe(false);
   expect(asksAgain(10_000, 50)).toBe(true);
   expect(asksAgain(10_000, 900)).toBe(true);
+});
+
+/** What is done with a host that is back, and that is forced down, `marked`: and that we have disabled. */
+function forcedBack(notForcedAt: number, marked: boolean): readonly string[] {
+  const now = 100_000;
+  const record = { ...RELEASED, since: 5_000 };
+  const cluster: ClusterView = {
+    haveQuorum: true,
+    nodes: [aNode('compute-1', null, { evacuation: record, novaCompute: 'running' })],
+    pause: null,
+    history: new Map(),
+    levelsCorrected: new Map(),
+  };
+  const disabled = { status: 'disabled', disabledReason: disabledReason('i1') } as const;
+  const service = aService('compute-1', {
+    ...{ state: 'down', forcedDown: true, updatedAt: 90_000 },
+    ...(marked ? disabled : {}),
+  });
+  const view = aHostView({ incident: 'i1', followedAt: now, novaNow: now });
+  const observation = anObservation({
+    ...{ now, mono: now, begunAt: now, novaNow: now, servicesAt: now },
+    cluster: known(cluster),
+    services: known([service, aService('compute-2')]),
+    hosts: new Map([[view.host, view]]),
+    traces: new Map([[service.host, aTrace({ forceDownAt: 20_000, notForcedAt })]]),
+  });
+  return decide(observation, DEFAULT_POLICY).commands.map(({ kind }) => kind);
+}
+
+it('what somebody has forced down since we gave it back is left so, and our own marker goes all the same', () => {
+  expect(forcedBack(10_000, true)).toEqual(['clear-forced-down']);
+  expect(forcedBack(90_000, true)).toEqual(['enable']);
+  expect(forcedBack(90_000, false)).toEqual(['delete-evacuation']);
 });
 
 /** What is done with a reserved host that is back after so many incidents, and what is said. */

@@ -1,3 +1,4 @@
+import { mayStillChange } from './changes.ts';
 import { giveBack, isReserved } from './destinations.ts';
 import {
   type Draft,
@@ -8,8 +9,10 @@ import {
   viewOfIncident,
   wakeWithin,
 } from './draft.ts';
+import { isForcedByOthers } from './forced-down.ts';
 import { type HostName, hostOfNode } from './names.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
+import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
 import { howToUnmark } from './proof.ts';
 import { isQuarantine, quarantineReason, reservedQuarantineReason, whyQuarantined } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker } from './records.ts';
@@ -85,7 +88,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     );
     return;
   }
-  const ourForce = !record.before.forcedDown;
+  const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, service);
   const quarantine = whyQuarantined(node, policy.gates);
   if (ourForce && service.forcedDown) {
     say(clearForcedDown(draft, node, record, service), host);
@@ -95,29 +98,15 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     say(quarantine === null ? enable(draft, service) : intoQuarantine(draft, service, quarantine), host);
   } else if (quarantine !== null && policy.destinations.reservedHosts && isReserved(service)) {
     say(intoQuarantine(draft, service, quarantine), host);
-  } else if (mayStillChange(draft, service, record)) {
+  } else if (overtaken(observation, policy, service) !== null) {
+    say(`back; ${DISABLED_AGAIN}`, host);
+  } else if (mayStillChange(draft, host, record.owner, observation.servicesAt)) {
     say('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
     say(confirmSchedulable(draft, node, record, service), host);
   } else {
     say(finishRecord(draft, node, record, sayKept(service)), host);
   }
-}
-
-/**
- * Whether a request for its service that had no answer may take effect after the last look: then it is not over yet.
- * Of those of an evacuator before this one nothing is known but that it sends no more.
- */
-function mayStillChange(
-  { observation, policy }: Draft,
-  { id }: ServiceView,
-  { owner }: EvacuationRecord,
-): boolean {
-  const { servicesAt, ownerSince } = observation;
-  const { takeoverSettleMs, requestSettleMs } = policy.timing;
-  if (owner !== observation.owner && servicesAt < ownerSince + takeoverSettleMs) return true;
-  const at = observation.unansweredChanges.get(id);
-  return at !== undefined && servicesAt < at + requestSettleMs;
 }
 
 function sayKept({ disabledReason }: ServiceView): string {
@@ -232,7 +221,8 @@ function intoQuarantine(draft: Draft, service: ServiceView, after: string): stri
 }
 
 function enable(draft: Draft, service: ServiceView): string {
-  if (service.state !== 'up') {
+  // One that a person has forced down is up only when they say so.
+  if (service.state !== 'up' && !service.forcedDown) {
     wakeWithin(draft, draft.policy.timing.returnMs);
     return 'waiting for the compute service to be up before it is enabled';
   }

@@ -24,16 +24,15 @@ export function isUnclaimed({ status }: EvacuationView): boolean {
   return status === 'accepted';
 }
 
-/** A request that has had no destination for this long waits for a nova-compute that is gone, ms. */
+/** A request that nobody has claimed for this long waits for a nova-compute that is gone, ms. */
 const QUEUED_LIMIT_MS = 120_000;
 
 /**
- * The scheduler may have chosen a host that was dying: then the message waits in its queue, the record stays
- * `accepted` without a destination, and only that host's return ends it. Nobody may wait for it in turn, least
+ * The scheduler, or whoever named a host in the request, may have chosen one that was dying: then the message waits in
+ * its queue, the record stays `accepted`, and only that host's return ends it. Nobody may wait for it in turn, least
  * of all an instance of that very host, which is held until its own are gone. `lookedNova`: Nova's clock at the last look;
  * what it has not shown to wait so long may have been taken up since.
  */
 export function isQueuedForLong(evacuation: EvacuationView, lookedNova: number): boolean {
-  const { dest, createdAt } = evacuation;
-  return isUnclaimed(evacuation) && dest === null && lookedNova - createdAt >= QUEUED_LIMIT_MS;
+  return isUnclaimed(evacuation) && lookedNova - evacuation.createdAt >= QUEUED_LIMIT_MS;
 }

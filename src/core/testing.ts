@@ -8,6 +8,7 @@ import {
   type NodeView,
   type Observation,
   type ServerView,
+  type ServiceTrace,
   type ServiceView,
   unknown,
 } from './observation.ts';
@@ -120,8 +121,21 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     upSince: new Map(),
     requests: new Map(),
     unansweredChanges: new Map(),
+    traces: new Map(),
     commands: new Map(),
     domain: null,
+    ...more,
+  };
+}
+
+/** A compute service to which this process has done nothing. */
+export function aTrace(more: Partial<ServiceTrace> = {}): ServiceTrace {
+  const never = Number.NEGATIVE_INFINITY;
+  return {
+    forceDownAt: never,
+    notForcedAt: never,
+    enableAt: never,
+    disabledSince: null,
     ...more,
   };
 }

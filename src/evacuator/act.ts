@@ -1,4 +1,5 @@
 import { type Command, commandKey } from '../core/decision.ts';
+import type { ServiceView } from '../core/observation.ts';
 import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
@@ -11,6 +12,7 @@ import {
 } from '../core/records.ts';
 import { type Memory, rememberAggregate, rememberService } from './memory.ts';
 import type { Answer, Ports, ServiceChange } from './ports.ts';
+import { traceChange } from './traces.ts';
 
 /** Acts that are under way, so that a clean stop can wait for them. */
 export interface Acts {
@@ -122,18 +124,18 @@ async function execute(
     case 'answer-hold':
       return cluster.writeTransient(command.node, RELEASE_ATTRIBUTE, command.answer);
     case 'force-down':
-      return changeService(ports, memory, command.serviceId, {
+      return changeService(ports, memory, command, {
         forcedDown: true,
         ...(command.disabledReason === null
           ? {}
           : { status: 'disabled' as const, disabledReason: command.disabledReason }),
       });
     case 'clear-forced-down':
-      return changeService(ports, memory, command.serviceId, { forcedDown: false });
+      return changeService(ports, memory, command, { forcedDown: false });
     case 'enable':
-      return changeService(ports, memory, command.serviceId, { status: 'enabled' });
+      return changeService(ports, memory, command, { status: 'enabled' });
     case 'disable':
-      return changeService(ports, memory, command.serviceId, {
+      return changeService(ports, memory, command, {
         status: 'disabled',
         disabledReason: command.reason,
       });
@@ -150,25 +152,33 @@ async function execute(
 async function changeService(
   ports: Ports,
   memory: Memory,
-  serviceId: string,
+  { host, serviceId }: Extract<Command, { serviceId: string }>,
   change: ServiceChange,
 ): Promise<Answer<unknown>> {
+  const { services, traces } = memory;
+  const reason = services.known ? reasonOf(services.value.find(({ id }) => id === serviceId)) : null;
+  const ended = traceChange(traces, host, { change, reason, at: ports.clock.mono() });
   const answer = await ports.cloud.updateService(serviceId, change);
+  ended(ports.clock.mono(), answer.ok || answer.effect !== 'unknown');
   if (answer.ok) rememberService(memory, answer.value);
-  else if (answer.effect === 'unknown') memory.unansweredChanges.set(serviceId, ports.clock.mono());
+  else if (answer.effect === 'unknown') memory.unansweredChanges.set(host, ports.clock.mono());
   return answer;
 }
 
+const reasonOf = (service: ServiceView | undefined): string | null => service?.disabledReason ?? null;
+
 async function changeAggregate(
-  { cloud }: Ports,
+  ports: Ports,
   memory: Memory,
   { kind, aggregate, host }: Extract<Command, { kind: 'join-aggregate' | 'leave-aggregate' }>,
 ): Promise<Answer<unknown>> {
+  const { cloud } = ports;
   const isJoining = kind === 'join-aggregate';
   const answer = isJoining
     ? await cloud.addHostToAggregate(aggregate, host)
     : await cloud.removeHostFromAggregate(aggregate, host);
   if (answer.ok) rememberAggregate(memory, aggregate, host, isJoining);
+  else if (answer.effect === 'unknown') memory.unansweredChanges.set(host, ports.clock.mono());
   return answer;
 }
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { hostName, nodeName, serverId } from '../core/names.ts';
 import { aServer, SOURCE } from '../core/testing.ts';
-import { forget, hostMemory, newMemory, rememberServer } from './memory.ts';
+import { forget, hostMemory, type Needed, newMemory, rememberServer } from './memory.ts';
 
 it('a request for an instance is kept while another host still waits for it', () => {
   const memory = newMemory('controller-1:1', 0);
@@ -18,8 +18,9 @@ it('a request for an instance is kept while another host still waits for it', ()
     recordsBefore: 0,
     refusals: 0,
   });
-  forget(memory, new Set(['second']), new Set([nodeName('compute-2')]));
+  const none: Needed = { open: new Set(), toProve: new Set(), domain: null };
+  forget(memory, { ...none, open: new Set([nodeName('compute-2')]) });
   expect(memory.requests.has(server.id)).toBe(true);
-  forget(memory, new Set(), new Set());
+  forget(memory, none);
   expect(memory.requests.has(server.id)).toBe(false);
 });

@@ -1,9 +1,15 @@
 import { expect, it } from 'vitest';
-import { nodeName } from '../core/names.ts';
+import { hostName, nodeName } from '../core/names.ts';
 import type { RequestView } from '../core/observation.ts';
 import { aNode, aServer, ELSEWHERE, SOURCE } from '../core/testing.ts';
 import { evacuation } from '../core/testing-evacuations.ts';
-import { forget, hostMemory, newMemory, rememberLevels, rememberServer } from './memory.ts';
+import { forget, hostMemory, type Needed, newMemory, rememberLevels, rememberServer } from './memory.ts';
+
+const needed = (...open: readonly string[]): Needed => ({
+  open: new Set(open.map(nodeName)),
+  toProve: new Set(),
+  domain: null,
+});
 
 it('a request is forgotten with the last incident that knows its server', () => {
   const memory = newMemory('controller-1:1', 0);
@@ -24,11 +30,21 @@ it('a request is forgotten with the last incident that knows its server', () => 
     refusals: 0,
   };
   memory.requests.set(server.id, request);
-  forget(memory, new Set(['second']), new Set());
+  forget(memory, needed(ELSEWHERE));
   expect([...memory.hosts.keys()]).toEqual([ELSEWHERE]);
   expect(memory.requests.get(server.id)).toEqual(request);
-  forget(memory, new Set(), new Set());
+  forget(memory, needed());
   expect(memory.requests.size).toBe(0);
+});
+
+it('a host is known as long as its node has an incident or a record, by whichever of its names', () => {
+  const memory = newMemory('controller-1:1', 0);
+  const long = hostName('compute-1.example');
+  for (const host of [long, ELSEWHERE]) hostMemory(memory, host, 'first');
+  forget(memory, { ...needed('compute-1', ELSEWHERE), domain: 'example' });
+  expect([...memory.hosts.keys()]).toEqual([long, ELSEWHERE]);
+  forget(memory, needed('compute-1', ELSEWHERE));
+  expect([...memory.hosts.keys()]).toEqual([ELSEWHERE]);
 });
 
 it('knows when a level without a power device has got one, and of no other', () => {

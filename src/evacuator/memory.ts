@@ -1,4 +1,4 @@
-import type { HostName, NodeName, ServerId } from '../core/names.ts';
+import { type HostName, hostFinder, type NodeName, type ServerId } from '../core/names.ts';
 import type {
   CloudFacts,
   CommandView,
@@ -15,6 +15,7 @@ import type {
 } from '../core/observation.ts';
 import { known, unknown } from '../core/observation.ts';
 import type { SeenServer } from './ports.ts';
+import type { Traces } from './traces.ts';
 
 /**
  * What a running evacuator remembers between two ticks. All of it can be lost: the rules treat what is missing
@@ -39,8 +40,9 @@ export interface Memory {
   /** See {@link Observation}. */
   readonly upSince: Map<HostName, number>;
   readonly requests: Map<ServerId, RequestView>;
-  /** See {@link Observation}. As many as there are services, at most. */
-  readonly unansweredChanges: Map<string, number>;
+  /** See {@link Observation}. As many as there are hosts, at most. */
+  readonly unansweredChanges: Map<HostName, number>;
+  readonly traces: Traces;
   readonly commands: Map<string, CommandView>;
 }
 
@@ -97,6 +99,7 @@ export function newMemory(owner: string, mono: number): Memory {
     upSince: new Map(),
     requests: new Map(),
     unansweredChanges: new Map(),
+    traces: new Map(),
     commands: new Map(),
   };
 }
@@ -217,13 +220,25 @@ export function forgetDone(memory: Memory, begunAt: number): void {
   }
 }
 
+/** Those of which something is still needed. */
+export interface Needed {
+  /** Nodes with an incident or a record, whichever it is: one that is fenced twice may have another than was looked at. */
+  readonly open: ReadonlySet<NodeName>;
+  /** Nodes whose fencing may have to prove something. */
+  readonly toProve: ReadonlySet<NodeName>;
+  /** See {@link hostFinder}. */
+  readonly domain: string | null;
+}
+
 /**
- * Forgets hosts, histories and requests that no incident needs any more. A server may have come from a host whose
- * incident is over to one that is evacuated now: then its request is that one's.
+ * Forgets hosts, histories and requests that nobody needs any more. A server may have come from a host whose incident is
+ * over to one that is evacuated now: then its request is that one's.
  */
-export function forget(memory: Memory, incidents: ReadonlySet<string>, nodes: ReadonlySet<NodeName>): void {
+export function forget(memory: Memory, { open, toProve, domain }: Needed): void {
+  const hostOf = hostFinder([...memory.hosts.keys()], domain);
+  const needed = new Set([...open].map(hostOf));
   for (const [name, host] of memory.hosts) {
-    if (incidents.has(host.incident)) continue;
+    if (needed.has(name)) continue;
     memory.hosts.delete(name);
     for (const server of host.servers.keys()) {
       if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
@@ -233,5 +248,5 @@ export function forget(memory: Memory, incidents: ReadonlySet<string>, nodes: Re
       memory.commands.delete(`stop-server:${server}`);
     }
   }
-  for (const node of memory.history.keys()) if (!nodes.has(node)) memory.history.delete(node);
+  for (const node of memory.history.keys()) if (!toProve.has(node)) memory.history.delete(node);
 }

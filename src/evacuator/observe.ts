@@ -23,6 +23,7 @@ import {
 } from './memory.ts';
 import { lookAtAllocations, lookAtFacts, lookAtPorts } from './observe-facts.ts';
 import type { Answer, CloudPort, Listed, Ports } from './ports.ts';
+import { traceList } from './traces.ts';
 
 /** How far back the first look at a host's evacuations goes, ms: one that somebody began long ago may still be live. */
 const FIRST_LOOK_MS = 24 * 3_600_000;
@@ -42,7 +43,7 @@ export async function observe(
 ): Promise<Observation> {
   const begunAt = ports.clock.mono();
   forgetDone(memory, begunAt);
-  const cluster = await observeCluster(ports, memory, look);
+  const cluster = await observeCluster(ports, memory, look, domain);
   const queue = [...look.hosts];
   const workers = Array.from({ length: Math.min(HOSTS_AT_ONCE, queue.length) }, async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -74,6 +75,7 @@ export async function observe(
     upSince: new Map(memory.upSince),
     requests: new Map(memory.requests),
     unansweredChanges: new Map(memory.unansweredChanges),
+    traces: new Map(memory.traces),
     commands: new Map(memory.commands),
     domain,
   };
@@ -93,21 +95,22 @@ function forgetListsOfDownCells(memory: Memory): void {
   }
 }
 
-async function observeCluster(ports: Ports, memory: Memory, look: Look): Promise<Maybe<ClusterView>> {
+async function observeCluster(
+  ports: Ports,
+  memory: Memory,
+  look: Look,
+  domain: string | null,
+): Promise<Maybe<ClusterView>> {
   const read = await ports.cluster.readNodes();
   if (!read.known) return read;
   const { nodes } = read.value;
-  const incidents = new Set<string>();
-  const troubled = new Set(nodes.filter((n) => n.incident !== null || n.mark === 'yes').map((n) => n.name));
-  for (const node of nodes) {
-    if (node.incident !== null && node.incident !== 'unreadable') incidents.add(node.incident.id);
-    if (node.evacuation !== null && node.evacuation !== 'unreadable') incidents.add(node.evacuation.incident);
-  }
-  forget(memory, incidents, troubled);
+  const open = new Set(nodes.filter((n) => n.incident !== null || n.evacuation !== null).map((n) => n.name));
+  const toProve = new Set(nodes.filter((n) => n.incident !== null || n.mark === 'yes').map((n) => n.name));
+  forget(memory, { open, toProve, domain });
   rememberLevels(memory, nodes, ports.clock.now());
   await Promise.all(
     look.history.map(async (node) => {
-      if (troubled.has(node)) memory.history.set(node, await ports.cluster.readHistory(node));
+      if (toProve.has(node)) memory.history.set(node, await ports.cluster.readHistory(node));
     }),
   );
   return known({
@@ -118,6 +121,7 @@ async function observeCluster(ports: Ports, memory: Memory, look: Look): Promise
 }
 
 async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
+  const askedAt = ports.clock.mono();
   const answer = await ports.cloud.listServices();
   memory.servicesAt = ports.clock.mono();
   if (!answer.ok) {
@@ -126,6 +130,7 @@ async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
     return;
   }
   rememberServices(memory, answer.value.items);
+  traceList(memory.traces, answer.value.items, askedAt);
   memory.controlServices = known(answer.value.control);
   memory.novaNow = answer.value.novaNow;
   if (memory.facts.microversion.known) return;

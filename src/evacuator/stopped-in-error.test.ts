@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { DEFAULT_POLICY } from '../core/policy.ts';
 import { World } from './testing.ts';
-import { isReleased, start, until } from './testing-runs.ts';
+import { isOver, isReleased, start, until } from './testing-runs.ts';
 
 const done = (...actions: readonly string[]) => actions.map((action) => ({ action, hasFailed: false }));
 
@@ -17,6 +18,24 @@ it('what an earlier incident has left in ERROR is stopped again if it had been s
   expect(world.violations).toEqual([]);
   expect(stopped).toMatchObject({ host: 'compute-2', vmState: 'stopped' });
   expect(running).toMatchObject({ host: 'compute-2', vmState: 'active' });
+});
+
+it('... also where the host dies again before it is back', async () => {
+  const world = new World(1);
+  const [server] = world.servers;
+  if (server === undefined) throw new Error('no server');
+  server.vmState = 'stopped';
+  world.actions.set(server.id, done('stop', 'create'));
+  const { maxAttempts } = DEFAULT_POLICY.retry;
+  world.fate = (n) => ({ spawnMs: 3_000, end: n < maxAttempts ? 'error' : 'done', answer: 'given' });
+  start(world);
+  world.fence('first');
+  expect(await until(world, 300_000, () => isReleased(world))).toBe(true);
+  expect(server).toMatchObject({ host: world.victimHost, vmState: 'error' });
+  expect(isOver(world)).toBe(false);
+  world.fence('second');
+  expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+  expect(server).toMatchObject({ host: 'compute-2', vmState: 'stopped' });
 });
 
 it.each([

@@ -137,7 +137,7 @@ export const POLICY_TABLE = {
       'When a host dies, enable a reserved one (disabled, with the word reserved in the reason) of the same zone, first one that shares an aggregate with it too, or else one that only shares an aggregate.',
     ),
     addToAggregate: boolean(
-      'Add the reserved host to the failed host’s aggregate, and take it out again when it is given back.',
+      'Add the reserved host to the failed host’s aggregate, and take it out again when it is given back; one that has taken instances stays.',
     ),
     targetReserved: boolean(
       'Name the reserved host in the request; otherwise the scheduler chooses among all.',

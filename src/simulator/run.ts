@@ -111,7 +111,8 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
         reply();
         return;
       }
-      running.evacuator.stop();
+      // Heard as any other: it wakes the loop.
+      hear(turn, running.process, () => running.evacuator.stop());
       const poll = (): void => {
         if (running.ended || !running.process.alive) reply();
         else after(world.agenda, 200, poll);

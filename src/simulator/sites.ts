@@ -181,6 +181,20 @@ function withReserves(row: Row, before: Plan): Plan {
     plan = withFaults(plan, ...deathsOf(row, plan, used.slice(1, 2), 5_000));
     plan = withFaults(plan, { at: Math.max(0, first - 3_000), do: 'operator-pauses', lastsMs: 40_000 });
   }
+  // What a reserve is enabled by, or put into an aggregate, has no answer, and may take effect when it is given back.
+  const [dead] = used;
+  if (dead !== undefined && row.chance(0.2)) {
+    const at = first + row.int(3_000, 8_000);
+    const what = row.pick(['change', 'evacuate'] as const);
+    const forMs = row.pick([2_000, 8_000, 20_000]);
+    plan = withFaults(plan, { at, do: 'answers-lost', what, side: 'answer', percent: 60, forMs });
+    if (row.chance(0.5))
+      plan = withFaults(plan, {
+        at: at + row.int(2_000, 15_000),
+        do: 'operator-removes-incident',
+        node: dead.node,
+      });
+  }
   return plan;
 }
 

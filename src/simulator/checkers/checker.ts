@@ -92,7 +92,7 @@ export function listenForAsked(): Required<Pick<Checker, 'line'>> & {
   };
 }
 
-/** How long a request without a destination counts for those that wait for it, ms: after that its host is taken for gone (core/requests.ts). */
+/** How long a request that nobody claims counts for those that wait for it, ms: after that its host is taken for gone (core/status.ts). */
 const QUEUED_LIMIT_MS = 100_000;
 /** How soon a look shows that a host which is back has taken up what had waited for it for so long, ms. */
 const TAKEN_UP_MS = 6_000;
@@ -102,10 +102,10 @@ const TAKEN_UP_MS = 6_000;
  * for the return of a host, or were taken up right then.
  */
 export function underWay(world: World): readonly Migration[] {
-  return world.nova.migrations.filter(({ flight, deleted, status, sentTo, dest, createdAt, updatedAt }) => {
+  return world.nova.migrations.filter(({ flight, deleted, status, sentTo, createdAt, updatedAt }) => {
     if (flight === 'over' || deleted) return false;
     const isDead = sentTo !== null && world.nova.computes.get(sentTo)?.state !== 'running';
-    const isOld = status === 'accepted' && dest === null && novaNow(world) - createdAt > QUEUED_LIMIT_MS;
+    const isOld = status === 'accepted' && novaNow(world) - createdAt > QUEUED_LIMIT_MS;
     const waitedMs = (updatedAt ?? createdAt) - createdAt;
     const isJustTakenUp =
       status === 'pre-migrating' &&

@@ -1,13 +1,21 @@
 import { policyOf } from '../plan.ts';
-import { type CheckerKind, isOurs, isReservedBy } from './checker.ts';
+import { type CheckerKind, EFFECT_MS, isOurs, isReservedBy } from './checker.ts';
 
 /** What an operator does in the moment in which we act on what we have just read can't be seen, ms. */
 const RACE_MS = 3_500;
+/** A list takes so long at least, ms. */
+const LIST_MS = 200;
 
 interface Hand {
   readonly what: string;
   readonly by: string;
   readonly at: number;
+}
+
+/** What a request that came late has done to an operator's disabled host, and whoever has sent it has to undo. */
+interface Debt {
+  readonly reason: string | null;
+  readonly by: string;
 }
 
 /** A service that an operator disabled or forced down is not touched; only our own marker is cleared. */
@@ -27,17 +35,40 @@ export const operators: CheckerKind = {
     const forced = new Map<string, Hand>();
     /** Hosts of which we have asked Nova to take them as down: who of two has done it then, Nova does not say. */
     const asked = new Set<string>();
+    /** Host → when we last asked Nova to enable it. */
+    const enabling = new Map<string, number>();
+    /** Process → when it has asked for the services. */
+    const lists = new Map<string, number[]>();
+    const reasons = new Map<string, string | null>();
+    const debts = new Map<string, Debt>();
+    /**
+     * A request can't be taken back: one without an answer may take effect after an operator has disabled the host. It is
+     * no violation if it was sent before, but has to be undone: by whoever sent it, if it has looked in between and lives.
+     */
+    const isLate = ({ at }: Hand, host: string): boolean => {
+      const sentAt = enabling.get(host) ?? Number.NEGATIVE_INFINITY;
+      return sentAt <= at + RACE_MS && scene.world.agenda.now - sentAt <= EFFECT_MS;
+    };
+    const hostOf = (path: string): string | undefined =>
+      [...scene.world.nova.services.values()].find(({ id }) => path.endsWith(`/${id}`))?.host;
     const isTheirs = (hand: Hand | undefined, what: string): boolean =>
       hand !== undefined &&
       hand.what === what &&
       !isOurs(hand.by) &&
       scene.world.agenda.now - hand.at > RACE_MS;
     return {
-      sending(_process, { call, path, body }) {
+      sending({ id }, { call, path, body }) {
+        if (call === 'GET os-services') {
+          const by = `evacuator:${id}`;
+          const its = lists.get(by) ?? [];
+          its.push(scene.world.agenda.now);
+          lists.set(by, its);
+        }
         if (call !== 'PUT os-services' || body === null || typeof body !== 'object') return;
-        if (!('forced_down' in body) || body.forced_down !== true) return;
-        const host = [...scene.world.nova.services.values()].find(({ id }) => path.endsWith(`/${id}`))?.host;
+        const host = hostOf(path);
         if (host === undefined) return;
+        if ('status' in body && body.status === 'enabled') enabling.set(host, scene.world.agenda.now);
+        if (!('forced_down' in body) || body.forced_down !== true) return;
         asked.add(host);
         // What was set since our last look passes for ours as well.
         if (scene.world.agenda.now - (forced.get(host)?.at ?? 0) <= RACE_MS) forced.delete(host);
@@ -47,14 +78,30 @@ export const operators: CheckerKind = {
         const { host, what, by } = fact;
         const hand = { what, by, at: scene.world.agenda.now };
         if (what === 'enabled' || what === 'disabled') {
-          if (isOurs(by) && isTheirs(status.get(host), 'disabled'))
-            scene.violate(`${host} was ${what} by us though an operator had disabled it`);
+          const before = status.get(host);
+          if (!isOurs(by)) {
+            debts.delete(host);
+            reasons.set(host, scene.world.nova.services.get(host)?.disabledReason ?? null);
+          } else if (before !== undefined && isTheirs(before, 'disabled')) {
+            if (what === 'disabled' || !isLate(before, host))
+              scene.violate(`${host} was ${what} by us though an operator had disabled it`);
+            const hasLooked = lists.get(by)?.some((at) => at >= before.at && at <= hand.at - LIST_MS);
+            if (hasLooked) debts.set(host, { reason: reasons.get(host) ?? null, by });
+          }
           status.set(host, hand);
         } else if (what.endsWith('forced down')) {
           if (isOurs(by) && what === 'no longer forced down' && isTheirs(forced.get(host), 'forced down'))
             scene.violate(`forced_down of ${host} was cleared by us though an operator had set it`);
           if (what === 'no longer forced down') asked.delete(host);
           if (!asked.has(host)) forced.set(host, hand);
+        }
+      },
+      end() {
+        for (const [host, { reason, by }] of debts) {
+          const service = scene.world.nova.services.get(host);
+          if (!scene.living().some(({ id }) => by === `evacuator:${id}`)) continue;
+          if (service?.status === 'enabled' || (service?.disabledReason ?? null) !== reason)
+            scene.violate(`a late request of ours has enabled ${host}, which an operator had disabled`);
         }
       },
     };

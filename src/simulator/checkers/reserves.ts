@@ -82,7 +82,9 @@ export const reserves: CheckerKind = {
             scene.violate(
               `the reserved host ${host} is disabled as "${service.disabledReason}", not "${reason}"`,
             );
-          if (service.status === 'enabled') continue;
+          // What has taken instances is a host as any other, in quarantine too, unless it has its reason back.
+          const isGivenBack = service.disabledReason?.includes(reason) ?? false;
+          if (service.status === 'enabled' || (used.has(host) && !isGivenBack)) continue;
           for (const { id, name, hosts } of world.nova.aggregates) {
             const wasIn = racks.find((each) => each.id === id)?.hosts.includes(host) ?? false;
             if (hosts.includes(host) !== wasIn)

@@ -112,7 +112,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('every forced_down is cleared', 400, [
     'core/returning.ts',
-    'const ourForce = !record.before.forcedDown;',
+    'const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, service);',
     'const ourForce = true;',
   ]),
   mutant("an operator's reason is overwritten", 300, [
@@ -195,6 +195,14 @@ export const MUTANTS: readonly Mutant[] = [
       'core/destinations.ts',
       'leaveAggregate(draft, claim) ?? disableAgain(',
       'disableAgain(',
+    ]),
+  ),
+  rare(
+    1_101,
+    mutantOf('reserves', 'a reserved host is given back while a request for it may come', 1_200, [
+      'core/destinations.ts',
+      'if (mayStillChange(',
+      'if (claim.host === node.name && mayStillChange(',
     ]),
   ),
   mutantOf('reserves', 'a reserved host is given back with another reason', 900, [
@@ -335,7 +343,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutantOf('fenced-anew', 'what a host has in flight that is fenced anew takes no room', 400, [
     'core/decide.ts',
-    'asides: asideOf(draft, cluster, candidates, rules.isLost),',
+    'asides: asides.found,',
     'asides: [],',
   ]),
   mutantOf(

@@ -1,0 +1,16 @@
+import type { Draft } from './draft.ts';
+import type { ServiceView } from './observation.ts';
+
+/**
+ * Whether it was not the evacuator that has forced a host down. Nova does not say who it was: it was somebody else if a list
+ * showed that nobody had done it, made when no request for it could be under way any more, and none was sent since.
+ */
+export function isForcedByOthers({ observation, policy }: Draft, { host, forcedDown }: ServiceView): boolean {
+  const trace = observation.traces.get(host);
+  if (!forcedDown || trace === undefined) return false;
+  const { requestSettleMs, takeoverSettleMs } = policy.timing;
+  return (
+    trace.notForcedAt >= observation.ownerSince + takeoverSettleMs &&
+    trace.notForcedAt >= trace.forceDownAt + requestSettleMs
+  );
+}

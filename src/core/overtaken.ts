@@ -1,0 +1,42 @@
+import { type Draft, issue, lookAtServices } from './draft.ts';
+import type { Observation, ServiceView } from './observation.ts';
+import type { Policy } from './policy.ts';
+
+/** What is said of a host that is {@link overtaken}. */
+export const DISABLED_AGAIN =
+  'disabled again, as somebody has had it since: a request of ours to enable it has come late';
+
+/** What stands in the reason of a service that somebody has disabled without one. */
+const NO_REASON = 'disabled by hand';
+
+/**
+ * Whether a service has been enabled by a request of ours that has had no answer, and that came after somebody had disabled the
+ * host: the reason with which it was; null: it was not. Whoever enables it between the two looks passes for us.
+ */
+export function overtaken(
+  { traces }: Observation,
+  { timing }: Policy,
+  { host, status }: ServiceView,
+): string | null {
+  const trace = traces.get(host);
+  if (status !== 'enabled' || trace === undefined || trace.disabledSince === null) return null;
+  const { reason, seenAt } = trace.disabledSince;
+  return seenAt < trace.enableAt + timing.requestSettleMs ? (reason ?? NO_REASON) : null;
+}
+
+/**
+ * What a request of ours has done too late is undone: the host is disabled again, as somebody had it. As long as one may come
+ * late, it is looked at again and again: what somebody does meanwhile is not to be overtaken unseen.
+ */
+export function putRight(draft: Draft): void {
+  const { observation, policy } = draft;
+  if (!observation.services.known) return;
+  const { requestSettleMs, returnSlowMs } = policy.timing;
+  for (const service of observation.services.value) {
+    const trace = observation.traces.get(service.host);
+    if (trace === undefined) continue;
+    if (observation.servicesAt < trace.enableAt + requestSettleMs) lookAtServices(draft, returnSlowMs);
+    const reason = overtaken(observation, policy, service);
+    if (reason !== null) issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason });
+  }
+}

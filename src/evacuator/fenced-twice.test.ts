@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { hostName, nodeName } from '../core/names.ts';
+import { DEFAULT_POLICY } from '../core/policy.ts';
+import { EVACUATION_ATTRIBUTE } from '../core/records.ts';
+import { World } from './testing.ts';
+import { start, until } from './testing-runs.ts';
+
+it('what a host has in flight takes its room, though it is fenced twice before its record says so', async () => {
+  const world = new World(1);
+  const other = nodeName('compute-2');
+  world.addServer(1, 'active', { host: hostName(other) });
+  world.fate = () => ({ spawnMs: 120_000, end: 'done', answer: 'given' });
+  world.fence('theirs', other);
+  world.fence('first');
+  await world.clock.advance(2_000);
+  start(world, { ...DEFAULT_POLICY, pace: { ...DEFAULT_POLICY.pace, minInFlight: 1, maxInFlight: 1 } });
+  const hasRecord = (): boolean => world.permanent.has(`${other} ${EVACUATION_ATTRIBUTE}`);
+  expect(await until(world, 20_000, () => hasRecord() && world.posts === 1)).toBe(true);
+  expect(world.asked[0]?.server.host).toBe(world.victimHost);
+  await world.clock.advance(DEFAULT_POLICY.timing.historySkewMs);
+  // Neither of these fencings is proven, so the record goes on with the first one.
+  for (const incident of ['second', 'third']) {
+    world.fence(incident);
+    world.neverFenced();
+    await world.clock.advance(3_000);
+  }
+  expect(world.attribute(EVACUATION_ATTRIBUTE)).toContain('incident=first,');
+  await world.clock.advance(30_000);
+  expect(world.posts).toBe(1);
+});
