@@ -99,11 +99,11 @@ const TAKEN_UP_MS = 6_000;
 
 /**
  * Evacuations that are under way and that an evacuator can know of: not those of deleted instances, nor those that wait
- * for the return of a host, or were taken up right then.
+ * for the return of a host, or were taken up right then, nor those that Nova calls completed (hold.ts).
  */
 export function underWay(world: World): readonly Migration[] {
   return world.nova.migrations.filter(({ flight, deleted, status, sentTo, createdAt, updatedAt }) => {
-    if (flight === 'over' || deleted) return false;
+    if (flight === 'over' || deleted || status === 'completed') return false;
     const isDead = sentTo !== null && world.nova.computes.get(sentTo)?.state !== 'running';
     const isOld = status === 'accepted' && novaNow(world) - createdAt > QUEUED_LIMIT_MS;
     const waitedMs = (updatedAt ?? createdAt) - createdAt;
