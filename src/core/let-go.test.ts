@@ -84,3 +84,24 @@ it('a successor looks once at what is under way before it lets the node go', () 
   expect(decided({ services: unknown('no answer') }).isLetGo).toBe(true);
   expect(decided({ services: known([aService('compute-2')]) }).isLetGo).toBe(true);
 });
+
+it('the node is let go when no request that had no answer can take effect any more', () => {
+  const at = (mono: number, more: Partial<Observation>, record = aRecord({ incident: 'i1' })) => {
+    const hosts = new Map([[SOURCE, aHostView({ incident: 'i1', servers: [server] })]]);
+    const draft = newDraft(anObservation({ mono, hosts, ...more }), DEFAULT_POLICY);
+    letGoByHand(draft, { ...aNode('compute-1', null), evacuation: record }, 'i1');
+    return { isLetGo: draft.commands.length > 0, wakeMs: draft.wakeMs };
+  };
+  const { requestSettleMs, takeoverSettleMs } = DEFAULT_POLICY.timing;
+  const asked = (state: RequestView['state']) => ({
+    requests: new Map([[server.id, requestFrom(SOURCE, state)]]),
+  });
+  expect(at(90_000, asked('pending')).isLetGo).toBe(false);
+  expect(at(1_000, asked('unknown'))).toEqual({ isLetGo: false, wakeMs: requestSettleMs - 1_000 });
+  expect(at(requestSettleMs, asked('unknown')).isLetGo).toBe(true);
+  expect(at(1_000, asked('accepted')).isLetGo).toBe(true);
+  const theirs = aRecord({ incident: 'i1', owner: 'controller-2:1' });
+  expect(at(1_000, {}, theirs)).toEqual({ isLetGo: false, wakeMs: takeoverSettleMs - 1_000 });
+  expect(at(takeoverSettleMs, {}, theirs).isLetGo).toBe(true);
+  expect(at(1_000, {}, { ...theirs, clean: true }).isLetGo).toBe(true);
+});

@@ -1,8 +1,18 @@
 import { abandoned } from './deaths.ts';
 import { unusedReserves } from './destinations.ts';
-import { type Draft, issue, issueWithReport, lookAt, lookAtServices, viewOfIncident } from './draft.ts';
+import {
+  type Draft,
+  issue,
+  issueWithReport,
+  lookAt,
+  lookAtServices,
+  TICK_MS,
+  viewOfIncident,
+  wakeWithin,
+} from './draft.ts';
 import { hostOfNode } from './names.ts';
 import type { EvacuationView, HostView, NodeView, RequestView } from './observation.ts';
+import { quietUntil } from './ownership.ts';
 import { type EvacuationRecord, INCIDENT_ATTRIBUTE } from './records.ts';
 import { reportIncident } from './report.ts';
 import { seenIn } from './seen.ts';
@@ -26,6 +36,14 @@ export function letGoByHand(draft: Draft, node: NodeView, incident: string): voi
   const view = viewOfIncident(draft, incident);
   if (view === null && isToBeSeen(draft, node, record)) {
     say(`somebody removed its ${INCIDENT_ATTRIBUTE}; looking at what is under way before the node is let go`);
+    return;
+  }
+  const lateMs = mayComeLateMs(draft, record, view);
+  if (lateMs > 0) {
+    wakeWithin(draft, lateMs);
+    say(
+      `somebody removed its ${INCIDENT_ATTRIBUTE}; before the node is let go, waiting until no request that had no answer can take effect any more`,
+    );
     return;
   }
   const text = `somebody removed its ${INCIDENT_ATTRIBUTE}: no more is evacuated, the node is let go${sayUnderWay(draft, record, view)}`;
@@ -65,6 +83,22 @@ function isToBeSeen(draft: Draft, node: NodeView, { incident, since }: Evacuatio
   if (host === null) return false;
   lookAt(draft, host, { incident, since, evacuations: true, listing: true });
   return true;
+}
+
+/**
+ * For how long a request that has no answer may still take effect, ms: one of ours, or of an evacuator before this one that
+ * did not end cleanly. Taken when the node has begun to start, it would evacuate a living host.
+ */
+function mayComeLateMs(draft: Draft, record: EvacuationRecord, view: HostView | null): number {
+  const { requests, mono } = draft.observation;
+  const { requestSettleMs } = draft.policy.timing;
+  const until = [...requests.values()].map(({ source, state, at }) => {
+    if (source !== view?.host) return 0;
+    // It has an answer in time, or is given up.
+    if (state === 'pending') return mono + TICK_MS;
+    return state === 'unknown' ? at + requestSettleMs : 0;
+  });
+  return Math.max(quietUntil(draft, record, view), ...until) - mono;
 }
 
 /** What is under way all the same, as last seen: whoever has removed the incident can still keep the node off. */

@@ -64,10 +64,10 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
 }
 
 /** `mono` before which no request is sent: a predecessor that did not end cleanly may still have some under way. */
-export function quietUntil(draft: Draft, record: EvacuationRecord | null, view: HostView): number {
+export function quietUntil(draft: Draft, record: EvacuationRecord | null, view: HostView | null): number {
   const { owner, ownerSince } = draft.observation;
   if (record === null || record.phase !== 'evacuating' || record.clean || record.owner === owner) return 0;
-  return Math.max(ownerSince, view.firstLookAt) + draft.policy.timing.takeoverSettleMs;
+  return Math.max(ownerSince, view?.firstLookAt ?? 0) + draft.policy.timing.takeoverSettleMs;
 }
 
 function nextRecord(
