@@ -38,11 +38,14 @@ const mutantOf = (
 
 /** Each is a bug that somebody has had, or could have. All must be caught; one that is not is a hole in the checkers. */
 export const MUTANTS: readonly Mutant[] = [
-  mutant('a request without an answer counts as never sent', 400, [
-    'evacuator/act.ts',
-    "state: 'unknown', message, refusals",
-    "state: 'unsent', message, refusals",
-  ]),
+  rare(
+    501,
+    mutant('a request without an answer counts as never sent', 700, [
+      'evacuator/act.ts',
+      "state: 'unknown', message, refusals",
+      "state: 'unsent', message, refusals",
+    ]),
+  ),
   mutant('a request without an answer is repeated after the next look', 700, [
     'core/instance.ts',
     'facts.followedAt - request.at >= policy.timing.requestSettleMs',
@@ -161,11 +164,14 @@ export const MUTANTS: readonly Mutant[] = [
     "const startedByNova = facts.wasStopped && server.vmState === 'active' && cameFromError;",
     'const startedByNova = false;',
   ]),
-  mutant('a partition without quorum goes on', 400, [
-    'core/decide.ts',
-    'if (!cluster.haveQuorum) {',
-    'if (!cluster.haveQuorum && cluster.nodes.length === 0) {',
-  ]),
+  rare(
+    501,
+    mutant('a partition without quorum goes on', 700, [
+      'core/decide.ts',
+      'if (!cluster.haveQuorum) {',
+      'if (!cluster.haveQuorum && cluster.nodes.length === 0) {',
+    ]),
+  ),
   rare(
     1_301,
     mutant('the host is released without being listed once more', 1_400, [
