@@ -48,14 +48,21 @@ it('nobody waits for an evacuation that lies in the queue of a host that died wi
 });
 
 it('one that was asked for again is under way, before a look has shown its new record', () => {
-  const asked = (recordsBefore: number): Observation['requests'] => {
+  const asked = (
+    recordsBefore: number,
+    state: RequestView['state'] = 'accepted',
+  ): Observation['requests'] => {
     const request: RequestView = {
-      state: 'accepted',
+      state,
       ...{ source: SOURCE, sentAt: 0, at: 0, message: '', recordsBefore, refusals: 0 },
     };
     return new Map([[server.id, request]]);
   };
   expect(stateAt(120_000, {}, asked(1))).toBe('in-flight');
+  // It has no answer yet.
+  expect(stateAt(120_000, {}, asked(1, 'pending'))).toBe('in-flight');
+  const unanswered = { ...moving, outcome: { kind: 'unanswered', reason: '' } as const, last: QUEUED };
+  expect(stateInOrder(unanswered, 120_000, asked(1, 'unknown'))).toBe('in-flight');
   // The record that has been seen is that of the request.
   expect(stateAt(120_000, {}, asked(0))).toBe('ended');
 });

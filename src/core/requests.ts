@@ -225,8 +225,9 @@ export function stateInOrder(
   if (judged.outcome.kind === 'ready') return 'ready';
   if (judged.outcome.kind === 'moved') return 'arrived';
   if (isUnderWay(judged)) {
-    const { last } = judged;
-    if (unseenRequest(requests, judged) !== null) return 'in-flight';
+    const { last, outcome, server } = judged;
+    const isOnItsWay = outcome.kind === 'unanswered' || requests.get(server.id)?.state === 'pending';
+    if (isOnItsWay || unseenRequest(requests, judged) !== null) return 'in-flight';
     return last !== null && isQueuedForLong(last, lookedNova) ? 'ended' : 'in-flight';
   }
   return isEnd(judged) ? 'ended' : 'waiting';

@@ -6,15 +6,19 @@ import { type CheckerKind, isOurs } from './checker.ts';
 const RACE_MS = 1_500;
 
 /**
- * An evacuation that nothing of the host's may disturb. Not one that Nova calls `completed` while its message is under way:
+ * An evacuation that nothing of the host's may disturb: of an instance that is on it. The record may be an older one, of a
+ * host that it was on before: Nova works on the oldest that was accepted (world/nova.ts acceptedRecord). Not one that Nova calls `completed` while its message is under way:
  * its host's nova-compute has started before, which is a violation then, unless an operator had let it go. A further start
  * passes such a record by (nova/compute/manager.py _destroy_evacuated_instances), the message that is taken up later finds an
  * instance that is not being rebuilt any more, and the host is where its instance in ERROR comes up again.
  */
 function inFlight(world: World, host: string): string | null {
   const live = world.nova.migrations.find(
-    ({ source, flight, deleted, status }) =>
-      source === host && flight !== 'over' && !deleted && status !== 'completed',
+    ({ server, flight, deleted, status }) =>
+      world.nova.instances.get(server)?.host === host &&
+      flight !== 'over' &&
+      !deleted &&
+      status !== 'completed',
   );
   return live === undefined ? null : `evacuation ${live.id} (${live.status}, ${live.flight})`;
 }
