@@ -55,7 +55,7 @@ const SERVICES_TIMEOUT_MS = 90_000;
 /** How long an evacuator may take to finish by itself what an earlier drill left. */
 const FINISH_TIMEOUT_MS = 60_000;
 const LOOK_INTERVAL_MS = 500;
-/** Nova's list costs it more the longer it is, while it makes or deletes what is on it: so much longer between two, for each server. */
+/** Nova's list costs it more the longer it is, while it makes what is on it: so much longer between two, for each server. */
 const LOOK_EACH_MS = 20;
 
 export const OPERATOR_REASON = 'operator: broken fan';
