@@ -158,6 +158,8 @@ export interface Progress {
   readonly ended: number;
   /** See {@link claimsPerSecond}. */
   readonly claimRate: number | null;
+  /** The same; before a look has shown any, that of the policy. */
+  readonly presumedRate: number;
   /** See {@link endsPerSecond}. */
   readonly endRate: number | null;
 }
@@ -196,6 +198,7 @@ export function progressOf(inFlight: InFlight, startRate: number, growthFactor: 
     handedOver: handed.length + claimedBefore(CONTROL_PLANE_MS),
     ended: Math.min(mostEnded, due.length + lateEnded + claimedBefore(spawnMs)),
     claimRate: shown,
+    presumedRate: shown ?? unshown,
     endRate,
   };
 }

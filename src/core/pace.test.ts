@@ -41,15 +41,30 @@ const onDestination = (updatedAt: number): EvacuationView =>
 
 describe('the window', () => {
   it('stays at its base with instant spawns, however many there were', () => {
-    const instant = Array.from({ length: 40 }, (_, i) => done(i * 400 + 1_000, i * 400));
-    expect(size({ evacuations: instant, novaNow: 17_000 })).toBe(POLICY.pace.startInFlight);
+    // 2.5 a second: the control plane works on four that it has claimed, and as many as at the start wait for that.
+    const instant = (count: number): EvacuationView[] =>
+      Array.from({ length: count }, (_, i) => done(i * 400 + 1_000, i * 400));
+    for (const count of [40, 80])
+      expect(size({ evacuations: instant(count), novaNow: count * 400 + 1_000 })).toBe(
+        POLICY.pace.startInFlight + 4,
+      );
+  });
+
+  it('is trusted by the policy until a look has shown claims', () => {
+    // 2.5 a second, of which those of the last 1.5 s are still worked on.
+    expect(size({ unseenAgesMs: Array(8).fill(3_000) })).toBe(POLICY.pace.startInFlight + 3);
+    const none = [evacuation({ status: 'accepted' })];
+    expect(size({ evacuations: none, unseenAgesMs: [3_000, 3_000], novaNow: 3_000, lookedAtNova: 0 })).toBe(
+      POLICY.pace.startInFlight,
+    );
   });
 
   it('grows by those that only spawn, before the first has finished', () => {
     const spawning = Array.from({ length: 5 }, (_, i) => onDestination(1_000 * (i + 1)));
-    expect(size({ evacuations: spawning, novaNow: 5_500 })).toBe(POLICY.pace.startInFlight + 4);
+    // One a second, of which one is still worked on.
+    expect(size({ evacuations: spawning, novaNow: 5_500 })).toBe(POLICY.pace.startInFlight + 2 + 4);
     // Claimed just now: the control plane still has work with them.
-    expect(size({ evacuations: [onDestination(5_000)], novaNow: 5_500 })).toBe(POLICY.pace.startInFlight);
+    expect(size({ evacuations: [onDestination(5_000)], novaNow: 5_500 })).toBe(POLICY.pace.startInFlight + 1);
   });
 
   it('does not grow because claims are slow to come', () => {
@@ -84,9 +99,9 @@ describe('the window', () => {
   it('shrinks by the share of failures and of slow or lost answers, and recovers with time', () => {
     const failed = (updatedAt: number): EvacuationView => evacuation({ status: 'error', updatedAt });
     expect(size({ evacuations: [failed(1_000)], novaNow: 2_000 })).toBe(POLICY.pace.minInFlight);
-    expect(size({ evacuations: [failed(1_000)], novaNow: 62_000 })).toBe(POLICY.pace.startInFlight);
+    expect(size({ evacuations: [failed(1_000)], novaNow: 62_000 })).toBe(POLICY.pace.startInFlight + 1);
     const oneOfMany = [failed(1_000), ...Array.from({ length: 19 }, (_, i) => done(i * 1_000, i * 1_000))];
-    expect(size({ evacuations: oneOfMany, novaNow: 20_000 })).toBe(POLICY.pace.startInFlight);
+    expect(size({ evacuations: oneOfMany, novaNow: 20_000 })).toBeGreaterThan(POLICY.pace.startInFlight);
     expect(size({ requests: [request({ at: 6_000 }), request({})], mono: 6_000 })).toBe(4);
     expect(size({ requests: [request({ state: 'unsent' })], mono: 100 })).toBe(POLICY.pace.minInFlight);
   });

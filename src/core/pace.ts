@@ -21,7 +21,8 @@ export interface Room {
 }
 
 /**
- * How many evacuations may be unfinished at a time: a base that keeps the control plane busy, plus those that it has
+ * How many evacuations may be unfinished at a time: a base that keeps the control plane busy (some that wait for
+ * their claim, and those that it has claimed and still works on), plus those that it has
  * handed over to their destinations, because a guest that only spawns costs it nothing. So the window grows as claims
  * come, and where they do not come it stays at its base. Those handed over count for no more than Little's law has for
  * them: `growthFactor` times the rate at which they come and end, times the shortest time seen. Where destinations queue,
@@ -36,11 +37,12 @@ export function roomOf({ hosts, requests, mono }: PaceFacts, pace: PacePolicy): 
   const progress = hosts.map((host) => progressOf(host, startRate, pace.growthFactor));
   const ended = sum(progress.map((each) => each.ended));
   const rate = sum(progress.map((each) => each.claimRate ?? 0));
-  const base = Math.max(pace.startInFlight, (pace.growthFactor * rate * CONTROL_PLANE_MS) / 1_000);
+  const base = pace.startInFlight + (rate * CONTROL_PLANE_MS) / 1_000;
   const spawnMs = shortestDurationMs(evacuations) ?? UNKNOWN_SPAWN_MS;
-  const endRate = sum(progress.map((each) => each.endRate ?? each.claimRate ?? 0));
+  const presumedRate = sum(progress.map((each) => each.presumedRate));
+  const endRate = sum(progress.map((each) => each.endRate ?? each.presumedRate));
   const spawning =
-    (pace.growthFactor * Math.min(rate, endRate) * Math.max(0, spawnMs - CONTROL_PLANE_MS)) / 1_000;
+    (pace.growthFactor * Math.min(presumedRate, endRate) * Math.max(0, spawnMs - CONTROL_PLANE_MS)) / 1_000;
   const wanted = base + Math.min(sum(progress.map((each) => each.handedOver)) - ended, spawning);
   const healthy =
     Math.min(pace.maxInFlight, wanted) * (1 - troubleShare(evacuations, novaNow, requests, mono, pace));

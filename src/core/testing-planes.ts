@@ -93,6 +93,26 @@ export class SharedPlane extends Plane {
   }
 }
 
+/** A large cloud's: so many claims side by side, none of which slows another one. */
+export class WidePlane extends Plane {
+  readonly #sideBySide: number;
+
+  constructor(workMs: number, spawnMs: number, sideBySide: number) {
+    super(workMs, spawnMs);
+    this.#sideBySide = sideBySide;
+  }
+
+  advance(ms: number): void {
+    this.time += ms;
+    for (const job of this.jobs.filter(({ left }) => left > 0).slice(0, this.#sideBySide)) {
+      job.left -= ms;
+      if (job.left > 0) continue;
+      job.claimed = this.time;
+      job.ended = this.time + this.spawnMs;
+    }
+  }
+}
+
 /** Destinations that the instances of a dead host come to. */
 const DESTINATIONS = 2;
 /** Each guest that is there already makes the next one's claim and networks this much slower: a part of its work. */
