@@ -12,6 +12,7 @@ import type { ClusterView, NodeView, Observation } from './observation.ts';
 import { putRight } from './overtaken.ts';
 import type { Policy } from './policy.ts';
 import { howToUnmark, markIsFresh } from './proof.ts';
+import { queuesToSee } from './queues.ts';
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
 import { decideReturning } from './returning.ts';
 import { selector } from './selection.ts';
@@ -62,6 +63,7 @@ export function decide(observation: Observation, policy: Policy): Decision {
   decideInstances(draft, candidates, {
     evacuating: evacuating.map((node) => node.name),
     asides: asides.found,
+    queues: queuesToSee(draft, cluster),
     closed: whyClosed(rules.gates, asides),
   });
   const isUnderWay = rules.gates.cloud === null && (draft.pace?.inFlight ?? 0) > 0;
