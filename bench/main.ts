@@ -9,8 +9,9 @@ import { tidyUp } from '../testbed/drill/stage.ts';
 import type { Measured } from './measure.ts';
 import { type BenchOptions, nameOf, parseBenchOptions, trialsOf } from './options.ts';
 import { windowPlot } from './plot.ts';
+import { openStaging } from './staging.ts';
 import { benchTable, benchTargets } from './table.ts';
-import { type Bench, runTrial } from './trial.ts';
+import { type Bench, runTrial, VICTIM } from './trial.ts';
 
 const ENV_FILE = '/var/lib/instance-ha-testbed/run/env';
 const EXIT_FAILED = 1;
@@ -83,16 +84,19 @@ async function main(args: readonly string[]): Promise<number> {
   const session = openSession(rig);
   const db = openDatabase(rig.mysqlSocket);
   const { signal } = interrupt;
-  const bench: Bench = { rig, cloud: openCloud(rig.rcFile), db, ask: session.ask, signal, say };
+  const cloud = openCloud(rig.rcFile);
+  const staging = openStaging({ rig, cloud, ask: session.ask, signal, say, host: VICTIM });
+  const bench: Bench = { rig, cloud, db, ask: session.ask, signal, say, staging };
   try {
     const complete = await measureAll(bench, options);
-    await tidyUp({ rig, cloud: bench.cloud, signal, say });
+    await tidyUp({ rig, cloud, signal, say });
     return complete ? 0 : EXIT_FAILED;
   } catch (error) {
     if (!(error instanceof Interrupted) && !signal.aborted) throw error;
     say('interrupted. What was measured is in the report; the next run, or a drill, tidies up');
     return EXIT_INTERRUPTED;
   } finally {
+    staging.close();
     session.close();
     db.close();
   }

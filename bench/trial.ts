@@ -1,6 +1,6 @@
 /** One measurement on the testbed: a real power loss of a compute with servers on it. */
 import { open, stat } from 'node:fs/promises';
-import { actOnServer, type Cloud, changeService, listServices, readSeed } from '../testbed/drill/cloud.ts';
+import { actOnServer, type Cloud, changeService, listServices } from '../testbed/drill/cloud.ts';
 import { type Database, lastMigration, lookAtDatabase } from '../testbed/drill/db.ts';
 import type { RequestEvent } from '../testbed/drill/events.ts';
 import { parseRequestLine } from '../testbed/drill/parse.ts';
@@ -14,7 +14,6 @@ import {
   setKnob,
 } from '../testbed/drill/rig.ts';
 import { DrillError, Interrupted, sleep, waitFor, waitOrThrow } from '../testbed/drill/run.ts';
-import { makeServers, tidyUp } from '../testbed/drill/stage.ts';
 import { flood, keepWindow } from './loops.ts';
 import {
   type Measured,
@@ -25,6 +24,7 @@ import {
   type Sample,
 } from './measure.ts';
 import { type Method, nameOf, type Trial } from './options.ts';
+import type { Staging } from './staging.ts';
 
 export const VICTIM = 'compute-1';
 const LOOK_INTERVAL_MS = 100;
@@ -36,8 +36,6 @@ const RELEASE_TIMEOUT_MS = 60_000;
 /** A trial that takes longer has not been measured: a base, and for each server the time of the slowest loop. */
 const BASE_LIMIT_MS = 120_000;
 const LIMIT_PER_SERVER_MS = 3_000;
-/** Where the records of earlier incidents of a node stand: a host that dies ten times an hour would be put into quarantine. */
-const HISTORY_ATTRIBUTE = 'instance-ha-history';
 const INCIDENT_ATTRIBUTE = 'instance-ha-incident';
 
 export interface Bench {
@@ -47,6 +45,7 @@ export interface Bench {
   readonly ask: Asker;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
+  readonly staging: Staging;
 }
 
 /** Sets the stage, lets the victim die, lets the method work, and measures. */
@@ -54,17 +53,10 @@ export async function runTrial(bench: Bench, trial: Trial): Promise<Measured> {
   const { rig, cloud, db, ask, signal, say } = bench;
   const isEngine = trial.method.kind === 'engine';
   say(
-    `${trial.instances} servers, spawns of ${trial.delayS} s, ${nameOf(trial.method)}, round ${trial.round + 1}: tidying up`,
+    `${trial.instances} servers, spawns of ${trial.delayS} s, ${nameOf(trial.method)}, round ${trial.round + 1}`,
   );
-  await tidyUp({ rig, cloud, signal, say });
-  await forgetHistory(rig);
+  const servers = await bench.staging.set(trial.instances);
   await setEvacuator(bench, isEngine);
-  const made = await makeServers(
-    { cloud, signal, say },
-    readSeed(rig.seedFile),
-    Array.from({ length: trial.instances }, (_, n) => ({ name: `bench-${n}`, role: null, host: VICTIM })),
-  );
-  const servers = made.map((server) => server.id);
   setKnob(rig, 'spawn_delay', trial.delayS === 0 ? null : String(trial.delayS));
   try {
     const before = isEngine ? await lookAtProcess(ask) : null;
@@ -237,11 +229,6 @@ async function setEvacuator({ rig, ask, signal }: Bench, wanted: boolean): Promi
     },
     { timeoutMs: EVACUATOR_TIMEOUT_MS, intervalMs: 500, signal },
   );
-}
-
-async function forgetHistory(rig: Rig): Promise<void> {
-  const attribute = ['--node', VICTIM, '--name', HISTORY_ATTRIBUTE, '--lifetime', 'forever'];
-  await onController(rig, 'crm_attribute', ...attribute, '--delete');
 }
 
 const PROCESS_SCRIPT = `for f in /run/resource-agents/instance-ha-*/status.json; do

@@ -28,6 +28,9 @@ describe('options', () => {
     ]);
     expect(options).toMatchObject({ instances: 50, spawnDelayS: 2.5, json: '/tmp/x' });
     expect(options.scenarios[0]?.name).toBe('api-away');
+    expect(
+      parseOptions(['--scenario', 'two-hosts,power-loss']).scenarios.map((scenario) => scenario.name),
+    ).toEqual(['two-hosts', 'power-loss']);
     expect(parseOptions(['--all', '--down']).scenarios).toHaveLength(SCENARIOS.length);
   });
   it.each([
@@ -36,7 +39,9 @@ describe('options', () => {
     [['--instances'], 'needs a value'],
     [['--scenario', 'meteor'], 'there are: power-loss, controller-loss, api-away'],
     [['--all', '--scenario', 'api-away'], 'exclude each other'],
-    [['--all', '--keep'], 'not with --all'],
+    [['--scenario', 'power-loss,'], 'no scenario ""'],
+    [['--scenario', 'power-loss,api-away', '--keep'], 'not with several'],
+    [['--all', '--keep'], 'not with several of them, --all'],
     [['--how', 'gently'], 'kill, off, crash, isolate'],
     [['--fast'], 'unknown option'],
   ])('refuses %j', (args, message) => {

@@ -67,8 +67,13 @@ export function parseOptions(args: readonly string[]): Options {
   }
   if (flags.has('--all') && values.has('--scenario'))
     throw new DrillError('--all and --scenario exclude each other');
-  if (flags.has('--keep') && (flags.has('--down') || flags.has('--all'))) {
-    throw new DrillError('--keep leaves one drill’s servers in place: not with --all or --down');
+  if (
+    flags.has('--keep') &&
+    (flags.has('--down') || flags.has('--all') || values.get('--scenario')?.includes(','))
+  ) {
+    throw new DrillError(
+      '--keep leaves one drill’s servers in place: not with several of them, --all or --down',
+    );
   }
   const how = values.get('--how') ?? 'kill';
   if (!HOWS.has(how)) throw new DrillError(`--how takes ${[...HOWS].join(', ')}, not "${how}"`);
@@ -76,7 +81,9 @@ export function parseOptions(args: readonly string[]): Options {
   const delay = values.get('--spawn-delay');
   const limit = values.get('--limit');
   return {
-    scenarios: flags.has('--all') ? SCENARIOS : [scenarioOf(values.get('--scenario') ?? 'power-loss')],
+    scenarios: flags.has('--all')
+      ? SCENARIOS
+      : (values.get('--scenario') ?? 'power-loss').split(',').map(scenarioOf),
     instances:
       instances === undefined ? null : Math.floor(number('--instances', instances, 1, MAX_INSTANCES)),
     spawnDelayS: delay === undefined ? null : number('--spawn-delay', delay, 0, 600),

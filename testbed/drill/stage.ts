@@ -358,10 +358,20 @@ async function healMachines(options: TidyOptions): Promise<void> {
     await novaApi(rig, 'start');
   }
   for (const knob of ['spawn_delay', 'spawn_fail', 'spawn_fail_server'] as const) setKnob(rig, knob, null);
+  await startComputes(rig);
   if (rig.agents === 'none') return;
   await releaseEvacuator(rig);
   await setPolicy(rig, null);
 }
+
+/** Takes back that nova-compute is to be stopped. */
+export const startComputes = (rig: Rig): Promise<string | null> =>
+  onController(
+    rig,
+    'sh',
+    '-c',
+    'crm_resource --resource nova-compute-clone --meta --delete-parameter target-role',
+  );
 
 /** Takes back what a drill may have told Pacemaker about nova-evacuate. */
 export async function releaseEvacuator(rig: Rig): Promise<void> {
@@ -433,9 +443,19 @@ async function healServices(options: TidyOptions): Promise<void> {
 
 /** Back to a clean rig: no servers, all machines on, all resources started, all services up. Does nothing when it is clean. */
 export async function tidyUp(options: TidyOptions): Promise<void> {
-  const { rig, cloud, signal } = options;
   await healMachines(options);
   await deleteAll(options);
+  await settle(options);
+}
+
+/** The same, but for the servers: they stay as they are. */
+export async function healCluster(options: TidyOptions): Promise<void> {
+  await healMachines(options);
+  await settle(options);
+}
+
+async function settle(options: TidyOptions): Promise<void> {
+  const { rig, cloud, signal } = options;
   // An operator's setting of a drill goes first: it is nobody else's business.
   for (const service of await listServices(cloud)) {
     if (service.reason === OPERATOR_REASON) await changeService(cloud, service.id, { status: 'enabled' });
