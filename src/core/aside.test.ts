@@ -13,6 +13,7 @@ import {
   type RequestView,
 } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
+import type { EvacuationRecord } from './records.ts';
 import {
   aHostView,
   aNode,
@@ -121,7 +122,7 @@ it('... and the turn of its server group', () => {
 });
 
 it('what a predecessor had under way counts while its record is taken over', () => {
-  const node = { evacuation: aRecord({ incident: 'again', owner: 'controller-2:1' }) };
+  const node = { evacuation: aRecord({ incident: 'again', owner: 'controller-2:1', clean: true }) };
   const group = { id: 'g', policy: 'anti-affinity', members: [live().server, OTHER] } as const;
   const facts = someFacts({ serverGroups: fact([group]) });
   const asks = (...evacuations: EvacuationView[]): boolean => {
@@ -130,6 +131,24 @@ it('what a predecessor had under way counts while its record is taken over', () 
   };
   expect(asks()).toBe(true);
   expect(asks(live())).toBe(false);
+});
+
+it('nobody is asked for while requests of a predecessor may still take effect that no look can show', () => {
+  const { takeoverSettleMs } = DEFAULT_POLICY.timing;
+  const asks = (firstLookAt: number, more: Partial<EvacuationRecord> = {}): boolean => {
+    const evacuation = aRecord({ incident: 'again', owner: 'controller-2:1', ...more });
+    const observation = fencedAnew(
+      { ownerSince: firstLookAt },
+      { incident: 'again', firstLookAt },
+      { evacuation },
+    );
+    return decide(observation, DEFAULT_POLICY).commands.some(({ kind }) => kind === 'evacuate');
+  };
+  expect(asks(NOW)).toBe(false);
+  expect(asks(NOW - takeoverSettleMs)).toBe(true);
+  // It ended cleanly, or asks for nothing any more.
+  expect(asks(NOW, { clean: true })).toBe(true);
+  expect(asks(NOW, { phase: 'returning', releasedAt: 8_000 })).toBe(true);
 });
 
 it('what a dead destination had claimed takes none, nor what lies in a queue for long', () => {

@@ -1,5 +1,5 @@
 import { type Asides, asideOf } from './aside.ts';
-import { destinationsOff, evacuationsLost } from './deaths.ts';
+import { destinationsOff, evacuationsLost, nodesByHost } from './deaths.ts';
 import type { Decision } from './decision.ts';
 import { type Draft, finish, issue, lookAtServices, newDraft, wakeWithin } from './draft.ts';
 import { decideEvacuating, type Evacuating } from './evacuating.ts';
@@ -10,8 +10,10 @@ import { decideInstances } from './ledger.ts';
 import { letGoByHand } from './let-go.ts';
 import type { ClusterView, NodeView, Observation } from './observation.ts';
 import { putRight } from './overtaken.ts';
+import { quietUntil } from './ownership.ts';
 import type { Policy } from './policy.ts';
 import { howToUnmark, markIsFresh } from './proof.ts';
+import { queuesToSee } from './queues.ts';
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
 import { decideReturning } from './returning.ts';
 import { selector } from './selection.ts';
@@ -62,7 +64,8 @@ export function decide(observation: Observation, policy: Policy): Decision {
   decideInstances(draft, candidates, {
     evacuating: evacuating.map((node) => node.name),
     asides: asides.found,
-    closed: whyClosed(rules.gates, asides),
+    queues: queuesToSee(draft, cluster),
+    closed: whyClosed(draft, cluster, rules.gates, asides),
   });
   const isUnderWay = rules.gates.cloud === null && (draft.pace?.inFlight ?? 0) > 0;
   lookAtServices(draft, policy.timing[isUnderWay ? 'followServicesMs' : 'idleServicesMs']);
@@ -71,9 +74,26 @@ export function decide(observation: Observation, policy: Policy): Decision {
 }
 
 /** Why nobody is asked for now; null: whoever has its turn is. */
-function whyClosed({ cloud }: Gates, { unseen }: Asides): string | null {
+function whyClosed(draft: Draft, cluster: ClusterView, { cloud }: Gates, { unseen }: Asides): string | null {
   if (cloud !== null) return `${cloud.text}; it is asked for when ${cloud.opens}`;
-  return unseen.length === 0 ? null : `looking at what ${unseen.join(', ')} had under way`;
+  if (unseen.length > 0) return `looking at what ${unseen.join(', ')} had under way`;
+  const quiet = predecessorsUntil(draft, cluster);
+  if (quiet <= draft.observation.mono) return null;
+  wakeWithin(draft, quiet - draft.observation.mono);
+  return 'waiting until the last requests of the evacuator before this one have taken effect';
+}
+
+/**
+ * Until when (`mono`) an evacuator before this one may have requests under way, from whatever host: they take room, and the
+ * turns of their server groups, and no look shows them before they have taken effect.
+ */
+function predecessorsUntil(draft: Draft, cluster: ClusterView): number {
+  const until = [...nodesByHost(draft.observation, cluster)].map(([host, { evacuation }]) =>
+    evacuation === 'unreadable'
+      ? 0
+      : quietUntil(draft, evacuation, draft.observation.hosts.get(host) ?? null),
+  );
+  return Math.max(0, ...until);
 }
 
 /** What holds for all nodes in this step. */

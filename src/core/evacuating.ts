@@ -16,7 +16,7 @@ import type {
 } from './observation.ts';
 import { ownsRecord, quietUntil } from './ownership.ts';
 import { fencingProof } from './proof.ts';
-import { rememberIncident } from './quarantine.ts';
+import { rememberOutages } from './quarantine.ts';
 import {
   disabledReason,
   type EvacuationRecord,
@@ -59,7 +59,8 @@ export function decideEvacuating(
   if (fencedAt === null) return null;
   // Also where a gate holds it up: who looks for what it had received asks when it died. Fencings of one outage
   // are one failure of the host: what is being evacuated already is no new one.
-  if (record?.phase !== 'evacuating') rememberIncident(draft, node, incident);
+  const isGoingOn = record?.phase === 'evacuating';
+  rememberOutages(draft, node, [record?.outage ?? null, isGoingOn ? null : incident]);
   if ('blocked' in eyes) {
     block(draft, node, incident, eyes.host, eyes.blocked);
     return null;

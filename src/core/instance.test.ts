@@ -94,6 +94,12 @@ describe('an instance of a dead host', () => {
   it('is not asked for while the record that Nova took instead of the request’s own says done', () => {
     const evacuations = [evacuation('done', { id: 1 }), evacuation('accepted', { id: 2, dest: null })];
     expect(judged({ evacuations, isLost: ({ id }) => id === 2 })).toBe('verifying');
+    // ... and after an operator has closed the one that was left behind.
+    const asked = { id: 2, dest: null, createdAt: SINCE + 1_500, updatedAt: SINCE + 3_000 };
+    expect(judged({ evacuations: [evacuation('done'), evacuation('error', asked)] })).toBe('verifying');
+    // A success from before the request says nothing of it.
+    const later = { ...asked, createdAt: SINCE + 2_500 };
+    expect(judged({ evacuations: [evacuation('done'), evacuation('error', later)] })).toBe('ready');
   });
 
   it('is not moved before it is seen on its new host', () => {

@@ -157,11 +157,11 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   }
   const own = ofThisIncident(facts);
   const last = own.at(-1);
-  const worked = own.findLast((e) => !facts.isLost(e));
-  if (worked && hasSucceeded(worked)) {
+  const arrived = arrivedSinceAsked(own, facts);
+  if (arrived !== undefined) {
     return {
       kind: 'verifying',
-      reason: `Nova says ${worked.status}; to be seen on ${worked.dest ?? 'its new host'}`,
+      reason: `Nova says ${arrived.status}; to be seen on ${arrived.dest ?? 'its new host'}`,
     };
   }
   const why = whyNotEvacuable(server.vmState);
@@ -203,6 +203,19 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
     }
   }
   return { kind: 'ready' };
+}
+
+/**
+ * A success since it was last asked for, by whichever record: Nova may have taken an older one for the request (deaths.ts),
+ * and the request's own, left behind, may have been closed by a person.
+ */
+function arrivedSinceAsked(
+  own: readonly EvacuationView[],
+  { isLost }: InstanceFacts,
+): EvacuationView | undefined {
+  const worked = own.filter((e) => !isLost(e));
+  const askedAt = worked.at(-1)?.createdAt ?? 0;
+  return worked.findLast((e) => hasSucceeded(e) && e.updatedAt >= askedAt);
 }
 
 /** What our own request means while no evacuation of it is to be seen; null when it stands in nobody's way. */

@@ -1,5 +1,4 @@
 import { compareArrival } from './arrival.ts';
-import type { Aside } from './aside.ts';
 import type { InFlight } from './claims.ts';
 import type { InstanceVerdict } from './decision.ts';
 import { unusedReserves } from './destinations.ts';
@@ -9,27 +8,23 @@ import { followPauseMs, type Purpose } from './looks.ts';
 import type { NodeName } from './names.ts';
 import type { EvacuationRecord } from './records.ts';
 import { reportIncident } from './report.ts';
-import { ask, type Round } from './requests.ts';
+import { ask, type Besides, type Round } from './requests.ts';
 import { hasSucceeded, isLive } from './status.ts';
 import { instanceVerdict } from './verdicts.ts';
 
 /** What holds for all hosts under evacuation in this step. */
-export interface Evacuation {
+export interface Evacuation extends Besides {
   /** Nodes whose record says that they are being evacuated, those whose view is not complete yet included. */
   readonly evacuating: readonly NodeName[];
-  /** What takes room besides. */
-  readonly asides: readonly Aside[];
-  /** Why nothing is asked for at all now; null: it may be. */
-  readonly closed: string | null;
 }
 
 /** Asks for instances, follows the ones under way, and releases the hosts that are done. */
 export function decideInstances(
   draft: Draft,
   hosts: readonly Candidates[],
-  { evacuating, asides, closed }: Evacuation,
+  { evacuating, ...besides }: Evacuation,
 ): void {
-  const round = ask(draft, hosts, asides, closed);
+  const round = ask(draft, hosts, besides);
   for (const host of hosts) {
     const unseen = evacuating.filter(
       (name) => name !== host.node.name && !hasLookedSince(hosts, name, host.view.firstLookAt),

@@ -88,6 +88,7 @@ function nextRecord(
     fencedAt,
     since: goesOn ? record.since : view.novaNow - SINCE_MARGIN_MS,
     begunAt: goesOn ? record.begunAt : draft.observation.novaNow,
+    outage: goesOn ? record.outage : { id: incident.id, at: incident.at },
     before: record?.before ?? serviceBefore(service),
     owner: draft.observation.owner,
     clean: false,

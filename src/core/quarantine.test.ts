@@ -4,7 +4,7 @@ import { DEFAULT_POLICY } from './policy.ts';
 import {
   isQuarantine,
   quarantineReason,
-  rememberIncident,
+  rememberOutages,
   reservedQuarantineReason,
   whyQuarantined,
 } from './quarantine.ts';
@@ -37,12 +37,26 @@ describe('a host that fails again and again', () => {
   it('has each incident in its history once, and those of the window only', () => {
     const remember = (past: readonly number[], at: number) => {
       const draft = newDraft(anObservation(), { ...DEFAULT_POLICY, gates: GATES });
-      rememberIncident(draft, nodeAfter(...past), { id: `i${at}`, at, by: 'fencer', on: 'c' });
+      const missing = rememberOutages(draft, nodeAfter(...past), [{ id: `i${at}`, at }]);
+      expect(missing === null).toBe(draft.commands.length === 0);
       const [command] = draft.commands;
       return command?.kind === 'write-history' ? command.record.incidents.map(({ id }) => id) : null;
     };
     expect(remember([], 100)).toEqual(['i100']);
     expect(remember([100, 900], 1_500)).toEqual(['i900', 'i1500']);
     expect(remember([900, 1_500], 1_500)).toBeNull();
+  });
+
+  it('has what could not be written before when the next one is, and one fenced anew meanwhile once', () => {
+    const written = (...outages: Parameters<typeof rememberOutages>[2]) => {
+      const draft = newDraft(anObservation(), { ...DEFAULT_POLICY, gates: GATES });
+      rememberOutages(draft, nodeAfter(100), outages);
+      const [command] = draft.commands;
+      return command?.kind === 'write-history' ? command.record.incidents.map(({ id }) => id) : null;
+    };
+    const [first, second] = [100, 700].map((at) => ({ id: `i${at}`, at }));
+    expect(written({ id: 'i600', at: 600 }, second ?? null)).toEqual(['i100', 'i600', 'i700']);
+    expect(written(first ?? null, null)).toBeNull();
+    expect(written(null)).toBeNull();
   });
 });

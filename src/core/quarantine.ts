@@ -1,19 +1,32 @@
 import { type Draft, issue } from './draft.ts';
 import type { NodeView } from './observation.ts';
 import type { GatePolicy } from './policy.ts';
-import type { HistoryRecord, IncidentRecord } from './records.ts';
+import type { HistoryRecord, PastIncident } from './records.ts';
 
 function pastOf({ past }: NodeView): HistoryRecord['incidents'] {
   return past === null || past === 'unreadable' ? [] : past.incidents;
 }
 
-/** Keeps the incident in the node's history, which outlives the evacuation's own record. */
-export function rememberIncident(draft: Draft, node: NodeView, incident: IncidentRecord): void {
+/**
+ * Keeps a node's outages in its history, which outlives the evacuation's own record (null: nothing is known of one); the
+ * last one is written with those before it. Says what is missing there still, or null.
+ */
+export function rememberOutages(
+  draft: Draft,
+  node: NodeView,
+  outages: readonly (PastIncident | null)[],
+): string | null {
   const past = pastOf(node);
-  if (past.some(({ id }) => id === incident.id)) return;
-  const from = incident.at - draft.policy.gates.quarantineWindowMs;
-  const incidents = [...past.filter(({ at }) => at >= from), { id: incident.id, at: incident.at }];
-  issue(draft, { kind: 'write-history', node: node.name, record: { incidents } });
+  const isKept = (outage: PastIncident): boolean => past.some(({ id }) => id === outage.id);
+  const begun = outages.filter((outage) => outage !== null);
+  const last = begun.at(-1);
+  if (last === undefined || isKept(last)) return null;
+  const fresh = begun.filter((outage) => !isKept(outage)).map(({ id, at }) => ({ id, at }));
+  const from = last.at - draft.policy.gates.quarantineWindowMs;
+  const incidents = [...past, ...fresh].filter(({ at }) => at >= from);
+  const why = issue(draft, { kind: 'write-history', node: node.name, record: { incidents } });
+  const text = `its history in the cluster lacks incident ${last.id}`;
+  return why === null ? text : `${text}: ${why}`;
 }
 
 /**

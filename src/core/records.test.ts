@@ -41,6 +41,7 @@ describe('records', () => {
       fencedAt: time,
       since: time,
       begunAt: time,
+      outage: fc.option(fc.record({ id: word, at: time }), { nil: null }),
       before: fc.record({ status: fc.constantFrom('enabled', 'disabled'), forcedDown: fc.boolean() }),
       owner: word,
       clean: fc.boolean(),

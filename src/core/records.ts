@@ -44,9 +44,15 @@ export interface ServiceBefore {
   readonly forcedDown: boolean;
 }
 
-/** When the last incidents of a node began, epoch ms, oldest first. */
+/** When an incident of a node began, epoch ms. */
+export interface PastIncident {
+  readonly id: string;
+  readonly at: number;
+}
+
+/** The last incidents of a node, oldest first. */
 export interface HistoryRecord {
-  readonly incidents: readonly { readonly id: string; readonly at: number }[];
+  readonly incidents: readonly PastIncident[];
 }
 
 export interface PauseRecord {
@@ -66,6 +72,8 @@ export interface EvacuationRecord {
   readonly since: number;
   /** Nova's clock when the gates let it begin, epoch ms: long after the first look, if they have held it. */
   readonly begunAt: number;
+  /** What the node's history has of it: the first incident, if it was fenced anew meanwhile. null: a record of a version before this one. */
+  readonly outage: PastIncident | null;
   readonly before: ServiceBefore;
   /** Who works on it: NODE:START, so that a successor knows that it took over. */
   readonly owner: string;
@@ -186,6 +194,7 @@ export function formatEvacuation(record: EvacuationRecord): string {
       .map(({ host, aggregate, reason }) => [toWord(host), aggregate ?? '', toWord(reason)].join(':'))
       .join('+'),
     begun: iso(record.begunAt),
+    ...(record.outage === null ? {} : { outage: formatPast(record.outage) }),
     ...(record.stoppedInError.length === 0 ? {} : { errored: record.stoppedInError.join('+') }),
   });
 }
@@ -212,6 +221,7 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
     since,
     // Records of versions before this one do not say.
     begunAt: epoch(pairs.get('begun')) ?? since,
+    outage: parsePast(pairs.get('outage') ?? ''),
     before: { status, forcedDown: pairs.get('forced') === 'yes' },
     owner: pairs.get('owner') ?? '',
     clean: pairs.get('clean') === 'yes',
@@ -240,19 +250,28 @@ export const MAX_HISTORY = 20;
 
 /** The value of {@link HISTORY_ATTRIBUTE}. */
 export function formatHistory(record: HistoryRecord): string {
-  const incidents = record.incidents.slice(-MAX_HISTORY).map(({ id, at }) => `${at}:${id}`);
+  const incidents = record.incidents.slice(-MAX_HISTORY).map(formatPast);
   return format({ v: '1', incidents: incidents.join('+') });
+}
+
+function formatPast({ id, at }: PastIncident): string {
+  return `${at}:${id}`;
+}
+
+function parsePast(text: string): PastIncident | null {
+  const [, at, id] = /^(\d{1,15}):(.+)$/.exec(text) ?? [];
+  return at === undefined || id === undefined ? null : { id, at: Number(at) };
 }
 
 /** The history in an attribute's value, or null when it can't be read. */
 export function parseHistory(text: string): HistoryRecord | null {
   const list = parse(text)?.get('incidents');
   if (list === undefined) return null;
-  const incidents = [];
+  const incidents: PastIncident[] = [];
   for (const part of list === '' ? [] : list.split('+')) {
-    const [, at, id] = /^(\d{1,15}):(.+)$/.exec(part) ?? [];
-    if (at === undefined || id === undefined) return null;
-    incidents.push({ id, at: Number(at) });
+    const incident = parsePast(part);
+    if (incident === null) return null;
+    incidents.push(incident);
   }
   return { incidents };
 }

@@ -6,6 +6,7 @@ import { novaNowBy } from './looks.ts';
 import { type HostName, serverId } from './names.ts';
 import type { EvacuationView, Observation, RequestView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
+import type { QueueToSee } from './queues.ts';
 import { ask, stateInOrder } from './requests.ts';
 import { aHostView, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
 
@@ -20,6 +21,8 @@ const moving: Judged = {
   last: null,
   arrivedAt: null,
 };
+
+const BESIDES = { asides: [], queues: [], closed: null };
 
 const QUEUED: EvacuationView = {
   id: 1,
@@ -74,7 +77,7 @@ it('a slow Nova is not ahead of itself: its clock goes on from the end of the lo
 
 it('how long it lies there is told by what was seen: it may have been taken up since the last look', () => {
   const other = aServer({ id: serverId('22222222-0000-4000-8000-000000000000'), name: 'other' });
-  const asked = (lookedNova: number): boolean => {
+  const asked = (lookedNova: number, queues: readonly QueueToSee[] = []): boolean => {
     const mono = 125_000;
     const policy = { ...DEFAULT_POLICY, order: { ...DEFAULT_POLICY.order, waitForHigherRanks: true } };
     const draft = newDraft(anObservation({ mono, now: mono }), policy);
@@ -88,10 +91,14 @@ it('how long it lies there is told by what was seen: it may have been taken up s
       ],
       reserve: NO_RESERVE,
     };
-    return ask(draft, [host], [], null).asked.has(other.id);
+    const isAsked = ask(draft, [host], { ...BESIDES, queues }).asked.has(other.id);
+    expect(draft.looks.has(SOURCE)).toBe(queues.length > 0);
+    return isAsked;
   };
   expect(asked(110_000)).toBe(false);
   expect(asked(121_000)).toBe(true);
+  // The host in whose queue it lies may be back since that look.
+  expect(asked(121_000, [{ host: SOURCE, incident: 'i1', since: 0 }])).toBe(false);
 });
 
 it('an instance that had come from one dead host to another is counted by the records of the one it is on', () => {
@@ -106,7 +113,7 @@ it('an instance that had come from one dead host to another is counted by the re
     hostOf(SOURCE, { outcome: { kind: 'ready' }, records: 3 }),
     hostOf(ELSEWHERE, { outcome: { kind: 'moved', to: SOURCE }, records: 1 }),
   ];
-  ask(draft, hosts, [], null);
+  ask(draft, hosts, BESIDES);
   expect(draft.commands).toMatchObject([{ kind: 'evacuate', host: SOURCE, recordsBefore: 3 }]);
 });
 
@@ -124,7 +131,7 @@ it('waits for a reserved host with what is ready on its own host, and with nothi
     ],
     reserve: name === SOURCE ? NO_RESERVE : { kind: 'preparing', text: 'enabling it' },
   }));
-  const round = ask(draft, hosts, [], null);
+  const round = ask(draft, hosts, BESIDES);
   expect(round.asked.has(server.id)).toBe(true);
   expect(round.isHeld(server.id)).toBe(false);
 });

@@ -9,6 +9,7 @@ import type { HostName, ServerId } from './names.ts';
 import type { Observation, RequestView } from './observation.ts';
 import { notesOf, type Plan, plan } from './order.ts';
 import { type Room, roomOf } from './pace.ts';
+import { lookAtQueues, type QueueToSee } from './queues.ts';
 import { evacuationsSince } from './seen.ts';
 import { isQueuedForLong } from './status.ts';
 
@@ -28,16 +29,21 @@ export interface Round {
   readonly isHeld: (server: ServerId) => boolean;
 }
 
+/** What is known besides the hosts for which something can be asked. */
+export interface Besides {
+  /** What takes room besides. */
+  readonly asides: readonly Aside[];
+  /** To be looked at before anybody is asked for. */
+  readonly queues: readonly QueueToSee[];
+  /** Why nobody at all is asked for now; null: whoever has its turn is. */
+  readonly closed: string | null;
+}
+
 /**
  * Asks for instances in their order, within the window that all hosts share, the one of each host, and the pause
- * between two requests. `asides`: what takes room besides. `closed`: why nothing at all is asked for now.
+ * between two requests.
  */
-export function ask(
-  draft: Draft,
-  hosts: readonly Candidates[],
-  asides: readonly Aside[],
-  closed: string | null,
-): Round {
+export function ask(draft: Draft, hosts: readonly Candidates[], { asides, queues, closed }: Besides): Round {
   const { observation, policy } = draft;
   const inFlight = new Map(hosts.map((host) => [host.view.host, inFlightOf(draft, host)]));
   const room = roomOf(
@@ -62,7 +68,8 @@ export function ask(
   const preparing = preparingOf(hosts);
   const taken = takenRoom(hosts, members);
   const isFull = sum(taken.values()) + aside >= policy.pace.maxInFlight;
-  const asked = closed === null ? send(draft, hosts, ranks, { room, taken, aside }) : new Set<ServerId>();
+  const asked =
+    closed === null ? send(draft, hosts, ranks, { room, taken, aside, queues }) : new Set<ServerId>();
   if (hosts.length > 0) {
     const underWay = sum(hosts.map(({ judged }) => judged.filter(isUnderWay).length));
     draft.pace = { window: room.window, inFlight: underWay + aside + asked.size };
@@ -85,13 +92,14 @@ interface Space {
   readonly taken: Map<HostName, number>;
   /** How much is taken by hosts for which nothing can be asked now. */
   readonly aside: number;
+  readonly queues: readonly QueueToSee[];
 }
 
 function send(
   draft: Draft,
   hosts: readonly Candidates[],
   { order }: Plan,
-  { room, taken, aside }: Space,
+  { room, taken, aside, queues }: Space,
 ): Set<ServerId> {
   const { pace } = draft.policy;
   const asked = new Set<ServerId>();
@@ -117,6 +125,10 @@ function send(
     }
     if (from === undefined || records === undefined || here >= pace.maxInFlightPerHost) continue;
     if (from.host.reserve.kind === 'preparing') continue;
+    if (queues.length > 0) {
+      lookAtQueues(draft, queues);
+      break;
+    }
     issue(draft, {
       kind: 'evacuate',
       host: name,

@@ -3,7 +3,7 @@ import { decide } from './decide.ts';
 import { hostName } from './names.ts';
 import { type ClusterView, known, type Observation } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import { disabledReason } from './records.ts';
+import { disabledReason, type PastIncident } from './records.ts';
 import { aHostView, aNode, anObservation, aRecord, aService, aTrace, someFacts } from './testing.ts';
 import { done } from './testing-evacuations.ts';
 
@@ -197,4 +197,39 @@ it('a reserved host that has failed too often goes into quarantine, with what it
   const after = reservedBack(5, true, reason);
   expect(after.command).toMatchObject({ kind: 'delete-evacuation' });
   expect(after.text).toContain('left disabled (instance-ha: quarantine after 5 incidents');
+});
+
+/** What is done with a host of ours that is back, where one incident is enough for quarantine. */
+function backAfter(past: readonly PastIncident[], outage: PastIncident | null): readonly string[] {
+  const now = 30_000;
+  const cluster: ClusterView = {
+    haveQuorum: true,
+    nodes: [
+      aNode('compute-1', null, {
+        evacuation: { ...RELEASED, outage },
+        past: { incidents: past },
+        online: true,
+      }),
+    ],
+    pause: null,
+    history: new Map(),
+    levelsCorrected: new Map(),
+  };
+  const disabled = { status: 'disabled', disabledReason: disabledReason('i1') } as const;
+  const observation = anObservation({
+    ...{ now, mono: now, begunAt: now, novaNow: now, servicesAt: now },
+    cluster: known(cluster),
+    services: known([aService('compute-1', { ...disabled, updatedAt: 20_000 }), aService('compute-2')]),
+    owner: RELEASED.owner,
+  });
+  const policy = { ...DEFAULT_POLICY, gates: { ...DEFAULT_POLICY.gates, quarantineIncidents: 1 } };
+  return decide(observation, policy).commands.map(({ kind }) => kind);
+}
+
+it('whether a host belongs into quarantine is decided when its history has what it had just now', () => {
+  const outage = { id: 'i1', at: 5_000 };
+  expect(backAfter([], outage)).toEqual(['write-history']);
+  expect(backAfter([outage], outage)).toEqual(['disable']);
+  // A record of a version before does not say.
+  expect(backAfter([], null)).toEqual(['enable']);
 });

@@ -14,7 +14,13 @@ import { type HostName, hostOfNode } from './names.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
 import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
 import { howToUnmark } from './proof.ts';
-import { isQuarantine, quarantineReason, reservedQuarantineReason, whyQuarantined } from './quarantine.ts';
+import {
+  isQuarantine,
+  quarantineReason,
+  rememberOutages,
+  reservedQuarantineReason,
+  whyQuarantined,
+} from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker } from './records.ts';
 import { reportIncident } from './report.ts';
 
@@ -36,6 +42,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   const { observation, policy } = draft;
   // Whether or not the node comes back; only the end of its record waits for it.
   const toGiveBack = giveBack(draft, node, record);
+  const unremembered = rememberOutages(draft, node, [record.outage]);
   const marked =
     node.mark === 'yes'
       ? `marked evacuate=yes without an incident, so nova-compute-wait holds it: ${howToUnmark(node)}`
@@ -92,6 +99,8 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   const quarantine = whyQuarantined(node, policy.gates);
   if (ourForce && service.forcedDown) {
     say(clearForcedDown(draft, node, record, service), host);
+  } else if (unremembered !== null) {
+    say(`back; before anything is decided about quarantine: ${unremembered}`, host);
   } else if (record.reserves.some((claim) => claim.host === host)) {
     say('back; it was a reserved host, and is made one again', host);
   } else if (isOurMarker(service.disabledReason) && record.before.status === 'enabled') {

@@ -171,6 +171,7 @@ export function aRecord(more: Partial<EvacuationRecord> = {}): EvacuationRecord 
     fencedAt: 0,
     since: 0,
     begunAt: 0,
+    outage: null,
     before: { status: 'enabled', forcedDown: false },
     owner: 'controller-1:1',
     clean: false,

@@ -31,22 +31,54 @@ export interface Hindsight {
   atRelease(host: string): readonly Words[];
 }
 
+/** Each list is read by itself: any of one time with any of another, oldest first. */
+function mixed(read: readonly Words[]): readonly Words[] {
+  const values = <Key extends keyof Words>(key: Key): readonly Words[Key][] => [
+    ...new Set(read.map((words) => words[key])),
+  ];
+  return values('images').flatMap((images) =>
+    values('flavors').flatMap((flavors) =>
+      values('aggregates').flatMap((aggregates) =>
+        values('metadata').map((metadata) => ({ images, flavors, aggregates, metadata })),
+      ),
+    ),
+  );
+}
+
+/** A list as it was, if nothing in it has changed since: then it is the same in {@link mixed}. */
+function kept<T>(before: readonly T[] | undefined, now: readonly T[]): readonly T[] {
+  const isSame = before?.length === now.length && now.every((each, index) => each === before[index]);
+  return isSame ? before : now;
+}
+
+function keptMap<K, V>(before: ReadonlyMap<K, V> | undefined, now: ReadonlyMap<K, V>): ReadonlyMap<K, V> {
+  const isSame = before?.size === now.size && [...now].every(([key, value]) => before.get(key) === value);
+  return isSame ? before : now;
+}
+
 /** Remembers what the cloud has said while its users and operators change it. */
 export function newHindsight(world: World): Hindsight {
   const history: { readonly since: number; readonly words: Words }[] = [];
   /** Host → when its incidents were written, the last two. */
   const incidents = new Map<string, readonly number[]>();
-  const take = (): Words => ({
-    images: world.nova.images,
-    flavors: world.nova.flavors,
-    aggregates: [...world.nova.aggregates],
-    metadata: new Map([...world.nova.instances].map(([id, { metadata }]) => [id, metadata])),
-  });
+  const take = (): Words => {
+    const { nova } = world;
+    const last = history.at(-1)?.words;
+    const metadata = new Map([...nova.instances].map(([id, instance]) => [id, instance.metadata]));
+    return {
+      images: kept(last?.images, nova.images),
+      flavors: kept(last?.flavors, nova.flavors),
+      aggregates: kept(last?.aggregates, [...nova.aggregates]),
+      metadata: keptMap(last?.metadata, metadata),
+    };
+  };
   history.push({ since: Number.NEGATIVE_INFINITY, words: take() });
   const since = (from: number): readonly Words[] =>
-    history
-      .filter((_each, index) => (history[index + 1]?.since ?? Number.POSITIVE_INFINITY) >= from)
-      .map(({ words }) => words);
+    mixed(
+      history
+        .filter((_each, index) => (history[index + 1]?.since ?? Number.POSITIVE_INFINITY) >= from)
+        .map(({ words }) => words),
+    );
   const of = (host: string): readonly Words[] => {
     const { now } = world.agenda;
     const [one = now, two = one] = incidents.get(host) ?? [];

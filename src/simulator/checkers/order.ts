@@ -137,8 +137,11 @@ function checkGroups(
 
 /** One that waits for a host that is gone, for so long that nobody waits for it. */
 function isForgotten(world: World, { verdict, host }: Member): boolean {
-  if (verdict.outcome !== 'moving' || verdict.to !== null) return false;
+  if (verdict.outcome !== 'moving') return false;
   const its = world.nova.migrations.filter((each) => each.server === verdict.id && each.source === host);
+  // One that named its host shows it before anybody has claimed it.
+  if (verdict.to !== null && its.some(({ flight, status }) => flight !== 'over' && status !== 'accepted'))
+    return false;
   const under = underWay(world);
   return its.length > 0 && !its.some((each) => under.includes(each));
 }

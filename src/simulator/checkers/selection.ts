@@ -141,6 +141,11 @@ function neededFor(
   const flavor = flavorOf(world, instance);
   // The extra specs come with the server itself.
   if (selection.taggedFlavors && YES.test(flavor?.extraSpecs[tag] ?? '')) return [...needed];
+  // By its flavor as it is now it is selected, whatever its image.
+  const isListed = words.flavors.some(
+    ({ id, extraSpecs }) => id === flavor?.id && YES.test(extraSpecs[tag] ?? ''),
+  );
+  if (selection.taggedFlavors && isListed) return [...needed.add('flavors')];
   if (selection.taggedImages) needed.add('images');
   const image = words.images.find(({ id }) => id === imageOf(world, instance));
   const isImageTagged = selection.taggedImages && image !== undefined && isTagged(image, tag);
