@@ -132,7 +132,7 @@ function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | nu
     });
     return null;
   }
-  return decideEvacuating(draft, { ...rules, node, incident });
+  return decideEvacuating(draft, { node, incident, ...rules });
 }
 
 function blocked(draft: Draft, node: NodeView, text: string): void {

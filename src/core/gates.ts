@@ -62,7 +62,6 @@ function close(draft: Draft, gate: Gate): void {
 /** A pause of a node, or of everything (null). */
 function pauseGate(pause: Stored<PauseRecord>, now: number, node: NodeName | null): Gate | null {
   if (pause === null) return null;
-  const common = { id: 'paused', node } as const;
   const begins = node === null ? 'no new evacuation begins' : `no evacuation of ${node} begins`;
   if (pause === 'unreadable') {
     const [what, where] =
@@ -70,17 +69,19 @@ function pauseGate(pause: Stored<PauseRecord>, now: number, node: NodeName | nul
         ? ['cluster property', `--type crm_config --name ${PAUSE_PROPERTY}`]
         : ['node attribute', `--node ${node} --name ${PAUSE_ATTRIBUTE}`];
     return {
-      ...common,
+      id: 'paused',
       text: `the ${what} ${PAUSE_PROPERTY} can’t be read, so ${begins}`,
       opens: `it is deleted: crm_attribute ${where} --delete`,
+      node,
     };
   }
   if (pause.until <= now) return null;
   const until = new Date(pause.until).toISOString();
   return {
-    ...common,
+    id: 'paused',
     text: `paused by ${pause.by || 'somebody'} (${pause.why || 'no reason given'}): ${begins}`,
     opens: `the pause ends at ${until}, or is taken back`,
+    node,
   };
 }
 
@@ -99,13 +100,13 @@ function cloudGate(
 }
 
 function blindGate({ observation, policy }: Draft, services: readonly ServiceView[]): Gate | null {
-  const common = { id: 'blind', node: null } as const;
   const judged = services.filter((service) => !service.forcedDown);
   if (judged.length > 0 && judged.every((service) => service.state === 'down')) {
     return {
-      ...common,
+      id: 'blind',
       text: `Nova says that all ${judged.length} compute services are down: rather it does not hear them`,
       opens: 'one of them is up again (see RabbitMQ, the database, and the controllers’ clocks)',
+      node: null,
     };
   }
   // What we have forced down has been changed by that, and not by a report.
@@ -114,9 +115,10 @@ function blindGate({ observation, policy }: Draft, services: readonly ServiceVie
   if (staleReportsMs === 0 || !Number.isFinite(newest) || observation.novaNow - newest <= staleReportsMs)
     return null;
   return {
-    ...common,
+    id: 'blind',
     text: `no compute service has reported to Nova for ${Math.floor((observation.novaNow - newest) / 60_000)} min: what it says of them is old`,
     opens: 'one of them reports again (see RabbitMQ, the conductor, and the controllers’ clocks)',
+    node: null,
   };
 }
 

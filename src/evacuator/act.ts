@@ -72,12 +72,12 @@ async function request(
   const refusals = memory.requests.get(server)?.refusals ?? 0;
   const at = ports.clock.mono();
   const sent = { source, sentAt: at, recordsBefore };
-  memory.requests.set(server, { ...sent, state: 'pending', at, message: '', refusals });
+  memory.requests.set(server, { state: 'pending', at, message: '', refusals, ...sent });
   say(ports, command, 'info', `asking Nova to evacuate ${command.name}`);
   const answer = await ports.cloud.evacuate(server, command.options);
-  const ended = { ...sent, at: ports.clock.mono() };
+  const ended = { at: ports.clock.mono(), ...sent };
   if (answer.ok) {
-    memory.requests.set(server, { ...ended, state: 'accepted', message: '', refusals: 0 });
+    memory.requests.set(server, { state: 'accepted', message: '', refusals: 0, ...ended });
     return;
   }
   say(
@@ -89,13 +89,13 @@ async function request(
   const message = answer.reason;
   switch (answer.effect) {
     case 'refused':
-      memory.requests.set(server, { ...ended, state: 'refused', message, refusals: refusals + 1 });
+      memory.requests.set(server, { state: 'refused', message, refusals: refusals + 1, ...ended });
       return;
     case 'none':
-      memory.requests.set(server, { ...ended, state: 'unsent', message, refusals });
+      memory.requests.set(server, { state: 'unsent', message, refusals, ...ended });
       return;
     case 'unknown':
-      memory.requests.set(server, { ...ended, state: 'unknown', message, refusals });
+      memory.requests.set(server, { state: 'unknown', message, refusals, ...ended });
       return;
     default:
       answer.effect satisfies never;

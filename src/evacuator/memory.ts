@@ -167,7 +167,8 @@ function makeView(host: HostMemory): HostView {
 export function rememberServer(host: HostMemory, seen: SeenServer, mono: number): void {
   const held = host.servers.get(seen.id);
   const taskSince = held !== undefined && held.taskState === seen.taskState ? held.taskSince : mono;
-  const server = { ...seen, taskSince };
+  // What is added stands first: V8 gives what is added after a spread a shape of its own each time.
+  const server = { taskSince, ...seen };
   host.servers.set(seen.id, server);
   if (!host.before.has(seen.id) && seen.host === host.host && !host.begun.has(seen.id)) {
     host.before.set(seen.id, server);

@@ -69,7 +69,7 @@ export async function observe(
     services: memory.services,
     servicesAt: memory.servicesAt,
     novaNow: memory.novaNow,
-    facts: { ...memory.facts, controlServices: memory.controlServices },
+    facts: { controlServices: memory.controlServices, ...memory.facts },
     hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
     allocations: new Map(memory.allocations),
     upSince: new Map(memory.upSince),
@@ -114,9 +114,9 @@ async function observeCluster(
     }),
   );
   return known({
-    ...read.value,
     history: new Map(memory.history),
     levelsCorrected: new Map(memory.levelsCorrected),
+    ...read.value,
   });
 }
 

@@ -26,7 +26,7 @@ export function noteGates(reports: Reports, closed: readonly Gate[], now: number
     if (each.until !== null) return each;
     const gate = still.get(key(each.gate));
     still.delete(key(each.gate));
-    return gate === undefined ? { ...each, until: now } : { ...each, gate };
+    return gate === undefined ? { ...each, until: now } : { gate, from: each.from, until: null };
   });
   const fresh = [...still.values()].map((gate) => ({ gate, from: now, until: null }));
   reports.gates = [...known, ...fresh].slice(-MAX_KEPT);

@@ -94,7 +94,7 @@ export function findEndpoint(
   const all = catalogue
     .filter((entry) => entry.type === service)
     .flatMap((entry) => entry.endpoints)
-    .map((endpoint) => ({ ...endpoint, region: endpoint.region_id ?? endpoint.region }));
+    .map((each) => ({ url: each.url, interface: each.interface, region: each.region_id ?? each.region }));
   const fitting = all.filter(
     (endpoint) =>
       endpoint.interface === endpointInterface &&

@@ -295,7 +295,7 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
       timeoutMs: leftMs,
     });
     return answer.ok
-      ? success({ ...answer.value, where: place })
+      ? success({ where: place, ...answer.value })
       : failure(explainFailure(place, answer.error, timeoutMs));
   }
 

@@ -113,7 +113,7 @@ export function policyOf(change: PolicyChange): Policy {
     name,
     { ...section, ...change[name as keyof OperatorPolicy] },
   ]);
-  return { ...(Object.fromEntries(merged) as OperatorPolicy), timing };
+  return { timing, ...(Object.fromEntries(merged) as OperatorPolicy) };
 }
 
 /** When a fault is over; those that last say so. */

@@ -24,13 +24,13 @@ export function novaApi(world: World, request: HttpRequest): HttpAnswer {
   if (version === null) return fault(400, malformed(asked ?? ''));
   const { headers, ...given } = answerIn(world, request, path, version);
   return {
-    ...given,
     headers: {
-      ...headers,
       'openstack-api-version': `compute ${version}`,
       'x-openstack-nova-api-version': version,
       vary: 'OpenStack-API-Version, X-OpenStack-Nova-API-Version',
+      ...headers,
     },
+    ...given,
   };
 }
 

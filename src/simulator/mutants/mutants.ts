@@ -335,8 +335,8 @@ export const MUTANTS: readonly Mutant[] = [
     501,
     mutantOf('changed-words', 'an instance keeps the metadata with which it was first seen', 600, [
       'evacuator/memory.ts',
-      'const server = { ...seen, taskSince };',
-      'const server = { ...seen, taskSince, metadata: held?.metadata ?? seen.metadata };',
+      'const server = { taskSince, ...seen };',
+      'const server = { taskSince, ...seen, metadata: held?.metadata ?? seen.metadata };',
     ]),
   ),
   rare(
