@@ -6,8 +6,7 @@ import { type Acts, act, newActs } from './act.ts';
 import { type Memory, newMemory } from './memory.ts';
 import { observe } from './observe.ts';
 import type { Ports } from './ports.ts';
-import { record, type Written } from './record.ts';
-import { newReports } from './reports.ts';
+import { newWritten, record } from './record.ts';
 
 /** How long a clean stop waits for requests that are under way, ms; no request of ours lives longer than 20 s. */
 export const DRAIN_LIMIT_MS = 25_000;
@@ -31,7 +30,7 @@ export interface Evacuator {
 export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacuator {
   const memory = newMemory(options.owner, ports.clock.mono());
   const acts = newActs();
-  const written: Written = { said: new Map(), reports: newReports() };
+  const written = newWritten();
   let stopping = false;
 
   async function run(): Promise<void> {

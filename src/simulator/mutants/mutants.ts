@@ -142,7 +142,7 @@ export const MUTANTS: readonly Mutant[] = [
     'nothing of an instance is written down',
     20,
     ['evacuator/act.ts', "...('server' in command ? { server: command.server } : {}),", ''],
-    ['evacuator/record.ts', '        server: instance.id,\n', ''],
+    ['evacuator/record.ts', '        server: id,\n', ''],
   ),
   mutant('what cannot be moved is not named', 20, [
     'core/ledger.ts',
