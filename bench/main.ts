@@ -85,7 +85,7 @@ async function main(args: readonly string[]): Promise<number> {
   const db = openDatabase(rig.mysqlSocket);
   const { signal } = interrupt;
   const cloud = openCloud(rig.rcFile);
-  const staging = openStaging({ rig, cloud, ask: session.ask, signal, say, host: VICTIM });
+  const staging = openStaging({ rig, cloud, signal, say, host: VICTIM });
   const bench: Bench = { rig, cloud, db, ask: session.ask, signal, say, staging };
   try {
     const complete = await measureAll(bench, options);

@@ -7,23 +7,21 @@ import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Cloud, listServers, readSeed } from '../testbed/drill/cloud.ts';
-import { type Asker, lookAtCluster, onController, type Rig } from '../testbed/drill/rig.ts';
+import type { Rig } from '../testbed/drill/rig.ts';
 import { runOrThrow, waitOrThrow } from '../testbed/drill/run.ts';
-import { healCluster, makeServers, startComputes, tidyUp } from '../testbed/drill/stage.ts';
+import { healCluster, makeServers, standStill, tidyUp } from '../testbed/drill/stage.ts';
 
 const DATABASES = ['nova', 'nova_api', 'placement', 'neutron'];
 /** They keep in memory what was in the databases: the scheduler its hosts and their instances. */
 const RESTARTED = ['nova-conductor', 'nova-scheduler'];
 const DATABASE_TIMEOUT_MS = 120_000;
 const SERVICE_TIMEOUT_MS = 90_000;
-const STOP_TIMEOUT_MS = 120_000;
 const ACTIVE_TIMEOUT_MS = 30_000;
 const LOOK_INTERVAL_MS = 500;
 
 export interface StagingOptions {
   readonly rig: Rig;
   readonly cloud: Cloud;
-  readonly ask: Asker;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
   /** The host that the servers are on. */
@@ -55,7 +53,6 @@ export function openStaging(options: StagingOptions): Staging {
   };
   const again = async (earlier: Kept): Promise<void> => {
     say(`putting the ${earlier.servers.length} servers back to ${host}`);
-    await healCluster(options);
     await putBack(options, earlier);
   };
   const anew = async (instances: number): Promise<Kept> => {
@@ -107,33 +104,20 @@ async function keep(rig: Rig, dir: string): Promise<void> {
     cpSync(join(rig.guestsDir, node), join(guestsOf(dir), node), { recursive: true });
 }
 
-/** While no nova-compute runs, the databases and the guests become what they were. */
+/** While neither nova-evacuate nor a nova-compute runs, the databases and the guests become what they were. */
 async function putBack(options: StagingOptions, { dir, servers }: Kept): Promise<void> {
-  const { rig, cloud, ask, signal } = options;
-  await onController(
-    rig,
-    'sh',
-    '-c',
-    'crm_resource --resource nova-compute-clone --meta --set-parameter target-role --parameter-value Stopped',
-  );
-  try {
-    await waitOrThrow(
-      'nova-compute to be stopped everywhere',
-      async () => ((await lookAtCluster(ask))?.started.get('nova-compute')?.length === 0 ? true : null),
-      { timeoutMs: STOP_TIMEOUT_MS, intervalMs: LOOK_INTERVAL_MS, signal },
-    );
-    await runOrThrow([...mariadb(rig, 'mariadb', '< "$2"'), dumpOf(dir)], { timeoutMs: DATABASE_TIMEOUT_MS });
-    for (const node of rig.computes) {
-      const guests = join(rig.guestsDir, node);
-      for (const file of readdirSync(guests)) rmSync(join(guests, file));
-      cpSync(join(guestsOf(dir), node), guests, { recursive: true });
-    }
-    await runOrThrow([join(rig.dir, 'cloud/service'), 'restart', ...RESTARTED], {
-      timeoutMs: SERVICE_TIMEOUT_MS,
-    });
-  } finally {
-    await startComputes(rig);
+  const { rig, cloud } = options;
+  // What they were doing is not waited for: nova-compute has 200 records to complete before its host may be enabled.
+  await standStill(options);
+  await runOrThrow([...mariadb(rig, 'mariadb', '< "$2"'), dumpOf(dir)], { timeoutMs: DATABASE_TIMEOUT_MS });
+  for (const node of rig.computes) {
+    const guests = join(rig.guestsDir, node);
+    for (const file of readdirSync(guests)) rmSync(join(guests, file));
+    cpSync(join(guestsOf(dir), node), guests, { recursive: true });
   }
+  await runOrThrow([join(rig.dir, 'cloud/service'), 'restart', ...RESTARTED], {
+    timeoutMs: SERVICE_TIMEOUT_MS,
+  });
   await healCluster(options);
   await allActive(cloud, options, servers);
 }

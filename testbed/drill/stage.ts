@@ -365,7 +365,7 @@ async function healMachines(options: TidyOptions): Promise<void> {
 }
 
 /** Takes back that nova-compute is to be stopped. */
-export const startComputes = (rig: Rig): Promise<string | null> =>
+const startComputes = (rig: Rig): Promise<string | null> =>
   onController(
     rig,
     'sh',
@@ -402,9 +402,34 @@ async function dropRecords(options: TidyOptions): Promise<void> {
     return;
   for (const node of await whatIsHeld(rig)) {
     say(`taking away the record of an incident of ${node} by hand`);
-    for (const name of DURABLE_ATTRIBUTES) await dropAttribute(rig, node, name);
-    await onController(rig, 'attrd_updater', '-n', 'evacuate', '-N', node, '-D');
+    await dropIncident(rig, node);
   }
+}
+
+async function dropIncident(rig: Rig, node: string): Promise<void> {
+  for (const name of DURABLE_ATTRIBUTES) await dropAttribute(rig, node, name);
+  await onController(rig, 'attrd_updater', '-n', 'evacuate', '-N', node, '-D');
+}
+
+/** All machines on, no incident, and neither nova-evacuate nor a nova-compute runs: {@link healCluster} starts them again. */
+export async function standStill(options: TidyOptions): Promise<void> {
+  const { rig, signal } = options;
+  await healMachines(options);
+  const stopped = ['nova-evacuate', 'nova-compute-clone'];
+  const stop = (name: string): string =>
+    `crm_resource --resource ${name} --meta --set-parameter target-role --parameter-value Stopped`;
+  await onController(rig, 'sh', '-c', stopped.map(stop).join(' && '));
+  await waitOrThrow(
+    'nova-evacuate and nova-compute to be stopped everywhere',
+    async () => {
+      const started = (await lookAtCluster(asker(rig)))?.started;
+      if (started === undefined) return null;
+      const running = ['nova-evacuate', 'nova-compute'].flatMap((name) => started.get(name) ?? []);
+      return running.length === 0 ? true : null;
+    },
+    { timeoutMs: CLUSTER_TIMEOUT_MS, intervalMs: LOOK_INTERVAL_MS, signal },
+  );
+  for (const node of await whatIsHeld(rig)) await dropIncident(rig, node);
 }
 
 /** A host that fails in drill after drill is not a bad host. */
