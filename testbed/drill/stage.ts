@@ -358,19 +358,23 @@ async function healMachines(options: TidyOptions): Promise<void> {
     await novaApi(rig, 'start');
   }
   for (const knob of ['spawn_delay', 'spawn_fail', 'spawn_fail_server'] as const) setKnob(rig, knob, null);
-  await startComputes(rig);
   if (rig.agents === 'none') return;
   await releaseEvacuator(rig);
   await setPolicy(rig, null);
+  await startComputes(rig);
 }
 
-/** Takes back that nova-compute is to be stopped. */
+const COMPUTE_CLONES = ['nova-compute-checkevacuate-clone', 'nova-compute-clone'];
+
+/** Takes back that the compute chain is to be stopped. */
 const startComputes = (rig: Rig): Promise<string | null> =>
   onController(
     rig,
     'sh',
     '-c',
-    'crm_resource --resource nova-compute-clone --meta --delete-parameter target-role',
+    COMPUTE_CLONES.map(
+      (name) => `crm_resource --resource ${name} --meta --delete-parameter target-role`,
+    ).join(' && '),
   );
 
 /** Takes back what a drill may have told Pacemaker about nova-evacuate. */
@@ -411,11 +415,12 @@ async function dropIncident(rig: Rig, node: string): Promise<void> {
   await onController(rig, 'attrd_updater', '-n', 'evacuate', '-N', node, '-D');
 }
 
-/** All machines on, no incident, and neither nova-evacuate nor a nova-compute runs: {@link healCluster} starts them again. */
+/** All machines on, no incident, and neither nova-evacuate nor a compute chain runs: {@link healCluster} starts them again. */
 export async function standStill(options: TidyOptions): Promise<void> {
   const { rig, signal } = options;
   await healMachines(options);
-  const stopped = ['nova-evacuate', 'nova-compute-clone'];
+  // nova-compute-wait, too: its start would wait for an answer of nova-evacuate, and Pacemaker for its start.
+  const stopped = ['nova-evacuate', ...COMPUTE_CLONES];
   const stop = (name: string): string =>
     `crm_resource --resource ${name} --meta --set-parameter target-role --parameter-value Stopped`;
   await onController(rig, 'sh', '-c', stopped.map(stop).join(' && '));
@@ -424,7 +429,9 @@ export async function standStill(options: TidyOptions): Promise<void> {
     async () => {
       const started = (await lookAtCluster(asker(rig)))?.started;
       if (started === undefined) return null;
-      const running = ['nova-evacuate', 'nova-compute'].flatMap((name) => started.get(name) ?? []);
+      const running = ['nova-evacuate', 'nova-compute-checkevacuate', 'nova-compute'].flatMap(
+        (name) => started.get(name) ?? [],
+      );
       return running.length === 0 ? true : null;
     },
     { timeoutMs: CLUSTER_TIMEOUT_MS, intervalMs: LOOK_INTERVAL_MS, signal },
