@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { decide } from './decide.ts';
 import { newDraft } from './draft.ts';
+import { type ClusterView, known } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import {
   isQuarantine,
@@ -8,8 +10,8 @@ import {
   reservedQuarantineReason,
   whyQuarantined,
 } from './quarantine.ts';
-import { isOurMarker } from './records.ts';
-import { aNode, anObservation } from './testing.ts';
+import { isOurMarker, type PastIncident } from './records.ts';
+import { aNode, anObservation, aRecord } from './testing.ts';
 
 const GATES = { ...DEFAULT_POLICY.gates, quarantineIncidents: 3, quarantineWindowMs: 1_000 };
 const nodeAfter = (...times: number[]) =>
@@ -59,4 +61,21 @@ describe('a host that fails again and again', () => {
     expect(written(first ?? null, null)).toBeNull();
     expect(written(null)).toBeNull();
   });
+});
+
+it('what the history lacks is written while the evacuation goes on, too, and its fencings since are none of their own', () => {
+  const written = (past: readonly PastIncident[]) => {
+    const evacuation = aRecord({ incident: 'again', outage: { id: 'first', at: 5_000 } });
+    const cluster: ClusterView = {
+      haveQuorum: true,
+      nodes: [aNode('compute-1', 'again', { evacuation, past: { incidents: past } })],
+      pause: null,
+      history: new Map(),
+      levelsCorrected: new Map(),
+    };
+    const { commands } = decide(anObservation({ cluster: known(cluster) }), DEFAULT_POLICY);
+    return commands.flatMap((each) => (each.kind === 'write-history' ? each.record.incidents : []));
+  };
+  expect(written([])).toEqual([{ id: 'first', at: 5_000 }]);
+  expect(written([{ id: 'first', at: 5_000 }])).toEqual([]);
 });

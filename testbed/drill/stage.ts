@@ -374,7 +374,7 @@ const startComputes = (rig: Rig): Promise<string | null> =>
     '-c',
     COMPUTE_CLONES.map(
       (name) => `crm_resource --resource ${name} --meta --delete-parameter target-role`,
-    ).join(' && '),
+    ).join('; '),
   );
 
 /** Takes back what a drill may have told Pacemaker about nova-evacuate. */
