@@ -3,15 +3,16 @@ import { open, stat } from 'node:fs/promises';
 import { actOnServer, type Cloud, changeService, listServices } from '../testbed/drill/cloud.ts';
 import { type Database, lastMigration, lookAtDatabase } from '../testbed/drill/db.ts';
 import type { RequestEvent } from '../testbed/drill/events.ts';
+import { NOVA_EVACUATE } from '../testbed/drill/facts.ts';
 import { parseRequestLine } from '../testbed/drill/parse.ts';
 import {
   type Asker,
   lookAtAttributes,
   lookAtCluster,
-  onController,
   power,
   type Rig,
   setKnob,
+  setStopped,
 } from '../testbed/drill/rig.ts';
 import { DrillError, Interrupted, sleep, waitFor, waitOrThrow } from '../testbed/drill/run.ts';
 import { flood, keepWindow } from './loops.ts';
@@ -216,16 +217,13 @@ async function waitForRelease({ ask, signal }: Bench): Promise<number | null> {
 
 /** Starts or stops nova-evacuate, and waits until it is so. */
 async function setEvacuator({ rig, ask, signal }: Bench, wanted: boolean): Promise<void> {
-  const change = wanted
-    ? '--delete-parameter target-role'
-    : '--set-parameter target-role --parameter-value Stopped';
-  await onController(rig, 'sh', '-c', `crm_resource --resource nova-evacuate --meta ${change}`);
+  await setStopped(rig, [NOVA_EVACUATE], !wanted);
   await waitOrThrow(
     `nova-evacuate to be ${wanted ? 'started' : 'stopped'}`,
     async () => {
       const status = await lookAtCluster(ask);
       if (status === null) return null;
-      return (status.started.get('nova-evacuate') ?? []).length > 0 === wanted ? true : null;
+      return (status.started.get(NOVA_EVACUATE) ?? []).length > 0 === wanted ? true : null;
     },
     { timeoutMs: EVACUATOR_TIMEOUT_MS, intervalMs: 500, signal },
   );

@@ -106,6 +106,34 @@ describe('tokens', () => {
     expect(cloud.tokensIssued()).toBe(2);
   });
 
+  it('leaves the second try after a 401 only what is left of its time, by the timers it was given', async () => {
+    let cloud!: FakeCloud;
+    let mono = 0;
+    cloud = await cloudWith({
+      handle: (request) => {
+        if (!isThing(request)) return null;
+        mono += 600;
+        return respond(cloud.tokens.has(tokenOf(request)), {});
+      },
+    });
+    const waits: number[] = [];
+    const timers = {
+      mono: () => mono,
+      after(ms: number) {
+        waits.push(ms);
+        return () => {};
+      },
+    };
+    const session = sessionOf(cloud, {}, { timers });
+    await session.request('compute', GET);
+    cloud.tokens.clear();
+    expect(await session.request('compute', { ...GET, timeoutMs: 1000 })).toMatchObject({ ok: true });
+    expect(waits.slice(-2)).toEqual([1000, 400]);
+    cloud.tokens.clear();
+    const late = await session.request('compute', { ...GET, timeoutMs: 500 });
+    expect(errorOf(late)).toMatchObject({ code: 'timeout', afterMs: 500 });
+  });
+
   it('asks Keystone once for a refused login that many need', async () => {
     const cloud = await cloudWith({ password: 'another' });
     const session = sessionOf(cloud);

@@ -33,12 +33,30 @@ const DEFAULTS = {
 
 const RENEW_MARGIN_SHARE = 0.2;
 
+/** What the bounds of requests are counted by. */
+export interface Timers {
+  /** A clock that only goes forward, ms. */
+  mono(): number;
+  /** Calls `run` after `ms`; what it gives calls that off. */
+  after(ms: number, run: () => void): () => void;
+}
+
 export interface SessionOptions extends Partial<typeof DEFAULTS> {
   /** Epoch milliseconds; for tests. */
   readonly now?: () => number;
+  /** Instead of the machine's: for the simulator, whose time is another. */
+  readonly timers?: Timers;
   /** Instead of HTTP: for the simulator, whose cloud is in the same process. */
   readonly transport?: Transport;
 }
+
+const SYSTEM_TIMERS: Timers = {
+  mono: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
 
 export interface ServiceRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -105,6 +123,7 @@ interface Refusal {
 export function createSession(credentials: CloudCredentials, options: SessionOptions = {}): Session {
   const limits = { ...DEFAULTS, ...options };
   const now = options.now ?? Date.now;
+  const timers = options.timers ?? SYSTEM_TIMERS;
   const login = describeLogin(credentials);
   const authUrl = `${credentials.authUrl}/auth/tokens`;
   const authWhere: Where = { service: 'identity', method: 'POST', url: showUrl(authUrl) };
@@ -302,8 +321,8 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
   async function request(service: string, asked: ServiceRequest): Promise<Result<ServiceAnswer>> {
     if (closed) return failure(closedError(service));
     const timeoutMs = asked.timeoutMs ?? limits.requestTimeoutMs;
-    const deadline = performance.now() + timeoutMs;
-    const leftMs = () => deadline - performance.now();
+    const deadline = timers.mono() + timeoutMs;
+    const leftMs = () => deadline - timers.mono();
     const lateLogin: CloudError = {
       code: 'timeout',
       certainty: 'passing',
@@ -312,12 +331,12 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
       afterMs: timeoutMs,
     };
 
-    const bearer = await within(currentToken(), leftMs(), lateLogin);
+    const bearer = await within(timers, currentToken(), leftMs(), lateLogin);
     if (!bearer.ok) return bearer;
     let answer = await sendOnce(service, asked, bearer.value, leftMs(), timeoutMs);
     let used = bearer.value;
     if (answer.ok && answer.value.status === 401) {
-      const renewed = await within(replaceToken(bearer.value), leftMs(), lateLogin);
+      const renewed = await within(timers, replaceToken(bearer.value), leftMs(), lateLogin);
       if (!renewed.ok) return renewed;
       used = renewed.value;
       answer = await sendOnce(service, asked, used, leftMs(), timeoutMs);
@@ -413,18 +432,19 @@ function buildHeaders(service: string, request: ServiceRequest, token: Secret): 
 
 /** Waits for a promise at most so long; the promise itself goes on, because others may wait for it too. */
 async function within<T>(
+  { after }: Timers,
   promise: Promise<Result<T>>,
   timeoutMs: number,
   late: CloudError,
 ): Promise<Result<T>> {
-  let timer: NodeJS.Timeout | undefined;
+  let callOff = (): void => {};
   const expiry = new Promise<Result<T>>((resolve) => {
-    timer = setTimeout(() => resolve(failure(late)), Math.max(0, timeoutMs));
+    callOff = after(Math.max(0, timeoutMs), () => resolve(failure(late)));
   });
   try {
     return await Promise.race([promise, expiry]);
   } finally {
-    clearTimeout(timer);
+    callOff();
   }
 }
 

@@ -3,7 +3,7 @@ import { type PolicyInForce, policyInForce } from '../agents/evacuator/policy-in
 import type { Policy } from '../core/policy.ts';
 import { failure, success } from '../core/result.ts';
 import { createEvacuator, type Evacuator } from '../evacuator/loop.ts';
-import { newPause } from '../evacuator/pause.ts';
+import { newPause, type Timers } from '../evacuator/pause.ts';
 import type { Clock, JournalPort, Ports } from '../evacuator/ports.ts';
 import { createGlance } from '../openstack/glance.ts';
 import { createNeutron } from '../openstack/neutron.ts';
@@ -72,6 +72,7 @@ export function startEvacuator(means: EvacuatorMeans, id: number, on: string): R
     },
     {
       now: () => machineNow(world, on),
+      timers: timersOf(world, turn, process),
       transport: createWire(world, turn, process, means.losses, watch.wire),
     },
   );
@@ -132,16 +133,17 @@ export function healthOfEvacuator(world: World, running: Running | null): 'healt
 }
 
 function clockOf(world: World, turn: Turn, process: Process): Clock {
-  const mono = (): number => world.agenda.now;
+  const timers = timersOf(world, turn, process);
+  return { now: () => machineNow(world, process.machine), mono: timers.mono, ...newPause(timers) };
+}
+
+/** The world's time, as a process feels it. */
+function timersOf(world: World, turn: Turn, process: Process): Timers {
   return {
-    now: () => machineNow(world, process.machine),
-    mono,
-    ...newPause({
-      mono,
-      after(ms, run) {
-        const entry = after(world.agenda, ms, () => hear(turn, process, run));
-        return () => cancel(entry);
-      },
-    }),
+    mono: () => world.agenda.now,
+    after(ms, run) {
+      const entry = after(world.agenda, ms, () => hear(turn, process, run));
+      return () => cancel(entry);
+    },
   };
 }

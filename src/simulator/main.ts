@@ -196,13 +196,16 @@ async function main(args: readonly string[]): Promise<number | null> {
     : replay(planOf(options.seed), options, `seed-${options.seed}`);
 }
 
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', () => process.exit(0));
+
+// The exit code is set, and not taken: what a pipe has not yet read is still on its way.
 main(process.argv.slice(2)).then(
   (code) => {
-    // Timers of dead processes' sessions may still be there.
-    if (code !== null) process.exit(code);
+    if (code !== null) process.exitCode = code;
   },
   (error: unknown) => {
     process.stderr.write(`simulate: ${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(1);
+    process.exitCode = 1;
   },
 );

@@ -11,8 +11,6 @@ import { isReachable } from '../world/machines.ts';
 import { machineOf, type World } from '../world/model.ts';
 import { hear, type Process, type Turn } from './process.ts';
 
-/** How long our client waits for an answer, ms (src/openstack/session.ts). */
-const CLIENT_LIMIT_MS = 20_000;
 const CONNECT_LIMIT_MS = 5_000;
 /**
  * How long a request may lie in the API at most before it takes effect, ms. The rules count on less than
@@ -45,7 +43,7 @@ export function createWire(
 
   function send(request: Request): Promise<Result<Answer, TransportFailure>> {
     const url = new URL(request.url);
-    const { method } = request;
+    const { method, timeoutMs } = request;
     const path = url.pathname;
     const body: unknown = request.body === undefined ? null : JSON.parse(request.body);
     const call = callOf(method, path);
@@ -64,7 +62,7 @@ export function createWire(
       const machine = machineOf(world, process.machine);
       if (machine.isolated && !machine.keepsApi) {
         end(
-          CONNECT_LIMIT_MS,
+          Math.min(CONNECT_LIMIT_MS, timeoutMs),
           failure({ kind: 'unreachable', reason: 'connect-timeout', detail: 'no route' }),
         );
         return;
@@ -75,7 +73,7 @@ export function createWire(
       }
       const fate = fateOf(world, losses, call);
       if (fate === 'request') {
-        end(CLIENT_LIMIT_MS, failure({ kind: 'timeout' }));
+        end(timeoutMs, failure({ kind: 'timeout' }));
         return;
       }
       const key = world.counter++;
@@ -92,10 +90,10 @@ export function createWire(
         // The whole time of a request counts against the client's patience; what was asked for is done.
         const lateMs = answer.extraMs + 5;
         if (fate === 'answer') {
-          if (!isReset) end(CLIENT_LIMIT_MS - takesMs, failure({ kind: 'timeout' }));
+          if (!isReset) end(timeoutMs - takesMs, failure({ kind: 'timeout' }));
           return;
         }
-        if (takesMs + lateMs > CLIENT_LIMIT_MS) end(CLIENT_LIMIT_MS - takesMs, failure({ kind: 'timeout' }));
+        if (takesMs + lateMs > timeoutMs) end(timeoutMs - takesMs, failure({ kind: 'timeout' }));
         else end(lateMs, success(textOf(answer)));
       });
       watch.sent(process, call);

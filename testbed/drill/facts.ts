@@ -16,6 +16,9 @@ export type ScenarioName =
   | 'two-hosts'
   | 'destination-loss';
 
+/** The evacuator's resource in the cluster. */
+export const NOVA_EVACUATE = 'nova-evacuate';
+
 /** How long a group must have been ACTIVE before what depends on it begins, in the scenario about the order. */
 export const READY_S = 5;
 

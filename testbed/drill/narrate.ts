@@ -7,6 +7,7 @@ import {
   type MigrationEvent,
   serverOfPath,
 } from './events.ts';
+import { NOVA_EVACUATE } from './facts.ts';
 import type { Plan } from './timeline.ts';
 
 export interface Narrator {
@@ -20,7 +21,6 @@ export interface Narrator {
 const TELL_EACH_UP_TO = 16;
 const PARTS = 10;
 
-const NOVA_EVACUATE = 'nova-evacuate';
 const NOVA_COMPUTE = 'nova-compute';
 
 export interface NarratorOptions {

@@ -9,6 +9,7 @@ import type {
   ServiceFact,
 } from './events.ts';
 import { diedSince, isLive } from './events.ts';
+import { NOVA_EVACUATE } from './facts.ts';
 import type { ClusterStatus } from './parse.ts';
 
 /** A row of nova.services (nova-compute only), and whether Placement lets the host have servers. */
@@ -245,7 +246,7 @@ export function clusterTrouble(status: ClusterStatus | null, whole: Whole): stri
     const missing = whole.computes.filter((node) => !nodes.includes(node));
     if (missing.length > 0) trouble.push(`${resource} is not started on ${missing.join(', ')}`);
   }
-  if (whole.agents && !status.started.has('nova-evacuate')) trouble.push('there is no nova-evacuate');
+  if (whole.agents && !status.started.has(NOVA_EVACUATE)) trouble.push(`there is no ${NOVA_EVACUATE}`);
   for (const operation of status.pending) trouble.push(`under way: ${operation}`);
   return trouble;
 }

@@ -145,6 +145,16 @@ export const asker =
   (script) =>
     onController(rig, 'sh', '-c', script);
 
+/** Has Pacemaker stop resources by their `target-role`, or takes that back. One that fails is asked for on the next controller. */
+export async function setStopped(rig: Rig, resources: readonly string[], stopped: boolean): Promise<void> {
+  const change = stopped
+    ? '--set-parameter target-role --parameter-value Stopped'
+    : '--delete-parameter target-role';
+  const commands = resources.map((name) => `crm_resource --resource ${name} --meta ${change}`);
+  // Taking back what nobody has set fails, and the others are to be taken back all the same.
+  await onController(rig, 'sh', '-c', commands.join(stopped ? ' && ' : '; '));
+}
+
 export interface Session {
   readonly ask: Asker;
   close(): void;

@@ -1,7 +1,7 @@
 /** The stories, and how the second fault of each is brought about. */
 import { castInOrder, castOf, castOnTwo, castWithNeighbour, type Member } from './cast.ts';
 import { type AlertEvent, type DrillEvent, isLive } from './events.ts';
-import { READY_S, type ScenarioName, type ScenarioNotes } from './facts.ts';
+import { NOVA_EVACUATE, READY_S, type ScenarioName, type ScenarioNotes } from './facts.ts';
 import { openFront } from './front.ts';
 import type { MigrationTrack } from './observe.ts';
 import {
@@ -14,6 +14,7 @@ import {
   type Rig,
   readProductLog,
   setPolicy,
+  setStopped,
 } from './rig.ts';
 import { DrillError, sleep, waitFor } from './run.ts';
 import type { Disabled } from './stage.ts';
@@ -40,7 +41,6 @@ export interface Scenario {
   readonly extraS: number;
 }
 
-const NOVA_EVACUATE = 'nova-evacuate';
 /** The second fault comes after so many requests to evacuate: in the middle. */
 const REQUESTS_BEFORE_FAULT = 4;
 const API_AWAY_MS = 60_000;
@@ -308,14 +308,8 @@ async function stopAndStartElsewhere(play: Play): Promise<void> {
   }
   notes.evacuatorBefore = before;
   watch.note(`FAULT: an operator stops nova-evacuate on ${before} (target-role=Stopped)`);
-  const resource = `crm_resource --resource ${NOVA_EVACUATE}`;
   notes.faultAt = Date.now() / 1000;
-  await onController(
-    rig,
-    'sh',
-    '-c',
-    `${resource} --meta --set-parameter target-role --parameter-value Stopped`,
-  );
+  await setStopped(rig, [NOVA_EVACUATE], true);
   // The end of the stop operation, by its alert: in crm_mon a resource that is being stopped is not "Started" either.
   const stopped = await waitFor(() => stopOf(watch.events(), notes.faultAt ?? 0), {
     timeoutMs: STOP_TIMEOUT_MS,
@@ -329,8 +323,9 @@ async function stopAndStartElsewhere(play: Play): Promise<void> {
   await sleep(STOPPED_FOR_MS, signal);
   notes.away = { from, to: Date.now() / 1000 };
   watch.note(`nova-evacuate is started again, but not on ${before}`);
-  await onController(rig, 'sh', '-c', `${resource} --ban --node ${before} --lifetime PT10M`);
-  await onController(rig, 'sh', '-c', `${resource} --meta --delete-parameter target-role`);
+  const ban = `crm_resource --resource ${NOVA_EVACUATE} --ban --node ${before} --lifetime PT10M`;
+  await onController(rig, 'sh', '-c', ban);
+  await setStopped(rig, [NOVA_EVACUATE], false);
 }
 
 const RECONNECT_S = 5;

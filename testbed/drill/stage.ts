@@ -22,7 +22,7 @@ import {
   readSeed,
   type Seed,
 } from './cloud.ts';
-import type { OperatorSetting, Snapshot, Subject } from './facts.ts';
+import { NOVA_EVACUATE, type OperatorSetting, type Snapshot, type Subject } from './facts.ts';
 import { clusterTrouble, type Whole } from './observe.ts';
 import {
   asker,
@@ -37,6 +37,7 @@ import {
   type Rig,
   setKnob,
   setPolicy,
+  setStopped,
 } from './rig.ts';
 import { DrillError, waitFor, waitOrThrow } from './run.ts';
 
@@ -361,31 +362,15 @@ async function healMachines(options: TidyOptions): Promise<void> {
   if (rig.agents === 'none') return;
   await releaseEvacuator(rig);
   await setPolicy(rig, null);
-  await startComputes(rig);
+  await setStopped(rig, COMPUTE_CLONES, false);
 }
 
 const COMPUTE_CLONES = ['nova-compute-checkevacuate-clone', 'nova-compute-clone'];
 
-/** Takes back that the compute chain is to be stopped. */
-const startComputes = (rig: Rig): Promise<string | null> =>
-  onController(
-    rig,
-    'sh',
-    '-c',
-    COMPUTE_CLONES.map(
-      (name) => `crm_resource --resource ${name} --meta --delete-parameter target-role`,
-    ).join('; '),
-  );
-
 /** Takes back what a drill may have told Pacemaker about nova-evacuate. */
 export async function releaseEvacuator(rig: Rig): Promise<void> {
-  await onController(rig, 'sh', '-c', 'crm_resource --resource nova-evacuate --clear');
-  await onController(
-    rig,
-    'sh',
-    '-c',
-    'crm_resource --resource nova-evacuate --meta --delete-parameter target-role',
-  );
+  await onController(rig, 'sh', '-c', `crm_resource --resource ${NOVA_EVACUATE} --clear`);
+  await setStopped(rig, [NOVA_EVACUATE], false);
 }
 
 const whatIsHeld = async (rig: Rig): Promise<string[]> => {
@@ -420,16 +405,13 @@ export async function standStill(options: TidyOptions): Promise<void> {
   const { rig, signal } = options;
   await healMachines(options);
   // nova-compute-wait, too: its start would wait for an answer of nova-evacuate, and Pacemaker for its start.
-  const stopped = ['nova-evacuate', ...COMPUTE_CLONES];
-  const stop = (name: string): string =>
-    `crm_resource --resource ${name} --meta --set-parameter target-role --parameter-value Stopped`;
-  await onController(rig, 'sh', '-c', stopped.map(stop).join(' && '));
+  await setStopped(rig, [NOVA_EVACUATE, ...COMPUTE_CLONES], true);
   await waitOrThrow(
     'nova-evacuate and nova-compute to be stopped everywhere',
     async () => {
       const started = (await lookAtCluster(asker(rig)))?.started;
       if (started === undefined) return null;
-      const running = ['nova-evacuate', 'nova-compute-checkevacuate', 'nova-compute'].flatMap(
+      const running = [NOVA_EVACUATE, 'nova-compute-checkevacuate', 'nova-compute'].flatMap(
         (name) => started.get(name) ?? [],
       );
       return running.length === 0 ? true : null;
