@@ -17,6 +17,8 @@ interface Some {
   /** Spares that have an incident themselves, and those that are on their way back from as many as quarantine allows. */
   readonly fallen?: readonly string[];
   readonly failing?: readonly string[];
+  /** Spares that were claimed when they died themselves, and are being made reserved ones again. */
+  readonly given?: readonly string[];
   readonly aggregates?: Readonly<Record<string, readonly string[]>>;
   /** What this one and the other host that has died have claimed. */
   readonly own?: readonly ReserveClaim[];
@@ -26,7 +28,7 @@ interface Some {
 
 /** What is decided for the first host, of which two have died. */
 function decided(some: Some): { readonly reserve: Reserve; readonly draft: Draft } {
-  const { observation, spares = { 'compute-3': {} }, fallen = [], failing = [] } = some;
+  const { observation, spares = { 'compute-3': {} }, fallen = [], failing = [], given = [] } = some;
   const { aggregates = {}, others = [] } = some;
   const names = [...DEAD, ...Object.keys(spares)];
   const nodes = names.map((name) => {
@@ -34,6 +36,10 @@ function decided(some: Some): { readonly reserve: Reserve; readonly draft: Draft
     if (failing.includes(name)) {
       const past = { incidents: Array.from({ length: 5 }, (_, i) => ({ id: `p${i}`, at: i })) };
       return { ...node, evacuation: aRecord({ phase: 'returning' }), past };
+    }
+    if (given.includes(name)) {
+      const claim = { host: hostName(name), reason: 'reserved', aggregate: null };
+      return { ...node, evacuation: aRecord({ phase: 'returning', reserves: [claim] }) };
     }
     return name === 'compute-2' ? { ...node, evacuation: aRecord({ reserves: others }) } : node;
   });
@@ -144,6 +150,11 @@ it('a reserved host in quarantine, or on its way there, is not claimed, nor enab
   expect(claimOf({ failing: ['compute-3'] })).toBeNull();
   expect(decided({ own, failing: ['compute-3'] }).draft.commands).toEqual([]);
   expect(decided({ own }).draft.commands).toMatchObject([{ kind: 'enable' }]);
+});
+
+it('... nor is one that is being made a reserved one again', () => {
+  const own = [{ host: hostName('compute-3'), reason: 'reserved', aggregate: null }];
+  expect(decided({ own, given: ['compute-3'] }).draft.commands).toEqual([]);
 });
 
 it('a claimed host that somebody has disabled before it was enabled late is not used', () => {

@@ -1,7 +1,7 @@
 import { mayStillChange } from './changes.ts';
 import { type Draft, isBeingWritten, issue, lookAtServices } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
-import { type HostName, hostOfNode } from './names.ts';
+import { type HostName, hostFinder } from './names.ts';
 import type { AggregateView, ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
 import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
 import { isQuarantine, whyQuarantined } from './quarantine.ts';
@@ -133,18 +133,26 @@ function prepare(
   return { kind: 'ready', target, text: trouble ?? text };
 }
 
-/** Hosts that are dead, those on their way back that have failed too often (their quarantine may not be written yet), and those that are to be disabled again. */
+/**
+ * Hosts that are dead, those on their way back that have failed too often (their quarantine may not be written yet) or that are
+ * being made reserved ones again, and those that are to be disabled again.
+ */
 function unfitHosts({ observation, policy }: Draft, cluster: ClusterView): ReadonlySet<HostName> {
   const services = observation.services.known ? observation.services.value : [];
-  const names = services.map(({ host }) => host);
+  const hostOf = hostFinder(
+    services.map(({ host }) => host),
+    observation.domain,
+  );
   const theirs = services.filter((service) => overtaken(observation, policy, service) !== null);
-  const unfit = cluster.nodes
-    .filter(
-      (node) =>
-        node.incident !== null || (node.evacuation !== null && whyQuarantined(node, policy.gates) !== null),
-    )
-    .map(({ name }) => hostOfNode(name, names, observation.domain));
-  return new Set([...unfit.filter((host) => host !== null), ...theirs.map(({ host }) => host)]);
+  const unfit = cluster.nodes.flatMap((node) => {
+    const host = hostOf(node.name);
+    if (host === null) return [];
+    if (node.incident !== null) return [host];
+    if (node.evacuation === null) return [];
+    const isMadeReserved = claimsOf([node]).some((claim) => claim.host === host);
+    return isMadeReserved || whyQuarantined(node, policy.gates) !== null ? [host] : [];
+  });
+  return new Set([...unfit, ...theirs.map(({ host }) => host)]);
 }
 
 /**
@@ -161,7 +169,7 @@ function chooseReserve(
   const own = aggregates.value.known
     ? aggregates.value.value.filter(({ hosts }) => hosts.includes(service.host))
     : [];
-  const taken = new Set([...claimed, ...claimsOf(cluster)]);
+  const taken = new Set([...claimed, ...claimsOf(cluster.nodes).map(({ host }) => host)]);
   const free = freeReserves(services, unfit, taken);
   const chosen = nearest(free, service, own);
   if (chosen === null) return null;
@@ -218,23 +226,27 @@ function freeReserves(
     .sort((a, b) => (a.host < b.host ? -1 : 1));
 }
 
-function claimsOf(cluster: ClusterView): readonly HostName[] {
-  return cluster.nodes.flatMap(({ evacuation }) =>
-    evacuation === null || evacuation === 'unreadable' ? [] : evacuation.reserves.map(({ host }) => host),
-  );
-}
+const recordsOf = (nodes: readonly NodeView[]): readonly EvacuationRecord[] =>
+  nodes.flatMap(({ evacuation }) => (evacuation === null || evacuation === 'unreadable' ? [] : [evacuation]));
+
+const claimsOf = (nodes: readonly NodeView[]): readonly ReserveClaim[] =>
+  recordsOf(nodes).flatMap(({ reserves }) => reserves);
 
 /**
- * What a reserved host was before it was claimed and enabled for another: if it dies meanwhile, its own record takes
- * the claim over, so that it comes back as the operator had it, whatever becomes of the other's record.
+ * The claims of the record of a host that has died: those that it has already (`held`), and that on the host itself. What a
+ * reserved host was before it was claimed for another its own record takes over, so that it comes back as the operator had
+ * it, whatever becomes of the other's record. Also of one that is not enabled yet: a request for that may have no answer, and
+ * take effect when the host has died.
  */
-export function claimOn(draft: Draft, { host, status }: ServiceView): readonly ReserveClaim[] {
-  const { cluster } = draft.observation;
-  if (!cluster.known || status !== 'enabled') return [];
-  const claims = cluster.value.nodes.flatMap(({ evacuation }) =>
-    evacuation === null || evacuation === 'unreadable' ? [] : evacuation.reserves,
-  );
-  return claims.filter((claim) => claim.host === host).slice(0, 1);
+export function withClaimOn(
+  { observation }: Draft,
+  { host }: ServiceView,
+  held: readonly ReserveClaim[],
+): readonly ReserveClaim[] {
+  const { cluster } = observation;
+  if (!cluster.known || held.some((claim) => claim.host === host)) return held;
+  const claim = claimsOf(cluster.value.nodes).find((each) => each.host === host);
+  return claim === undefined ? held : [...held, claim];
 }
 
 /** The claims to which nothing came: they are given back. A host that took instances is no reserve any more. */
@@ -260,7 +272,7 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
   const tried = leaveAggregate(draft, claim) ?? disableAgain(draft, claim, service);
   if (tried !== null) return tried.why === null ? text : `${text}: ${tried.why}`;
   // Without the claim nobody would take back what takes effect after that.
-  if (mayStillChange(draft, claim.host, record.owner, seenAt(draft, claim))) {
+  if (isUnsettled(draft, claim)) {
     if (claim.aggregate !== null) lookAtAggregates(draft);
     return `${text}: Nova may still do what it was asked for and has not answered`;
   }
@@ -270,6 +282,17 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
     record: { ...record, reserves: record.reserves.slice(1) },
   });
   return why === null ? text : `${text}; the record can't be written to the cluster: ${why}`;
+}
+
+/** Whether what was asked of a claimed host may still take effect, whoever of those that have claimed it has asked. */
+function isUnsettled(draft: Draft, claim: ReserveClaim): boolean {
+  const { cluster } = draft.observation;
+  const records = cluster.known ? recordsOf(cluster.value.nodes) : [];
+  return records.some(
+    ({ reserves, owner }) =>
+      reserves.some(({ host }) => host === claim.host) &&
+      mayStillChange(draft, claim.host, owner, seenAt(draft, claim)),
+  );
 }
 
 /** When it was last seen how a claimed host is: its service, and its aggregates where it was put into one. */

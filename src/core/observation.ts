@@ -259,7 +259,9 @@ export interface ServiceTrace {
   readonly notForcedAt: number;
   /** When the last request to enable it without an answer was sent, or given up. */
   readonly enableAt: number;
-  /** How somebody has disabled it since it was asked to be enabled last, and the last list that showed that; null: nobody has. */
+  /** The same of the last request to disable it with our marker. */
+  readonly disableAt: number;
+  /** How somebody has disabled it since one of these requests was sent last, and the last list that showed that; null: nobody has. */
   readonly disabledSince: { readonly reason: string | null; readonly seenAt: number } | null;
 }
 

@@ -4,6 +4,7 @@ import type { Command } from './decision.ts';
 import { hostName } from './names.ts';
 import { type ClusterView, known, type ServiceTrace } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
+import { disabledReason } from './records.ts';
 import { aHostView, aNode, anObservation, aRecord, aService, aTrace, SOURCE } from './testing.ts';
 
 const NOW = 50_000;
@@ -43,6 +44,44 @@ function given(scene: Scene): { readonly commands: readonly Command[]; readonly 
   return { commands, text: verdicts[0]?.text ?? '' };
 }
 
+/** What is done with compute-1, which is back and reports. */
+function whenBack(service: Parameters<typeof aService>[1], trace: Partial<ServiceTrace>): readonly Command[] {
+  const evacuation = aRecord({ phase: 'returning', releasedAt: 1_000 });
+  const observation = anObservation({
+    ...{ now: NOW, mono: NOW, begunAt: NOW, novaNow: NOW, servicesAt: NOW },
+    cluster: known({
+      ...{ haveQuorum: true, nodes: [aNode('compute-1', null, { evacuation })], pause: null },
+      ...{ history: new Map(), levelsCorrected: new Map() },
+    }),
+    services: known([aService('compute-1', { updatedAt: NOW, ...service })]),
+    hosts: new Map([[SOURCE, aHostView({ incident: 'i1', traits: known([]), traitsAt: NOW })]]),
+    traces: new Map([[SOURCE, aTrace(trace)]]),
+  });
+  return decide(observation, DEFAULT_POLICY).commands;
+}
+
+describe('a host that somebody has disabled before a request of ours to force it down put our marker on it', () => {
+  const marked = { status: 'disabled', disabledReason: disabledReason('i1') } as const;
+  const late = NOW - requestSettleMs;
+
+  it('is disabled again as they had it, and not enabled when it is back', () => {
+    const seen = { reason: 'broken fan', seenAt: NOW - 1_000 };
+    expect(whenBack(marked, { disableAt: late, disabledSince: seen })).toMatchObject([
+      { kind: 'disable', host: SOURCE, reason: 'broken fan' },
+    ]);
+    const theirs = { status: 'disabled', disabledReason: 'broken fan' } as const;
+    expect(whenBack(theirs, { disableAt: late, disabledSince: seen })).toMatchObject([
+      { kind: 'delete-evacuation' },
+    ]);
+  });
+
+  it('... but is enabled if they did it later, or a request to enable it is all that may have come', () => {
+    const seen = { reason: 'broken fan', seenAt: NOW };
+    expect(whenBack(marked, { disableAt: late, disabledSince: seen })).toMatchObject([{ kind: 'enable' }]);
+    expect(whenBack(marked, { enableAt: NOW, disabledSince: seen })).toMatchObject([{ kind: 'enable' }]);
+  });
+});
+
 describe('a host that somebody has disabled before a request of ours to enable it took effect', () => {
   const enabled = { status: 'enabled', disabledReason: null } as const;
   const disabled = (reason: string | null, seenAt: number): Partial<ServiceTrace> => ({
@@ -67,26 +106,14 @@ describe('a host that somebody has disabled before a request of ours to enable i
   });
 
   it('is disabled again before its own record is closed, too', () => {
-    const back = (disabledSince: ServiceTrace['disabledSince']): readonly string[] => {
-      const evacuation = aRecord({ phase: 'returning', releasedAt: 1_000 });
-      const observation = anObservation({
-        ...{ now: NOW, mono: NOW, begunAt: NOW, novaNow: NOW, servicesAt: NOW },
-        cluster: known({
-          ...{ haveQuorum: true, nodes: [aNode('compute-1', null, { evacuation })], pause: null },
-          ...{ history: new Map(), levelsCorrected: new Map() },
-        }),
-        services: known([aService('compute-1', { updatedAt: NOW })]),
-        hosts: new Map([[SOURCE, aHostView({ incident: 'i1', traits: known([]), traitsAt: NOW })]]),
-        traces: new Map([[SOURCE, aTrace({ enableAt: NOW - requestSettleMs, disabledSince })]]),
-      });
-      return decide(observation, DEFAULT_POLICY).commands.map(({ kind }) => kind);
-    };
+    const back = (disabledSince: ServiceTrace['disabledSince']): readonly string[] =>
+      whenBack({}, { enableAt: NOW - requestSettleMs, disabledSince }).map(({ kind }) => kind);
     expect(back(null)).toEqual(['delete-evacuation']);
     expect(back({ reason: 'broken fan', seenAt: NOW - 1_000 })).toEqual(['disable']);
   });
 
   it('is looked for as long as one may come', () => {
-    const looks = (enableAt: number): boolean => {
+    const looks = (late: Partial<ServiceTrace>): boolean => {
       const observation = anObservation({
         ...{ mono: NOW, servicesAt: NOW - 6_000 },
         cluster: known({
@@ -94,11 +121,13 @@ describe('a host that somebody has disabled before a request of ours to enable i
           ...{ history: new Map(), levelsCorrected: new Map() },
         }),
         services: known([aService('compute-2')]),
-        traces: new Map([[SPARE, aTrace({ enableAt })]]),
+        traces: new Map([[SPARE, aTrace(late)]]),
       });
       return decide(observation, DEFAULT_POLICY).look.services;
     };
-    expect(looks(NOW - 10_000)).toBe(true);
-    expect(looks(NOW - 6_000 - requestSettleMs)).toBe(false);
+    for (const late of ['enableAt', 'disableAt'] as const) {
+      expect(looks({ [late]: NOW - 10_000 })).toBe(true);
+      expect(looks({ [late]: NOW - 6_000 - requestSettleMs })).toBe(false);
+    }
   });
 });

@@ -1,27 +1,31 @@
 import { type Draft, issue, lookAtServices } from './draft.ts';
 import type { Observation, ServiceView } from './observation.ts';
 import type { Policy } from './policy.ts';
+import { isOurMarker } from './records.ts';
 
 /** What is said of a host that is {@link overtaken}. */
 export const DISABLED_AGAIN =
-  'disabled again, as somebody has had it since: a request of ours to enable it has come late';
+  'disabled again, as somebody has had it since: a request of ours for it has come late';
 
 /** What stands in the reason of a service that somebody has disabled without one. */
 const NO_REASON = 'disabled by hand';
 
 /**
- * Whether a service has been enabled by a request of ours that has had no answer, and that came after somebody had disabled the
- * host: the reason with which it was; null: it was not. Whoever enables it between the two looks passes for us.
+ * Whether a service has been enabled, or disabled with our marker, by a request of ours that has had no answer, and that came
+ * after somebody had disabled the host: the reason with which it was; null: it was not. Whoever enables it between the two
+ * looks passes for us.
  */
 export function overtaken(
   { traces }: Observation,
   { timing }: Policy,
-  { host, status }: ServiceView,
+  { host, status, disabledReason }: ServiceView,
 ): string | null {
   const trace = traces.get(host);
-  if (status !== 'enabled' || trace === undefined || trace.disabledSince === null) return null;
+  if (trace === undefined || trace.disabledSince === null) return null;
+  if (status === 'disabled' && !isOurMarker(disabledReason)) return null;
   const { reason, seenAt } = trace.disabledSince;
-  return seenAt < trace.enableAt + timing.requestSettleMs ? (reason ?? NO_REASON) : null;
+  const lateAt = status === 'enabled' ? trace.enableAt : trace.disableAt;
+  return seenAt < lateAt + timing.requestSettleMs ? (reason ?? NO_REASON) : null;
 }
 
 /**
@@ -35,7 +39,8 @@ export function putRight(draft: Draft): void {
   for (const service of observation.services.value) {
     const trace = observation.traces.get(service.host);
     if (trace === undefined) continue;
-    if (observation.servicesAt < trace.enableAt + requestSettleMs) lookAtServices(draft, returnSlowMs);
+    const lateAt = Math.max(trace.enableAt, trace.disableAt);
+    if (observation.servicesAt < lateAt + requestSettleMs) lookAtServices(draft, returnSlowMs);
     const reason = overtaken(observation, policy, service);
     if (reason !== null) issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason });
   }

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { newDraft } from './draft.ts';
 import { shortId } from './instance.ts';
-import { serverId } from './names.ts';
+import { hostName, serverId } from './names.ts';
+import { known } from './observation.ts';
 import { ownsRecord } from './ownership.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
@@ -10,14 +11,23 @@ import { aHostView, aNode, anObservation, aRecord, aServer, aService } from './t
 const STOPPED = serverId('22222222-0000-4000-8000-000000000000');
 
 /** The record that is written for incident i2 of a host with one server that is stopped, after what stands there. */
-function written(record: EvacuationRecord): EvacuationRecord | null {
-  const draft = newDraft(anObservation({ owner: 'controller-2:1', mono: 60_000 }), DEFAULT_POLICY);
+function written(
+  record: EvacuationRecord | null,
+  others: readonly EvacuationRecord[] = [],
+): EvacuationRecord | null {
+  const cluster = known({
+    ...{ haveQuorum: true, pause: null, history: new Map(), levelsCorrected: new Map() },
+    nodes: [record, ...others].map((evacuation, i) => aNode(`compute-${i + 1}`, null, { evacuation })),
+  });
+  const owner = 'controller-2:1';
+  const observation = anObservation({ owner, mono: 60_000, servicesAt: 60_000, cluster });
+  const draft = newDraft(observation, DEFAULT_POLICY);
   const owned = ownsRecord(draft, {
     node: aNode('compute-1', 'i2', { evacuation: record }),
     incident: { id: 'i2', at: 0, by: 'fencer', on: 'controller-1' },
     record,
     fencedAt: 0,
-    service: aService('compute-1'),
+    service: aService('compute-1', { status: 'disabled', disabledReason: 'reserved' }),
     view: aHostView({
       incident: 'i2',
       followedAt: 60_000,
@@ -33,4 +43,15 @@ it('says which instances were stopped when the incident began, of each incident'
   const held = { clean: true, stopped: ['33333333'] };
   expect(written(aRecord({ ...held, incident: 'i1' }))?.stopped).toEqual(['33333333', shortId(STOPPED)]);
   expect(written(aRecord({ ...held, incident: 'i2' }))?.stopped).toEqual(['33333333']);
+});
+
+it('takes over the claim on the host itself, enabled or not, and keeps what it has claimed for itself', () => {
+  const claimOn = (name: string) => ({ host: hostName(name), reason: `reserved for ${name}`, aggregate: 7 });
+  const others = [aRecord({ reserves: [claimOn('compute-9'), claimOn('compute-1')] })];
+  expect(written(null, others)?.reserves).toEqual([claimOn('compute-1')]);
+  const back = aRecord({ phase: 'returning', clean: true, reserves: [claimOn('compute-8')] });
+  expect(written(back, others)?.reserves).toEqual([claimOn('compute-8'), claimOn('compute-1')]);
+  const own = { ...back, reserves: [claimOn('compute-1')] };
+  expect(written(own, others)?.reserves).toEqual([claimOn('compute-1')]);
+  expect(written(null)?.reserves).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { claimOn } from './destinations.ts';
+import { withClaimOn } from './destinations.ts';
 import { type Draft, issue, lookAt, wakeWithin } from './draft.ts';
 import { shortId } from './instance.ts';
 import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
@@ -94,7 +94,7 @@ function nextRecord(
     clean: false,
     releasedAt: null,
     lost: goesOn ? record.lost : [],
-    reserves: record?.reserves ?? claimOn(draft, service),
+    reserves: withClaimOn(draft, service, record?.reserves ?? []),
     stopped: [...new Set([...(goesOn ? record.stopped : []), ...stopped])],
     stoppedInError: [...new Set([...(goesOn ? record.stoppedInError : []), ...stoppedInError])],
   };

@@ -96,6 +96,33 @@ it('a reserved host is not given back while a request for it may still take effe
   expect(isGivenBack(overAt, overAt, successor)).toBe(true);
 });
 
+it('... nor of an evacuator before this one that had claimed it for another host', () => {
+  const spare = { host: hostName('compute-2'), reason: 'reserved', aggregate: null };
+  const evacuation = { ...RELEASED, owner: 'controller-2:2', reserves: [spare] };
+  const mine = aNode('compute-2', null, { online: false, evacuation });
+  const theirs = aNode('compute-1', null, {
+    online: false,
+    evacuation: { ...RELEASED, owner: 'controller-1:1', reserves: [spare] },
+  });
+  const { takeoverSettleMs } = DEFAULT_POLICY.timing;
+  const isGiven = (nodes: ClusterView['nodes'], servicesAt: number): boolean => {
+    const observation = anObservation({
+      ...{ now: servicesAt, mono: servicesAt, begunAt: servicesAt, novaNow: servicesAt, servicesAt },
+      cluster: known({
+        ...{ haveQuorum: true, nodes, pause: null },
+        ...{ history: new Map(), levelsCorrected: new Map() },
+      }),
+      services: known([aService('compute-2', { status: 'disabled', disabledReason: 'reserved' })]),
+      ...{ owner: 'controller-2:2', ownerSince: 25_000 },
+    });
+    const { commands } = decide(observation, DEFAULT_POLICY);
+    return commands.some((each) => each.kind === 'write-evacuation' && each.node === mine.name);
+  };
+  expect(isGiven([mine], 30_000)).toBe(true);
+  expect(isGiven([mine, theirs], 30_000)).toBe(false);
+  expect(isGiven([mine, theirs], 25_000 + takeoverSettleMs)).toBe(true);
+});
+
 /** Whether the services are looked at, `ageMs` after they were, while nova-compute cleans up after so many guests. */
 function asksAgain(ageMs: number, guests: number): boolean {
   const servicesAt = 100_000;

@@ -103,12 +103,12 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     say(`back; before anything is decided about quarantine: ${unremembered}`, host);
   } else if (record.reserves.some((claim) => claim.host === host)) {
     say('back; it was a reserved host, and is made one again', host);
+  } else if (overtaken(observation, policy, service) !== null) {
+    say(`back; ${DISABLED_AGAIN}`, host);
   } else if (isOurMarker(service.disabledReason) && record.before.status === 'enabled') {
     say(quarantine === null ? enable(draft, service) : intoQuarantine(draft, service, quarantine), host);
   } else if (quarantine !== null && policy.destinations.reservedHosts && isReserved(service)) {
     say(intoQuarantine(draft, service, quarantine), host);
-  } else if (overtaken(observation, policy, service) !== null) {
-    say(`back; ${DISABLED_AGAIN}`, host);
   } else if (mayStillChange(draft, host, record.owner, observation.servicesAt)) {
     say('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {

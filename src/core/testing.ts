@@ -135,6 +135,7 @@ export function aTrace(more: Partial<ServiceTrace> = {}): ServiceTrace {
     forceDownAt: never,
     notForcedAt: never,
     enableAt: never,
+    disableAt: never,
     disabledSince: null,
     ...more,
   };

@@ -1,5 +1,4 @@
 import { type Command, commandKey } from '../core/decision.ts';
-import type { ServiceView } from '../core/observation.ts';
 import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
@@ -156,16 +155,14 @@ async function changeService(
   change: ServiceChange,
 ): Promise<Answer<unknown>> {
   const { services, traces } = memory;
-  const reason = services.known ? reasonOf(services.value.find(({ id }) => id === serviceId)) : null;
-  const ended = traceChange(traces, host, { change, reason, at: ports.clock.mono() });
+  const from = services.known ? services.value.find(({ id }) => id === serviceId) : undefined;
+  const ended = traceChange(traces, host, { change, from: from ?? null, at: ports.clock.mono() });
   const answer = await ports.cloud.updateService(serviceId, change);
   ended(ports.clock.mono(), answer.ok || answer.effect !== 'unknown');
   if (answer.ok) rememberService(memory, answer.value);
   else if (answer.effect === 'unknown') memory.unansweredChanges.set(host, ports.clock.mono());
   return answer;
 }
-
-const reasonOf = (service: ServiceView | undefined): string | null => service?.disabledReason ?? null;
 
 async function changeAggregate(
   ports: Ports,

@@ -3,19 +3,22 @@ import { hostName } from '../core/names.ts';
 import type { ServiceView } from '../core/observation.ts';
 import { disabledReason } from '../core/records.ts';
 import { aService } from '../core/testing.ts';
-import { type Traces, traceChange, traceList } from './traces.ts';
+import { type Setting, type Traces, traceChange, traceList } from './traces.ts';
 
 const HOST = hostName('compute-1');
 const enable = { status: 'enabled' } as const;
 const listed = (more: Partial<ServiceView>): readonly ServiceView[] => [aService('compute-1', more)];
 const disabled = (reason: string | null): readonly ServiceView[] =>
   listed({ status: 'disabled', disabledReason: reason });
+const RESERVED: Setting = { status: 'disabled', disabledReason: 'reserved' };
+const ENABLED: Setting = { status: 'enabled', disabledReason: null };
+const forceDown = { forcedDown: true, status: 'disabled', disabledReason: disabledReason('i1') } as const;
 
 it('when a host was asked to be forced down, and was seen not to be, is kept', () => {
   const traces: Traces = new Map();
   traceList(traces, listed({}), 1_000);
   expect(traces.get(HOST)).toMatchObject({ notForcedAt: 1_000, forceDownAt: Number.NEGATIVE_INFINITY });
-  const ended = traceChange(traces, HOST, { change: { forcedDown: true }, reason: null, at: 2_000 });
+  const ended = traceChange(traces, HOST, { change: { forcedDown: true }, from: ENABLED, at: 2_000 });
   expect(traces.get(HOST)).toMatchObject({ forceDownAt: 2_000 });
   ended(3_000, true);
   traceList(traces, listed({ forcedDown: true }), 4_000);
@@ -27,13 +30,39 @@ it('when a host was asked to be forced down, and was seen not to be, is kept', (
 
 it('a request to enable is open until it is answered, and after it was given up', () => {
   const traces: Traces = new Map();
-  const first = traceChange(traces, HOST, { change: enable, reason: 'reserved', at: 1_000 });
+  const first = traceChange(traces, HOST, { change: enable, from: RESERVED, at: 1_000 });
   expect(traces.get(HOST)).toMatchObject({ enableAt: 1_000 });
   first(2_000, false);
   expect(traces.get(HOST)).toMatchObject({ enableAt: 2_000 });
   // Another one that is answered does not take back that the first may yet come.
-  traceChange(traces, HOST, { change: enable, reason: 'reserved', at: 3_000 })(3_500, true);
+  traceChange(traces, HOST, { change: enable, from: RESERVED, at: 3_000 })(3_500, true);
   expect(traces.get(HOST)).toMatchObject({ enableAt: 2_000 });
+});
+
+it('a request to force it down is open in the same way if our marker goes with it', () => {
+  const traces: Traces = new Map();
+  const without = traceChange(traces, HOST, { change: { forcedDown: true }, from: ENABLED, at: 500 });
+  without(800, false);
+  expect(traces.get(HOST)).toMatchObject({ disableAt: -Infinity });
+  const first = traceChange(traces, HOST, { change: forceDown, from: ENABLED, at: 1_000 });
+  expect(traces.get(HOST)).toMatchObject({ disableAt: 1_000, enableAt: -Infinity });
+  first(2_000, false);
+  traceChange(traces, HOST, { change: forceDown, from: ENABLED, at: 3_000 })(3_500, true);
+  expect(traces.get(HOST)).toMatchObject({ disableAt: 2_000, forceDownAt: 3_500 });
+});
+
+it('what somebody makes of a host while such a request is open is kept, until they make it as it was', () => {
+  const traces: Traces = new Map();
+  const sinceOf = () => traces.get(HOST)?.disabledSince;
+  traceChange(traces, HOST, { change: forceDown, from: ENABLED, at: 1_000 });
+  traceList(traces, disabled(disabledReason('i1')), 1_500);
+  expect(sinceOf()).toBeNull();
+  traceList(traces, disabled(null), 2_000);
+  expect(sinceOf()).toEqual({ reason: null, seenAt: 2_000 });
+  traceList(traces, disabled(disabledReason('i1')), 3_000);
+  expect(sinceOf()).toEqual({ reason: null, seenAt: 2_000 });
+  traceList(traces, listed({}), 4_000);
+  expect(sinceOf()).toBeNull();
 });
 
 it('what somebody makes of a host that was asked to be enabled is kept, until it is asked to be enabled anew', () => {
@@ -41,7 +70,7 @@ it('what somebody makes of a host that was asked to be enabled is kept, until it
   const sinceOf = () => traces.get(HOST)?.disabledSince;
   traceList(traces, disabled('broken fan'), 500);
   expect(sinceOf()).toBeNull();
-  traceChange(traces, HOST, { change: enable, reason: 'reserved', at: 1_000 });
+  traceChange(traces, HOST, { change: enable, from: RESERVED, at: 1_000 });
   for (const as of ['reserved', disabledReason('i1')]) traceList(traces, disabled(as), 2_000);
   expect(sinceOf()).toBeNull();
   traceList(traces, disabled('broken fan'), 3_000);
@@ -49,6 +78,10 @@ it('what somebody makes of a host that was asked to be enabled is kept, until it
   expect(sinceOf()).toEqual({ reason: 'broken fan', seenAt: 3_000 });
   traceList(traces, disabled(null), 5_000);
   expect(sinceOf()).toEqual({ reason: null, seenAt: 5_000 });
-  traceChange(traces, HOST, { change: enable, reason: null, at: 6_000 });
+  traceChange(traces, HOST, {
+    change: enable,
+    from: { status: 'disabled', disabledReason: null },
+    at: 6_000,
+  });
   expect(sinceOf()).toBeNull();
 });

@@ -7,16 +7,20 @@ import type { ServiceChange } from './ports.ts';
 export type Traces = Map<HostName, Trace>;
 
 interface Trace extends ServiceTrace {
-  /** The reason with which it was disabled when it was asked to be enabled last; undefined: it never was. */
-  readonly enabledFrom: string | null | undefined;
+  /** How it stood when it was last asked to be enabled, or disabled with our marker; null: it never was. */
+  readonly changedFrom: Setting | null;
 }
+
+/** Whether a service is enabled, and why not. */
+export type Setting = Pick<ServiceView, 'status' | 'disabledReason'>;
 
 const NOTHING: Trace = {
   forceDownAt: Number.NEGATIVE_INFINITY,
   notForcedAt: Number.NEGATIVE_INFINITY,
   enableAt: Number.NEGATIVE_INFINITY,
+  disableAt: Number.NEGATIVE_INFINITY,
   disabledSince: null,
-  enabledFrom: undefined,
+  changedFrom: null,
 };
 
 function add(traces: Traces, host: HostName, more: Partial<Trace>): void {
@@ -24,7 +28,7 @@ function add(traces: Traces, host: HostName, more: Partial<Trace>): void {
 }
 
 /**
- * Takes in that a change is sent at `at`; `reason`: the service's now. Gives what is to be called when it has ended: until
+ * Takes in that a change is sent at `at`; `from`: how the service stands now. Gives what is to be called when it has ended: until
  * then it may take effect, and without an answer still later.
  */
 export function traceChange(
@@ -32,31 +36,45 @@ export function traceChange(
   host: HostName,
   {
     change,
-    reason,
+    from,
     at,
-  }: { readonly change: ServiceChange; readonly reason: string | null; readonly at: number },
+  }: { readonly change: ServiceChange; readonly from: Setting | null; readonly at: number },
 ): (endedAt: number, isAnswered: boolean) => void {
-  const { enableAt } = traces.get(host) ?? NOTHING;
-  const isEnabling = change.status === 'enabled';
-  if (isEnabling) add(traces, host, { enableAt: at, enabledFrom: reason, disabledSince: null });
+  const before = traces.get(host) ?? NOTHING;
+  const which = lateness(change);
+  if (which !== null) add(traces, host, { [which]: at, changedFrom: from, disabledSince: null });
   const forceDown = (now: number): void => {
     if (change.forcedDown === true) add(traces, host, { forceDownAt: now });
   };
   forceDown(at);
   return (endedAt, isAnswered) => {
     forceDown(endedAt);
-    if (isEnabling) add(traces, host, { enableAt: isAnswered ? enableAt : endedAt });
+    if (which !== null) add(traces, host, { [which]: isAnswered ? before[which] : endedAt });
   };
+}
+
+/** What of a trace says that such a change may come late; null: nothing does. */
+function lateness({ status, disabledReason }: ServiceChange): 'enableAt' | 'disableAt' | null {
+  if (status === 'enabled') return 'enableAt';
+  return status === 'disabled' && isOurMarker(disabledReason ?? null) ? 'disableAt' : null;
 }
 
 /** Takes in a list of the services that was asked for at `at`. */
 export function traceList(traces: Traces, services: readonly ServiceView[], at: number): void {
-  for (const { host, state, status, forcedDown, disabledReason: reason } of services) {
+  for (const service of services) {
+    const { host, state, status, forcedDown, disabledReason: reason } = service;
     // Of a cell that does not answer Nova knows the names alone.
     if (state === 'unknown') continue;
     if (!forcedDown) add(traces, host, { notForcedAt: at });
-    const from = traces.get(host)?.enabledFrom;
-    if (from === undefined || status !== 'disabled' || reason === from || isOurMarker(reason)) continue;
-    add(traces, host, { disabledSince: { reason, seenAt: at } });
+    const from = traces.get(host)?.changedFrom ?? null;
+    if (from === null) continue;
+    if (isAs(service, from)) add(traces, host, { disabledSince: null });
+    else if (status === 'disabled' && !isOurMarker(reason))
+      add(traces, host, { disabledSince: { reason, seenAt: at } });
   }
+}
+
+function isAs(service: ServiceView, from: Setting): boolean {
+  if (service.status !== from.status) return false;
+  return service.status === 'enabled' || service.disabledReason === from.disabledReason;
 }

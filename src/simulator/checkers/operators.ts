@@ -35,8 +35,8 @@ export const operators: CheckerKind = {
     const forced = new Map<string, Hand>();
     /** Hosts of which we have asked Nova to take them as down: who of two has done it then, Nova does not say. */
     const asked = new Set<string>();
-    /** Host → when we last asked Nova to enable it. */
-    const enabling = new Map<string, number>();
+    /** Host and status → when we last asked Nova for that. */
+    const asking = new Map<string, number>();
     /** Process → when it has asked for the services. */
     const lists = new Map<string, number[]>();
     const reasons = new Map<string, string | null>();
@@ -45,8 +45,8 @@ export const operators: CheckerKind = {
      * A request can't be taken back: one without an answer may take effect after an operator has disabled the host. It is
      * no violation if it was sent before, but has to be undone: by whoever sent it, if it has looked in between and lives.
      */
-    const isLate = ({ at }: Hand, host: string): boolean => {
-      const sentAt = enabling.get(host) ?? Number.NEGATIVE_INFINITY;
+    const isLate = ({ at }: Hand, host: string, what: string): boolean => {
+      const sentAt = asking.get(`${host} ${what}`) ?? Number.NEGATIVE_INFINITY;
       return sentAt <= at + RACE_MS && scene.world.agenda.now - sentAt <= EFFECT_MS;
     };
     const hostOf = (path: string): string | undefined =>
@@ -67,7 +67,7 @@ export const operators: CheckerKind = {
         if (call !== 'PUT os-services' || body === null || typeof body !== 'object') return;
         const host = hostOf(path);
         if (host === undefined) return;
-        if ('status' in body && body.status === 'enabled') enabling.set(host, scene.world.agenda.now);
+        if ('status' in body) asking.set(`${host} ${body.status}`, scene.world.agenda.now);
         if (!('forced_down' in body) || body.forced_down !== true) return;
         asked.add(host);
         // What was set since our last look passes for ours as well.
@@ -83,7 +83,7 @@ export const operators: CheckerKind = {
             debts.delete(host);
             reasons.set(host, scene.world.nova.services.get(host)?.disabledReason ?? null);
           } else if (before !== undefined && isTheirs(before, 'disabled')) {
-            if (what === 'disabled' || !isLate(before, host))
+            if (!isLate(before, host, what))
               scene.violate(`${host} was ${what} by us though an operator had disabled it`);
             const hasLooked = lists.get(by)?.some((at) => at >= before.at && at <= hand.at - LIST_MS);
             if (hasLooked) debts.set(host, { reason: reasons.get(host) ?? null, by });
@@ -101,7 +101,7 @@ export const operators: CheckerKind = {
           const service = scene.world.nova.services.get(host);
           if (!scene.living().some(({ id }) => by === `evacuator:${id}`)) continue;
           if (service?.status === 'enabled' || (service?.disabledReason ?? null) !== reason)
-            scene.violate(`a late request of ours has enabled ${host}, which an operator had disabled`);
+            scene.violate(`a late request of ours has overtaken ${host}, which an operator had disabled`);
         }
       },
     };
