@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-const NOVA_TIME = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:Z|\+00:00)?$/;
+const NOVA_TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|\+00:00)?$/;
 
 /**
  * Reads an OpenStack timestamp, which is UTC whether or not it says so: `2026-11-23T04:00:00.000000`
@@ -11,25 +11,11 @@ const NOVA_TIME = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?
 export function parseNovaTime(text: string): number | null {
   const match = NOVA_TIME.exec(text);
   if (match === null) return null;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const millisecond = Math.floor(Number(`0.${match[7] ?? '0'}`) * 1000 + 1e-6);
-  const epochMs = Date.UTC(year, month - 1, day, hour, minute, second, millisecond);
-  const date = new Date(epochMs);
-  const same =
-    date.getUTCFullYear() === year &&
-    date.getUTCMonth() === month - 1 &&
-    date.getUTCDate() === day &&
-    date.getUTCHours() === hour &&
-    date.getUTCMinutes() === minute &&
-    date.getUTCSeconds() === second;
-  return same ? epochMs : null;
+  const [, seconds = '', fraction = '0'] = match;
+  const epochMs = Date.parse(`${seconds}Z`);
+  // A day that does not exist passes for one of the next month.
+  if (Number.isNaN(epochMs) || !new Date(epochMs).toISOString().startsWith(seconds)) return null;
+  return epochMs + Math.floor(Number(`0.${fraction}`) * 1000 + 1e-6);
 }
 
 /**
