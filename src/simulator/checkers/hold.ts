@@ -1,8 +1,8 @@
-import { INCIDENT_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../../core/records.ts';
+import { HOLD_ATTRIBUTE, INCIDENT_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../../core/records.ts';
 import { hostOfNode, nodeOfHost, type World } from '../../world/model.ts';
 import { type CheckerKind, isOurs } from './checker.ts';
 
-/** An answer written in the moment of a new fencing goes to a boot that is gone. */
+/** An answer is written so long after the cluster was read, where the boot that asks is gone in that moment. */
 const RACE_MS = 1_500;
 
 /**
@@ -44,6 +44,9 @@ export const hold: CheckerKind = {
           fact.value?.startsWith('released ')
         ) {
           const since = incidentSince.get(fact.node);
+          // nova-compute-wait takes an answer to its own boot alone: one to a boot that is gone lets nobody go.
+          const token = scene.world.cluster.transient.get(HOLD_ATTRIBUTE)?.get(fact.node);
+          if (fact.value !== `released ${token}`) return;
           if (since !== undefined && scene.world.agenda.now - since > RACE_MS)
             scene.violate(`${fact.node} is answered "released" though its incident stands`);
         }

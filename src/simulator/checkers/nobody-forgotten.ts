@@ -1,3 +1,4 @@
+import type { InstanceVerdict } from '../../core/decision.ts';
 import { EVACUATION_ATTRIBUTE, parseEvacuation } from '../../core/records.ts';
 import { hostOfNode } from '../../world/model.ts';
 import { type CheckerKind, isOurs } from './checker.ts';
@@ -13,7 +14,13 @@ export const nobodyForgotten: CheckerKind = {
   make(scene) {
     const came = new Map<string, number>();
     const released = new Set<string>();
+    /** Incident → what its last report says of each instance: a host that is fenced anew is reported under its new one by then. */
+    const reported = new Map<string, readonly InstanceVerdict[]>();
     return {
+      report(_process, { verdicts }) {
+        for (const { incident, instances } of verdicts)
+          if (incident !== null) reported.set(incident, instances);
+      },
       fact(fact) {
         if (fact.kind === 'instance') {
           const key = `${fact.server}@${fact.host}`;
@@ -27,10 +34,7 @@ export const nobodyForgotten: CheckerKind = {
         const host = hostOfNode(scene.world, fact.node);
         // The report of this decision comes after its commands; the one before may be some ms older.
         const named = new Map(
-          scene
-            .lastReport()
-            ?.verdicts.find((verdict) => verdict.node === fact.node)
-            ?.instances.map((instance) => [instance.id as string, instance.outcome]),
+          reported.get(record.incident)?.map((instance) => [instance.id as string, instance.outcome]),
         );
         for (const instance of scene.world.nova.instances.values()) {
           if (instance.deleted || instance.host !== host) continue;

@@ -21,6 +21,8 @@ export const reserves: CheckerKind = {
     const changed = new Set<string>();
     /** Hosts to which an evacuation has been sent while they were claimed, deleted instances' included. */
     const used = new Set<string>();
+    /** Reserved hosts that are enabled: a late request to enable one changes nothing. */
+    const enabled = new Set<string>();
 
     const claims = (node: string, record: EvacuationRecord): void => {
       const before = records.get(node)?.reserves.map(({ host }) => host) ?? [];
@@ -56,7 +58,10 @@ export const reserves: CheckerKind = {
         if (fact.kind === 'migration' && fact.dest !== null) used.add(fact.dest);
         if (fact.kind !== 'service') return;
         if (!isOurs(fact.by) && /abled$/.test(fact.what)) changed.add(fact.host);
-        if (!isOurs(fact.by) || fact.what !== 'enabled' || !reasons.has(fact.host)) return;
+        const wasEnabled = enabled.has(fact.host);
+        if (fact.what === 'enabled') enabled.add(fact.host);
+        if (fact.what === 'disabled') enabled.delete(fact.host);
+        if (!isOurs(fact.by) || fact.what !== 'enabled' || !reasons.has(fact.host) || wasEnabled) return;
         const isClaimed = [...records.values()].some(({ reserves }) =>
           reserves.some(({ host }) => host === fact.host),
         );

@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { nodeName, serverId } from '../../core/names.ts';
+import {
+  EVACUATION_ATTRIBUTE,
+  type EvacuationRecord,
+  formatEvacuation,
+  HOLD_ATTRIBUTE,
+  INCIDENT_ATTRIBUTE,
+  RELEASE_ATTRIBUTE,
+} from '../../core/records.ts';
+import { aRecord } from '../../core/testing.ts';
+import type { TickReport } from '../../evacuator/ports.ts';
+import { setTransient } from '../../world/attributes.ts';
+import type { Fact } from '../../world/facts.ts';
+import { type Agents, createWorld, type World } from '../../world/model.ts';
+import { diceOf } from '../dice.ts';
+import { planOf } from '../generate.ts';
+import type { Plan } from '../plan.ts';
+import { newProcess, type Process } from '../process.ts';
+import type { CheckerKind } from './checker.ts';
+import { hold } from './hold.ts';
+import { nobodyForgotten } from './nobody-forgotten.ts';
+import { reserves } from './reserves.ts';
+
+const US = 'evacuator:1';
+
+interface Stage {
+  readonly world: World;
+  readonly process: Process;
+  /** Tells the checker of something, and gives all that it has called a violation by now. */
+  fact(fact: Fact): readonly string[];
+  report(verdicts: TickReport['verdicts']): void;
+}
+
+/** A checker over a small world in which nothing happens but what it is told. */
+function stageOf(kind: CheckerKind, make: (plan: Plan) => Plan = (plan) => plan): Stage {
+  const plan = make(planOf(1));
+  // Nobody calls an agent where no time passes.
+  const world = createWorld(plan.world, { dice: diceOf(1), agents: {} as Agents, emit: () => {} });
+  const violations: string[] = [];
+  const checker = kind.make({
+    ...{ world, plan, violate: (text) => void violations.push(text) },
+    ...{ policies: () => [], lastReport: () => null, living: () => [], touched: () => false },
+    ...{ sawQuorum: () => null, sawClusterAt: () => -1 },
+  });
+  const process = newProcess(world, 1, 'controller-1');
+  return {
+    world,
+    process,
+    fact(fact) {
+      checker.fact?.(fact);
+      return violations;
+    },
+    report: (verdicts) => checker.report?.(process, { verdicts } as TickReport),
+  };
+}
+
+const written = (record: Partial<EvacuationRecord>, node = 'compute-1'): Fact => ({
+  ...{ kind: 'attribute', node, name: EVACUATION_ATTRIBUTE, lifetime: 'forever', by: US },
+  value: formatEvacuation(aRecord(record)),
+});
+
+describe('no instance is forgotten', () => {
+  const verdict = (incident: string, ids: readonly string[]): TickReport['verdicts'][number] => ({
+    ...{ node: nodeName('compute-1'), host: null, incident, phase: 'evacuating', text: '' },
+    instances: ids.map((id) => ({
+      ...{ id: serverId(id), name: id, outcome: 'cannot', to: null, attempts: 0, disk: 'kept' },
+      ...{ differences: [], text: '' },
+    })) as TickReport['verdicts'][number]['instances'],
+  });
+  const left = ({ world }: Stage): string[] =>
+    [...world.nova.instances.values()].filter(({ host }) => host === 'compute-1').map(({ id }) => id);
+
+  it('who is named by the last report of the incident that is released, whatever has begun since', () => {
+    const stage = stageOf(nobodyForgotten);
+    expect(left(stage).length).toBeGreaterThan(0);
+    stage.report([verdict('i1', left(stage))]);
+    stage.report([verdict('i2', [])]);
+    expect(stage.fact(written({ phase: 'returning' }))).toEqual([]);
+  });
+
+  it('... and not who is named by that of another one', () => {
+    const stage = stageOf(nobodyForgotten);
+    stage.report([verdict('i2', left(stage))]);
+    expect(stage.fact(written({ phase: 'returning' }))[0]).toMatch(/left on it as nobody knows/);
+  });
+});
+
+describe('the hold', () => {
+  const incident: Fact = {
+    ...{ kind: 'attribute', node: 'compute-1', name: INCIDENT_ATTRIBUTE, lifetime: 'forever', by: 'fencer' },
+    value: 'id=i1',
+  };
+  const answered = (token: string): Fact => ({
+    ...{ kind: 'attribute', node: 'compute-1', name: RELEASE_ATTRIBUTE, lifetime: 'reboot', by: US },
+    value: `released ${token}`,
+  });
+
+  it('is not released by an answer to a boot that is gone, but by one to the boot that asks', () => {
+    const stage = stageOf(hold);
+    stage.fact(incident);
+    stage.world.agenda.now += 5_000;
+    expect(stage.fact(answered('before'))).toEqual([]);
+    setTransient(stage.world, 'compute-1', HOLD_ATTRIBUTE, 'now', 'compute-1');
+    expect(stage.fact(answered('before'))).toEqual([]);
+    expect(stage.fact(answered('now'))).toEqual([
+      'compute-1 is answered "released" though its incident stands',
+    ]);
+  });
+});
+
+describe('a reserved host', () => {
+  const enabled = (what: 'enabled' | 'disabled'): Fact => ({
+    kind: 'service',
+    host: 'compute-2',
+    what,
+    by: US,
+  });
+  const stage = (): Stage =>
+    stageOf(reserves, (plan) => ({
+      ...plan,
+      policy: { destinations: { reservedHosts: true } },
+      world: {
+        ...plan.world,
+        computes: plan.world.computes.map((each) => ({ ...each, disabledReason: 'reserved' })),
+      },
+    }));
+
+  it('is not enabled for nobody by a late request when it is enabled already', () => {
+    const { fact } = stage();
+    expect(fact(written({}, 'compute-1'))).toEqual([]);
+    expect(fact(enabled('enabled'))).toEqual(['the reserved host compute-2 is enabled for nobody']);
+    expect(fact(enabled('enabled'))).toHaveLength(1);
+    expect(fact(enabled('disabled'))).toHaveLength(1);
+    expect(fact(enabled('enabled'))).toHaveLength(2);
+  });
+});
