@@ -82,9 +82,10 @@ describe('a host that is forced down', () => {
   it('counts as ours while a request for it may have come after that list, one of a predecessor too', () => {
     const { requestSettleMs, takeoverSettleMs } = DEFAULT_POLICY.timing;
     expect(kinds(forced({ notForcedAt: 45_000, forceDownAt: 46_000 }))).toContain('evacuate');
+    expect(kinds(forced({ notForcedAt: 45_000, forceDownAt: 44_999 }))).toEqual(['write-evacuation']);
     const long = 45_000 - requestSettleMs;
-    expect(kinds(forced({ notForcedAt: 45_000, forceDownAt: long + 1 }))).toContain('evacuate');
-    expect(kinds(forced({ notForcedAt: 45_000, forceDownAt: long }))).toEqual(['write-evacuation']);
+    expect(kinds(forced({ notForcedAt: 45_000, openForceDownAt: long + 1 }))).toContain('evacuate');
+    expect(kinds(forced({ notForcedAt: 45_000, openForceDownAt: long }))).toEqual(['write-evacuation']);
     const since = 45_000 - takeoverSettleMs;
     expect(kinds(forced({ notForcedAt: 45_000 }, { ownerSince: since + 1 }))).toContain('evacuate');
     expect(kinds(forced({ notForcedAt: 45_000 }, { ownerSince: since }))).toEqual(['write-evacuation']);

@@ -2,8 +2,9 @@ import type { Draft } from './draft.ts';
 import type { ServiceView } from './observation.ts';
 
 /**
- * Whether it was not the evacuator that has forced a host down. Nova does not say who it was: it was somebody else if a list
- * showed that nobody had done it, made when no request for it could be under way any more, and none was sent since.
+ * Whether it was not the evacuator that has forced a host down. Nova does not say who it was: it was somebody else if
+ * an answer showed that nobody had done it, to what was asked when no request for it could be under way any more, and none
+ * was sent since.
  */
 export function isForcedByOthers({ observation, policy }: Draft, { host, forcedDown }: ServiceView): boolean {
   const trace = observation.traces.get(host);
@@ -11,6 +12,7 @@ export function isForcedByOthers({ observation, policy }: Draft, { host, forcedD
   const { requestSettleMs, takeoverSettleMs } = policy.timing;
   return (
     trace.notForcedAt >= observation.ownerSince + takeoverSettleMs &&
-    trace.notForcedAt >= trace.forceDownAt + requestSettleMs
+    trace.notForcedAt > trace.forceDownAt &&
+    trace.notForcedAt >= trace.openForceDownAt + requestSettleMs
   );
 }

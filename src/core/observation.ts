@@ -255,7 +255,9 @@ export interface CommandView {
 export interface ServiceTrace {
   /** The last request of this process to force it down: when it was sent, or ended. */
   readonly forceDownAt: number;
-  /** The last list that showed it not forced down: when it was asked for. */
+  /** The last of them without an answer: when it was sent, or given up. */
+  readonly openForceDownAt: number;
+  /** The last answer that showed it not forced down, a list or that to a change: when it was asked for. */
   readonly notForcedAt: number;
   /** When the last request to enable it without an answer was sent, or given up. */
   readonly enableAt: number;

@@ -133,6 +133,7 @@ export function aTrace(more: Partial<ServiceTrace> = {}): ServiceTrace {
   const never = Number.NEGATIVE_INFINITY;
   return {
     forceDownAt: never,
+    openForceDownAt: never,
     notForcedAt: never,
     enableAt: never,
     disableAt: never,

@@ -11,7 +11,7 @@ import {
 } from '../core/records.ts';
 import { type Memory, rememberAggregate, rememberService } from './memory.ts';
 import type { Answer, Ports, ServiceChange } from './ports.ts';
-import { traceChange } from './traces.ts';
+import { traceChange, traceForced } from './traces.ts';
 
 /** Acts that are under way, so that a clean stop can wait for them. */
 export interface Acts {
@@ -156,11 +156,16 @@ async function changeService(
 ): Promise<Answer<unknown>> {
   const { services, traces } = memory;
   const from = services.known ? services.value.find(({ id }) => id === serviceId) : undefined;
-  const ended = traceChange(traces, host, { change, from: from ?? null, at: ports.clock.mono() });
+  const at = ports.clock.mono();
+  const ended = traceChange(traces, host, { change, from: from ?? null, at });
   const answer = await ports.cloud.updateService(serviceId, change);
   ended(ports.clock.mono(), answer.ok || answer.effect !== 'unknown');
-  if (answer.ok) rememberService(memory, answer.value);
-  else if (answer.effect === 'unknown') memory.unansweredChanges.set(host, ports.clock.mono());
+  if (answer.ok) {
+    traceForced(traces, answer.value, at);
+    rememberService(memory, answer.value);
+  } else if (answer.effect === 'unknown') {
+    memory.unansweredChanges.set(host, ports.clock.mono());
+  }
   return answer;
 }
 

@@ -153,6 +153,23 @@ describe('a host that dies', () => {
       forcedDown: false,
     });
   });
+
+  it('leaves forced down what an operator forces down right after we have cleared it', async () => {
+    const world = new World(1);
+    start(world);
+    // Nothing of an evacuator before this one can come any more.
+    await world.clock.advance(40_000);
+    world.fence();
+    expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+    world.rejoin();
+    expect(await until(world, 60_000, () => world.startNovaCompute())).toBe(true);
+    const isForced = (): boolean => world.service(world.victimHost).forcedDown;
+    for (let passed = 0; passed < 60_000 && isForced(); passed += 10) await world.clock.advance(10);
+    expect(isForced()).toBe(false);
+    world.services.set(world.victimHost, { ...world.service(world.victimHost), forcedDown: true });
+    expect(await until(world, 120_000, () => isOver(world))).toBe(true);
+    expect(world.service(world.victimHost)).toMatchObject({ forcedDown: true, status: 'enabled' });
+  });
 });
 
 describe('instances', () => {

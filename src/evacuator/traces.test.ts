@@ -3,7 +3,7 @@ import { hostName } from '../core/names.ts';
 import type { ServiceView } from '../core/observation.ts';
 import { disabledReason } from '../core/records.ts';
 import { aService } from '../core/testing.ts';
-import { type Setting, type Traces, traceChange, traceList } from './traces.ts';
+import { type Setting, type Traces, traceChange, traceForced, traceList } from './traces.ts';
 
 const HOST = hostName('compute-1');
 const enable = { status: 'enabled' } as const;
@@ -20,12 +20,31 @@ it('when a host was asked to be forced down, and was seen not to be, is kept', (
   expect(traces.get(HOST)).toMatchObject({ notForcedAt: 1_000, forceDownAt: Number.NEGATIVE_INFINITY });
   const ended = traceChange(traces, HOST, { change: { forcedDown: true }, from: ENABLED, at: 2_000 });
   expect(traces.get(HOST)).toMatchObject({ forceDownAt: 2_000 });
+  expect(traces.get(HOST)).toMatchObject({ openForceDownAt: 2_000 });
   ended(3_000, true);
+  expect(traces.get(HOST)).toMatchObject({ openForceDownAt: Number.NEGATIVE_INFINITY });
   traceList(traces, listed({ forcedDown: true }), 4_000);
   expect(traces.get(HOST)).toMatchObject({ notForcedAt: 1_000, forceDownAt: 3_000, enableAt: -Infinity });
   // Its cell does not answer.
   traceList(traces, listed({ state: 'unknown' }), 90_000);
   expect(traces.get(HOST)).toMatchObject({ notForcedAt: 1_000 });
+});
+
+it('one that was given up stays open, whatever a later one is answered', () => {
+  const traces: Traces = new Map();
+  const send = (at: number) => traceChange(traces, HOST, { change: { forcedDown: true }, from: ENABLED, at });
+  send(1_000)(2_000, false);
+  send(3_000)(3_500, true);
+  expect(traces.get(HOST)).toMatchObject({ forceDownAt: 3_500, openForceDownAt: 2_000 });
+});
+
+it('the answer to a change shows, too, that it is not forced down, and a list from before takes nothing of that back', () => {
+  const traces: Traces = new Map();
+  traceForced(traces, aService('compute-1', { forcedDown: true }), 1_000);
+  expect(traces.get(HOST)).toBeUndefined();
+  traceForced(traces, aService('compute-1'), 3_000);
+  traceList(traces, listed({}), 2_000);
+  expect(traces.get(HOST)).toMatchObject({ notForcedAt: 3_000 });
 });
 
 it('a request to enable is open until it is answered, and after it was given up', () => {

@@ -16,6 +16,7 @@ export type Setting = Pick<ServiceView, 'status' | 'disabledReason'>;
 
 const NOTHING: Trace = {
   forceDownAt: Number.NEGATIVE_INFINITY,
+  openForceDownAt: Number.NEGATIVE_INFINITY,
   notForcedAt: Number.NEGATIVE_INFINITY,
   enableAt: Number.NEGATIVE_INFINITY,
   disableAt: Number.NEGATIVE_INFINITY,
@@ -43,12 +44,11 @@ export function traceChange(
   const before = traces.get(host) ?? NOTHING;
   const which = lateness(change);
   if (which !== null) add(traces, host, { [which]: at, changedFrom: from, disabledSince: null });
-  const forceDown = (now: number): void => {
-    if (change.forcedDown === true) add(traces, host, { forceDownAt: now });
-  };
-  forceDown(at);
+  const isForcing = change.forcedDown === true;
+  if (isForcing) add(traces, host, { forceDownAt: at, openForceDownAt: at });
   return (endedAt, isAnswered) => {
-    forceDown(endedAt);
+    const openForceDownAt = isAnswered ? before.openForceDownAt : endedAt;
+    if (isForcing) add(traces, host, { forceDownAt: endedAt, openForceDownAt });
     if (which !== null) add(traces, host, { [which]: isAnswered ? before[which] : endedAt });
   };
 }
@@ -59,13 +59,19 @@ function lateness({ status, disabledReason }: ServiceChange): 'enableAt' | 'disa
   return status === 'disabled' && isOurMarker(disabledReason ?? null) ? 'disableAt' : null;
 }
 
+/** Takes in a service as an answer shows it to what was asked for at `at`. */
+export function traceForced(traces: Traces, { host, forcedDown }: ServiceView, at: number): void {
+  const { notForcedAt } = traces.get(host) ?? NOTHING;
+  if (!forcedDown) add(traces, host, { notForcedAt: Math.max(notForcedAt, at) });
+}
+
 /** Takes in a list of the services that was asked for at `at`. */
 export function traceList(traces: Traces, services: readonly ServiceView[], at: number): void {
   for (const service of services) {
-    const { host, state, status, forcedDown, disabledReason: reason } = service;
+    const { host, state, status, disabledReason: reason } = service;
     // Of a cell that does not answer Nova knows the names alone.
     if (state === 'unknown') continue;
-    if (!forcedDown) add(traces, host, { notForcedAt: at });
+    traceForced(traces, service, at);
     const from = traces.get(host)?.changedFrom ?? null;
     if (from === null) continue;
     if (isAs(service, from)) add(traces, host, { disabledSince: null });
