@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { newDraft } from './draft.ts';
-import { hostName } from './names.ts';
+import { type HostName, hostName } from './names.ts';
 import {
   type ClusterView,
   type EvacuationView,
+  type HostView,
   known,
   type NodeView,
   type ServiceView,
 } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { parseEvacuation } from './records.ts';
-import { aHostView, aNode, anObservation, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
+import { aHostView, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
 import { judgeUnclaimed } from './unclaimed.ts';
 
 /** Both clocks, when the evacuation was made. */
@@ -46,6 +47,8 @@ interface Scene {
   readonly upMs?: number;
   readonly third?: { readonly node?: Partial<NodeView>; readonly service?: Partial<ServiceView> };
   readonly followedAt?: number;
+  /** What is known of hosts besides. */
+  readonly hosts?: ReadonlyMap<HostName, HostView>;
   /** How far the controllers' clock is behind Nova's, ms. */
   readonly behindMs?: number;
 }
@@ -80,6 +83,7 @@ function look(scene: Scene = {}) {
       services: known(services),
       servicesAt: 500_000,
       upSince: new Map([[ELSEWHERE, NOW - upMs]]),
+      hosts: scene.hosts ?? new Map(),
       allocations: names === null ? new Map() : new Map([[SERVER, { value: known(names), mono: 499_000 }]]),
     }),
     DEFAULT_POLICY,
@@ -108,6 +112,17 @@ describe('an evacuation that nobody has claimed', () => {
     expect(why({ node: { incident: 'unreadable' } })).toMatch(/which died/);
     // Its last report is from before its death: it is up by its old heartbeat only.
     expect(why({ diedAt: NOW - 20_000 })).toMatch(/which died/);
+  });
+
+  it('waits for a person who has forced its host down: that is not given back with the host', () => {
+    const forced = { state: 'down', forcedDown: true } as const;
+    expect(why({ service: forced })).toMatch(
+      /forced down.*openstack compute service set --up compute-2 nova-compute\): 30 s later/,
+    );
+    const evacuation = aRecord({ phase: 'returning' });
+    expect(why({ service: forced, node: { evacuation } })).toMatch(/Once nova-compute is back there/);
+    const incident = { id: 'x', at: SENT, by: 'fencer', on: 'c' } as const;
+    expect(why({ service: forced, node: { incident } })).toMatch(/Once nova-compute is back there/);
   });
 
   it('is lost only when it was looked at after that', () => {
@@ -172,5 +187,22 @@ describe('an evacuation that nobody has claimed', () => {
     const out = { node: { evacuation }, service: { state: 'down', forcedDown: true } } as const;
     expect(why({ names, third: out })).toBe('lost');
     expect(why({ names })).toMatch(/sent to compute-3/);
+  });
+
+  it('... which is still being evacuated, too: what it had been sent away from stays allocated there', () => {
+    const third = hostName('compute-3');
+    const names = [SOURCE, ELSEWHERE, third];
+    const out = {
+      node: { incident: { id: 'i3', at: SENT - 60_000, by: 'fencer', on: 'c' }, evacuation: recordOf([]) },
+      service: { state: 'down', forcedDown: true },
+    } as const;
+    const left = evacuation(0, { source: third, createdAt: SENT - 8_000, status: 'done' });
+    const of = (evacuations: readonly EvacuationView[]) =>
+      new Map([[third, aHostView({ host: third, evacuations })]]);
+    expect(why({ names, third: out, hosts: of([left]) })).toBe('lost');
+    // It may have been chosen before it was forced down.
+    expect(why({ names, third: out, hosts: of([]) })).toMatch(/sent to compute-3/);
+    expect(why({ names, third: out, hosts: of([{ ...left, id: 2 }]) })).toMatch(/sent to compute-3/);
+    expect(why({ names, third: { node: out.node }, hosts: of([left]) })).toMatch(/sent to compute-3/);
   });
 });

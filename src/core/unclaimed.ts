@@ -12,6 +12,7 @@ import {
   unknown,
 } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
+import { evacuationsSince } from './seen.ts';
 import { isUnclaimed } from './status.ts';
 
 /** What is to become of an evacuation that was sent to a host and that nobody has claimed. */
@@ -142,10 +143,19 @@ function allocated(draft: Draft, { server }: EvacuationView): Maybe<readonly str
 }
 
 /** Whether a host that an earlier evacuation left has not been back since: the scheduler can't have chosen it. */
-function wasOut({ policy }: Draft, { node, service }: Life, { createdAt }: EvacuationView): boolean {
-  const { evacuation } = node;
-  if (evacuation === null || evacuation === 'unreadable' || evacuation.releasedAt === null) return false;
-  return service.forcedDown && evacuation.releasedAt + policy.timing.deathMarginMs < createdAt;
+function wasOut(
+  { observation, policy }: Draft,
+  { host, node, service }: Life,
+  { id, server, createdAt }: EvacuationView,
+): boolean {
+  const { evacuation: record } = node;
+  if (record === null || record === 'unreadable' || !service.forcedDown) return false;
+  if (record.releasedAt !== null) return record.releasedAt + policy.timing.deathMarginMs < createdAt;
+  // It was forced down before the instance was asked for from there, and has not been let go since.
+  const view = observation.hosts.get(host);
+  return (
+    view !== undefined && evacuationsSince(view, record.since).some((e) => e.server === server && e.id < id)
+  );
 }
 
 function judge(draft: Draft, evacuation: EvacuationView, view: HostView, chosen: readonly Life[]): Unclaimed {
@@ -156,7 +166,7 @@ function judge(draft: Draft, evacuation: EvacuationView, view: HostView, chosen:
   // What is up is seen in the list of the services, what it has taken up in a look that was made after it.
   const out =
     chosen.find((life) => !isBack(draft, life)) ?? (view.followedAt < servicesAt ? chosen[0] : null);
-  if (out) return { kind: 'waiting', reason: sayOut(draft, out.host) };
+  if (out) return { kind: 'waiting', reason: sayOut(draft, out) };
   return { kind: 'lost', hosts: chosen.map(({ host }) => host) };
 }
 
@@ -170,8 +180,12 @@ function isBack(draft: Draft, { host, node, service, diedAt }: Life): boolean {
   return service.updatedAt - Math.max(upSince, diedAt) >= policy.timing.queueDrainMs;
 }
 
-function sayOut({ policy }: Draft, host: HostName): string {
+function sayOut({ policy }: Draft, { host, node, service }: Life): string {
   const drainS = policy.timing.queueDrainMs / 1000;
+  // What was forced down for an evacuation of its own is cleared on its way back.
+  const isLeftDown = service.forcedDown && node.incident === null && node.evacuation === null;
+  if (isLeftDown)
+    return `sent to ${host}, which died before it had taken it up, and which somebody has forced down: so Nova never calls its nova-compute up, and whether it is back is not known. When it runs again, take that back (openstack compute service set --up ${host} nova-compute): ${drainS} s later the evacuation is given up and asked for again`;
   return `sent to ${host}, which died before it had taken it up. Once nova-compute is back there it does so, or ${drainS} s later it is given up and asked for again. If ${host} never comes back: keep it off, delete its queue (rabbitmqctl delete_queue compute.${host}), evacuate the instance by hand, and let the node go by hand when it runs elsewhere`;
 }
 

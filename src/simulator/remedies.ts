@@ -145,6 +145,18 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
       done.push(`an operator takes the mark of ${node} away, as the verdict says`);
     }
   }
+  for (const { text } of report?.verdicts.flatMap(({ instances }) => instances) ?? []) {
+    const host = /compute service set --up (\S+) nova-compute/.exec(text)?.[1];
+    const service = host === undefined ? undefined : world.nova.services.get(host);
+    if (
+      service === undefined ||
+      !service.forcedDown ||
+      world.nova.computes.get(service.host)?.state !== 'running'
+    )
+      continue;
+    updateService(world, service, { forcedDown: false }, 'operator');
+    done.push(`an operator takes forced_down of ${service.host} back, as the verdict says`);
+  }
   for (const migration of world.nova.migrations) {
     const isStuck =
       migration.flight === 'over' &&
