@@ -32,7 +32,8 @@ export function newPolicies(first: Policy): Policies {
       last = policy;
       let left = readers;
       return (heardAt) => {
-        if (--left === 0) old.until = heardAt;
+        // What was broken before it was read has put nothing out of force either.
+        if (file !== null && --left === 0) old.until = heardAt;
       };
     },
     within: (from) => [...past.filter(({ until }) => until >= from).map(({ policy }) => policy), last],
