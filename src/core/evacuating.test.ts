@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from './decide.ts';
 import type { Decision } from './decision.ts';
+import { nodeName } from './names.ts';
 import { known, type Observation, type ServiceTrace, type ServiceView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { parseEvacuation } from './records.ts';
@@ -87,7 +88,12 @@ describe('a host that is forced down', () => {
     expect(kinds(forced({ notForcedAt: 45_000, openForceDownAt: long + 1 }))).toContain('evacuate');
     expect(kinds(forced({ notForcedAt: 45_000, openForceDownAt: long }))).toEqual(['write-evacuation']);
     const since = 45_000 - takeoverSettleMs;
-    expect(kinds(forced({ notForcedAt: 45_000 }, { ownerSince: since + 1 }))).toContain('evacuate');
-    expect(kinds(forced({ notForcedAt: 45_000 }, { ownerSince: since }))).toEqual(['write-evacuation']);
+    const inherited = new Set([nodeName('compute-1')]);
+    const of = (ownerSince: number, more: Partial<Observation>) =>
+      kinds(forced({ notForcedAt: 45_000 }, { ownerSince, ...more }));
+    expect(of(since + 1, { inherited })).toContain('evacuate');
+    expect(of(since, { inherited })).toEqual(['write-evacuation']);
+    // One before this that has left no record of the host has asked for nothing.
+    expect(of(since + 1, {})).toEqual(['write-evacuation']);
   });
 });

@@ -237,7 +237,7 @@ function isForcedDown(
     });
     return false;
   };
-  if (!record.before.forcedDown && isForcedByOthers(draft, service)) {
+  if (!record.before.forcedDown && isForcedByOthers(draft, node, service)) {
     const before = { ...record.before, forcedDown: true };
     const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: { ...record, before } });
     return say(

@@ -95,7 +95,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     );
     return;
   }
-  const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, service);
+  const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, node, service);
   const quarantine = whyQuarantined(node, policy.gates);
   if (ourForce && service.forcedDown) {
     say(clearForcedDown(draft, node, record, service), host);

@@ -111,6 +111,7 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     begunAt: 0,
     owner: 'controller-1:1',
     ownerSince: 0,
+    inherited: new Set(),
     cluster: unknown('not asked'),
     services: unknown('not asked'),
     servicesAt: -1,

@@ -157,8 +157,6 @@ describe('a host that dies', () => {
   it('leaves forced down what an operator forces down right after we have cleared it', async () => {
     const world = new World(1);
     start(world);
-    // Nothing of an evacuator before this one can come any more.
-    await world.clock.advance(40_000);
     world.fence();
     expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
     world.rejoin();

@@ -24,6 +24,8 @@ import type { Traces } from './traces.ts';
 export interface Memory {
   readonly owner: string;
   readonly ownerSince: number;
+  /** See {@link Observation}. */
+  readonly inherited: Set<NodeName>;
   services: Maybe<readonly ServiceView[]>;
   servicesAt: number;
   novaNow: number;
@@ -78,6 +80,7 @@ export function newMemory(owner: string, mono: number): Memory {
   return {
     owner,
     ownerSince: mono,
+    inherited: new Set(),
     services: unknown('not asked yet'),
     servicesAt: -1,
     novaNow: 0,

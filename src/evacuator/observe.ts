@@ -65,6 +65,7 @@ export async function observe(
     begunAt,
     owner: memory.owner,
     ownerSince: memory.ownerSince,
+    inherited: new Set(memory.inherited),
     cluster,
     services: memory.services,
     servicesAt: memory.servicesAt,
@@ -108,6 +109,9 @@ async function observeCluster(
   const toProve = new Set(nodes.filter((n) => n.incident !== null || n.mark === 'yes').map((n) => n.name));
   forget(memory, { open, toProve, domain });
   rememberLevels(memory, nodes, ports.clock.now());
+  for (const { name, evacuation } of nodes)
+    if (evacuation === 'unreadable' || (evacuation !== null && evacuation.owner !== memory.owner))
+      memory.inherited.add(name);
   await Promise.all(
     look.history.map(async (node) => {
       if (toProve.has(node)) memory.history.set(node, await ports.cluster.readHistory(node));

@@ -115,7 +115,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('every forced_down is cleared', 400, [
     'core/returning.ts',
-    'const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, service);',
+    'const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, node, service);',
     'const ourForce = true;',
   ]),
   mutant("an operator's reason is overwritten", 300, [
