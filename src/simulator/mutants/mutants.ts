@@ -187,7 +187,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutantOf('reserves', 'a reserved host is claimed for two', 400, [
     'core/destinations.ts',
-    'const taken = new Set([...claimed, ...claimsOf(cluster)]);',
+    'const taken = new Set([...claimed, ...claimsOf(cluster.nodes).map(({ host }) => host)]);',
     'const taken = new Set<HostName>();',
   ]),
   mutantOf('reserves', 'a reserved host that was not needed stays enabled', 500, [
@@ -207,8 +207,8 @@ export const MUTANTS: readonly Mutant[] = [
     1_101,
     mutantOf('reserves', 'a reserved host is given back while a request for it may come', 1_200, [
       'core/destinations.ts',
-      'if (mayStillChange(',
-      'if (claim.host === node.name && mayStillChange(',
+      'if (isUnsettled(draft, claim)) {',
+      'if (claim.host === node.name && isUnsettled(draft, claim)) {',
     ]),
   ),
   mutantOf('reserves', 'a reserved host is given back with another reason', 900, [
