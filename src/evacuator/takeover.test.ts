@@ -33,6 +33,20 @@ it('a successor remembers that another has written the record, and nobody takes 
   expect(world.reports.at(-1)?.observation.inherited).toEqual(new Set([world.victim]));
 });
 
+it('... and not of one that has ended cleanly: nothing of that can come late', async () => {
+  const world = new World(2);
+  world.fate = () => ({ spawnMs: 30_000, end: 'done', answer: 'given' });
+  const first = start(world);
+  world.fence();
+  expect(await until(world, 20_000, () => world.posts === 2)).toBe(true);
+  first.evacuator.stop();
+  await world.clock.advance(1_000);
+  await first.ended;
+  start(world);
+  expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+  expect(world.reports.at(-1)?.observation.inherited).toEqual(new Set());
+});
+
 it('a successor leaves forced down what an operator forces down when it has taken the record over', async () => {
   const world = new World(0);
   const isWritten = async (owner: string): Promise<boolean> => {
