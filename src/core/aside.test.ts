@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { asideOf } from './aside.ts';
 import { decide } from './decide.ts';
 import { newDraft } from './draft.ts';
-import { hostName, nodeName, serverId } from './names.ts';
+import { type HostName, hostName, nodeName, serverId } from './names.ts';
 import {
   type ClusterView,
   type EvacuationView,
@@ -149,6 +149,42 @@ it('nobody is asked for while requests of a predecessor may still take effect th
   // It ended cleanly, or asks for nothing any more.
   expect(asks(NOW, { clean: true })).toBe(true);
   expect(asks(NOW, { phase: 'returning', releasedAt: 8_000 })).toBe(true);
+});
+
+it('... and before a look has shown what they have become, or was tried in vain', () => {
+  const { takeoverSettleMs } = DEFAULT_POLICY.timing;
+  const decided = (
+    view: Partial<HostView>,
+    node: Partial<NodeView> = {},
+    hides: readonly HostName[] = [],
+  ) => {
+    const evacuation = aRecord({ incident: 'again', owner: 'controller-2:1' });
+    const firstLookAt = NOW - takeoverSettleMs - 1_000;
+    const observation = fencedAnew(
+      { ownerSince: firstLookAt },
+      { incident: 'again', firstLookAt, ...view },
+      { evacuation, ...node },
+    );
+    const hosts = new Map([...observation.hosts].filter(([host]) => !hides.includes(host)));
+    const { commands, look } = decide({ ...observation, hosts }, DEFAULT_POLICY);
+    return { asks: commands.some(({ kind }) => kind === 'evacuate'), look: look.hosts.get(SOURCE) };
+  };
+  const early = { lookedAt: NOW - 1_001, followedAt: NOW - 1_001 };
+  const looksAgain = { asks: false, look: { incident: 'again', evacuations: true } };
+  expect(decided({})).toMatchObject({ asks: true });
+  expect(decided(early)).toMatchObject(looksAgain);
+  // It had begun before, so it may not have shown what came while it lasted.
+  expect(decided({ ...early, lookedAt: NOW })).toMatchObject(looksAgain);
+  expect(decided({ ...early, lookedAt: NOW, trouble: 'no answer' }).asks).toBe(true);
+  // Its cell is down.
+  expect(decided({ lookedAt: NOW, followedAt: -1 }).asks).toBe(true);
+  expect(decided({ lookedAt: NOW - 1_001, followedAt: -1 })).toMatchObject(looksAgain);
+  // Whoever takes the incident away lets it go in this very step.
+  const letGo = { incident: null, online: false, mark: null } as const;
+  expect(decided(early, letGo)).toMatchObject(looksAgain);
+  expect(decided(early, letGo, [ELSEWHERE])).toMatchObject(looksAgain);
+  // This one is looked at because of its new incident.
+  expect(decided({ ...early, incident: 'first' }).asks).toBe(true);
 });
 
 it('what a dead destination had claimed takes none, nor what lies in a queue for long', () => {

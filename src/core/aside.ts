@@ -5,6 +5,7 @@ import type { Candidates } from './judged.ts';
 import { novaNowBy } from './looks.ts';
 import type { HostName, ServerId } from './names.ts';
 import type { ClusterView, EvacuationView, HostView, NodeView, RequestView } from './observation.ts';
+import { quietUntil } from './ownership.ts';
 import { evacuationsSince, seenIn } from './seen.ts';
 import { isLive, isQueuedForLong } from './status.ts';
 
@@ -18,7 +19,10 @@ export interface Aside {
 
 export interface Asides {
   readonly found: readonly Aside[];
-  /** Hosts that an evacuator before this one was at, and that this one has not tried to look at yet. */
+  /**
+   * Hosts that an evacuator before this one was at, and that this one has not tried to look at yet, or not since the last
+   * requests of that one have taken effect.
+   */
   readonly unseen: readonly HostName[];
 }
 
@@ -39,9 +43,12 @@ export function asideOf(
     const view = draft.observation.hosts.get(host) ?? null;
     const aside = view === null ? null : asideFrom(draft, node, view, isLost);
     const isUnknown = hasRecord(node) && (view === null || view.followedAt < 0);
-    if (view === null && isUnknown) unseen.push(host);
+    const isLate = view !== null && maybeTakenSince(draft, node, view);
+    if ((view === null && isUnknown) || isLate) unseen.push(host);
     if (aside !== null) found.push(aside);
-    if (hosts.length > 0 && (aside !== null || isUnknown)) follow(draft, node, host, view);
+    // Late ones also where nobody waits: once its node is let go, nothing tells that it was a predecessor's.
+    if (isLate || (hosts.length > 0 && (aside !== null || isUnknown)))
+      follow(draft, node, { host, view, isLate });
   }
   return { found, unseen };
 }
@@ -90,6 +97,20 @@ function mayBeUnderWay({ state, at }: RequestView, followedAt: number, settleMs:
   return (state === 'accepted' || state === 'unknown') && followedAt - at < settleMs;
 }
 
+/**
+ * Whether Nova may have taken a request of a predecessor since the last look: it was made before the time was over in which
+ * these take effect. One try after it, for Nova may not answer, and shows nothing of a cell that is down. Another incident
+ * than that of the view is looked at by itself, and that time begins anew with it.
+ */
+function maybeTakenSince(draft: Draft, { incident, evacuation: record }: NodeView, view: HostView): boolean {
+  if (record === null || record === 'unreadable' || incident === 'unreadable') return false;
+  const quiet = quietUntil(draft, record, view);
+  if (quiet === 0 || draft.observation.mono < quiet) return false;
+  if (view.incident !== (incident?.id ?? record.incident) || view.followedAt >= quiet) return false;
+  const isInVain = view.trouble !== null || view.followedAt < 0;
+  return !isInVain || view.lookedAt < quiet;
+}
+
 /** Whether its host can be looked at for what an evacuation of it has under way. */
 function hasRecord({ incident, evacuation }: NodeView): boolean {
   return evacuation !== null && evacuation !== 'unreadable' && incident !== 'unreadable';
@@ -102,16 +123,22 @@ function hasRecord({ incident, evacuation }: NodeView): boolean {
 function follow(
   draft: Draft,
   { incident, evacuation: record }: NodeView,
-  host: HostName,
-  view: HostView | null,
+  { host, view, isLate }: Followed,
 ): void {
   if (record === null || record === 'unreadable' || incident === 'unreadable') return;
   const current = incident?.id ?? record.incident;
   if (draft.looks.has(host)) return;
-  if (view !== null) {
+  if (view !== null && !isLate) {
     const { maxUrgentMs } = draft.policy.timing;
     const isFollowed = view.followedAt >= 0 && draft.observation.mono - view.lookedAt < maxUrgentMs;
     if (view.incident !== current || isFollowed) return;
   }
   lookAt(draft, host, { incident: current, since: record.since, evacuations: true });
+}
+
+interface Followed {
+  readonly host: HostName;
+  readonly view: HostView | null;
+  /** Whether it is to be looked at however short ago it was. */
+  readonly isLate: boolean;
 }

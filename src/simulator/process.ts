@@ -19,7 +19,8 @@ export interface Turn {
 export function newProcess(world: World, id: number, name: string): Process {
   const machine = machineOf(world, name);
   const { life } = machine;
-  let isKilled = false;
+  // Nothing begins on a machine that is down, nor goes on there after its next boot.
+  let isKilled = machine.os !== 'up';
   return {
     id,
     machine: name,

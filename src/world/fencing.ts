@@ -80,6 +80,12 @@ export function confirmByHand(world: World, node: string, on: string): void {
 
 type Target = Member | Remote;
 
+/** Whether an operation goes on: it ends with the machine of its fencer, also before the others have missed that. */
+const isCarriedOn = (world: World, target: Target, fencing: Fencing): boolean =>
+  target.fencing === fencing &&
+  world.cluster.agreed.has(fencing.by) &&
+  machineOf(world, fencing.by).os === 'up';
+
 const nameOf = (target: Target): string => ('node' in target ? target.node : target.name);
 
 function begin(world: World, target: Target, action: FencingAction, client: string): void {
@@ -131,7 +137,7 @@ function close(world: World, record: FenceRecord, status: 'success' | 'failed', 
  */
 function turnOff(world: World, target: Target, fencing: Fencing): void {
   const machine = machineOf(world, fencing.node);
-  const isCurrent = (): boolean => target.fencing === fencing && world.cluster.agreed.has(fencing.by);
+  const isCurrent = (): boolean => isCarriedOn(world, target, fencing);
   // What the history calls it until its end, when the remapping is undone (undo_op_remap, measured).
   if ('node' in target && world.cluster.powerFirst) fencing.record.action = 'off';
   if ('node' in target && !world.cluster.powerFirst) {
@@ -203,7 +209,7 @@ function turnOn(world: World, target: Target, fencing: Fencing): void {
   if (fencing.record.action === 'off' && fencing.action === 'reboot') fencing.record.action = 'on';
   const isModel = world.agents.power === undefined;
   const complete = (): void => {
-    if (target.fencing !== fencing) return;
+    if (!isCarriedOn(world, target, fencing)) return;
     if (isModel && machine.bmc === 'ok' && fencing.action === 'reboot')
       powerOn(world, fencing.node, 'fencing');
     fencing.record.action = fencing.action;

@@ -267,6 +267,22 @@ describe('Pacemaker', () => {
     });
   });
 
+  it('ends a fencing with the machine of its fencer, also before the others have missed that', () => {
+    const { world, facts } = newWorld();
+    powerOff(world, 'compute-1', 'test');
+    advance(world, 3_100);
+    const by = world.cluster.remotes.get('compute-1')?.fencing?.by ?? '';
+    powerOff(world, by, 'test');
+    const steps = () =>
+      facts.flatMap((fact) => (fact.kind === 'fencing' ? [`${fact.node} ${fact.step}`] : []));
+    advance(world, 900);
+    expect(steps()).toEqual(['compute-1 begun']);
+    // Another one does it once the membership has changed.
+    advance(world, 3_000);
+    expect(world.cluster.remotes.get('compute-1')?.unclean).toBe(false);
+    expect(steps().filter((step) => step === 'compute-1 fence_compute off')).toHaveLength(1);
+  });
+
   it('keeps the chain off a node while the attribute of the rule is defined', () => {
     const { world } = newWorld();
     world.cluster.permanent.set('compute-1', new Map([['held', 'yes']]));

@@ -18,6 +18,7 @@ import { planOf } from '../generate.ts';
 import type { Plan } from '../plan.ts';
 import { newProcess, type Process } from '../process.ts';
 import type { CheckerKind } from './checker.ts';
+import { gates } from './gates.ts';
 import { hold } from './hold.ts';
 import { nobodyForgotten } from './nobody-forgotten.ts';
 import { operators } from './operators.ts';
@@ -41,12 +42,12 @@ function stageOf(kind: CheckerKind, make: (plan: Plan) => Plan = (plan) => plan)
   // Nobody calls an agent where no time passes.
   const world = createWorld(plan.world, { dice: diceOf(1), agents: {} as Agents, emit: () => {} });
   const violations: string[] = [];
+  const process = newProcess(world, 1, 'controller-1');
   const checker = kind.make({
     ...{ world, plan, violate: (text) => void violations.push(text) },
-    ...{ policies: () => [], lastReport: () => null, living: () => [], touched: () => false },
-    ...{ sawQuorum: () => null, sawClusterAt: () => -1 },
+    ...{ policies: () => [], lastReport: () => null, living: () => [process], touched: () => false },
+    ...{ sawQuorum: () => null, sawClusterAt: () => world.agenda.now },
   });
-  const process = newProcess(world, 1, 'controller-1');
   return {
     world,
     process,
@@ -110,6 +111,38 @@ describe('the hold', () => {
     expect(stage.fact(answered('now'))).toEqual([
       'compute-1 is answered "released" though its incident stands',
     ]);
+  });
+});
+
+describe('the gates', () => {
+  it('count a share of all hosts only when all have been counted for longer than a list of the services is old', () => {
+    const stage = stageOf(gates, (plan) => ({ ...plan, policy: { gates: { shareFromHosts: 3 } } }));
+    const { world, fact, report } = stage;
+    const hosts = world.spec.computes.map(({ node }) => node);
+    expect(hosts.length).toBeGreaterThanOrEqual(3);
+    const set = (host: string, status: 'enabled' | 'disabled'): void => {
+      const service = world.nova.services.get(host);
+      if (service !== undefined) Object.assign(service, { status, disabledReason: null });
+      fact({ kind: 'service', host, what: status, by: 'operator' });
+    };
+    for (const host of hosts) set(host, 'enabled');
+    set(hosts.at(-1) ?? '', 'disabled');
+    for (const node of hosts.slice(0, -1))
+      fact({
+        ...{ kind: 'attribute', node, name: INCIDENT_ATTRIBUTE, lifetime: 'forever', by: 'fencer' },
+        value: 'id=i1',
+      });
+    const begin = (node: string): readonly string[] => {
+      report([]);
+      return fact(written({}, node));
+    };
+    world.agenda.now += 60_000;
+    expect(begin('compute-1')).toEqual([]);
+    set(hosts.at(-1) ?? '', 'enabled');
+    world.agenda.now += 3_000;
+    expect(begin('compute-2')).toEqual([]);
+    world.agenda.now += 6_000;
+    expect(begin('compute-3')).toEqual([expect.stringMatching(/begins though .* hosts have failed/)]);
   });
 });
 

@@ -13,6 +13,8 @@ import { type CheckerKind, isOurs, type Scene } from './checker.ts';
 
 /** A write comes out at most so long after it was decided on, ms (cluster-port.ts). */
 const WRITE_MS = 100;
+/** The list of the services that a beginning rests on is at most so old, the time of its request included, ms (`serviceAgeMs`). */
+const SERVICES_MS = 6_000;
 /** The words of a verdict that a gate holds up. */
 const GATE = /too many failures at once|paused by|can’t be read, so no|have begun within/;
 
@@ -33,6 +35,8 @@ export const gates: CheckerKind = {
     /** When processes have decided last, and when they had read the cluster for that. */
     const steps = new Map<number, readonly { readonly at: number; readonly sawAt: number }[]>();
     const now = (): number => world.agenda.now;
+    /** Since when all hosts are counted. */
+    let countedSince = isEveryoneCounted(world) ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 
     const setPause = (key: string, value: string | null): void => {
       for (const pause of pauses) if (pause.key === key && pause.goneAt > now()) pause.goneAt = now();
@@ -52,7 +56,7 @@ export const gates: CheckerKind = {
       const pause = pausedFor(node, process, at, now())?.value ?? null;
       if (pause !== null) scene.violate(`the evacuation of ${node} begins in a pause (${pause})`);
       const those = [...failed].filter(([, since]) => since < at).map(([each]) => hostOfNode(world, each));
-      const why = exceeded(scene, hostOfNode(world, node), those);
+      const why = exceeded(scene, hostOfNode(world, node), those, countedSince + SERVICES_MS < at);
       if (why !== null) scene.violate(`the evacuation of ${node} begins though ${why}`);
       const { startsPerInterval, startIntervalMs } = limits;
       starts.set(node, now());
@@ -63,6 +67,8 @@ export const gates: CheckerKind = {
     return {
       fact(fact) {
         if (fact.kind === 'property' && fact.name === PAUSE_PROPERTY) setPause('', fact.value);
+        if (fact.kind === 'service')
+          countedSince = isEveryoneCounted(world) ? Math.min(countedSince, now()) : Number.POSITIVE_INFINITY;
         if (fact.kind !== 'attribute') return;
         const { node, name, value } = fact;
         if (name === PAUSE_ATTRIBUTE) setPause(node, value);
@@ -107,22 +113,30 @@ interface Pause {
   goneAt: number;
 }
 
-/** Which limit the failed hosts are over, in words; null: none. The share is of all hosts: of fewer it is more. */
-function exceeded({ world, plan }: Scene, host: string, failed: readonly string[]): string | null {
+/**
+ * Which limit the failed hosts are over, in words; null: none. The share is of all hosts, if all are counted (`isAll`): of
+ * fewer it is more.
+ */
+function exceeded(
+  { world, plan }: Scene,
+  host: string,
+  failed: readonly string[],
+  isAll: boolean,
+): string | null {
   const { gates } = policyOf(plan.policy);
   const count = failed.length;
   const all = world.spec.computes.length;
   if (gates.maxFailedHosts > 0 && count > gates.maxFailedHosts) return `${count} hosts have failed`;
   const isShare = (limit: number, counted: number, of: number, down: number): boolean =>
     limit > 0 && counted >= gates.shareFromHosts && down * 100 > limit * of;
-  if (isShare(gates.maxFailedPercent, all, all, count) && isEveryoneCounted(world))
+  if (isShare(gates.maxFailedPercent, all, all, count) && isAll)
     return `${count} of ${all} hosts have failed`;
   for (const { name, hosts: its } of world.spec.nova.aggregates) {
     if (!its.includes(host)) continue;
     const down = failed.filter((each) => its.includes(each)).length;
     const limit = gates.maxFailedHostsPerAggregate;
     if (limit > 0 && down > limit) return `${down} hosts of ${name} have failed`;
-    if (isShare(gates.maxFailedPercentPerAggregate, its.length, its.length, down) && isEveryoneCounted(world))
+    if (isShare(gates.maxFailedPercentPerAggregate, its.length, its.length, down) && isAll)
       return `${down} of ${its.length} hosts of ${name} have failed`;
   }
   return null;
