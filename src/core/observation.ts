@@ -279,7 +279,7 @@ export interface Observation {
   readonly owner: string;
   /** `mono` at which this process began. */
   readonly ownerSince: number;
-  /** Nodes whose record another process had written: what that one asked for last may take effect yet. */
+  /** Nodes whose record another process had written that did not end cleanly: what it asked for last may take effect yet. */
   readonly inherited: ReadonlySet<NodeName>;
   readonly cluster: Maybe<ClusterView>;
   /** All compute hosts that Nova names, from the last full list of services. */

@@ -55,3 +55,26 @@ it('takes over the claim on the host itself, enabled or not, and keeps what it h
   expect(written(own, others)?.reserves).toEqual([claimOn('compute-1')]);
   expect(written(null)?.reserves).toEqual([]);
 });
+
+it('has the services listed before it takes a record over, when nothing of the predecessor can come any more', () => {
+  const quiet = DEFAULT_POLICY.timing.takeoverSettleMs;
+  const record = aRecord({ incident: 'i2', owner: 'controller-1:1' });
+  const looksAfter = (followedAt: number, servicesAt: number) => {
+    const services = known([aService('compute-1')]);
+    const observation = anObservation({ owner: 'controller-2:1', mono: quiet + 100, services, servicesAt });
+    const draft = newDraft(observation, DEFAULT_POLICY);
+    ownsRecord(draft, {
+      ...{ node: aNode('compute-1', 'i2', { evacuation: record }), record, fencedAt: 0 },
+      incident: { id: 'i2', at: 0, by: 'fencer', on: 'controller-1' },
+      service: aService('compute-1'),
+      view: aHostView({ incident: 'i2', firstLookAt: 0, followedAt }),
+    });
+    return { services: draft.services, commands: draft.commands.map(({ kind }) => kind) };
+  };
+  const looks = { services: true, commands: [] };
+  expect(looksAfter(quiet - 1, quiet - 1)).toEqual(looks);
+  expect(looksAfter(quiet, quiet - 1)).toEqual(looks);
+  // That list may have been asked for before.
+  expect(looksAfter(quiet - 1, quiet)).toEqual(looks);
+  expect(looksAfter(quiet, quiet)).toEqual({ services: false, commands: ['write-evacuation'] });
+});

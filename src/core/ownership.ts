@@ -1,5 +1,5 @@
 import { withClaimOn } from './destinations.ts';
-import { type Draft, issue, lookAt, wakeWithin } from './draft.ts';
+import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
 import { shortId } from './instance.ts';
 import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
@@ -44,8 +44,8 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
     wakeWithin(draft, quiet - observation.mono);
     return say(`taking over from ${record?.owner}; waiting until its last requests have taken effect`);
   }
-  // What was seen before the quiet time ended may have changed in it.
-  if (view.followedAt < quiet) {
+  // What was seen before the quiet time ended may have changed in it; what somebody forces down after this list is theirs.
+  if (Math.min(view.followedAt, observation.servicesAt) < quiet) {
     lookAt(draft, service.host, {
       incident: incident.id,
       evacuations: true,
@@ -53,6 +53,7 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
       changes: true,
       since: record?.since ?? null,
     });
+    if (draft.looks.has(service.host)) lookAtServices(draft, 0);
     return say(`taking over from ${record?.owner}; looking at what its last requests have become`);
   }
   const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: nextRecord(draft, facts) });

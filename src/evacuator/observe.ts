@@ -9,6 +9,7 @@ import {
   type Observation,
   unknown,
 } from '../core/observation.ts';
+import type { EvacuationRecord } from '../core/records.ts';
 import { hasSucceeded, isLive, isUnclaimed } from '../core/status.ts';
 import {
   forget,
@@ -110,7 +111,7 @@ async function observeCluster(
   forget(memory, { open, toProve, domain });
   rememberLevels(memory, nodes, ports.clock.now());
   for (const { name, evacuation } of nodes)
-    if (evacuation === 'unreadable' || (evacuation !== null && evacuation.owner !== memory.owner))
+    if (evacuation === 'unreadable' || (evacuation !== null && isAnothers(evacuation, memory)))
       memory.inherited.add(name);
   await Promise.all(
     look.history.map(async (node) => {
@@ -122,6 +123,11 @@ async function observeCluster(
     levelsCorrected: new Map(memory.levelsCorrected),
     ...read.value,
   });
+}
+
+/** Whether another process has written a record, and did not end cleanly: what it asked for last may take effect yet. */
+function isAnothers({ owner, clean }: EvacuationRecord, memory: Memory): boolean {
+  return owner !== memory.owner && !clean;
 }
 
 async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {

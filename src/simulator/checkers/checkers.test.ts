@@ -21,6 +21,7 @@ import type { CheckerKind } from './checker.ts';
 import { gates } from './gates.ts';
 import { hold } from './hold.ts';
 import { nobodyForgotten } from './nobody-forgotten.ts';
+import { operators } from './operators.ts';
 import { reserves } from './reserves.ts';
 
 const US = 'evacuator:1';
@@ -31,6 +32,8 @@ interface Stage {
   /** Tells the checker of something, and gives all that it has called a violation by now. */
   fact(fact: Fact): readonly string[];
   report(verdicts: TickReport['verdicts']): void;
+  /** Our process lists the services. */
+  list(): void;
 }
 
 /** A checker over a small world in which nothing happens but what it is told. */
@@ -53,6 +56,7 @@ function stageOf(kind: CheckerKind, make: (plan: Plan) => Plan = (plan) => plan)
       return violations;
     },
     report: (verdicts) => checker.report?.(process, { verdicts } as TickReport),
+    list: () => checker.sending?.(process, { call: 'GET os-services', path: '/os-services', body: null }),
   };
 }
 
@@ -166,5 +170,33 @@ describe('a reserved host', () => {
     expect(fact(enabled('enabled'))).toHaveLength(1);
     expect(fact(enabled('disabled'))).toHaveLength(1);
     expect(fact(enabled('enabled'))).toHaveLength(2);
+  });
+});
+
+describe('a host that an operator forces down while an evacuator takes its record over from another', () => {
+  const PREDECESSOR = 'evacuator:0';
+  const forced = (what: 'forced down' | 'no longer forced down', by: string): Fact => ({
+    ...{ kind: 'service', host: 'compute-1', what, by },
+  });
+  /** What is a violation of it; the evacuator lists the services when it begins, and `listsAfterMs` later. */
+  const cleared = (record: Fact | null, listsAfterMs: number | null): readonly string[] => {
+    const { world, list, fact } = stageOf(operators);
+    if (record !== null) fact(record);
+    list();
+    world.agenda.now += listsAfterMs ?? 0;
+    if (listsAfterMs !== null) list();
+    fact(forced('forced down', 'operator'));
+    world.agenda.now += 5_000;
+    return fact(forced('no longer forced down', US));
+  };
+
+  it('passes for what the other had asked for, as long as that may come', () => {
+    const theirs = { ...written({}), by: PREDECESSOR } as Fact;
+    expect(cleared(theirs, null)).toEqual([]);
+    expect(cleared(theirs, 29_999)).toEqual([]);
+    const violation = ['forced_down of compute-1 was cleared by us though an operator had set it'];
+    expect(cleared(theirs, 30_000)).toEqual(violation);
+    expect(cleared(written({}), null)).toEqual(violation);
+    expect(cleared(null, null)).toEqual(violation);
   });
 });

@@ -1,3 +1,5 @@
+import { EVACUATION_ATTRIBUTE } from '../../core/records.ts';
+import { hostOfNode } from '../../world/model.ts';
 import { policyOf } from '../plan.ts';
 import { type CheckerKind, EFFECT_MS, isOurs, isReservedBy } from './checker.ts';
 
@@ -10,6 +12,8 @@ interface Hand {
   readonly what: string;
   readonly by: string;
   readonly at: number;
+  /** Who had written the record of the host last; null: there was none. */
+  readonly recordBy: string | null;
 }
 
 /** What a request that came late has done to an operator's disabled host, and whoever has sent it has to undo. */
@@ -30,7 +34,10 @@ export const operators: CheckerKind = {
         disabledReason !== undefined && !(reservedHosts && isReservedBy(disabledReason)),
     );
     const status = new Map<string, Hand>(
-      disabled.map(({ host }) => [host, { what: 'disabled', by: 'operator', at: Number.NEGATIVE_INFINITY }]),
+      disabled.map(({ host }) => [
+        host,
+        { what: 'disabled', by: 'operator', at: Number.NEGATIVE_INFINITY, recordBy: null },
+      ]),
     );
     const forced = new Map<string, Hand>();
     /** Hosts of which we have asked Nova to take them as down: who of two has done it then, Nova does not say. */
@@ -41,6 +48,16 @@ export const operators: CheckerKind = {
     const lists = new Map<string, number[]>();
     const reasons = new Map<string, string | null>();
     const debts = new Map<string, Debt>();
+    const recordsBy = new Map<string, string>();
+    /**
+     * Whether a process can know that it was not its predecessor that has forced a host down: that one has left no record of it, or
+     * the process has taken the record over, or had listed the services when no request of the predecessor could come any more.
+     */
+    const canKnow = (by: string, { recordBy, at }: Hand): boolean => {
+      if (recordBy === null || recordBy === by) return true;
+      const [first = at, ...more] = lists.get(by) ?? [];
+      return more.some((list) => list >= first + EFFECT_MS && list <= at);
+    };
     /**
      * A request can't be taken back: one without an answer may take effect after an operator has disabled the host. It is
      * no violation if it was sent before, but has to be undone: by whoever sent it, if it has looked in between and lives.
@@ -74,9 +91,14 @@ export const operators: CheckerKind = {
         if (scene.world.agenda.now - (forced.get(host)?.at ?? 0) <= RACE_MS) forced.delete(host);
       },
       fact(fact) {
+        if (fact.kind === 'attribute' && fact.name === EVACUATION_ATTRIBUTE) {
+          const host = hostOfNode(scene.world, fact.node);
+          if (fact.value === null) recordsBy.delete(host);
+          else recordsBy.set(host, fact.by);
+        }
         if (fact.kind !== 'service') return;
         const { host, what, by } = fact;
-        const hand = { what, by, at: scene.world.agenda.now };
+        const hand = { what, by, at: scene.world.agenda.now, recordBy: recordsBy.get(host) ?? null };
         if (what === 'enabled' || what === 'disabled') {
           const before = status.get(host);
           if (!isOurs(by)) {
@@ -90,7 +112,9 @@ export const operators: CheckerKind = {
           }
           status.set(host, hand);
         } else if (what.endsWith('forced down')) {
-          if (isOurs(by) && what === 'no longer forced down' && isTheirs(forced.get(host), 'forced down'))
+          const before = forced.get(host);
+          const isCleared = isOurs(by) && what === 'no longer forced down';
+          if (isCleared && before !== undefined && isTheirs(before, 'forced down') && canKnow(by, before))
             scene.violate(`forced_down of ${host} was cleared by us though an operator had set it`);
           if (what === 'no longer forced down') asked.delete(host);
           if (!asked.has(host)) forced.set(host, hand);
