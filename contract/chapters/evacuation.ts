@@ -246,13 +246,15 @@ export const evacuation: Chapter = {
           try {
             like((await evacuate(ids.failing)).status, 200, 'status');
             await eventually(() => statusOf(ids.failing), 'error', OVER_LIMIT_MS);
-            like(await server(ids.failing), {
+            const refused = {
               server: {
                 status: 'ERROR',
                 'OS-EXT-SRV-ATTR:host': source,
                 fault: { code: 500, message: /^No valid host was found\./ },
               },
-            });
+            };
+            // The record first, the server then, here, too (nova/conductor/manager.py rebuild_instance).
+            await eventually(() => server(ids.failing), refused, OVER_LIMIT_MS);
           } finally {
             for (const host of [destination, third]) await changeService(place, host, { status: 'enabled' });
           }
