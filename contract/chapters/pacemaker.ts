@@ -341,11 +341,12 @@ export const pacemaker: Chapter = {
           const seen: string[] = [];
           while (!isOver) seen.push((await historyOf(place, third))[0] ?? '');
           like(await fenced, { exitCode: 0, stdout: '', stderr: '' });
-          // As what was asked for, until the fencers have agreed how to do it. A cluster that sees the node go meanwhile
-          // asks as well: that joins what is under way (3, st_duplicate).
+          // As what was asked for, until the fencers have agreed how to do it. Which of them can is asked
+          // first (0, st_query; seen as off, too). A cluster that sees the node go meanwhile asks as well: that joins what is
+          // under way (3, st_duplicate).
           const pending = seen.filter((each) => each.includes('status="pending"'));
           for (const each of pending)
-            like(each, /^<fence_event action="(reboot|off|on)" .* extended-status="[13]"/, 'pending');
+            like(each, /^<fence_event action="(reboot|off|on)" .* extended-status="[013]"/, 'pending');
           like(
             pending.some((each) => /action="(off|on)"/.test(each)),
             true,
