@@ -187,6 +187,18 @@ it('... and before a look has shown what they have become, or was tried in vain'
   expect(decided({ ...early, incident: 'first' }).asks).toBe(true);
 });
 
+it('a cell that is down is not asked in every step what is under way in it', () => {
+  const { lookRetryMs } = DEFAULT_POLICY.timing;
+  const decided = (lookedAt: number) => {
+    const aside = { incident: 'again', evacuations: [live()], lookedAt, followedAt: -1 };
+    return decide(fencedAnew({}, aside), DEFAULT_POLICY);
+  };
+  expect(decided(NOW - lookRetryMs).look.hosts.has(SOURCE)).toBe(true);
+  const waits = decided(NOW - lookRetryMs + 400);
+  expect(waits.look.hosts.has(SOURCE)).toBe(false);
+  expect(waits.wakeMs).toBeLessThanOrEqual(400);
+});
+
 it('what a dead destination had claimed takes none, nor what lies in a queue for long', () => {
   const takenBy = (e: EvacuationView, isLost = false): number => {
     const observation = fencedAnew({}, { evacuations: [e], novaNow: 300_000 });

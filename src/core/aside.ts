@@ -1,6 +1,6 @@
 import type { InFlight } from './claims.ts';
 import { abandoned, nodesByHost } from './deaths.ts';
-import { type Draft, lookAt } from './draft.ts';
+import { type Draft, lookAt, wakeWithin } from './draft.ts';
 import type { Candidates } from './judged.ts';
 import { novaNowBy } from './looks.ts';
 import type { HostName, ServerId } from './names.ts';
@@ -129,9 +129,15 @@ function follow(
   const current = incident?.id ?? record.incident;
   if (draft.looks.has(host)) return;
   if (view !== null && !isLate) {
-    const { maxUrgentMs } = draft.policy.timing;
-    const isFollowed = view.followedAt >= 0 && draft.observation.mono - view.lookedAt < maxUrgentMs;
-    if (view.incident !== current || isFollowed) return;
+    if (view.incident !== current) return;
+    const { maxUrgentMs, lookRetryMs } = draft.policy.timing;
+    // A cell that is down shows nothing, however often it is asked.
+    const pauseMs = view.followedAt >= 0 ? maxUrgentMs : lookRetryMs;
+    const waitMs = view.lookedAt < 0 ? 0 : view.lookedAt + pauseMs - draft.observation.mono;
+    if (waitMs > 0) {
+      wakeWithin(draft, waitMs);
+      return;
+    }
   }
   lookAt(draft, host, { incident: current, since: record.since, evacuations: true });
 }

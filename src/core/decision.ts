@@ -39,7 +39,12 @@ export type Command =
       readonly recordsBefore: number;
       readonly options: EvacuateOptions;
     }
-  | { readonly kind: 'stop-server'; readonly host: HostName; readonly server: ServerId };
+  | {
+      readonly kind: 'stop-server';
+      readonly host: HostName;
+      readonly server: ServerId;
+      readonly name: string;
+    };
 
 /** What goes with a request to evacuate. */
 export interface EvacuateOptions {

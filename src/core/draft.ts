@@ -10,8 +10,8 @@ import {
   NO_FACTS,
   type PaceView,
 } from './decision.ts';
-import type { HostName, NodeName, ServerId } from './names.ts';
-import type { HostView, Observation } from './observation.ts';
+import { type HostName, hostOfNode, type NodeName, type ServerId } from './names.ts';
+import type { HostView, Observation, ServiceView } from './observation.ts';
 import type { Policy } from './policy.ts';
 import type { ReportDraft } from './report.ts';
 
@@ -124,7 +124,17 @@ export function failureOf(draft: Draft, key: string): string | null {
   return view?.state === 'failed' ? view.message : null;
 }
 
-/** Asks for a look at a host in the next tick, which is then due at once. */
+const NO_LOOK = {
+  since: null,
+  evacuations: false,
+  listing: false,
+  changes: false,
+  settle: false,
+  traits: false,
+  ports: false,
+} as const;
+
+/** Asks for a look at a host in the next tick, which is then due at once; what was asked for in this step already stays so. */
 export function lookAt(
   draft: Draft,
   host: HostName,
@@ -139,14 +149,17 @@ export function lookAt(
       return;
     }
   }
+  const held = draft.looks.get(host);
+  const other = held?.incident === look.incident ? held : NO_LOOK;
   draft.looks.set(host, {
-    evacuations: false,
-    listing: false,
-    changes: false,
-    settle: false,
-    traits: false,
-    ports: false,
-    ...look,
+    incident: look.incident,
+    since: look.since ?? other.since,
+    evacuations: look.evacuations === true || other.evacuations,
+    listing: look.listing === true || other.listing,
+    changes: look.changes === true || other.changes,
+    settle: look.settle === true || other.settle,
+    traits: look.traits === true || other.traits,
+    ports: look.ports === true || other.ports,
   });
   wakeWithin(draft, 0);
 }
@@ -168,4 +181,13 @@ export function lookAtServices(draft: Draft, maxAgeMs: number): void {
 /** What is seen of the host of an incident, whatever it is called; null: nothing yet. */
 export function viewOfIncident(draft: Draft, incident: string): HostView | null {
   return [...draft.observation.hosts.values()].find((view) => view.incident === incident) ?? null;
+}
+
+/** The compute service of a node, by the last list of the services; null: that has none, or there is no list yet. */
+export function serviceOf({ observation }: Draft, node: NodeName): ServiceView | null {
+  const { services, domain } = observation;
+  if (!services.known) return null;
+  const names = services.value.map(({ host }) => host);
+  const host = hostOfNode(node, names, domain);
+  return services.value.find((each) => each.host === host) ?? null;
 }

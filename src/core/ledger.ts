@@ -2,7 +2,7 @@ import { compareArrival } from './arrival.ts';
 import type { InFlight } from './claims.ts';
 import type { InstanceVerdict } from './decision.ts';
 import { unusedReserves } from './destinations.ts';
-import { type Draft, issue, issueWithReport, lookAt, wakeWithin } from './draft.ts';
+import { type Draft, issueWithReport, lookAt, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import { followPauseMs, type Purpose } from './looks.ts';
 import type { NodeName } from './names.ts';
@@ -10,6 +10,7 @@ import type { EvacuationRecord } from './records.ts';
 import { reportIncident } from './report.ts';
 import { ask, type Besides, type Round } from './requests.ts';
 import { hasSucceeded, isLive } from './status.ts';
+import { stopRestoring } from './stop-again.ts';
 import { instanceVerdict } from './verdicts.ts';
 
 /** What holds for all hosts under evacuation in this step. */
@@ -49,10 +50,7 @@ function lookAtAll(draft: Draft, hosts: readonly Candidates[], names: readonly N
 /** `unseen`: other hosts under evacuation whose evacuations have not been looked at since this one died. */
 function concludeHost(draft: Draft, host: Candidates, round: Round, unseen: readonly NodeName[]): void {
   const { node, view, judged, service, record, reserve } = host;
-  for (const { server, outcome } of judged) {
-    if (outcome.kind === 'restoring')
-      issue(draft, { kind: 'stop-server', host: view.host, server: server.id });
-  }
+  stopRestoring(draft, view.host, judged);
   const left = judged.filter((each) => !isEnd(each));
   const over = left.length === 0 && judged.every((each) => !each.live);
   const instances = judged.map((each) =>

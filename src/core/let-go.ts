@@ -6,17 +6,18 @@ import {
   issueWithReport,
   lookAt,
   lookAtServices,
+  serviceOf,
   TICK_MS,
   viewOfIncident,
   wakeWithin,
 } from './draft.ts';
-import { hostOfNode } from './names.ts';
 import type { EvacuationView, HostView, NodeView, RequestView } from './observation.ts';
 import { quietUntil } from './ownership.ts';
 import { type EvacuationRecord, INCIDENT_ATTRIBUTE } from './records.ts';
 import { reportIncident } from './report.ts';
 import { seenIn } from './seen.ts';
 import { isLive } from './status.ts';
+import { listNames } from './words.ts';
 
 /** Somebody took the incident away: the node may start, so no more is asked for; what we told Nova is taken back when it is up. */
 export function letGoByHand(draft: Draft, node: NodeView, incident: string): void {
@@ -73,15 +74,13 @@ export function letGoByHand(draft: Draft, node: NodeView, incident: string): voi
  * reserved hosts to which something came, nothing is known yet. One try, for Nova may be what the operator gave up on.
  */
 function isToBeSeen(draft: Draft, node: NodeView, { incident, since }: EvacuationRecord): boolean {
-  const { services, servicesAt, domain } = draft.observation;
-  if (servicesAt < 0) {
+  if (draft.observation.servicesAt < 0) {
     lookAtServices(draft, 0);
     return true;
   }
-  const names = services.known ? services.value.map(({ host }) => host) : [];
-  const host = hostOfNode(node.name, names, domain);
-  if (host === null) return false;
-  lookAt(draft, host, { incident, since, evacuations: true, listing: true });
+  const service = serviceOf(draft, node.name);
+  if (service === null) return false;
+  lookAt(draft, service.host, { incident, since, evacuations: true, listing: true });
   return true;
 }
 
@@ -113,8 +112,7 @@ function sayUnderWay({ observation }: Draft, record: EvacuationRecord, view: Hos
     return [live?.dest ? `${name} to ${live.dest}` : name];
   });
   if (moves.length === 0) return '';
-  const named = moves.slice(0, MAX_NAMED).join(', ');
-  return `. Under way all the same: ${named}${moves.length > MAX_NAMED ? ', ...' : ''}. If nova-compute starts here before they have ended, Nova gives them up, and may leave their guests running there: keep this node off until then`;
+  return `. Under way all the same: ${listNames(moves)}. If nova-compute starts here before they have ended, Nova gives them up, and may leave their guests running there: keep this node off until then`;
 }
 
 /** Whether a request to evacuate it from this host may have been taken, and no look has shown a record of it. */
@@ -126,6 +124,3 @@ function isUnseen(
   if (request?.source !== host || own.length > request.recordsBefore) return false;
   return request.state !== 'refused' && request.state !== 'unsent';
 }
-
-/** Instances named in a sentence, at most. */
-const MAX_NAMED = 5;

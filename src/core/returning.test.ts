@@ -8,12 +8,12 @@ import { aHostView, aNode, anObservation, aRecord, aService, aTrace, someFacts }
 import { done } from './testing-evacuations.ts';
 
 const PENDING = { state: 'pending', at: 0, failures: 0, message: '' } as const;
-const RELEASED = aRecord({ phase: 'returning', releasedAt: 10_000 });
+const RELEASED = { ...aRecord({ phase: 'returning' }), releasedAt: 10_000 };
 
-function closes(servicesAt: number, more: Partial<Observation> = {}): boolean {
+function closes(servicesAt: number, more: Partial<Observation> = {}, record = RELEASED): boolean {
   const cluster: ClusterView = {
     haveQuorum: true,
-    nodes: [aNode('compute-1', null, { evacuation: RELEASED })],
+    nodes: [aNode('compute-1', null, { evacuation: record })],
     pause: null,
     history: new Map(),
     levelsCorrected: new Map(),
@@ -51,6 +51,12 @@ it('... nor by a successor while one of the evacuator before it may', () => {
   expect(closes(25_000 + takeoverSettleMs - 1, successor)).toBe(false);
   expect(closes(25_000 + takeoverSettleMs, successor)).toBe(true);
   expect(closes(30_000, { ownerSince: 25_000 })).toBe(true);
+});
+
+it('... nor while an instance that was stopped may still arrive running', () => {
+  const record = { ...RELEASED, stopped: ['11111111'] };
+  expect(closes(30_000, {}, record)).toBe(false);
+  expect(closes(RELEASED.releasedAt + 600_001, {}, record)).toBe(true);
 });
 
 /** Whether a reserved host to which nothing came counts as given back; it was put into an aggregate, and is as it was before. */

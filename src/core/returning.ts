@@ -6,11 +6,12 @@ import {
   issueWithReport,
   lookAt,
   lookAtServices,
+  serviceOf,
   viewOfIncident,
   wakeWithin,
 } from './draft.ts';
 import { isForcedByOthers } from './forced-down.ts';
-import { type HostName, hostOfNode } from './names.ts';
+import type { HostName } from './names.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
 import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
 import { howToUnmark } from './proof.ts';
@@ -23,6 +24,8 @@ import {
 } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker } from './records.ts';
 import { reportIncident } from './report.ts';
+import { stopLateArrivals } from './stop-again.ts';
+import { listNames } from './words.ts';
 
 /** The trait that keeps the scheduler off a disabled host (`nova/compute/manager.py` _update_compute_status trait handling). */
 const DISABLED_TRAIT = 'COMPUTE_STATUS_DISABLED';
@@ -42,12 +45,13 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   const { observation, policy } = draft;
   // Whether or not the node comes back; only the end of its record waits for it.
   const toGiveBack = giveBack(draft, node, record);
+  const toStop = stopLateArrivals(draft, node, record);
   const unremembered = rememberOutages(draft, node, [record.outage]);
   const marked =
     node.mark === 'yes'
       ? `marked evacuate=yes without an incident, so nova-compute-wait holds it: ${howToUnmark(node)}`
       : null;
-  const asides = [toGiveBack, marked].filter((aside) => aside !== null);
+  const asides = [toGiveBack, toStop, marked].filter((aside) => aside !== null);
   const say = (text: string, host: HostName | null): void => {
     draft.verdicts.push({
       node: node.name,
@@ -58,6 +62,8 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
       instances: [],
     });
   };
+  const finish: Finish = (text) =>
+    record.reserves.length > 0 || toStop !== null ? text : finishRecord(draft, node, record, text);
   lookAtPorts(draft, record);
   if (toGiveBack !== null) lookAtServices(draft, policy.timing.returnSlowMs);
   if (node.online !== true) {
@@ -76,25 +82,12 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     say(`Nova can't be asked: ${observation.services.reason}`, null);
     return;
   }
-  const services = observation.services.value;
-  const host = hostOfNode(
-    node.name,
-    services.map((service) => service.host),
-    observation.domain,
-  );
-  const service = services.find((candidate) => candidate.host === host);
-  if (host === null || service === undefined) {
-    say(
-      finishRecord(
-        draft,
-        node,
-        record,
-        'Nova no longer has a compute host of this name; nothing to give back',
-      ),
-      null,
-    );
+  const service = serviceOf(draft, node.name);
+  if (service === null) {
+    say(finish('Nova no longer has a compute host of this name; nothing to give back'), null);
     return;
   }
+  const { host } = service;
   const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, node, service);
   const quarantine = whyQuarantined(node, policy.gates);
   if (ourForce && service.forcedDown) {
@@ -112,9 +105,9 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   } else if (mayStillChange(draft, host, record.owner, observation.servicesAt)) {
     say('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
-    say(confirmSchedulable(draft, node, record, service), host);
+    say(confirmSchedulable(draft, record, service, finish), host);
   } else {
-    say(finishRecord(draft, node, record, sayKept(service)), host);
+    say(finish(sayKept(service)), host);
   }
 }
 
@@ -147,12 +140,8 @@ function reportPauseMs(draft: Draft, { incident }: EvacuationRecord): number {
 }
 
 /** Whether nothing is left to do before the next report of its nova-compute: it has not reported since the release. */
-function isAwaited({ observation }: Draft, node: NodeView, record: EvacuationRecord): boolean {
-  if (!observation.services.known) return false;
-  const services = observation.services.value;
-  const names = services.map(({ host }) => host);
-  const host = hostOfNode(node.name, names, observation.domain);
-  const service = services.find((each) => each.host === host);
+function isAwaited(draft: Draft, node: NodeView, record: EvacuationRecord): boolean {
+  const service = serviceOf(draft, node.name);
   return service?.forcedDown === true && !hasReported(service, record);
 }
 
@@ -207,8 +196,8 @@ function sayStillDone(
   if (observation.novaNow - (record.releasedAt ?? 0) < LEFTOVER_MS) {
     return `nova-compute reports; it has ${count} evacuation records still to complete`;
   }
-  const ids = waiting.slice(0, 5).map(({ id, server }) => `${id} of server ${server}`);
-  return `nova-compute has started, but ${count} evacuation records are still done (${ids.join(', ')}${count > 5 ? ', ...' : ''}): an instance was evacuated twice, or once more after its first destination had died, or while nova-compute started. Restart nova-compute on ${node.name} once${howToRestart(node)}: it completes them at its start; until then Nova refuses to clear forced_down`;
+  const ids = listNames(waiting.map(({ id, server }) => `${id} of server ${server}`));
+  return `nova-compute has started, but ${count} evacuation records are still done (${ids}): an instance was evacuated twice, or once more after its first destination had died, or while nova-compute started. Restart nova-compute on ${node.name} once${howToRestart(node)}: it completes them at its start; until then Nova refuses to clear forced_down`;
 }
 
 function howToRestart({ name, novaCompute }: NodeView): string {
@@ -241,23 +230,17 @@ function enable(draft: Draft, service: ServiceView): string {
 
 function confirmSchedulable(
   draft: Draft,
-  node: NodeView,
   record: EvacuationRecord,
   service: ServiceView,
+  finish: Finish,
 ): string {
   const { observation, policy } = draft;
   if (service.state !== 'up') return 'enabled; waiting for the compute service to be up';
   const view = viewOf(draft, service.host, record);
   if (view !== null && view.traitsAt >= 0) {
     if (!view.traits.known)
-      return finishRecord(
-        draft,
-        node,
-        record,
-        `back and enabled (Placement could not be asked: ${view.traits.reason})`,
-      );
-    if (!view.traits.value.includes(DISABLED_TRAIT))
-      return finishRecord(draft, node, record, 'back, enabled and schedulable');
+      return finish(`back and enabled (Placement could not be asked: ${view.traits.reason})`);
+    if (!view.traits.value.includes(DISABLED_TRAIT)) return finish('back, enabled and schedulable');
   }
   const dueMs =
     view === null || view.traitsAt < 0 ? 0 : view.traitsAt + policy.timing.returnMs - observation.mono;
@@ -282,8 +265,10 @@ function lookAtPorts(draft: Draft, record: EvacuationRecord): void {
   lookAt(draft, view.host, { incident: record.incident, since: record.since, ports: true });
 }
 
+/** Removes the record, unless it is still needed; gives the words for that. */
+type Finish = (text: string) => string;
+
 function finishRecord(draft: Draft, node: NodeView, record: EvacuationRecord, text: string): string {
-  if (record.reserves.length > 0) return text;
   const { observation, policy } = draft;
   const view = viewOfIncident(draft, record.incident);
   const command = { kind: 'delete-evacuation', node: node.name, incident: record.incident } as const;

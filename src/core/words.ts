@@ -17,3 +17,10 @@ export function isFalse(text: string | undefined): boolean {
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/** Names in a sentence, the first few of them. */
+export function listNames(names: readonly string[]): string {
+  return names.slice(0, MAX_NAMED).join(', ') + (names.length > MAX_NAMED ? ', ...' : '');
+}
+
+const MAX_NAMED = 5;

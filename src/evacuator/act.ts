@@ -215,7 +215,7 @@ function describe(command: Exclude<Command, { kind: 'evacuate' }>): string {
     case 'leave-aggregate':
       return `taking ${command.host} out of aggregate ${command.aggregate}`;
     case 'stop-server':
-      return 'stopping it again: it was stopped when its host died';
+      return `stopping ${command.name} again: it was stopped when its host died`;
     default:
       return command satisfies never;
   }

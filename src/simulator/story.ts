@@ -23,7 +23,7 @@ export function tellStory(detail: boolean): Story {
         if (told !== null) write(atMs, told[0], told[1]);
       },
       line(atMs, process, line) {
-        if (!detail && line.server !== undefined && !/\((moved|failed|cannot|gone)\)/.test(line.msg)) return;
+        if (!detail && line.server !== undefined && !TOLD_OF_SERVERS.test(line.msg)) return;
         const about = line.node ?? line.host;
         const text = about === undefined ? line.msg : `${about}: ${line.msg}`;
         write(atMs, 'evacuator', `${line.level === 'info' ? '' : `${line.level}: `}${text}`);
@@ -32,6 +32,9 @@ export function tellStory(detail: boolean): Story {
     },
   };
 }
+
+/** How an instance ends, and what is done to it besides its evacuation. */
+const TOLD_OF_SERVERS = /\((moved|failed|cannot|gone)\)|^stopping /;
 
 /** `MM:SS.mmm` of the run. */
 function clock(ms: number): string {

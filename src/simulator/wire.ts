@@ -82,18 +82,19 @@ export function createWire(
       const isReset = fate === 'answer' && world.dice('reset', key) < 0.5;
       const queueMs = isReset ? Math.round(world.dice('queue', key) * MAX_QUEUE_MS) : 0;
       const takesMs = usualMs + Math.min(MAX_QUEUE_MS, health.slowMs + queueMs);
+      // Whoever waits no longer is told nothing of what becomes of it.
+      const isGivenUp = takesMs > timeoutMs;
       if (isReset) end(usualMs, failure({ kind: 'lost', detail: 'ECONNRESET' }));
+      else if (isGivenUp) end(timeoutMs, failure({ kind: 'timeout' }));
       after(world.agenda, takesMs, () => {
         const pairs = [...url.searchParams];
         const query = new Map(pairs);
         const answer = serve(world, { method, path, query, pairs, headers: request.headers, body, by });
+        if (isReset || isGivenUp) return;
         // The whole time of a request counts against the client's patience; what was asked for is done.
         const lateMs = answer.extraMs + 5;
-        if (fate === 'answer') {
-          if (!isReset) end(timeoutMs - takesMs, failure({ kind: 'timeout' }));
-          return;
-        }
-        if (takesMs + lateMs > timeoutMs) end(timeoutMs - takesMs, failure({ kind: 'timeout' }));
+        if (fate === 'answer' || takesMs + lateMs > timeoutMs)
+          end(timeoutMs - takesMs, failure({ kind: 'timeout' }));
         else end(lateMs, success(textOf(answer)));
       });
       watch.sent(process, call);

@@ -1,0 +1,103 @@
+import { expect, it } from 'vitest';
+import { newDraft } from './draft.ts';
+import { hostName } from './names.ts';
+import {
+  type EvacuationView,
+  type HostView,
+  known,
+  type Observation,
+  type ServerView,
+} from './observation.ts';
+import { DEFAULT_POLICY } from './policy.ts';
+import type { EvacuationRecord } from './records.ts';
+import { stopLateArrivals } from './stop-again.ts';
+import { aHostView, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
+import { evacuation } from './testing-evacuations.ts';
+
+const server = aServer();
+const SHORT = server.id.slice(0, 8);
+const RELEASED_AT = 60_000;
+const NOW = 70_000;
+
+/** compute-1 was let go by hand; its server was stopped, an attempt had failed, and the next one is as given. */
+function decided(
+  next: Partial<EvacuationView>,
+  now: Partial<ServerView>,
+  {
+    record = {},
+    view = {},
+    more = {},
+  }: { record?: Partial<EvacuationRecord>; view?: Partial<HostView>; more?: Partial<Observation> } = {},
+) {
+  const failed = evacuation({ id: 1, server: server.id, dest: null, status: 'error', createdAt: 10_000 });
+  const second = evacuation({
+    id: 2,
+    server: server.id,
+    createdAt: 20_000,
+    updatedAt: 50_000,
+    ...next,
+  });
+  const seen = aHostView({
+    incident: 'i1',
+    evacuations: [failed, second],
+    servers: [{ ...server, ...now }],
+    ...{ lookedAt: NOW, listedAt: NOW, followedAt: NOW, changedAt: NOW, novaNow: NOW },
+    ...view,
+  });
+  const observation = anObservation({
+    ...{ mono: NOW, novaNow: NOW, servicesAt: NOW },
+    services: known([aService('compute-1'), aService('compute-2')]),
+    hosts: new Map([[SOURCE, seen]]),
+    ...more,
+  });
+  const draft = newDraft(observation, DEFAULT_POLICY);
+  const released = aRecord({ phase: 'returning', releasedAt: RELEASED_AT, stopped: [SHORT], ...record });
+  const text = stopLateArrivals(draft, aNode('compute-1', null), released);
+  return { text, commands: draft.commands, look: draft.looks.get(SOURCE) ?? null };
+}
+
+const RUNS = { host: ELSEWHERE, vmState: 'active' } as const;
+
+it('what was stopped and arrives running when its node has been let go is stopped again', () => {
+  const { text, commands } = decided({}, RUNS);
+  expect(commands).toEqual([{ kind: 'stop-server', host: SOURCE, server: server.id, name: server.name }]);
+  expect(text).toContain(`to be stopped again when they have arrived, as they were: ${server.name}`);
+});
+
+it('... once: whoever starts it after that means it', () => {
+  const stopped = { state: 'done', at: NOW, failures: 0, message: '' } as const;
+  const more = { commands: new Map([[`stop-server:${server.id}`, stopped]]) };
+  expect(decided({}, RUNS, { more })).toEqual({ text: null, commands: [], look: null });
+});
+
+it('what ran before is left running, and what came as it was left as it is', () => {
+  const nothing = { text: null, commands: [], look: null };
+  expect(decided({}, RUNS, { record: { stopped: [] } })).toEqual(nothing);
+  expect(decided({}, { host: ELSEWHERE, vmState: 'stopped' })).toEqual(nothing);
+});
+
+it('what is still under way is followed, ten minutes at most', () => {
+  const { followMs } = DEFAULT_POLICY.timing;
+  const live = { status: 'pre-migrating', dest: hostName('compute-2') };
+  const old = { lookedAt: NOW - followMs };
+  expect(decided(live, {}, { view: old })).toMatchObject({
+    text: expect.stringContaining(server.name),
+    commands: [],
+    look: { incident: 'i1', evacuations: true, changes: true },
+  });
+  expect(decided(live, {})).toMatchObject({ text: expect.any(String), look: null });
+  const later = { more: { novaNow: RELEASED_AT + 600_001 }, view: old };
+  expect(decided(live, {}, later)).toEqual({ text: null, commands: [], look: null });
+});
+
+it('a look of before the release does not show what had arrived by then', () => {
+  const early = { lookedAt: 0, novaNow: RELEASED_AT };
+  expect(decided({}, {}, { view: early })).toMatchObject({
+    look: { evacuations: true, changes: true, listing: false },
+  });
+  // Nothing seen at all, as by a successor: the host is listed as well.
+  const none = { more: { hosts: new Map() } };
+  expect(decided({}, {}, none)).toMatchObject({
+    look: { evacuations: true, changes: true, listing: true },
+  });
+});

@@ -1,0 +1,64 @@
+import { type Draft, issue, lookAt, serviceOf, viewOfIncident, wakeWithin } from './draft.ts';
+import { shortId } from './instance.ts';
+import { type Judged, judgeAll } from './judged.ts';
+import type { HostName } from './names.ts';
+import type { NodeView } from './observation.ts';
+import type { EvacuationRecord } from './records.ts';
+import { listNames } from './words.ts';
+
+/** Stops again what has arrived running though it was stopped, as after a failed attempt. */
+export function stopRestoring(draft: Draft, host: HostName, judged: readonly Judged[]): void {
+  for (const { server, outcome } of judged) {
+    const { id, name } = server;
+    if (outcome.kind === 'restoring') issue(draft, { kind: 'stop-server', host, server: id, name });
+  }
+}
+
+/**
+ * The same for a node that somebody has let go in the middle of its evacuation: what was under way then arrives while the node
+ * is on its way back. Gives what is still to be done, in words; null: nothing, as after every evacuation that was completed.
+ */
+export function stopLateArrivals(draft: Draft, { name }: NodeView, record: EvacuationRecord): string | null {
+  const { observation, policy } = draft;
+  const wereStopped = new Set([...record.stopped, ...record.stoppedInError]);
+  const releasedAt = record.releasedAt ?? 0;
+  if (wereStopped.size === 0 || observation.novaNow - releasedAt > FOLLOW_MS) return null;
+  const view = viewOfIncident(draft, record.incident);
+  const host = view?.host ?? serviceOf(draft, name)?.host;
+  if (host === undefined) return null;
+  const isSeen = view !== null && Math.min(view.followedAt, Math.max(view.changedAt, view.listedAt)) >= 0;
+  const judged = !isSeen
+    ? []
+    : judgeAll(draft, {
+        ...{ record, view, unclaimed: new Map(), quietUntil: 0 },
+        wasOff: () => false,
+        admit: () => ({ kind: 'held', reason: 'nobody asks for it any more' }),
+      }).filter(({ server }) => wereStopped.has(shortId(server.id)));
+  stopRestoring(draft, host, judged);
+  const late = judged.filter(({ outcome }) => LATE.has(outcome.kind));
+  const isSettled = isSeen && view.novaNow > releasedAt + SETTLE_MS && late.length === 0;
+  if (isSettled) return null;
+  const waitMs = isSeen ? view.lookedAt + policy.timing.followMs - observation.mono : 0;
+  if (waitMs > 0) wakeWithin(draft, waitMs);
+  else {
+    const { incident, since } = record;
+    lookAt(draft, host, { incident, since, evacuations: true, listing: !isSeen, changes: true });
+  }
+  if (late.length === 0) return 'looking whether an instance that was stopped has arrived running';
+  const names = listNames(late.map(({ server }) => server.name));
+  return `to be stopped again when they have arrived, as they were: ${names}`;
+}
+
+/** Those that may yet be found running elsewhere. */
+const LATE: ReadonlySet<Judged['outcome']['kind']> = new Set([
+  'moving',
+  'verifying',
+  'unanswered',
+  'restoring',
+]);
+
+/** How long after the release that is seen to, by Nova's clock, ms: what lies in a dead host's queue may never arrive. */
+const FOLLOW_MS = 10 * 60_000;
+
+/** What had arrived when the node was let go shows in a look made this long after that, ms: Nova's dates have whole seconds. */
+const SETTLE_MS = 1_000;
