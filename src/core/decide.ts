@@ -1,7 +1,7 @@
 import { type Asides, asideOf } from './aside.ts';
 import { destinationsOff, evacuationsLost, nodesByHost } from './deaths.ts';
 import type { Decision } from './decision.ts';
-import { type Draft, finish, issue, lookAtServices, newDraft, wakeWithin } from './draft.ts';
+import { type Draft, finish, issue, lookAtServices, newDraft, say, wakeWithin } from './draft.ts';
 import { decideEvacuating, type Evacuating } from './evacuating.ts';
 import { type Gates, gates } from './gates.ts';
 import { answerHold } from './hold.ts';
@@ -122,21 +122,15 @@ function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | nu
   if (evacuation?.phase === 'returning' && evacuation.incident === incident.id) {
     if (node.mark === 'yes') issue(draft, { kind: 'clear-mark', node: node.name });
     else issue(draft, { kind: 'delete-incident', node: node.name, incident: incident.id });
-    draft.verdicts.push({
-      node: node.name,
-      host: null,
-      incident: incident.id,
-      phase: 'releasing',
-      text: 'evacuation complete; letting the node go',
-      instances: [],
-    });
+    const text = 'evacuation complete; letting the node go';
+    say(draft, { node: node.name, host: null, incident: incident.id, phase: 'releasing', text });
     return null;
   }
   return decideEvacuating(draft, { node, incident, ...rules });
 }
 
 function blocked(draft: Draft, node: NodeView, text: string): void {
-  draft.verdicts.push({ node: node.name, host: null, incident: null, phase: 'blocked', text, instances: [] });
+  say(draft, { node: node.name, host: null, incident: null, phase: 'blocked', text });
 }
 
 /** A mark without an incident: a stock fence_compute, or somebody's hand. It counts only with a fencing. */

@@ -13,7 +13,7 @@ import {
 import { type HostName, hostOfNode, type NodeName, type ServerId } from './names.ts';
 import type { HostView, Observation, ServiceView } from './observation.ts';
 import type { Policy } from './policy.ts';
-import type { ReportDraft } from './report.ts';
+import { type ReportDraft, type Reporting, reportIncident } from './report.ts';
 
 /** A decision while it is being made: the rules add to it, nothing is taken back. */
 export interface Draft {
@@ -111,11 +111,22 @@ export function issue(draft: Draft, command: Command): string | null {
 }
 
 /** Issues a command that ends a part of an incident; the report of it goes with it, as often as it is tried. */
-export function issueWithReport(draft: Draft, command: Command, report: () => ReportDraft): string | null {
-  const before = draft.commands.length;
+export function issueWithReport(
+  draft: Draft,
+  command: Command,
+  about: Omit<Reporting, 'observation' | 'storage'>,
+): string | null {
+  const { commands, observation, policy, reports } = draft;
+  const before = commands.length;
   const why = issue(draft, command);
-  if (draft.commands.length > before) draft.reports.push(report());
+  if (commands.length > before)
+    reports.push(reportIncident({ observation, storage: policy.storage, ...about }));
   return why;
+}
+
+/** Says of a node as a whole why it is where it is; what is said of its instances comes from ledger.ts. */
+export function say(draft: Draft, verdict: Omit<HostVerdict, 'instances'>): void {
+  draft.verdicts.push({ ...verdict, instances: [] });
 }
 
 /** The last failure of a command, or null. */

@@ -1,6 +1,6 @@
 import { abandoned } from './deaths.ts';
 import { decideReserve, NO_RESERVE } from './destinations.ts';
-import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
+import { type Draft, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
 import { lookAtFacts } from './facts.ts';
 import { isForcedByOthers } from './forced-down.ts';
 import type { Gates } from './gates.ts';
@@ -172,19 +172,12 @@ function lookAtNova(
 
 function block(
   draft: Draft,
-  node: NodeView,
-  incident: IncidentRecord,
+  { name }: NodeView,
+  { id }: IncidentRecord,
   host: HostName | null,
   text: string,
 ): void {
-  draft.verdicts.push({
-    node: node.name,
-    host,
-    incident: incident.id,
-    phase: 'blocked',
-    text,
-    instances: [],
-  });
+  say(draft, { node: name, host, incident: id, phase: 'blocked', text });
 }
 
 function provenAt(
@@ -226,21 +219,14 @@ function isForcedDown(
   record: EvacuationRecord,
 ): boolean {
   const { observation, policy } = draft;
-  const say = (text: string): false => {
-    draft.verdicts.push({
-      node: node.name,
-      host: service.host,
-      incident: incident.id,
-      phase: 'evacuating',
-      text,
-      instances: [],
-    });
+  const tell = (text: string): false => {
+    say(draft, { node: node.name, host: service.host, incident: incident.id, phase: 'evacuating', text });
     return false;
   };
   if (!record.before.forcedDown && isForcedByOthers(draft, node, service)) {
     const before = { ...record.before, forcedDown: true };
     const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: { ...record, before } });
-    return say(
+    return tell(
       why
         ? `the record can't be written to the cluster: ${why}`
         : 'somebody has forced it down, and not the evacuator: it is left so when the host is back',
@@ -251,7 +237,7 @@ function isForcedDown(
   // A try without an answer takes long: what an operator has done to the service meanwhile is to be seen first.
   if (observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) {
     lookAtServices(draft, policy.timing.serviceAgeMs);
-    return say('looking at its compute service once more before Nova is told that the host is down');
+    return tell('looking at its compute service once more before Nova is told that the host is down');
   }
   const disable = record.before.status === 'enabled' && service.status === 'enabled';
   const why = issue(draft, {
@@ -260,7 +246,7 @@ function isForcedDown(
     serviceId: service.id,
     disabledReason: disable ? disabledReason(incident.id) : null,
   });
-  return say(why ? `Nova would not take it as forced down: ${why}` : 'telling Nova that the host is down');
+  return tell(why ? `Nova would not take it as forced down: ${why}` : 'telling Nova that the host is down');
 }
 
 /**
@@ -285,27 +271,21 @@ function rememberLost(draft: Draft, facts: Losses): boolean {
   }
   if (fresh.length === 0) return true;
   const dead = [...hosts].join(', ');
-  const say = (text: string): false => {
-    draft.verdicts.push({
-      node: node.name,
-      host: view.host,
-      incident: record.incident,
-      phase: 'evacuating',
-      text,
-      instances: [],
-    });
+  const tell = (text: string): false => {
+    const { incident } = record;
+    say(draft, { node: node.name, host: view.host, incident, phase: 'evacuating', text });
     return false;
   };
   if (!isSeenSince(view, draft.observation.begunAt)) {
     const { incident, since } = record;
     lookAt(draft, view.host, { incident, since, evacuations: true, listing: true, changes: true });
-    return say(
+    return tell(
       `${dead} died; looking at what was over before, of ${fresh.length} evacuations on the way there`,
     );
   }
   const lost = [...record.lost, ...fresh];
   const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: { ...record, lost } });
-  return say(
+  return tell(
     why
       ? `the record can't be written to the cluster: ${why}`
       : `${fresh.length} evacuations were lost when ${dead} died under them; they are asked for again`,

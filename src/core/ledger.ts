@@ -7,7 +7,6 @@ import { type Candidates, isEnd, type Judged } from './judged.ts';
 import { followPauseMs, type Purpose } from './looks.ts';
 import type { NodeName } from './names.ts';
 import type { EvacuationRecord } from './records.ts';
-import { reportIncident } from './report.ts';
 import { ask, type Besides, type Round } from './requests.ts';
 import { hasSucceeded, isLive } from './status.ts';
 import { stopRestoring } from './stop-again.ts';
@@ -113,19 +112,10 @@ function release(
     lost: [],
     reserves: unusedReserves(record, view),
   };
-  const { observation, policy } = draft;
-  const command = { kind: 'write-evacuation', node: node.name, record: released } as const;
-  const why = issueWithReport(draft, command, () =>
-    reportIncident({
-      observation,
-      node,
-      record: released,
-      view,
-      state: 'released',
-      text,
-      storage: policy.storage,
-      instances,
-    }),
+  const why = issueWithReport(
+    draft,
+    { kind: 'write-evacuation', node: node.name, record: released },
+    { node, record: released, view, state: 'released', text, instances },
   );
   return why ? `${text}; the release can't be written to the cluster: ${why}` : text;
 }

@@ -6,6 +6,7 @@ import {
   issueWithReport,
   lookAt,
   lookAtServices,
+  say,
   serviceOf,
   TICK_MS,
   viewOfIncident,
@@ -14,7 +15,6 @@ import {
 import type { EvacuationView, HostView, NodeView, RequestView } from './observation.ts';
 import { quietUntil } from './ownership.ts';
 import { type EvacuationRecord, INCIDENT_ATTRIBUTE } from './records.ts';
-import { reportIncident } from './report.ts';
 import { seenIn } from './seen.ts';
 import { isLive } from './status.ts';
 import { listNames } from './words.ts';
@@ -23,26 +23,27 @@ import { listNames } from './words.ts';
 export function letGoByHand(draft: Draft, node: NodeView, incident: string): void {
   const record = node.evacuation;
   if (record === null || record === 'unreadable') return;
-  const { observation, policy } = draft;
-  const say = (text: string): void => {
-    draft.verdicts.push({ node: node.name, host: null, incident, phase: 'releasing', text, instances: [] });
-  };
+  const { observation } = draft;
+  const tell = (text: string): void =>
+    say(draft, { node: node.name, host: null, incident, phase: 'releasing', text });
   // Gone before the release is written: a mark that stood alone would hold the node, or be taken for a new death.
   if (node.mark === 'yes') {
     const why = issue(draft, { kind: 'clear-mark', node: node.name });
     const text = `somebody removed its ${INCIDENT_ATTRIBUTE}; the mark evacuate=yes goes first`;
-    say(why === null ? text : `${text}: ${why}`);
+    tell(why === null ? text : `${text}: ${why}`);
     return;
   }
   const view = viewOfIncident(draft, incident);
   if (view === null && isToBeSeen(draft, node, record)) {
-    say(`somebody removed its ${INCIDENT_ATTRIBUTE}; looking at what is under way before the node is let go`);
+    tell(
+      `somebody removed its ${INCIDENT_ATTRIBUTE}; looking at what is under way before the node is let go`,
+    );
     return;
   }
   const lateMs = mayComeLateMs(draft, record, view);
   if (lateMs > 0) {
     wakeWithin(draft, lateMs);
-    say(
+    tell(
       `somebody removed its ${INCIDENT_ATTRIBUTE}; before the node is let go, waiting until no request that had no answer can take effect any more`,
     );
     return;
@@ -54,19 +55,12 @@ export function letGoByHand(draft: Draft, node: NodeView, incident: string): voi
     releasedAt: observation.novaNow || observation.now,
     reserves: unusedReserves(record, view),
   };
-  issueWithReport(draft, { kind: 'write-evacuation', node: node.name, record: released }, () =>
-    reportIncident({
-      observation,
-      node,
-      record: released,
-      view,
-      state: 'released',
-      text,
-      storage: policy.storage,
-      instances: [],
-    }),
+  issueWithReport(
+    draft,
+    { kind: 'write-evacuation', node: node.name, record: released },
+    { node, record: released, view, state: 'released', text, instances: [] },
   );
-  say(text);
+  tell(text);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { withClaimOn } from './destinations.ts';
-import { type Draft, issue, lookAt, lookAtServices, wakeWithin } from './draft.ts';
+import { type Draft, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
 import { shortId } from './instance.ts';
 import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
@@ -26,23 +26,16 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
     record.owner === observation.owner &&
     !record.clean;
   if (mine) return true;
-  const say = (text: string): false => {
-    draft.verdicts.push({
-      node: node.name,
-      host: service.host,
-      incident: incident.id,
-      phase: 'evacuating',
-      text,
-      instances: [],
-    });
+  const tell = (text: string): false => {
+    say(draft, { node: node.name, host: service.host, incident: incident.id, phase: 'evacuating', text });
     return false;
   };
   if (record === null && observation.mono - observation.servicesAt > policy.timing.serviceAgeMs)
-    return say('looking at its compute service once more before anything is changed');
+    return tell('looking at its compute service once more before anything is changed');
   const quiet = quietUntil(draft, record, view);
   if (observation.mono < quiet) {
     wakeWithin(draft, quiet - observation.mono);
-    return say(`taking over from ${record?.owner}; waiting until its last requests have taken effect`);
+    return tell(`taking over from ${record?.owner}; waiting until its last requests have taken effect`);
   }
   // What was seen before the quiet time ended may have changed in it; what somebody forces down after this list is theirs.
   if (Math.min(view.followedAt, observation.servicesAt) < quiet) {
@@ -54,10 +47,10 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
       since: record?.since ?? null,
     });
     if (draft.looks.has(service.host)) lookAtServices(draft, 0);
-    return say(`taking over from ${record?.owner}; looking at what its last requests have become`);
+    return tell(`taking over from ${record?.owner}; looking at what its last requests have become`);
   }
   const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: nextRecord(draft, facts) });
-  return say(
+  return tell(
     why
       ? `the record can't be written to the cluster: ${why}`
       : 'writing down the intent before Nova is told anything',

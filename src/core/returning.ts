@@ -6,6 +6,7 @@ import {
   issueWithReport,
   lookAt,
   lookAtServices,
+  say,
   serviceOf,
   viewOfIncident,
   wakeWithin,
@@ -23,7 +24,6 @@ import {
   whyQuarantined,
 } from './quarantine.ts';
 import { type EvacuationRecord, isOurMarker } from './records.ts';
-import { reportIncident } from './report.ts';
 import { stopLateArrivals } from './stop-again.ts';
 import { listNames } from './words.ts';
 
@@ -52,15 +52,9 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
       ? `marked evacuate=yes without an incident, so nova-compute-wait holds it: ${howToUnmark(node)}`
       : null;
   const asides = [toGiveBack, toStop, marked].filter((aside) => aside !== null);
-  const say = (text: string, host: HostName | null): void => {
-    draft.verdicts.push({
-      node: node.name,
-      host,
-      incident: record.incident,
-      phase: 'returning',
-      text: [text, ...asides].join('; '),
-      instances: [],
-    });
+  const tell = (text: string, host: HostName | null): void => {
+    const { incident } = record;
+    say(draft, { node: node.name, host, incident, phase: 'returning', text: [text, ...asides].join('; ') });
   };
   const finish: Finish = (text) =>
     record.reserves.length > 0 || toStop !== null ? text : finishRecord(draft, node, record, text);
@@ -68,46 +62,46 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   if (toGiveBack !== null) lookAtServices(draft, policy.timing.returnSlowMs);
   if (node.online !== true) {
     lookAtServices(draft, policy.timing.idleServicesMs);
-    say('released; waiting for the node to come back', null);
+    tell('released; waiting for the node to come back', null);
     return;
   }
   // Where Pacemaker starts nova-compute, it knows when there is something to ask Nova about.
   if (node.novaCompute === 'stopped') {
     lookAtServices(draft, policy.timing.idleServicesMs);
-    say('released; waiting for Pacemaker to start nova-compute', null);
+    tell('released; waiting for Pacemaker to start nova-compute', null);
     return;
   }
   lookAtServices(draft, returnPauseMs(draft, node, record));
   if (!observation.services.known) {
-    say(`Nova can't be asked: ${observation.services.reason}`, null);
+    tell(`Nova can't be asked: ${observation.services.reason}`, null);
     return;
   }
   const service = serviceOf(draft, node.name);
   if (service === null) {
-    say(finish('Nova no longer has a compute host of this name; nothing to give back'), null);
+    tell(finish('Nova no longer has a compute host of this name; nothing to give back'), null);
     return;
   }
   const { host } = service;
   const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, node, service);
   const quarantine = whyQuarantined(node, policy.gates);
   if (ourForce && service.forcedDown) {
-    say(clearForcedDown(draft, node, record, service), host);
+    tell(clearForcedDown(draft, node, record, service), host);
   } else if (unremembered !== null) {
-    say(`back; before anything is decided about quarantine: ${unremembered}`, host);
+    tell(`back; before anything is decided about quarantine: ${unremembered}`, host);
   } else if (record.reserves.some((claim) => claim.host === host)) {
-    say('back; it was a reserved host, and is made one again', host);
+    tell('back; it was a reserved host, and is made one again', host);
   } else if (overtaken(observation, policy, service) !== null) {
-    say(`back; ${DISABLED_AGAIN}`, host);
+    tell(`back; ${DISABLED_AGAIN}`, host);
   } else if (isOurMarker(service.disabledReason) && record.before.status === 'enabled') {
-    say(quarantine === null ? enable(draft, service) : intoQuarantine(draft, service, quarantine), host);
+    tell(quarantine === null ? enable(draft, service) : intoQuarantine(draft, service, quarantine), host);
   } else if (quarantine !== null && policy.destinations.reservedHosts && isReserved(service)) {
-    say(intoQuarantine(draft, service, quarantine), host);
+    tell(intoQuarantine(draft, service, quarantine), host);
   } else if (mayStillChange(draft, host, record.owner, observation.servicesAt)) {
-    say('back; Nova may still do what it was asked for and has not answered', host);
+    tell('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
-    say(confirmSchedulable(draft, record, service, finish), host);
+    tell(confirmSchedulable(draft, record, service, finish), host);
   } else {
-    say(finish(sayKept(service)), host);
+    tell(finish(sayKept(service)), host);
   }
 }
 
@@ -269,20 +263,10 @@ function lookAtPorts(draft: Draft, record: EvacuationRecord): void {
 type Finish = (text: string) => string;
 
 function finishRecord(draft: Draft, node: NodeView, record: EvacuationRecord, text: string): string {
-  const { observation, policy } = draft;
-  const view = viewOfIncident(draft, record.incident);
-  const command = { kind: 'delete-evacuation', node: node.name, incident: record.incident } as const;
-  const why = issueWithReport(draft, command, () =>
-    reportIncident({
-      observation,
-      node,
-      record,
-      view,
-      state: 'closed',
-      text,
-      storage: policy.storage,
-      instances: [],
-    }),
+  const why = issueWithReport(
+    draft,
+    { kind: 'delete-evacuation', node: node.name, incident: record.incident },
+    { node, record, view: viewOfIncident(draft, record.incident), state: 'closed', text, instances: [] },
   );
   return why ? `${text}; the record can't be removed from the cluster: ${why}` : text;
 }
