@@ -15,6 +15,9 @@ const ENDS_MEMORY_MS = 180_000;
 const MIN_PRESUMED = 4;
 const MAX_PRESUMED = 24;
 
+/** Ends that are worth a look where nothing can be asked for without them. */
+export const ENOUGH_ENDS = 12;
+
 /** What is under way from one host, as its last look and what was asked for since then show it. */
 export interface InFlight {
   /** Evacuations of its incident, live or over. */

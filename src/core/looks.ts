@@ -1,5 +1,6 @@
 import {
   claimsPerSecond,
+  ENOUGH_ENDS,
   endsPerSecond,
   hasShown,
   type InFlight,
@@ -83,8 +84,6 @@ function endOfMs({ evacuations, lookedAtNova }: InFlight, due: readonly number[]
 const UNKNOWN_FACTOR = 0.6;
 /** What is late is asked about after this part of its lateness. */
 const LATE_FACTOR = 0.3;
-/** Ends that are worth a look where nothing can be asked for without them. */
-const ENOUGH_ENDS = 12;
 /** What is due is looked at this much later, ms: a look too early costs another one. */
 const DUE_MARGIN_MS = 700;
 

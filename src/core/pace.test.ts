@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { InFlight } from './claims.ts';
+import { ENOUGH_ENDS, type InFlight } from './claims.ts';
 import type { EvacuationView, RequestView } from './observation.ts';
 import { type PaceFacts, type Room, roomOf } from './pace.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
@@ -79,6 +79,16 @@ describe('the window', () => {
     const wide = size({ evacuations: [...finished, ...queued], novaNow: 15_000 });
     expect(wide).toBeGreaterThan(POLICY.pace.startInFlight);
     expect(wide).toBeLessThan(POLICY.pace.startInFlight + 20);
+  });
+
+  it('holds as many on slow destinations as may end before the next look, whatever the shortest took', () => {
+    const finished = Array.from({ length: 10 }, (_, i) => done(30_000 + i * 1_000, i * 1_000));
+    const queued = Array.from({ length: 20 }, (_, i) => onDestination(20_000 + i * 500));
+    const facts = { evacuations: [done(1_500, 0), ...finished, ...queued], novaNow: 40_000 };
+    expect(size(facts)).toBeGreaterThanOrEqual(POLICY.pace.startInFlight + ENOUGH_ENDS);
+    // Only where so many are there.
+    const few = { ...facts, evacuations: facts.evacuations.slice(0, 14) };
+    expect(size(few)).toBeLessThan(POLICY.pace.startInFlight + ENOUGH_ENDS);
   });
 
   it('is no wider for claims that come faster than evacuations end', () => {

@@ -1,4 +1,4 @@
-import { CONTROL_PLANE_MS, type InFlight, progressOf, shortestDurationMs } from './claims.ts';
+import { CONTROL_PLANE_MS, ENOUGH_ENDS, type InFlight, progressOf, shortestDurationMs } from './claims.ts';
 import type { EvacuationView, RequestView } from './observation.ts';
 import type { PacePolicy } from './policy.ts';
 import { hasSucceeded, isLive } from './status.ts';
@@ -26,7 +26,7 @@ export interface Room {
  * handed over to their destinations, because a guest that only spawns costs it nothing. So the window grows as claims
  * come, and where they do not come it stays at its base. Those handed over count for no more than Little's law has for
  * them: `growthFactor` times the rate at which they come and end, times the shortest time seen. Where destinations queue,
- * more of them there bring nothing.
+ * more of them there bring nothing, but for as many as may end before the next look: what it finds idle has lost that time.
  *
  * Failures and slow answers take their share off. All of it is within the policy's bounds.
  */
@@ -41,8 +41,9 @@ export function roomOf({ hosts, requests, mono }: PaceFacts, pace: PacePolicy): 
   const spawnMs = shortestDurationMs(evacuations) ?? UNKNOWN_SPAWN_MS;
   const presumedRate = sum(progress.map((each) => each.presumedRate));
   const endRate = sum(progress.map((each) => each.endRate ?? each.presumedRate));
-  const spawning =
+  const queued =
     (pace.growthFactor * Math.min(presumedRate, endRate) * Math.max(0, spawnMs - CONTROL_PLANE_MS)) / 1_000;
+  const spawning = Math.max(ENOUGH_ENDS, queued);
   const wanted = base + Math.min(sum(progress.map((each) => each.handedOver)) - ended, spawning);
   const healthy =
     Math.min(pace.maxInFlight, wanted) * (1 - troubleShare(evacuations, novaNow, requests, mono, pace));

@@ -235,7 +235,7 @@ export const DEFAULT_POLICY: Policy = {
     deletedSettleMs: 60_000,
     changesMs: 120_000,
     followMs: 3_000,
-    maxFollowMs: 30_000,
+    maxFollowMs: 20_000,
     maxUrgentMs: 8_000,
     settleMs: 2_000,
     returnMs: 2_000,
