@@ -41,9 +41,12 @@ export type Command =
     }
   | {
       readonly kind: 'stop-server';
+      /** The host that it came from. */
       readonly host: HostName;
       readonly server: ServerId;
       readonly name: string;
+      /** Where it runs. */
+      readonly on: HostName;
     };
 
 /** What goes with a request to evacuate. */
@@ -54,12 +57,18 @@ export interface EvacuateOptions {
   readonly onSharedStorage?: boolean;
 }
 
+/** Where the progress of stopping a server again is kept. What was told to a host that has died since is to be told to the next. */
+export function stopKey(server: ServerId, on: HostName): string {
+  return `stop-server:${server}:${on}`;
+}
+
 /** The name under which a command's progress is kept: no second one with this key starts before the first has ended. */
 export function commandKey(command: Command): string {
   switch (command.kind) {
     case 'evacuate':
-    case 'stop-server':
       return `${command.kind}:${command.server}`;
+    case 'stop-server':
+      return stopKey(command.server, command.on);
     case 'force-down':
     case 'clear-forced-down':
     case 'enable':

@@ -1,4 +1,5 @@
 import { abandoned } from './deaths.ts';
+import { stopKey } from './decision.ts';
 import type { Reserve } from './destinations.ts';
 import type { Draft } from './draft.ts';
 import { type InstanceFacts, judge, liveEvacuations, type Outcome, shortId } from './instance.ts';
@@ -75,7 +76,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       request: observation.requests.get(server.id) ?? null,
       wasStopped: stopped.size > 0 && stopped.has(shortId(server.id)),
       wasInError: inError.size > 0 && inError.has(shortId(server.id)),
-      stopSent: observation.commands.get(`stop-server:${server.id}`)?.state === 'done',
+      stopSent: isStopSent(draft, server),
       mono: observation.mono,
       novaNow: view.novaNow,
       quietUntil,
@@ -98,6 +99,11 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       arrivedAt: evacuations.findLast(hasSucceeded)?.updatedAt ?? null,
     };
   });
+}
+
+/** Whether a server has been told to stop where it is now: whoever starts it after that means it. */
+export function isStopSent({ observation }: Draft, { id, host }: ServerView): boolean {
+  return host !== null && observation.commands.get(stopKey(id, host))?.state === 'done';
 }
 
 function isHeldBy(admission: Admission, reason: string): boolean {

@@ -3,6 +3,7 @@ import { type Draft, issue, lookAt, lookAtServices, say, wakeWithin } from './dr
 import { shortId } from './instance.ts';
 import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
+import { startedOnItsWay } from './stop-again.ts';
 
 export interface Ownership {
   readonly node: NodeView;
@@ -74,7 +75,9 @@ function nextRecord(
   const atHome = isKept ? [] : view.servers.filter((s) => s.host === view.host);
   const stopped = atHome.filter((s) => s.vmState === 'stopped').map((s) => shortId(s.id));
   const stoppedInError = atHome
-    .filter((s) => s.vmState === 'error' && isTrueOf(view.stoppedInError.get(s.id)))
+    .filter((s) =>
+      s.vmState === 'error' ? isTrueOf(view.stoppedInError.get(s.id)) : startedOnItsWay(draft, s),
+    )
     .map((s) => shortId(s.id));
   return {
     incident: incident.id,

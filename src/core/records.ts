@@ -83,7 +83,7 @@ export interface EvacuationRecord {
   readonly releasedAt: number | null;
   /** Instances that were stopped when the host died, first 8 hex digits of the UUID: a failed attempt makes Nova forget it. */
   readonly stopped: readonly string[];
-  /** Those that were in ERROR then, and stopped before that, by Nova's list of what was done with them. */
+  /** Those stopped before they came into ERROR: by Nova's list of what was done with them, or by another host's record. */
   readonly stoppedInError: readonly string[];
   /** Evacuations whose destination died under them: Nova shows them as live for ever. */
   readonly lost: readonly LostEvacuation[];

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { stopKey } from './decision.ts';
 import { newDraft } from './draft.ts';
-import { hostName } from './names.ts';
+import { type HostName, hostName } from './names.ts';
 import {
   type EvacuationView,
   type HostView,
@@ -10,7 +11,7 @@ import {
 } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
-import { stopLateArrivals } from './stop-again.ts';
+import { startedOnItsWay, stopLateArrivals } from './stop-again.ts';
 import { aHostView, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
 import { evacuation } from './testing-evacuations.ts';
 
@@ -60,13 +61,15 @@ const RUNS = { host: ELSEWHERE, vmState: 'active' } as const;
 
 it('what was stopped and arrives running when its node has been let go is stopped again', () => {
   const { text, commands } = decided({}, RUNS);
-  expect(commands).toEqual([{ kind: 'stop-server', host: SOURCE, server: server.id, name: server.name }]);
+  expect(commands).toEqual([
+    { kind: 'stop-server', host: SOURCE, server: server.id, name: server.name, on: ELSEWHERE },
+  ]);
   expect(text).toContain(`to be stopped again when they have arrived, as they were: ${server.name}`);
 });
 
 it('... once: whoever starts it after that means it', () => {
   const stopped = { state: 'done', at: NOW, failures: 0, message: '' } as const;
-  const more = { commands: new Map([[`stop-server:${server.id}`, stopped]]) };
+  const more = { commands: new Map([[stopKey(server.id, ELSEWHERE), stopped]]) };
   expect(decided({}, RUNS, { more })).toEqual({ text: null, commands: [], look: null });
 });
 
@@ -100,4 +103,40 @@ it('a look of before the release does not show what had arrived by then', () => 
   expect(decided({}, {}, none)).toMatchObject({
     look: { evacuations: true, changes: true, listing: true },
   });
+});
+
+/** The instance runs on ELSEWHERE, which has died since; the record of the host that it came from is as given. */
+function isToBeStopped(
+  now: Partial<ServerView>,
+  record: Partial<EvacuationRecord>,
+  more: Partial<Observation> = {},
+): boolean {
+  const failed = evacuation({ server: server.id, dest: null, status: 'error' });
+  const nodes = [aNode('compute-1', 'i1', { evacuation: aRecord(record) }), aNode('compute-2', 'i2')];
+  const observation = anObservation({
+    cluster: known({
+      ...{ haveQuorum: true, pause: null, history: new Map(), levelsCorrected: new Map() },
+      nodes,
+    }),
+    hosts: new Map([[SOURCE, aHostView({ incident: 'i1', evacuations: [failed] })]]),
+    ...more,
+  });
+  return startedOnItsWay(newDraft(observation, DEFAULT_POLICY), { ...server, ...RUNS, ...now });
+}
+
+it('what Nova has started on its way to a host that has died since is to be stopped at the next one', () => {
+  expect(isToBeStopped({}, { stopped: [SHORT] })).toBe(true);
+  expect(isToBeStopped({}, { stoppedInError: [SHORT] }, { hosts: new Map() })).toBe(true);
+  // It ran before, is stopped already, or no attempt has failed: then somebody else has started it.
+  expect(isToBeStopped({}, {})).toBe(false);
+  expect(isToBeStopped({ vmState: 'stopped' }, { stopped: [SHORT] })).toBe(false);
+  expect(isToBeStopped({}, { stopped: [SHORT] }, { hosts: new Map() })).toBe(false);
+});
+
+it('... unless it was stopped there, and somebody has started it after that', () => {
+  const stopped = { state: 'done', at: NOW, failures: 0, message: '' } as const;
+  const told = (on: HostName) => ({ commands: new Map([[stopKey(server.id, on), stopped]]) });
+  expect(isToBeStopped({}, { stopped: [SHORT] }, told(ELSEWHERE))).toBe(false);
+  expect(isToBeStopped({ taskState: 'powering-off' }, { stopped: [SHORT] }, told(ELSEWHERE))).toBe(true);
+  expect(isToBeStopped({}, { stopped: [SHORT] }, told(SOURCE))).toBe(true);
 });

@@ -1,16 +1,18 @@
 import { type Draft, issue, lookAt, serviceOf, viewOfIncident, wakeWithin } from './draft.ts';
 import { shortId } from './instance.ts';
-import { type Judged, judgeAll } from './judged.ts';
+import { isStopSent, type Judged, judgeAll } from './judged.ts';
 import type { HostName } from './names.ts';
-import type { NodeView } from './observation.ts';
+import type { EvacuationView, NodeView, ServerView } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
+import { hasSucceeded, isLive } from './status.ts';
 import { listNames } from './words.ts';
 
 /** Stops again what has arrived running though it was stopped, as after a failed attempt. */
 export function stopRestoring(draft: Draft, host: HostName, judged: readonly Judged[]): void {
   for (const { server, outcome } of judged) {
     const { id, name } = server;
-    if (outcome.kind === 'restoring') issue(draft, { kind: 'stop-server', host, server: id, name });
+    if (outcome.kind === 'restoring')
+      issue(draft, { kind: 'stop-server', host, server: id, name, on: outcome.to });
   }
 }
 
@@ -62,3 +64,24 @@ const FOLLOW_MS = 10 * 60_000;
 
 /** What had arrived when the node was let go shows in a look made this long after that, ms: Nova's dates have whole seconds. */
 const SETTLE_MS = 1_000;
+
+/**
+ * Whether an instance that runs on a host that has died was stopped before Nova started it on the way there, and has not been
+ * stopped again since: it is to be stopped where it comes to next, and the record of the host that it came from may be gone by
+ * then.
+ */
+export function startedOnItsWay(draft: Draft, server: ServerView): boolean {
+  const { cluster } = draft.observation;
+  if (!cluster.known || server.vmState !== 'active') return false;
+  // Whoever has started it after that meant it; one that is still powering off never came to its end.
+  if (isStopSent(draft, server) && server.taskState === null) return false;
+  const id = shortId(server.id);
+  return cluster.value.nodes.some(({ evacuation: record }) => {
+    if (record === null || record === 'unreadable') return false;
+    if (record.stoppedInError.includes(id)) return true;
+    const attempts = viewOfIncident(draft, record.incident)?.evacuations ?? [];
+    return record.stopped.includes(id) && attempts.some((e) => e.server === server.id && hasFailed(e));
+  });
+}
+
+const hasFailed = (evacuation: EvacuationView): boolean => !isLive(evacuation) && !hasSucceeded(evacuation);

@@ -249,7 +249,8 @@ export function forget(memory: Memory, { open, toProve, domain }: Needed): void 
       memory.allocations.delete(server);
       if (memory.requests.get(server)?.state === 'pending') continue;
       memory.requests.delete(server);
-      memory.commands.delete(`stop-server:${server}`);
+      for (const key of memory.commands.keys())
+        if (key.startsWith(`stop-server:${server}:`)) memory.commands.delete(key);
     }
   }
   for (const node of memory.history.keys()) if (!toProve.has(node)) memory.history.delete(node);
