@@ -15,6 +15,7 @@ import {
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
 import {
+  A_CLUSTER,
   aHostView,
   aNode,
   anObservation,
@@ -47,15 +48,13 @@ function fencedAnew(
   node: Partial<NodeView> = {},
 ): Observation {
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes: [
       aNode('compute-1', 'again', { evacuation: aRecord({ incident: 'first' }), ...node }),
       aNode('compute-2', 'i2', { evacuation: aRecord({ incident: 'i2' }) }),
       aNode('compute-3', null),
     ],
-    pause: null,
     history: new Map([[nodeName('compute-1'), known([])]]),
-    levelsCorrected: new Map(),
   };
   const seen = {
     lookedAt: NOW,

@@ -5,7 +5,7 @@ import { hostName } from './names.ts';
 import { type ClusterView, type EvacuationView, known, type NodeView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { LostEvacuation } from './records.ts';
-import { aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
+import { A_CLUSTER, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
 
 /** Each is made one second after the one before it. */
 function evacuation(id: number, more: Partial<EvacuationView> = {}): EvacuationView {
@@ -67,11 +67,8 @@ describe('the destination of an evacuation', () => {
   const CHANGED = 500_000;
   const wasOff = (node: Partial<NodeView>): boolean => {
     const cluster: ClusterView = {
-      haveQuorum: true,
+      ...A_CLUSTER,
       nodes: [aNode('compute-1', 'i'), aNode('compute-2', null, node)],
-      pause: null,
-      history: new Map(),
-      levelsCorrected: new Map(),
     };
     const observation = anObservation({
       now: 900_000,

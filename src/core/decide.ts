@@ -12,7 +12,7 @@ import type { ClusterView, NodeView, Observation } from './observation.ts';
 import { putRight } from './overtaken.ts';
 import { quietUntil } from './ownership.ts';
 import type { Policy } from './policy.ts';
-import { howToUnmark, markIsFresh } from './proof.ts';
+import { howToUnmark, isAdoptable, markIsFresh } from './proof.ts';
 import { queuesToSee } from './queues.ts';
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
 import { decideReturning } from './returning.ts';
@@ -113,6 +113,8 @@ function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | nu
   if (incident === null) {
     if (evacuation?.phase === 'evacuating') letGoByHand(draft, node, evacuation.incident);
     // One that dies on its way back counts as any other.
+    else if (node.mark === 'yes' && evacuation === null && rules.cluster.incidentsTaken.has(node.name))
+      dropMark(draft, node);
     else if (node.mark === 'yes' && (evacuation === null || node.online === false))
       adoptMark(draft, node, rules.cluster);
     else if (evacuation !== null) decideReturning(draft, node, evacuation);
@@ -133,11 +135,18 @@ function blocked(draft: Draft, node: NodeView, text: string): void {
   say(draft, { node: node.name, host: null, incident: null, phase: 'blocked', text });
 }
 
+/** Somebody has taken the incident away before its evacuation began: what marks the node beside it goes, too. */
+function dropMark(draft: Draft, node: NodeView): void {
+  const why = issue(draft, { kind: 'clear-mark', node: node.name });
+  const text = `somebody removed its ${INCIDENT_ATTRIBUTE} before its evacuation began; the mark evacuate=yes goes, too`;
+  blocked(draft, node, why === null ? text : `${text}: ${why}`);
+}
+
 /** A mark without an incident: a stock fence_compute, or somebody's hand. It counts only with a fencing. */
 function adoptMark(draft: Draft, node: NodeView, cluster: ClusterView): void {
   const { observation, policy } = draft;
   // A node that has rejoined since its fencing may run nova-compute again: that fencing is no proof any more.
-  if (node.online !== false) {
+  if (!isAdoptable(node)) {
     blocked(
       draft,
       node,

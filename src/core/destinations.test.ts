@@ -6,7 +6,7 @@ import { known, type Observation, type ServiceView } from './observation.ts';
 import { DEFAULT_POLICY, type DestinationPolicy } from './policy.ts';
 import { reservedQuarantineReason } from './quarantine.ts';
 import type { ReserveClaim } from './records.ts';
-import { aNode, anObservation, aRecord, aService, aTrace, fact, someFacts } from './testing.ts';
+import { A_CLUSTER, aNode, anObservation, aRecord, aService, aTrace, fact, someFacts } from './testing.ts';
 
 const DEAD = ['compute-1', 'compute-2'];
 
@@ -44,11 +44,8 @@ function decided(some: Some): { readonly reserve: Reserve; readonly draft: Draft
     return name === 'compute-2' ? { ...node, evacuation: aRecord({ reserves: others }) } : node;
   });
   const cluster = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes,
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
   };
   const spare = { status: 'disabled', disabledReason: 'reserved' } as const;
   const services = names.map((name) => {

@@ -6,6 +6,7 @@ import { known, type Observation, type ServiceTrace, type ServiceView } from './
 import { DEFAULT_POLICY } from './policy.ts';
 import { parseEvacuation } from './records.ts';
 import {
+  A_CLUSTER,
   aHostView,
   aNode,
   anObservation,
@@ -28,11 +29,8 @@ function decided(service: Partial<ServiceView>, more: Partial<Observation>): Dec
       mono: 50_000,
       novaNow: 100_000,
       cluster: known({
-        haveQuorum: true,
+        ...A_CLUSTER,
         nodes: [aNode('compute-1', 'i', { evacuation })],
-        pause: null,
-        history: new Map(),
-        levelsCorrected: new Map(),
       }),
       services: known([
         aService('compute-1', { state: 'down', ...service }),

@@ -12,7 +12,7 @@ import {
 } from './observation.ts';
 import { DEFAULT_POLICY, type GatePolicy } from './policy.ts';
 import { formatEvacuation, parseEvacuation } from './records.ts';
-import { aNode, anObservation, aRecord, aService, fact, someFacts } from './testing.ts';
+import { A_CLUSTER, aNode, anObservation, aRecord, aService, fact, someFacts } from './testing.ts';
 
 const NOW = 1_000_000_000;
 const RECORD = aRecord({ incident: 'i-compute-2' });
@@ -41,11 +41,9 @@ function judged({
   const names = Array.from({ length: hosts }, (_, i) => `compute-${i + 1}`);
   const nodes = names.map((name, i): NodeView => aNode(name, i < dead ? `i-${name}` : null));
   const view: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes,
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
+
     ...cluster,
   };
   const its = names.map((name) => aService(name, { updatedAt: NOW }));

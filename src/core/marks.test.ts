@@ -4,22 +4,20 @@ import type { Decision } from './decision.ts';
 import { nodeName } from './names.ts';
 import { type ClusterView, known, type NodeView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import { aNode, anObservation, aRecord, aService } from './testing.ts';
+import { A_CLUSTER, aNode, anObservation, aRecord, aService } from './testing.ts';
 
 /** When the node was fenced last, ms. */
 const FENCED_AT = 95_000;
 const RELEASED = aRecord({ phase: 'returning', releasedAt: 10_000 });
 
 /** What is decided at 100 s about compute-1, marked without an incident. */
-function decideMarked(more: Partial<NodeView>): Decision {
+function decideMarked(more: Partial<NodeView>, view: Partial<ClusterView> = {}): Decision {
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...{ ...A_CLUSTER, ...view },
     nodes: [aNode('compute-1', null, { mark: 'yes', ...more })],
-    pause: null,
     history: new Map([
       [nodeName('compute-1'), known([{ action: 'reboot', status: 'success', completedAt: FENCED_AT }])],
     ]),
-    levelsCorrected: new Map(),
   };
   const observation = anObservation({
     ...{ now: 100_000, mono: 100_000, begunAt: 100_000, novaNow: 100_000, servicesAt: 100_000 },
@@ -33,6 +31,15 @@ const kinds = ({ commands }: Decision): readonly string[] => commands.map(({ kin
 
 it('when somebody takes the incident away, the mark goes with it', () => {
   expect(kinds(decideMarked({ evacuation: aRecord() }))).toContain('clear-mark');
+});
+
+it('... also before its evacuation has begun: that is no mark of a stock fence_compute', () => {
+  const taken = { incidentsTaken: new Set([nodeName('compute-1')]) };
+  expect(kinds(decideMarked({ online: false }))).toContain('adopt-mark');
+  const decision = decideMarked({ online: false }, taken);
+  expect(kinds(decision)).toContain('clear-mark');
+  expect(kinds(decision)).not.toContain('adopt-mark');
+  expect(decision.verdicts[0]?.text).toContain('somebody removed its instance-ha-incident');
 });
 
 it('a bare mark on a node that is back is told, with what to do, and is left alone', () => {

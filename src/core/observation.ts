@@ -52,8 +52,18 @@ export interface ClusterView {
   readonly pause: Stored<PauseRecord>;
   /** The fencing history of the nodes that were asked for. */
   readonly history: ReadonlyMap<NodeName, Maybe<readonly FencingEvent[]>>;
-  /** When this evacuator saw that the level of a node had got a power device that it lacked before, epoch ms. */
-  readonly levelsCorrected: ReadonlyMap<NodeName, number>;
+  /** Nodes whose level has got a power device that it lacked before, as this evacuator has seen. */
+  readonly levelsCorrected: ReadonlyMap<NodeName, LevelCorrection>;
+  /** Nodes whose incident this evacuator has seen, and that have none any more, but are marked still: somebody took it away. */
+  readonly incidentsTaken: ReadonlySet<NodeName>;
+}
+
+/** All by this evacuator's own clock: the controllers' may be hours apart. */
+export interface LevelCorrection {
+  /** When the level was seen to have a power device, `mono`. */
+  readonly at: number;
+  /** When the cluster was read last without the incident that stands now, `mono`: it has been written since. */
+  readonly withoutIncidentAt: number;
 }
 
 export interface ServiceView {

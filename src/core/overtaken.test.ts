@@ -5,7 +5,7 @@ import { hostName } from './names.ts';
 import { type ClusterView, known, type ServiceTrace } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { disabledReason } from './records.ts';
-import { aHostView, aNode, anObservation, aRecord, aService, aTrace, SOURCE } from './testing.ts';
+import { A_CLUSTER, aHostView, aNode, anObservation, aRecord, aService, aTrace, SOURCE } from './testing.ts';
 
 const NOW = 50_000;
 const { requestSettleMs } = DEFAULT_POLICY.timing;
@@ -23,11 +23,8 @@ function given(scene: Scene): { readonly commands: readonly Command[]; readonly 
   const claim = { host: SPARE, reason: 'reserved', aggregate: null };
   const evacuation = aRecord({ phase: 'returning', releasedAt: 1_000, reserves: [claim] });
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes: [aNode('compute-1', null, { evacuation, online: false })],
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
   };
   const { commands, verdicts } = decide(
     anObservation({
@@ -50,8 +47,8 @@ function whenBack(service: Parameters<typeof aService>[1], trace: Partial<Servic
   const observation = anObservation({
     ...{ now: NOW, mono: NOW, begunAt: NOW, novaNow: NOW, servicesAt: NOW },
     cluster: known({
-      ...{ haveQuorum: true, nodes: [aNode('compute-1', null, { evacuation })], pause: null },
-      ...{ history: new Map(), levelsCorrected: new Map() },
+      ...{ ...A_CLUSTER, nodes: [aNode('compute-1', null, { evacuation })] },
+      ...{},
     }),
     services: known([aService('compute-1', { updatedAt: NOW, ...service })]),
     hosts: new Map([[SOURCE, aHostView({ incident: 'i1', traits: known([]), traitsAt: NOW })]]),
@@ -117,8 +114,8 @@ describe('a host that somebody has disabled before a request of ours to enable i
       const observation = anObservation({
         ...{ mono: NOW, servicesAt: NOW - 6_000 },
         cluster: known({
-          ...{ haveQuorum: true, nodes: [], pause: null },
-          ...{ history: new Map(), levelsCorrected: new Map() },
+          ...{ ...A_CLUSTER, nodes: [] },
+          ...{},
         }),
         services: known([aService('compute-2')]),
         traces: new Map([[SPARE, aTrace(late)]]),

@@ -6,7 +6,7 @@ import { known } from './observation.ts';
 import { ownsRecord } from './ownership.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
-import { aHostView, aNode, anObservation, aRecord, aServer, aService } from './testing.ts';
+import { A_CLUSTER, aHostView, aNode, anObservation, aRecord, aServer, aService } from './testing.ts';
 
 const STOPPED = serverId('22222222-0000-4000-8000-000000000000');
 
@@ -16,7 +16,9 @@ function written(
   others: readonly EvacuationRecord[] = [],
 ): EvacuationRecord | null {
   const cluster = known({
-    ...{ haveQuorum: true, pause: null, history: new Map(), levelsCorrected: new Map() },
+    ...{
+      ...A_CLUSTER,
+    },
     nodes: [record, ...others].map((evacuation, i) => aNode(`compute-${i + 1}`, null, { evacuation })),
   });
   const owner = 'controller-2:1';

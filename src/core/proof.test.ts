@@ -4,7 +4,7 @@ import { nodeName } from './names.ts';
 import { type ClusterView, type FencingEvent, known, type NodeView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { fencingProof } from './proof.ts';
-import { aNode, anObservation } from './testing.ts';
+import { A_CLUSTER, aNode, anObservation } from './testing.ts';
 
 const NODE = nodeName('compute-1');
 const NOW = 1_000_000;
@@ -12,11 +12,9 @@ const FENCED: FencingEvent = { action: 'reboot', status: 'success', completedAt:
 
 function aCluster(node: NodeView, more: Partial<ClusterView> = {}): ClusterView {
   return {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes: [node],
-    pause: null,
     history: new Map([[NODE, known([FENCED])]]),
-    levelsCorrected: new Map(),
     ...more,
   };
 }
@@ -43,7 +41,6 @@ describe('a bare mark', () => {
 });
 
 describe('a success in the fencing history', () => {
-  const CORRECTED_AT = NOW - 10_000;
   const provenFor = (at: number, levelsCorrected: ClusterView['levelsCorrected']): boolean => {
     const incident = { id: 'i', at, by: 'fencer', on: 'controller-1' } as const;
     const node = aNode('compute-1', 'i', { incident });
@@ -56,9 +53,12 @@ describe('a success in the fencing history', () => {
   });
 
   it('is none when the fencing may have begun before the level was corrected', () => {
-    const corrected = new Map([[NODE, CORRECTED_AT]]);
-    expect(provenFor(CORRECTED_AT - 5_000, corrected)).toBe(false);
-    expect(provenFor(NOW, corrected)).toBe(false);
-    expect(provenFor(CORRECTED_AT + DEFAULT_POLICY.timing.levelSettleMs, corrected)).toBe(true);
+    const { levelSettleMs } = DEFAULT_POLICY.timing;
+    const corrected = (withoutIncidentAt: number) => new Map([[NODE, { at: 1_000, withoutIncidentAt }]]);
+    expect(provenFor(NOW, corrected(Number.NEGATIVE_INFINITY))).toBe(false);
+    expect(provenFor(NOW, corrected(1_000 + levelSettleMs - 1))).toBe(false);
+    expect(provenFor(NOW, corrected(1_000 + levelSettleMs))).toBe(true);
+    // Whatever the clock of the controller says that wrote it.
+    expect(provenFor(NOW + 3_600_000, corrected(1_000))).toBe(false);
   });
 });

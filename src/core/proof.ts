@@ -36,8 +36,8 @@ export function fencingProof(
         'the fencing topology has no power device before fence_compute for this node, so its fencing proves nothing; configure a level DEVICE,fence-nova',
     };
   }
-  const correctedAt = cluster.levelsCorrected.get(node.name);
-  if (correctedAt !== undefined && incident.at < correctedAt + policy.timing.levelSettleMs) {
+  const corrected = cluster.levelsCorrected.get(node.name);
+  if (corrected !== undefined && corrected.withoutIncidentAt < corrected.at + policy.timing.levelSettleMs) {
     return {
       proven: false,
       ask: false,
@@ -82,6 +82,14 @@ export function markIsFresh(
       (event.status === 'pending' ||
         (event.status === 'success' && now - (event.completedAt ?? 0) <= policy.timing.markProofMs)),
   );
+}
+
+/**
+ * Whether a bare mark can count at all: of a node that has rejoined it is none (attrd has erased it, or somebody marks a
+ * living host).
+ */
+export function isAdoptable({ incident, mark, online }: NodeView): boolean {
+  return incident === null && mark === 'yes' && online === false;
 }
 
 /** What an operator does with a bare mark that means nothing. */

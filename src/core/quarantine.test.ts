@@ -11,7 +11,7 @@ import {
   whyQuarantined,
 } from './quarantine.ts';
 import { isOurMarker, type PastIncident } from './records.ts';
-import { aNode, anObservation, aRecord } from './testing.ts';
+import { A_CLUSTER, aNode, anObservation, aRecord } from './testing.ts';
 
 const GATES = { ...DEFAULT_POLICY.gates, quarantineIncidents: 3, quarantineWindowMs: 1_000 };
 const nodeAfter = (...times: number[]) =>
@@ -67,11 +67,8 @@ it('what the history lacks is written while the evacuation goes on, too, and its
   const written = (past: readonly PastIncident[]) => {
     const evacuation = aRecord({ incident: 'again', outage: { id: 'first', at: 5_000 } });
     const cluster: ClusterView = {
-      haveQuorum: true,
+      ...A_CLUSTER,
       nodes: [aNode('compute-1', 'again', { evacuation, past: { incidents: past } })],
-      pause: null,
-      history: new Map(),
-      levelsCorrected: new Map(),
     };
     const { commands } = decide(anObservation({ cluster: known(cluster) }), DEFAULT_POLICY);
     return commands.flatMap((each) => (each.kind === 'write-history' ? each.record.incidents : []));

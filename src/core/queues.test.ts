@@ -4,7 +4,7 @@ import { type ClusterView, type EvacuationView, type HostView, known } from './o
 import { DEFAULT_POLICY } from './policy.ts';
 import { queuesToSee } from './queues.ts';
 import type { EvacuationRecord } from './records.ts';
-import { aHostView, aNode, anObservation, aRecord, aService, SOURCE } from './testing.ts';
+import { A_CLUSTER, aHostView, aNode, anObservation, aRecord, aService, SOURCE } from './testing.ts';
 import { evacuation } from './testing-evacuations.ts';
 
 const NOW = 200_000;
@@ -18,11 +18,8 @@ function isLookedAt(
   more: Partial<HostView> = {},
 ): boolean {
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes: [aNode('compute-1', 'i1', { evacuation: aRecord(record) })],
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
   };
   const view = aHostView({
     ...{ incident: 'i1', evacuations, lookedAt, followedAt: lookedAt, novaNow: lookedAt },

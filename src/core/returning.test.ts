@@ -4,7 +4,16 @@ import { hostName } from './names.ts';
 import { type ClusterView, known, type Observation } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { disabledReason, type PastIncident } from './records.ts';
-import { aHostView, aNode, anObservation, aRecord, aService, aTrace, someFacts } from './testing.ts';
+import {
+  A_CLUSTER,
+  aHostView,
+  aNode,
+  anObservation,
+  aRecord,
+  aService,
+  aTrace,
+  someFacts,
+} from './testing.ts';
 import { done } from './testing-evacuations.ts';
 
 const PENDING = { state: 'pending', at: 0, failures: 0, message: '' } as const;
@@ -12,11 +21,8 @@ const RELEASED = { ...aRecord({ phase: 'returning' }), releasedAt: 10_000 };
 
 function closes(servicesAt: number, more: Partial<Observation> = {}, record = RELEASED): boolean {
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes: [aNode('compute-1', null, { evacuation: record })],
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
   };
   const back = aService('compute-1', {
     status: 'disabled',
@@ -63,11 +69,8 @@ it('... nor while an instance that was stopped may still arrive running', () => 
 function isGivenBack(servicesAt: number, listedAt: number, more: Partial<Observation> = {}): boolean {
   const spare = { host: hostName('compute-2'), reason: 'reserved', aggregate: 7 };
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes: [aNode('compute-1', null, { online: false, evacuation: { ...RELEASED, reserves: [spare] } })],
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
   };
   const rack = { id: 7, name: 'rack', availabilityZone: null, hosts: [hostName('compute-1')], metadata: {} };
   const observation = anObservation({
@@ -115,8 +118,8 @@ it('... nor of an evacuator before this one that had claimed it for another host
     const observation = anObservation({
       ...{ now: servicesAt, mono: servicesAt, begunAt: servicesAt, novaNow: servicesAt, servicesAt },
       cluster: known({
-        ...{ haveQuorum: true, nodes, pause: null },
-        ...{ history: new Map(), levelsCorrected: new Map() },
+        ...{ ...A_CLUSTER, nodes },
+        ...{},
       }),
       services: known([aService('compute-2', { status: 'disabled', disabledReason: 'reserved' })]),
       ...{ owner: 'controller-2:2', ownerSince: 25_000 },
@@ -134,11 +137,8 @@ function asksAgain(ageMs: number, guests: number): boolean {
   const servicesAt = 100_000;
   const now = servicesAt + ageMs;
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes: [aNode('compute-1', null, { evacuation: RELEASED, novaCompute: 'running' })],
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
   };
   const view = aHostView({ incident: 'i1', evacuations: Array.from({ length: guests }, () => done(5_000)) });
   const observation = anObservation({
@@ -163,11 +163,8 @@ function forcedBack(notForcedAt: number, marked: boolean): readonly string[] {
   const now = 100_000;
   const record = { ...RELEASED, since: 5_000 };
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes: [aNode('compute-1', null, { evacuation: record, novaCompute: 'running' })],
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
   };
   const disabled = { status: 'disabled', disabledReason: disabledReason('i1') } as const;
   const service = aService('compute-1', {
@@ -195,11 +192,8 @@ it('what somebody has forced down since we gave it back is left so, and our own 
 function reservedBack(incidents: number, reservedHosts = true, disabledReason = 'spare; reserved') {
   const past = { incidents: Array.from({ length: incidents }, (_, i) => ({ id: `p${i}`, at: i })) };
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes: [aNode('compute-1', null, { evacuation: RELEASED, past })],
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
   };
   const service = aService('compute-1', { status: 'disabled', disabledReason, updatedAt: 20_000 });
   const now = 30_000;
@@ -236,7 +230,7 @@ it('a reserved host that has failed too often goes into quarantine, with what it
 function backAfter(past: readonly PastIncident[], outage: PastIncident | null): readonly string[] {
   const now = 30_000;
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes: [
       aNode('compute-1', null, {
         evacuation: { ...RELEASED, outage },
@@ -244,9 +238,6 @@ function backAfter(past: readonly PastIncident[], outage: PastIncident | null): 
         online: true,
       }),
     ],
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
   };
   const disabled = { status: 'disabled', disabledReason: disabledReason('i1') } as const;
   const observation = anObservation({

@@ -12,7 +12,17 @@ import {
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
 import { startedOnItsWay, stopLateArrivals } from './stop-again.ts';
-import { aHostView, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
+import {
+  A_CLUSTER,
+  aHostView,
+  aNode,
+  anObservation,
+  aRecord,
+  aServer,
+  aService,
+  ELSEWHERE,
+  SOURCE,
+} from './testing.ts';
 import { evacuation } from './testing-evacuations.ts';
 
 const server = aServer();
@@ -115,7 +125,9 @@ function isToBeStopped(
   const nodes = [aNode('compute-1', 'i1', { evacuation: aRecord(record) }), aNode('compute-2', 'i2')];
   const observation = anObservation({
     cluster: known({
-      ...{ haveQuorum: true, pause: null, history: new Map(), levelsCorrected: new Map() },
+      ...{
+        ...A_CLUSTER,
+      },
       nodes,
     }),
     hosts: new Map([[SOURCE, aHostView({ incident: 'i1', evacuations: [failed] })]]),

@@ -2,6 +2,7 @@
 import { hostName, nodeName, serverId } from './names.ts';
 import {
   type CloudFacts,
+  type ClusterView,
   type Fact,
   type HostView,
   known,
@@ -186,3 +187,13 @@ export function aRecord(more: Partial<EvacuationRecord> = {}): EvacuationRecord 
     ...more,
   };
 }
+
+/** A cluster with quorum, of which nothing else is known. */
+export const A_CLUSTER: ClusterView = {
+  haveQuorum: true,
+  nodes: [],
+  pause: null,
+  history: new Map(),
+  levelsCorrected: new Map(),
+  incidentsTaken: new Set(),
+};

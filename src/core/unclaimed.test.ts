@@ -11,7 +11,17 @@ import {
 } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { parseEvacuation } from './records.ts';
-import { aHostView, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
+import {
+  A_CLUSTER,
+  aHostView,
+  aNode,
+  anObservation,
+  aRecord,
+  aServer,
+  aService,
+  ELSEWHERE,
+  SOURCE,
+} from './testing.ts';
 import { judgeUnclaimed } from './unclaimed.ts';
 
 /** Both clocks, when the evacuation was made. */
@@ -64,11 +74,8 @@ function look(scene: Scene = {}) {
     aNode('compute-3', null, scene.third?.node),
   ];
   const cluster: ClusterView = {
-    haveQuorum: true,
+    ...A_CLUSTER,
     nodes,
-    pause: null,
-    history: new Map(),
-    levelsCorrected: new Map(),
   };
   const services = [
     aService('compute-1', { state: 'down', forcedDown: true }),

@@ -2,6 +2,7 @@ import type { Arrival } from './arrival.ts';
 import type { InstanceVerdict } from './decision.ts';
 import type { Judged } from './judged.ts';
 import type { StoragePolicy } from './policy.ts';
+import { isUnclaimed } from './status.ts';
 import { diskFate, sayDisk } from './storage.ts';
 
 /** What a verdict says of an instance beyond its outcome. */
@@ -40,7 +41,7 @@ export function instanceVerdict(judged: Judged, saying: Saying): InstanceVerdict
   };
 }
 
-function textOf({ server, outcome }: Judged, { isAsked, turn, storage, arrival }: Saying): string {
+function textOf({ server, outcome, last }: Judged, { isAsked, turn, storage, arrival }: Saying): string {
   const disk = sayDisk(server, storage);
   const isAsBefore = arrival?.differences.length === 0 && arrival.unseen === null;
   switch (outcome.kind) {
@@ -50,8 +51,10 @@ function textOf({ server, outcome }: Judged, { isAsked, turn, storage, arrival }
       return `on ${outcome.to}; it was stopped and is stopped again`;
     case 'moving':
       if (outcome.reason !== undefined) return `${outcome.reason}; ${disk}`;
-      return outcome.to === null
-        ? `evacuation asked for; waiting for a destination; ${disk}`
+      if (outcome.to === null) return `evacuation asked for; waiting for a destination; ${disk}`;
+      // The request named the host.
+      return last !== null && isUnclaimed(last)
+        ? `sent to ${outcome.to}; waiting for its nova-compute to take it up; ${disk}`
         : `on its way to ${outcome.to}; ${disk}`;
     case 'ready':
       return isAsked ? `asking Nova to evacuate it; ${disk}` : `${turn}; ${disk}`;

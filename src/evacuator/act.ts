@@ -1,4 +1,5 @@
 import { type Command, commandKey } from '../core/decision.ts';
+import { isAdoptable } from '../core/proof.ts';
 import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
@@ -10,7 +11,7 @@ import {
   RELEASE_ATTRIBUTE,
 } from '../core/records.ts';
 import { type Memory, rememberAggregate, rememberService } from './memory.ts';
-import type { Answer, Ports, ServiceChange } from './ports.ts';
+import type { Answer, ClusterPort, Ports, ServiceChange } from './ports.ts';
 import { traceChange, traceForced } from './traces.ts';
 
 /** Acts that are under way, so that a clean stop can wait for them. */
@@ -109,7 +110,7 @@ async function execute(
   const { cluster, cloud } = ports;
   switch (command.kind) {
     case 'adopt-mark':
-      return cluster.writePermanent(command.node, INCIDENT_ATTRIBUTE, formatIncident(command.incident));
+      return adoptMark(cluster, command);
     case 'write-evacuation':
       return cluster.writePermanent(command.node, EVACUATION_ATTRIBUTE, formatEvacuation(command.record));
     case 'write-history':
@@ -146,6 +147,26 @@ async function execute(
     default:
       return command satisfies never;
   }
+}
+
+/**
+ * Where Nova is slow the cluster was read some time ago: a node that has rejoined since then may run nova-compute, and its
+ * fencing proves nothing any more.
+ */
+async function adoptMark(
+  cluster: ClusterPort,
+  { node: name, incident }: Extract<Command, { kind: 'adopt-mark' }>,
+): Promise<Answer<unknown>> {
+  const read = await cluster.readNodes();
+  if (!read.known) return { ok: false, effect: 'none', reason: read.reason };
+  const node = read.value.nodes.find((each) => each.name === name);
+  if (!read.value.haveQuorum || node === undefined || !isAdoptable(node))
+    return {
+      ok: false,
+      effect: 'none',
+      reason: `${name} has rejoined the cluster, or is not marked any more`,
+    };
+  return cluster.writePermanent(name, INCIDENT_ATTRIBUTE, formatIncident(incident));
 }
 
 async function changeService(

@@ -3,7 +3,15 @@ import { hostName, nodeName } from '../core/names.ts';
 import type { RequestView } from '../core/observation.ts';
 import { aNode, aServer, ELSEWHERE, SOURCE } from '../core/testing.ts';
 import { evacuation } from '../core/testing-evacuations.ts';
-import { forget, hostMemory, type Needed, newMemory, rememberLevels, rememberServer } from './memory.ts';
+import {
+  forget,
+  hostMemory,
+  type Needed,
+  newMemory,
+  rememberIncidents,
+  rememberLevels,
+  rememberServer,
+} from './memory.ts';
 
 const needed = (...open: readonly string[]): Needed => ({
   open: new Set(open.map(nodeName)),
@@ -53,11 +61,43 @@ it('knows when a level without a power device has got one, and of no other', () 
     aNode('compute-1', null, { powerFencedFirst: first }),
     aNode('compute-2', null),
   ];
-  rememberLevels(memory, nodes(false), 1_000);
+  rememberLevels(memory, nodes(false), { askedAt: 900, mono: 1_000 });
   expect(memory.levelsCorrected).toEqual(new Map());
-  rememberLevels(memory, nodes(true), 2_000);
-  rememberLevels(memory, nodes(true), 3_000);
-  expect(memory.levelsCorrected).toEqual(new Map([[nodeName('compute-1'), 2_000]]));
+  rememberLevels(memory, nodes(true), { askedAt: 1_900, mono: 2_000 });
+  rememberLevels(memory, nodes(true), { askedAt: 2_900, mono: 3_000 });
+  expect([...memory.levelsCorrected.keys()]).toEqual([nodeName('compute-1')]);
+  expect(memory.levelsCorrected.get(nodeName('compute-1'))?.at).toBe(2_000);
+});
+
+it('knows when the cluster was read last without the incident that stands, since a level was corrected', () => {
+  const memory = newMemory('controller-1:1', 0);
+  const read = (askedAt: number, incident: string | null, powerFencedFirst = true) => {
+    const nodes = [aNode('compute-1', incident, { powerFencedFirst })];
+    rememberLevels(memory, nodes, { askedAt, mono: askedAt + 10 });
+    return memory.levelsCorrected.get(nodeName('compute-1'))?.withoutIncidentAt;
+  };
+  read(0, 'old', false);
+  expect(read(100, 'old')).toBe(Number.NEGATIVE_INFINITY);
+  expect(read(200, 'old')).toBe(Number.NEGATIVE_INFINITY);
+  expect(read(300, 'next')).toBe(200);
+  expect(read(400, 'next')).toBe(200);
+  expect(read(500, null)).toBe(400);
+  expect(read(600, null)).toBe(400);
+  expect(read(700, 'third')).toBe(600);
+});
+
+it('knows a mark whose incident somebody has taken away, until it is gone or has one again', () => {
+  const memory = newMemory('controller-1:1', 0);
+  const taken = (incident: string | null, mark: 'yes' | 'no' | null): readonly string[] => [
+    ...rememberIncidents(memory, [aNode('compute-1', incident, { mark })]),
+  ];
+  expect(taken(null, 'yes')).toEqual([]);
+  expect(taken('i1', 'yes')).toEqual([]);
+  expect(taken(null, 'yes')).toEqual(['compute-1']);
+  expect(taken(null, 'yes')).toEqual(['compute-1']);
+  expect(taken('i2', 'yes')).toEqual([]);
+  expect(taken(null, 'no')).toEqual([]);
+  expect(taken(null, 'yes')).toEqual([]);
 });
 
 it('the evacuations of a host are known under its next incident until a look shows them', () => {

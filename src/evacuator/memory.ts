@@ -6,6 +6,7 @@ import type {
   Fact,
   FencingEvent,
   HostView,
+  LevelCorrection,
   Maybe,
   NodeView,
   PortView,
@@ -37,7 +38,9 @@ export interface Memory {
   readonly history: Map<NodeName, Maybe<readonly FencingEvent[]>>;
   /** Nodes whose level had no power device when it was last seen. */
   readonly levelsWithoutPower: Set<NodeName>;
-  readonly levelsCorrected: Map<NodeName, number>;
+  readonly levelsCorrected: Map<NodeName, Correction>;
+  /** Nodes that had an incident when they were last seen, or have been marked since. */
+  readonly withIncident: Set<NodeName>;
   readonly allocations: Map<ServerId, Fact<readonly string[]>>;
   /** See {@link Observation}. */
   readonly upSince: Map<HostName, number>;
@@ -98,6 +101,7 @@ export function newMemory(owner: string, mono: number): Memory {
     history: new Map(),
     levelsWithoutPower: new Set(),
     levelsCorrected: new Map(),
+    withIncident: new Set(),
     allocations: new Map(),
     upSince: new Map(),
     requests: new Map(),
@@ -208,12 +212,51 @@ export function rememberAggregate(memory: Memory, id: number, host: HostName, is
   memory.facts = { ...memory.facts, aggregates: { value: known(aggregates), mono } };
 }
 
-/** Takes in how the levels of the nodes are, and since when those that were without a power device have one. */
-export function rememberLevels(memory: Memory, nodes: readonly NodeView[], now: number): void {
-  for (const { name, powerFencedFirst } of nodes) {
-    if (!powerFencedFirst) memory.levelsWithoutPower.add(name);
-    else if (memory.levelsWithoutPower.delete(name)) memory.levelsCorrected.set(name, now);
+interface Correction extends LevelCorrection {
+  readonly incident: string | null;
+  /** When the cluster was read last, `mono`. */
+  readonly readAt: number;
+}
+
+/**
+ * Takes in how the levels of the nodes are, and since when those that were without a power device have one; the cluster was
+ * read from `askedAt` to `mono`.
+ */
+export function rememberLevels(
+  memory: Memory,
+  nodes: readonly NodeView[],
+  { askedAt, mono }: { readonly askedAt: number; readonly mono: number },
+): void {
+  const { levelsWithoutPower, levelsCorrected } = memory;
+  for (const { name, powerFencedFirst, incident: record } of nodes) {
+    const incident = record === null || record === 'unreadable' ? record : record.id;
+    const held = levelsCorrected.get(name);
+    if (!powerFencedFirst) levelsWithoutPower.add(name);
+    else if (levelsWithoutPower.delete(name))
+      levelsCorrected.set(name, {
+        ...{ at: mono, incident, readAt: askedAt },
+        withoutIncidentAt: Number.NEGATIVE_INFINITY,
+      });
+    else if (held !== undefined)
+      levelsCorrected.set(name, {
+        ...{ at: held.at, incident, readAt: askedAt },
+        withoutIncidentAt: held.incident === incident ? held.withoutIncidentAt : held.readAt,
+      });
   }
+}
+
+/** Takes in which nodes have an incident; gives those that are marked still though somebody has taken it away. */
+export function rememberIncidents(
+  { withIncident }: Memory,
+  nodes: readonly NodeView[],
+): ReadonlySet<NodeName> {
+  const taken = new Set<NodeName>();
+  for (const { name, incident, mark } of nodes) {
+    if (incident !== null) withIncident.add(name);
+    else if (mark !== 'yes') withIncident.delete(name);
+    else if (withIncident.has(name)) taken.add(name);
+  }
+  return taken;
 }
 
 /** Forgets commands that ended before this look: it shows what they did. That a server was stopped again is kept with its host. */

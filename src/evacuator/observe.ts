@@ -18,6 +18,7 @@ import {
   hostMemory,
   hostView,
   type Memory,
+  rememberIncidents,
   rememberLevels,
   rememberServer,
   rememberServices,
@@ -103,13 +104,15 @@ async function observeCluster(
   look: Look,
   domain: string | null,
 ): Promise<Maybe<ClusterView>> {
+  const askedAt = ports.clock.mono();
   const read = await ports.cluster.readNodes();
   if (!read.known) return read;
   const { nodes } = read.value;
   const open = new Set(nodes.filter((n) => n.incident !== null || n.evacuation !== null).map((n) => n.name));
   const toProve = new Set(nodes.filter((n) => n.incident !== null || n.mark === 'yes').map((n) => n.name));
   forget(memory, { open, toProve, domain });
-  rememberLevels(memory, nodes, ports.clock.now());
+  rememberLevels(memory, nodes, { askedAt, mono: ports.clock.mono() });
+  const incidentsTaken = rememberIncidents(memory, nodes);
   for (const { name, evacuation } of nodes)
     if (evacuation === 'unreadable' || (evacuation !== null && isAnothers(evacuation, memory)))
       memory.inherited.add(name);
@@ -121,6 +124,7 @@ async function observeCluster(
   return known({
     history: new Map(memory.history),
     levelsCorrected: new Map(memory.levelsCorrected),
+    incidentsTaken,
     ...read.value,
   });
 }

@@ -30,7 +30,7 @@ export type Answer<T> =
 
 /** Pacemaker, as the evacuator sees it. */
 export interface ClusterPort {
-  readNodes(): Promise<Maybe<Omit<ClusterView, 'history' | 'levelsCorrected'>>>;
+  readNodes(): Promise<Maybe<Omit<ClusterView, 'history' | 'levelsCorrected' | 'incidentsTaken'>>>;
   readHistory(node: NodeName): Promise<Maybe<readonly FencingEvent[]>>;
   writePermanent(node: NodeName, attribute: string, value: string): Promise<Answer<null>>;
   /** Deletes the attribute only if its value still belongs to this incident (`id=` or `incident=`), in one step of the CIB. */

@@ -324,6 +324,7 @@ describe('a page that looks', () => {
           pause: null,
           history: new Map(),
           levelsCorrected: new Map(),
+          incidentsTaken: new Set(),
         }),
       },
     });

@@ -130,8 +130,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('the record stays for ever', 20, [
     'core/returning.ts',
-    "const command = { kind: 'delete-evacuation', node: node.name, incident: record.incident } as const;",
-    "const command = { kind: 'clear-mark', node: node.name } as const;",
+    "{ kind: 'delete-evacuation', node: node.name, incident: record.incident },",
+    "{ kind: 'clear-mark', node: node.name },",
   ]),
   mutant('fence_compute alone is proof enough', 400, [
     'core/proof.ts',
