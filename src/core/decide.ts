@@ -112,9 +112,8 @@ function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | nu
   }
   if (incident === null) {
     if (evacuation?.phase === 'evacuating') letGoByHand(draft, node, evacuation.incident);
+    else if (node.mark === 'yes' && rules.cluster.incidentsTaken.has(node.name)) dropMark(draft, node);
     // One that dies on its way back counts as any other.
-    else if (node.mark === 'yes' && evacuation === null && rules.cluster.incidentsTaken.has(node.name))
-      dropMark(draft, node);
     else if (node.mark === 'yes' && (evacuation === null || node.online === false))
       adoptMark(draft, node, rules.cluster);
     else if (evacuation !== null) decideReturning(draft, node, evacuation);

@@ -40,6 +40,7 @@ it('... also before its evacuation has begun: that is no mark of a stock fence_c
   expect(kinds(decision)).toContain('clear-mark');
   expect(kinds(decision)).not.toContain('adopt-mark');
   expect(decision.verdicts[0]?.text).toContain('somebody removed its instance-ha-incident');
+  expect(kinds(decideMarked({ online: false, evacuation: RELEASED }, taken))).not.toContain('adopt-mark');
 });
 
 it('a bare mark on a node that is back is told, with what to do, and is left alone', () => {
