@@ -7,6 +7,7 @@ it('what two rules want to see of a host is looked at in one go', () => {
   const draft = newDraft(anObservation({}), DEFAULT_POLICY);
   lookAt(draft, SOURCE, { incident: 'i1', since: 5, evacuations: true });
   lookAt(draft, SOURCE, { incident: 'i1', since: null, changes: true, evacuations: false });
+  lookAt(draft, SOURCE, { incident: 'i1', since: 5, evacuations: true });
   expect(draft.looks.get(SOURCE)).toMatchObject({
     ...{ since: 5, evacuations: true, changes: true, listing: false, ports: false },
   });

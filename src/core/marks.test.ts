@@ -13,7 +13,8 @@ const RELEASED = aRecord({ phase: 'returning', releasedAt: 10_000 });
 /** What is decided at 100 s about compute-1, marked without an incident. */
 function decideMarked(more: Partial<NodeView>, view: Partial<ClusterView> = {}): Decision {
   const cluster: ClusterView = {
-    ...{ ...A_CLUSTER, ...view },
+    ...A_CLUSTER,
+    ...view,
     nodes: [aNode('compute-1', null, { mark: 'yes', ...more })],
     history: new Map([
       [nodeName('compute-1'), known([{ action: 'reboot', status: 'success', completedAt: FENCED_AT }])],

@@ -47,7 +47,8 @@ function whenBack(service: Parameters<typeof aService>[1], trace: Partial<Servic
   const observation = anObservation({
     ...{ now: NOW, mono: NOW, begunAt: NOW, novaNow: NOW, servicesAt: NOW },
     cluster: known({
-      ...{ ...A_CLUSTER, nodes: [aNode('compute-1', null, { evacuation })] },
+      ...A_CLUSTER,
+      nodes: [aNode('compute-1', null, { evacuation })],
       ...{},
     }),
     services: known([aService('compute-1', { updatedAt: NOW, ...service })]),
@@ -114,7 +115,8 @@ describe('a host that somebody has disabled before a request of ours to enable i
       const observation = anObservation({
         ...{ mono: NOW, servicesAt: NOW - 6_000 },
         cluster: known({
-          ...{ ...A_CLUSTER, nodes: [] },
+          ...A_CLUSTER,
+          nodes: [],
           ...{},
         }),
         services: known([aService('compute-2')]),

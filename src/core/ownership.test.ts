@@ -14,11 +14,10 @@ const STOPPED = serverId('22222222-0000-4000-8000-000000000000');
 function written(
   record: EvacuationRecord | null,
   others: readonly EvacuationRecord[] = [],
+  server = aServer({ id: STOPPED, vmState: 'stopped' }),
 ): EvacuationRecord | null {
   const cluster = known({
-    ...{
-      ...A_CLUSTER,
-    },
+    ...A_CLUSTER,
     nodes: [record, ...others].map((evacuation, i) => aNode(`compute-${i + 1}`, null, { evacuation })),
   });
   const owner = 'controller-2:1';
@@ -33,7 +32,7 @@ function written(
     view: aHostView({
       incident: 'i2',
       followedAt: 60_000,
-      servers: [aServer({ id: STOPPED, vmState: 'stopped' })],
+      servers: [server],
     }),
   });
   expect(owned).toBe(false);
@@ -45,6 +44,13 @@ it('says which instances were stopped when the incident began, of each incident'
   const held = { clean: true, stopped: ['33333333'] };
   expect(written(aRecord({ ...held, incident: 'i1' }))?.stopped).toEqual(['33333333', shortId(STOPPED)]);
   expect(written(aRecord({ ...held, incident: 'i2' }))?.stopped).toEqual(['33333333']);
+});
+
+it('says which of them Nova has started on its way from a host that died before', () => {
+  const others = [aRecord({ stoppedInError: [shortId(STOPPED)] })];
+  const runs = aServer({ id: STOPPED, vmState: 'active' });
+  expect(written(null, others, runs)?.stoppedInError).toEqual([shortId(STOPPED)]);
+  expect(written(null, [], runs)?.stoppedInError).toEqual([]);
 });
 
 it('takes over the claim on the host itself, enabled or not, and keeps what it has claimed for itself', () => {

@@ -67,7 +67,7 @@ export function quietUntil(draft: Draft, record: EvacuationRecord | null, view: 
 
 function nextRecord(
   draft: Draft,
-  { incident, record, fencedAt, service, view }: Ownership,
+  { node, incident, record, fencedAt, service, view }: Ownership,
 ): EvacuationRecord {
   const goesOn = record !== null && record.phase === 'evacuating';
   // What the record has of this incident stays as it is: a look after the first shows what became of them.
@@ -76,7 +76,7 @@ function nextRecord(
   const stopped = atHome.filter((s) => s.vmState === 'stopped').map((s) => shortId(s.id));
   const stoppedInError = atHome
     .filter((s) =>
-      s.vmState === 'error' ? isTrueOf(view.stoppedInError.get(s.id)) : startedOnItsWay(draft, s),
+      s.vmState === 'error' ? isTrueOf(view.stoppedInError.get(s.id)) : startedOnItsWay(draft, node, s),
     )
     .map((s) => shortId(s.id));
   return {

@@ -118,7 +118,8 @@ it('... nor of an evacuator before this one that had claimed it for another host
     const observation = anObservation({
       ...{ now: servicesAt, mono: servicesAt, begunAt: servicesAt, novaNow: servicesAt, servicesAt },
       cluster: known({
-        ...{ ...A_CLUSTER, nodes },
+        ...A_CLUSTER,
+        nodes,
         ...{},
       }),
       services: known([aService('compute-2', { status: 'disabled', disabledReason: 'reserved' })]),

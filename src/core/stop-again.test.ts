@@ -120,20 +120,23 @@ function isToBeStopped(
   now: Partial<ServerView>,
   record: Partial<EvacuationRecord>,
   more: Partial<Observation> = {},
+  on = 'compute-2',
 ): boolean {
   const failed = evacuation({ server: server.id, dest: null, status: 'error' });
   const nodes = [aNode('compute-1', 'i1', { evacuation: aRecord(record) }), aNode('compute-2', 'i2')];
   const observation = anObservation({
     cluster: known({
-      ...{
-        ...A_CLUSTER,
-      },
+      ...A_CLUSTER,
       nodes,
     }),
     hosts: new Map([[SOURCE, aHostView({ incident: 'i1', evacuations: [failed] })]]),
     ...more,
   });
-  return startedOnItsWay(newDraft(observation, DEFAULT_POLICY), { ...server, ...RUNS, ...now });
+  return startedOnItsWay(newDraft(observation, DEFAULT_POLICY), aNode(on, 'i2'), {
+    ...server,
+    ...RUNS,
+    ...now,
+  });
 }
 
 it('what Nova has started on its way to a host that has died since is to be stopped at the next one', () => {
@@ -142,6 +145,8 @@ it('what Nova has started on its way to a host that has died since is to be stop
   // It ran before, is stopped already, or no attempt has failed: then somebody else has started it.
   expect(isToBeStopped({}, {})).toBe(false);
   expect(isToBeStopped({ vmState: 'stopped' }, { stopped: [SHORT] })).toBe(false);
+  // It never left, and has been started there since.
+  expect(isToBeStopped({}, { stopped: [SHORT] }, {}, 'compute-1')).toBe(false);
   expect(isToBeStopped({}, { stopped: [SHORT] }, { hosts: new Map() })).toBe(false);
 });
 

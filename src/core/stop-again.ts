@@ -70,14 +70,14 @@ const SETTLE_MS = 1_000;
  * stopped again since: it is to be stopped where it comes to next, and the record of the host that it came from may be gone by
  * then.
  */
-export function startedOnItsWay(draft: Draft, server: ServerView): boolean {
+export function startedOnItsWay(draft: Draft, node: NodeView, server: ServerView): boolean {
   const { cluster } = draft.observation;
   if (!cluster.known || server.vmState !== 'active') return false;
   // Whoever has started it after that meant it; one that is still powering off never came to its end.
   if (isStopSent(draft, server) && server.taskState === null) return false;
   const id = shortId(server.id);
-  return cluster.value.nodes.some(({ evacuation: record }) => {
-    if (record === null || record === 'unreadable') return false;
+  return cluster.value.nodes.some(({ name, evacuation: record }) => {
+    if (record === null || record === 'unreadable' || name === node.name) return false;
     if (record.stoppedInError.includes(id)) return true;
     const attempts = viewOfIncident(draft, record.incident)?.evacuations ?? [];
     return record.stopped.includes(id) && attempts.some((e) => e.server === server.id && hasFailed(e));

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { stopKey } from '../core/decision.ts';
 import { hostName, nodeName, serverId } from '../core/names.ts';
 import { aServer, SOURCE } from '../core/testing.ts';
 import { forget, hostMemory, type Needed, newMemory, rememberServer } from './memory.ts';
@@ -18,9 +19,13 @@ it('a request for an instance is kept while another host still waits for it', ()
     recordsBefore: 0,
     refusals: 0,
   });
+  const stop = stopKey(server.id, hostName('compute-2'));
+  memory.commands.set(stop, { state: 'done', at: 1, failures: 0, message: '' });
   const none: Needed = { open: new Set(), toProve: new Set(), domain: null };
   forget(memory, { ...none, open: new Set([nodeName('compute-2')]) });
   expect(memory.requests.has(server.id)).toBe(true);
+  expect(memory.commands.has(stop)).toBe(true);
   forget(memory, none);
   expect(memory.requests.has(server.id)).toBe(false);
+  expect(memory.commands.has(stop)).toBe(false);
 });

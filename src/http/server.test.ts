@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hostName, nodeName, serverId } from '../core/names.ts';
 import { known } from '../core/observation.ts';
+import { A_CLUSTER } from '../core/testing.ts';
 import { makeCertificate } from '../openstack/testing.ts';
 import { applyChange, type Change, type Snapshot, viewOf } from '../view/change.ts';
 import type { View } from '../view/model.ts';
@@ -318,14 +319,7 @@ describe('a page that looks', () => {
       verdicts: [],
       observation: {
         ...observation,
-        cluster: known({
-          haveQuorum: true,
-          nodes: [],
-          pause: null,
-          history: new Map(),
-          levelsCorrected: new Map(),
-          incidentsTaken: new Set(),
-        }),
+        cluster: known(A_CLUSTER),
       },
     });
     await one.until(() => one.view()?.incidents.get('i1')?.phase === 'over');
