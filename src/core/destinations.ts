@@ -287,11 +287,11 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
 /** Whether what was asked of a claimed host may still take effect, whoever of those that have claimed it has asked. */
 function isUnsettled(draft: Draft, claim: ReserveClaim): boolean {
   const { cluster } = draft.observation;
-  const records = cluster.known ? recordsOf(cluster.value.nodes) : [];
-  return records.some(
-    ({ reserves, owner }) =>
-      reserves.some(({ host }) => host === claim.host) &&
-      mayStillChange(draft, claim.host, owner, seenAt(draft, claim)),
+  const nodes = cluster.known ? cluster.value.nodes : [];
+  return nodes.some(
+    (node) =>
+      claimsOf([node]).some(({ host }) => host === claim.host) &&
+      mayStillChange(draft, claim.host, node.name, seenAt(draft, claim)),
   );
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { decide } from './decide.ts';
-import { hostName } from './names.ts';
+import { hostName, nodeName } from './names.ts';
 import { type ClusterView, known, type Observation } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { disabledReason, type PastIncident } from './records.ts';
@@ -53,7 +53,8 @@ it('a record is not closed while a request for its service may still take effect
 
 it('... nor by a successor while one of the evacuator before it may', () => {
   const { takeoverSettleMs } = DEFAULT_POLICY.timing;
-  const successor = { owner: 'controller-2:2', ownerSince: 25_000 };
+  // Also with the record its own by now: what was seen may be of before it was.
+  const successor = { ownerSince: 25_000, inherited: new Set([nodeName('compute-1')]) };
   expect(closes(25_000 + takeoverSettleMs - 1, successor)).toBe(false);
   expect(closes(25_000 + takeoverSettleMs, successor)).toBe(true);
   expect(closes(30_000, { ownerSince: 25_000 })).toBe(true);
@@ -99,9 +100,10 @@ it('a reserved host is not given back while a request for it may still take effe
   expect(isGivenBack(settledAt, settledAt, unanswered('compute-2'))).toBe(true);
   for (const kind of ['enable', 'join-aggregate'])
     expect(isGivenBack(30_000, 30_000, { commands: new Map([[`${kind}:compute-2`, PENDING]]) })).toBe(false);
-  const successor = { owner: 'controller-2:2', ownerSince: 25_000 };
-  expect(isGivenBack(30_000, 30_000, successor)).toBe(false);
+  const successor = { ownerSince: 25_000, inherited: new Set([nodeName('compute-1')]) };
   const overAt = 25_000 + takeoverSettleMs;
+  expect(isGivenBack(overAt - 1, overAt, successor)).toBe(false);
+  expect(isGivenBack(overAt, overAt - 1, successor)).toBe(false);
   expect(isGivenBack(overAt, overAt, successor)).toBe(true);
 });
 
@@ -120,10 +122,9 @@ it('... nor of an evacuator before this one that had claimed it for another host
       cluster: known({
         ...A_CLUSTER,
         nodes,
-        ...{},
       }),
       services: known([aService('compute-2', { status: 'disabled', disabledReason: 'reserved' })]),
-      ...{ owner: 'controller-2:2', ownerSince: 25_000 },
+      ...{ owner: 'controller-2:2', ownerSince: 25_000, inherited: new Set([nodeName('compute-1')]) },
     });
     const { commands } = decide(observation, DEFAULT_POLICY);
     return commands.some((each) => each.kind === 'write-evacuation' && each.node === mine.name);
