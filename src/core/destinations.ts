@@ -1,5 +1,5 @@
 import { mayStillChange } from './changes.ts';
-import { type Draft, isBeingWritten, issue, lookAtServices } from './draft.ts';
+import { type Draft, haveSeenServices, isBeingWritten, issue } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostFinder } from './names.ts';
 import type { AggregateView, ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
@@ -63,11 +63,7 @@ export function decideReserve(draft: Draft, facts: Claiming): Reserve {
     .flatMap(({ claim, service }) => (isUsable(service, unfit) ? [{ claim, service }] : []))
     .at(0);
   if (current?.service.status === 'enabled') return prepare(draft, facts, current.claim, current.service);
-  // What a person has done to a reserved host meanwhile is to be seen before it is claimed, and before it is enabled.
-  if (observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) {
-    lookAtServices(draft, policy.timing.serviceAgeMs);
-    return { kind: 'preparing', text: 'looking at the reserved hosts once more' };
-  }
+  if (!haveSeenServices(draft)) return { kind: 'preparing', text: 'looking at the reserved hosts once more' };
   if (current !== undefined) return prepare(draft, facts, current.claim, current.service);
   const { aggregates } = observation.facts;
   if (!aggregates.value.known) {
@@ -311,6 +307,7 @@ function disableAgain(draft: Draft, claim: ReserveClaim, service: ServiceView | 
   if (service === undefined || (service.status === 'disabled' && !isOurMarker(service.disabledReason)))
     return null;
   if (overtaken(draft.observation, draft.policy, service) !== null) return { why: DISABLED_AGAIN };
+  if (!haveSeenServices(draft)) return { why: 'looking at its compute service once more' };
   return {
     why: issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason: claim.reason }),
   };

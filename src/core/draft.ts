@@ -189,6 +189,17 @@ export function lookAtServices(draft: Draft, maxAgeMs: number): void {
   }
 }
 
+/**
+ * Whether the services were listed shortly before; asks for them otherwise. What a person has done to one meanwhile is to be seen
+ * before it is changed.
+ */
+export function haveSeenServices(draft: Draft): boolean {
+  const { observation, policy } = draft;
+  if (observation.mono - observation.servicesAt <= policy.timing.serviceAgeMs) return true;
+  lookAtServices(draft, policy.timing.serviceAgeMs);
+  return false;
+}
+
 /** What is seen of the host of an incident, whatever it is called; null: nothing yet. */
 export function viewOfIncident(draft: Draft, incident: string): HostView | null {
   return [...draft.observation.hosts.values()].find((view) => view.incident === incident) ?? null;

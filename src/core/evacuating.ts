@@ -1,6 +1,6 @@
 import { abandoned } from './deaths.ts';
 import { decideReserve, NO_RESERVE } from './destinations.ts';
-import { type Draft, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
+import { type Draft, haveSeenServices, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
 import { lookAtFacts } from './facts.ts';
 import { isForcedByOthers } from './forced-down.ts';
 import type { Gates } from './gates.ts';
@@ -218,7 +218,6 @@ function isForcedDown(
   service: ServiceView,
   record: EvacuationRecord,
 ): boolean {
-  const { observation, policy } = draft;
   const tell = (text: string): false => {
     say(draft, { node: node.name, host: service.host, incident: incident.id, phase: 'evacuating', text });
     return false;
@@ -235,10 +234,8 @@ function isForcedDown(
   // Both go in one request; whoever enables the service after that means it.
   if (service.forcedDown) return true;
   // A try without an answer takes long: what an operator has done to the service meanwhile is to be seen first.
-  if (observation.mono - observation.servicesAt > policy.timing.serviceAgeMs) {
-    lookAtServices(draft, policy.timing.serviceAgeMs);
+  if (!haveSeenServices(draft))
     return tell('looking at its compute service once more before Nova is told that the host is down');
-  }
   const disable = record.before.status === 'enabled' && service.status === 'enabled';
   const why = issue(draft, {
     kind: 'force-down',

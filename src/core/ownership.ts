@@ -1,5 +1,5 @@
 import { withClaimOn } from './destinations.ts';
-import { type Draft, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
+import { type Draft, haveSeenServices, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
 import { shortId } from './instance.ts';
 import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
@@ -20,7 +20,7 @@ export interface Ownership {
  */
 export function ownsRecord(draft: Draft, facts: Ownership): boolean {
   const { node, incident, record, view, service } = facts;
-  const { observation, policy } = draft;
+  const { observation } = draft;
   const mine =
     record?.incident === incident.id &&
     record.phase === 'evacuating' &&
@@ -31,7 +31,7 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
     say(draft, { node: node.name, host: service.host, incident: incident.id, phase: 'evacuating', text });
     return false;
   };
-  if (record === null && observation.mono - observation.servicesAt > policy.timing.serviceAgeMs)
+  if (record === null && !haveSeenServices(draft))
     return tell('looking at its compute service once more before anything is changed');
   const quiet = quietUntil(draft, record, view);
   if (observation.mono < quiet) {

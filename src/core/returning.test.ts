@@ -107,6 +107,26 @@ it('a reserved host is not given back while a request for it may still take effe
   expect(isGivenBack(overAt, overAt, successor)).toBe(true);
 });
 
+it('is disabled again as it was only while nobody else may have disabled it since the last look', () => {
+  const spare = { host: hostName('compute-2'), reason: 'reserved', aggregate: null };
+  const evacuation = { ...RELEASED, reserves: [spare] };
+  const disables = (ageMs: number): boolean => {
+    const observation = anObservation({
+      ...{ now: 60_000, mono: 60_000, begunAt: 60_000, novaNow: 60_000, servicesAt: 60_000 - ageMs },
+      cluster: known({ ...A_CLUSTER, nodes: [aNode('compute-1', null, { online: false, evacuation })] }),
+      services: known([aService('compute-1', { state: 'down' }), aService('compute-2')]),
+      owner: RELEASED.owner,
+    });
+    const { commands, look } = decide(observation, DEFAULT_POLICY);
+    const isDisabled = commands.some((each) => each.kind === 'disable' && each.host === spare.host);
+    expect(look.services).toBe(!isDisabled);
+    return isDisabled;
+  };
+  const { serviceAgeMs } = DEFAULT_POLICY.timing;
+  expect(disables(serviceAgeMs)).toBe(true);
+  expect(disables(serviceAgeMs + 1)).toBe(false);
+});
+
 it('... nor of an evacuator before this one that had claimed it for another host', () => {
   const spare = { host: hostName('compute-2'), reason: 'reserved', aggregate: null };
   const evacuation = { ...RELEASED, owner: 'controller-2:2', reserves: [spare] };
