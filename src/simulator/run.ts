@@ -166,8 +166,9 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
           for (const checker of checkers) checker.sending?.(process, { call, path, body });
         },
         sent: (process, call) => spring(process, call, 'during'),
-        answered(process, call) {
+        answered(process, call, path, isAnswered) {
           sign(process);
+          for (const checker of checkers) checker.answered?.(process, path, isAnswered);
           spring(process, call, 'after');
         },
       },

@@ -28,7 +28,8 @@ export interface WireWatch {
   sending(process: Process, call: string, request: { method: string; path: string; body: unknown }): void;
   /** It has left: whatever becomes of its sender now, it goes on. */
   sent(process: Process, call: string): void;
-  answered(process: Process, call: string): void;
+  /** `isAnswered`: it was told what has become of it, and not only that nobody knows. */
+  answered(process: Process, call: string, path: string, isAnswered: boolean): void;
 }
 
 /** HTTP over the world: latency, refusals, losses, and requests that live on when their sender has died. */
@@ -52,7 +53,7 @@ export function createWire(
       const end = (ms: number, result: Result<Answer, TransportFailure>): void => {
         after(world.agenda, ms, () => {
           if (!process.alive) return;
-          watch.answered(process, call);
+          watch.answered(process, call, path, result.ok);
           hear(turn, process, () => resolve(result));
         });
       };

@@ -39,6 +39,8 @@ export interface Scene {
 export interface Checker {
   fact?(fact: Fact): void;
   sending?(process: Process, sending: Sending): void;
+  /** A request over HTTP has ended for a process: with an answer, or without one. */
+  answered?(process: Process, path: string, isAnswered: boolean): void;
   line?(process: Process, line: Line): void;
   report?(process: Process, report: TickReport): void;
   /** The faults are over and everything is calm. */

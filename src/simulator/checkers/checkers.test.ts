@@ -34,6 +34,8 @@ interface Stage {
   report(verdicts: TickReport['verdicts']): void;
   /** Our process lists the services. */
   list(): void;
+  /** It hears what has become of its last request for the service of a host. */
+  answer(host: string): void;
 }
 
 /** A checker over a small world in which nothing happens but what it is told. */
@@ -57,6 +59,8 @@ function stageOf(kind: CheckerKind, make: (plan: Plan) => Plan = (plan) => plan)
     },
     report: (verdicts) => checker.report?.(process, { verdicts } as TickReport),
     list: () => checker.sending?.(process, { call: 'GET os-services', path: '/os-services', body: null }),
+    answer: (host) =>
+      checker.answered?.(process, `/os-services/${world.nova.services.get(host)?.id ?? ''}`, true),
   };
 }
 
@@ -173,11 +177,36 @@ describe('a reserved host', () => {
   });
 });
 
-describe('a host that an operator forces down while an evacuator takes its record over from another', () => {
-  const PREDECESSOR = 'evacuator:0';
-  const forced = (what: 'forced down' | 'no longer forced down', by: string): Fact => ({
-    ...{ kind: 'service', host: 'compute-1', what, by },
+const PREDECESSOR = 'evacuator:0';
+const forced = (what: 'forced down' | 'no longer forced down', by: string): Fact => ({
+  ...{ kind: 'service', host: 'compute-1', what, by },
+});
+const CLEARED = ['forced_down of compute-1 was cleared by us though an operator had set it'];
+
+describe('a host that an operator forces down right after we have cleared that', () => {
+  /** What is a violation of clearing it once more; what shows the evacuator that the first time has taken effect. */
+  const clearedTwice = (shows: 'answer' | 'list' | null): readonly string[] => {
+    const { world, list, answer, fact } = stageOf(operators);
+    list();
+    world.agenda.now += 5_000;
+    fact(forced('no longer forced down', US));
+    if (shows === 'answer') answer('compute-1');
+    if (shows === 'list') list();
+    world.agenda.now += 300;
+    fact(forced('forced down', 'operator'));
+    world.agenda.now += 20_000;
+    list();
+    return fact(forced('no longer forced down', US));
+  };
+
+  it('passes for ours only where neither an answer nor a list has shown what became of our request', () => {
+    expect(clearedTwice(null)).toEqual([]);
+    expect(clearedTwice('answer')).toEqual(CLEARED);
+    expect(clearedTwice('list')).toEqual(CLEARED);
   });
+});
+
+describe('a host that an operator forces down while an evacuator takes its record over from another', () => {
   /** What is a violation of it; the evacuator lists the services when it begins, and `listsAfterMs` later. */
   const cleared = (record: Fact | null, listsAfterMs: number | null): readonly string[] => {
     const { world, list, fact } = stageOf(operators);
@@ -194,9 +223,8 @@ describe('a host that an operator forces down while an evacuator takes its recor
     const theirs = { ...written({}), by: PREDECESSOR } as Fact;
     expect(cleared(theirs, null)).toEqual([]);
     expect(cleared(theirs, 29_999)).toEqual([]);
-    const violation = ['forced_down of compute-1 was cleared by us though an operator had set it'];
-    expect(cleared(theirs, 30_000)).toEqual(violation);
-    expect(cleared(written({}), null)).toEqual(violation);
-    expect(cleared(null, null)).toEqual(violation);
+    expect(cleared(theirs, 30_000)).toEqual(CLEARED);
+    expect(cleared(written({}), null)).toEqual(CLEARED);
+    expect(cleared(null, null)).toEqual(CLEARED);
   });
 });

@@ -49,11 +49,17 @@ export const operators: CheckerKind = {
     const reasons = new Map<string, string | null>();
     const debts = new Map<string, Debt>();
     const recordsBy = new Map<string, string>();
+    /** Process and host → when a request to clear forced_down took effect of which the process has had no answer. */
+    const unheard = new Map<string, number>();
     /**
      * Whether a process can know that it was not its predecessor that has forced a host down: that one has left no record of it, or
-     * the process has taken the record over, or had listed the services when no request of the predecessor could come any more.
+     * the process has taken the record over, or had listed the services when no request of the predecessor could come any more. Nor
+     * can it know that its own request has cleared it in between, before an answer or a list shows that.
      */
-    const canKnow = (by: string, { recordBy, at }: Hand): boolean => {
+    const canKnow = (by: string, host: string, { recordBy, at }: Hand): boolean => {
+      const clearedAt = unheard.get(`${by} ${host}`) ?? at;
+      if (clearedAt < at && !lists.get(by)?.some((list) => list >= clearedAt && list <= at - LIST_MS))
+        return false;
       if (recordBy === null || recordBy === by) return true;
       const [first = at, ...more] = lists.get(by) ?? [];
       return more.some((list) => list >= first + EFFECT_MS && list <= at);
@@ -90,6 +96,9 @@ export const operators: CheckerKind = {
         // What was set since our last look passes for ours as well.
         if (scene.world.agenda.now - (forced.get(host)?.at ?? 0) <= RACE_MS) forced.delete(host);
       },
+      answered({ id }, path, isAnswered) {
+        if (isAnswered) unheard.delete(`evacuator:${id} ${hostOf(path)}`);
+      },
       fact(fact) {
         if (fact.kind === 'attribute' && fact.name === EVACUATION_ATTRIBUTE) {
           const host = hostOfNode(scene.world, fact.node);
@@ -114,8 +123,14 @@ export const operators: CheckerKind = {
         } else if (what.endsWith('forced down')) {
           const before = forced.get(host);
           const isCleared = isOurs(by) && what === 'no longer forced down';
-          if (isCleared && before !== undefined && isTheirs(before, 'forced down') && canKnow(by, before))
+          if (
+            isCleared &&
+            before !== undefined &&
+            isTheirs(before, 'forced down') &&
+            canKnow(by, host, before)
+          )
             scene.violate(`forced_down of ${host} was cleared by us though an operator had set it`);
+          if (isCleared) unheard.set(`${by} ${host}`, hand.at);
           if (what === 'no longer forced down') asked.delete(host);
           if (!asked.has(host)) forced.set(host, hand);
         }
