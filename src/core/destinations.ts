@@ -1,5 +1,5 @@
 import { mayStillChange } from './changes.ts';
-import { type Draft, haveSeenServices, isBeingWritten, issue } from './draft.ts';
+import { type Draft, haveSeenServices, isBeingWritten, issue, serviceOf } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostFinder } from './names.ts';
 import type { AggregateView, ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
@@ -272,23 +272,26 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
     if (claim.aggregate !== null) lookAtAggregates(draft);
     return `${text}: Nova may still do what it was asked for and has not answered`;
   }
-  const why = issue(draft, {
-    kind: 'write-evacuation',
-    node: node.name,
-    record: { ...record, reserves: record.reserves.slice(1) },
-  });
+  // What others have claimed it for has ended with its own outage: whoever enables it from now on is not overruled by them.
+  const isItself = serviceOf(draft, node.name)?.host === claim.host;
+  const other = isItself ? claimants(draft, claim).find(({ name }) => name !== node.name) : undefined;
+  const { name, evacuation } = other ?? node;
+  if (evacuation === null || evacuation === 'unreadable' || isBeingWritten(observation, name)) return text;
+  const reserves = evacuation.reserves.filter(({ host }) => host !== claim.host);
+  const why = issue(draft, { kind: 'write-evacuation', node: name, record: { ...evacuation, reserves } });
   return why === null ? text : `${text}; the record can't be written to the cluster: ${why}`;
+}
+
+/** The nodes whose record claims a host. */
+function claimants({ observation }: Draft, { host }: ReserveClaim): readonly NodeView[] {
+  const nodes = observation.cluster.known ? observation.cluster.value.nodes : [];
+  return nodes.filter((node) => claimsOf([node]).some((claim) => claim.host === host));
 }
 
 /** Whether what was asked of a claimed host may still take effect, whoever of those that have claimed it has asked. */
 function isUnsettled(draft: Draft, claim: ReserveClaim): boolean {
-  const { cluster } = draft.observation;
-  const nodes = cluster.known ? cluster.value.nodes : [];
-  return nodes.some(
-    (node) =>
-      claimsOf([node]).some(({ host }) => host === claim.host) &&
-      mayStillChange(draft, claim.host, node.name, seenAt(draft, claim)),
-  );
+  const seen = seenAt(draft, claim);
+  return claimants(draft, claim).some(({ name }) => mayStillChange(draft, claim.host, name, seen));
 }
 
 /** When it was last seen how a claimed host is: its service, and its aggregates where it was put into one. */

@@ -88,12 +88,13 @@ export function isBeingWritten({ commands, begunAt }: Observation, node: NodeNam
 }
 
 /**
- * Adds a command, unless the same one is under way or has failed so recently that it has to wait.
+ * Adds a command, unless the same one is under way, is in this step already, or has failed so recently that it has to wait.
  * Gives why it is held up (the last failure in words), or null.
  */
 export function issue(draft: Draft, command: Command): string | null {
-  const before = draft.observation.commands.get(commandKey(command));
-  if (before?.state === 'pending') return null;
+  const key = commandKey(command);
+  const before = draft.observation.commands.get(key);
+  if (before?.state === 'pending' || draft.commands.some((each) => commandKey(each) === key)) return null;
   if (before?.state === 'done' && before.at >= draft.observation.begunAt) {
     // It ended while we were looking: whether it is still needed is for the next look to say.
     wakeWithin(draft, 0);

@@ -127,7 +127,7 @@ it('is disabled again as it was only while nobody else may have disabled it sinc
   expect(disables(serviceAgeMs + 1)).toBe(false);
 });
 
-it('... nor of an evacuator before this one that had claimed it for another host', () => {
+it('... nor of an evacuator before this one that had claimed it for another host, whose claim goes first', () => {
   const spare = { host: hostName('compute-2'), reason: 'reserved', aggregate: null };
   const evacuation = { ...RELEASED, owner: 'controller-2:2', reserves: [spare] };
   const mine = aNode('compute-2', null, { online: false, evacuation });
@@ -136,7 +136,8 @@ it('... nor of an evacuator before this one that had claimed it for another host
     evacuation: { ...RELEASED, owner: 'controller-1:1', reserves: [spare] },
   });
   const { takeoverSettleMs } = DEFAULT_POLICY.timing;
-  const isGiven = (nodes: ClusterView['nodes'], servicesAt: number): boolean => {
+  /** The nodes whose record lets it go in a step. */
+  const givenBy = (nodes: ClusterView['nodes'], servicesAt: number): readonly string[] => {
     const observation = anObservation({
       ...{ now: servicesAt, mono: servicesAt, begunAt: servicesAt, novaNow: servicesAt, servicesAt },
       cluster: known({
@@ -147,11 +148,15 @@ it('... nor of an evacuator before this one that had claimed it for another host
       ...{ owner: 'controller-2:2', ownerSince: 25_000, inherited: new Set([nodeName('compute-1')]) },
     });
     const { commands } = decide(observation, DEFAULT_POLICY);
-    return commands.some((each) => each.kind === 'write-evacuation' && each.node === mine.name);
+    return commands.flatMap((each) =>
+      each.kind === 'write-evacuation' && each.record.reserves.length === 0 ? [each.node] : [],
+    );
   };
-  expect(isGiven([mine], 30_000)).toBe(true);
-  expect(isGiven([mine, theirs], 30_000)).toBe(false);
-  expect(isGiven([mine, theirs], 25_000 + takeoverSettleMs)).toBe(true);
+  const settledAt = 25_000 + takeoverSettleMs;
+  expect(givenBy([mine], 30_000)).toEqual(['compute-2']);
+  expect(givenBy([mine, theirs], settledAt - 1)).toEqual([]);
+  expect(givenBy([mine, theirs], settledAt)).toEqual(['compute-1']);
+  expect(givenBy([theirs, mine], settledAt)).toEqual(['compute-1']);
 });
 
 /** Whether the services are looked at, `ageMs` after they were, while nova-compute cleans up after so many guests. */

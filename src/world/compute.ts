@@ -169,6 +169,7 @@ function shutOff(world: World, host: string, { id }: Instance): void {
 export function send(world: World, host: string, migration: Migration): void {
   const compute = computeOf(world, host);
   migration.flight = 'queued';
+  if (migration.sentTo !== null) migration.sentBefore.push(migration.sentTo);
   migration.sentTo = host;
   compute.queue.push({ migration });
   if (compute.state === 'running') drain(world, compute);

@@ -199,6 +199,8 @@ export interface Migration {
   flight: 'conductor' | 'queued' | 'claiming' | 'spawning' | 'over';
   /** Where the scheduler sent it; the record does not show it before the claim. */
   sentTo: string | null;
+  /** Hosts that requests before were sent to which the conductor carried out with this record. */
+  readonly sentBefore: string[];
 }
 
 /** A message in the queue of a nova-compute. */

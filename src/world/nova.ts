@@ -67,6 +67,7 @@ export function evacuate(
     deleted: false,
     flight: 'conductor',
     sentTo: null,
+    sentBefore: [],
   };
   world.nova.migrations.push(migration);
   tellMigration(world, migration, options.by);

@@ -67,15 +67,17 @@ function givenBy(world: World, host: string): unknown {
 
 /**
  * Who gives resources to an instance: its host; the hosts that evacuations of it were sent to, until one fails there
- * itself (one that dies takes nothing back); and the host that it left, until nova-compute cleans up there.
+ * itself (one that dies takes nothing back, and what the scheduler claims is added to all that is there:
+ * nova/scheduler/client/report.py _move_operation_alloc_request); and the host that it left, until nova-compute cleans up there.
  */
 function hostsOf(world: World, server: string): ReadonlySet<string> {
   const instance = instanceOf(world, server);
   const hosts = new Set<string>();
   if (instance === null) return hosts;
   if (instance.host !== null) hosts.add(instance.host);
-  for (const { server: of, status, sentTo, source } of world.nova.migrations) {
+  for (const { server: of, status, sentTo, sentBefore, source } of world.nova.migrations) {
     if (of !== server) continue;
+    for (const host of sentBefore) hosts.add(host);
     if ((status === 'accepted' || status === 'pre-migrating') && sentTo !== null) hosts.add(sentTo);
     if (status === 'done') hosts.add(source);
   }

@@ -192,6 +192,15 @@ describe('Nova', () => {
       { status: 'done', dest_compute: other },
       { status: 'accepted', dest_compute: null },
     ]);
+    // What was claimed for the first stays beside what is claimed for the second.
+    const [first] = world.nova.migrations;
+    expect(first).toMatchObject({ sentTo: other, sentBefore: [chosen] });
+    const path = `/placement/allocations/${first?.server}`;
+    const { body } = serve(world, {
+      ...{ method: 'GET', path, query: new Map(), pairs: [], headers: { 'x-auth-token': 't' }, body: null },
+      by: 'test',
+    });
+    expect(Object.keys((body as { allocations: object }).allocations)).toHaveLength(3);
   });
 
   it('does not clear forced_down while a done record names the host; its restart completes the record', () => {

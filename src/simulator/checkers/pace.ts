@@ -1,5 +1,8 @@
 import { type CheckerKind, EFFECT_MS, isOurs, STEP_MS, underWay } from './checker.ts';
 
+/** What adding up fractions of a millisecond may be off by, ms. */
+const ROUNDING_MS = 0.001;
+
 /** No more is in flight than the policy allows, in all and of one host, and no two requests come closer than its pause. */
 export const pace: CheckerKind = {
   name: 'the bounds of the pace hold',
@@ -12,7 +15,7 @@ export const pace: CheckerKind = {
         const { now } = scene.world.agenda;
         const staggerMs = Math.min(...scene.policies(STEP_MS).map(({ pace }) => pace.staggerMs));
         const sinceMs = now - (lastAsked.get(process.id) ?? Number.NEGATIVE_INFINITY);
-        if (sinceMs < staggerMs)
+        if (sinceMs < staggerMs - ROUNDING_MS)
           scene.violate(
             `two requests within ${sinceMs} ms, though the policy has ${staggerMs} ms between them`,
           );
