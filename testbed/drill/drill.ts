@@ -158,7 +158,7 @@ async function act(
   stage: Stage,
   spawnDelayS: number,
 ): Promise<Facts> {
-  const { rig, db, options, screen, signal } = context;
+  const { rig, cloud, db, options, screen, signal } = context;
   let narrator: Narrator | null = null;
   let t0 = 0;
   const watch: Watch = startWatch({
@@ -194,6 +194,7 @@ async function act(
     const limitS = options.limitS ?? limitOf(scenario, stage.subjects.length, spawnDelayS);
     const played: Play = {
       rig,
+      cloud,
       watch,
       plan,
       signal: AbortSignal.any([signal, over.signal]),

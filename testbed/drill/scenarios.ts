@@ -1,5 +1,6 @@
 /** The stories, and how the second fault of each is brought about. */
 import { castInOrder, castOf, castOnTwo, castWithNeighbour, type Member } from './cast.ts';
+import type { Cloud } from './cloud.ts';
 import { type AlertEvent, type DrillEvent, isLive } from './events.ts';
 import { NOVA_EVACUATE, READY_S, type ScenarioName, type ScenarioNotes } from './facts.ts';
 import { openFront } from './front.ts';
@@ -17,7 +18,7 @@ import {
   setStopped,
 } from './rig.ts';
 import { DrillError, sleep, waitFor } from './run.ts';
-import type { Disabled } from './stage.ts';
+import { backInService, type Disabled } from './stage.ts';
 import { evacuateRequests, type Plan } from './timeline.ts';
 import type { Watch } from './watch.ts';
 
@@ -140,9 +141,8 @@ export const SCENARIOS: readonly Scenario[] = [
     cast: castWithNeighbour,
     victims: [VICTIM, SECOND],
     failTogether: false,
-    disabled: 'none',
-    // The scheduler prefers the host with more room: it has to be the one that will die.
-    controls: 4,
+    // The scheduler has to choose the one that will die.
+    disabled: 'at-first',
     spawnDelayS: 6,
     extraS: 240,
   },
@@ -172,6 +172,7 @@ export const noNotes = (): Notes => ({
 
 export interface Play {
   readonly rig: Rig;
+  readonly cloud: Cloud;
   readonly watch: Watch;
   readonly plan: Plan;
   readonly signal: AbortSignal;
@@ -268,8 +269,9 @@ const frontDid = (watch: Watch, what: 'closed' | 'open'): number | null =>
   watch.events().find((e) => e.kind === 'front' && e.what === what)?.at ?? null;
 
 async function killDestination(play: Play): Promise<void> {
-  const { rig, watch, notes, plan } = play;
+  const { rig, cloud, watch, notes, plan } = play;
   const second = plan.victims[1] ?? '';
+  const third = rig.computes.find((node) => !plan.victims.includes(node)) ?? '';
   const live = (): MigrationTrack[] =>
     [...watch.view().migrations.values()].filter(({ status }) => isLive(status));
   const underWay = (): number => live().filter(({ dest }) => dest === second).length;
@@ -279,6 +281,9 @@ async function killDestination(play: Play): Promise<void> {
   const met = await moment(play, `${UNDER_WAY_BEFORE_FAULT} evacuations under way to ${second}`, () =>
     underWay() >= UNDER_WAY_BEFORE_FAULT && live().every(({ dest }) => dest !== null) ? true : null,
   );
+  // Also where the moment was missed: somewhere they have to go.
+  await backInService(cloud, third);
+  watch.note(`${third} is in service again`);
   if (met === null) return;
   notes.faultAt = Date.now() / 1000;
   watch.note(`FAULT: ${second}, to which ${underWay()} instances are on their way, dies`);

@@ -64,9 +64,10 @@ export const RESERVE_REASON = 'reserved: spare for failures';
 
 /**
  * Why the last of the hosts that do not fail is disabled: by an operator; as a reserve that the instances may use;
- * as a reserve of the failing host's aggregate, out of the zone that the instances have to stay in; or not at all.
+ * as a reserve of the failing host's aggregate, out of the zone that the instances have to stay in; until the story has it
+ * enabled ({@link backInService}); or not at all.
  */
-export type Disabled = 'operator' | 'reserve' | 'useless-reserve' | 'none';
+export type Disabled = 'operator' | 'reserve' | 'useless-reserve' | 'at-first' | 'none';
 
 /** The zone that the instances have to stay in, and the aggregate by which the reserve is the failing host's. */
 const ZONE = 'drill-zone';
@@ -249,12 +250,24 @@ async function giveFloating(
   }
 }
 
-async function disable(options: StageOptions, host: string, reason: string): Promise<OperatorSetting> {
-  const service = (await listServices(options.cloud)).find((row) => row.host === host);
+async function setService(
+  cloud: Cloud,
+  host: string,
+  change: Parameters<typeof changeService>[2],
+): Promise<void> {
+  const service = (await listServices(cloud)).find((row) => row.host === host);
   if (!service) throw new DrillError(`Nova has no compute service on ${host}`);
-  await changeService(options.cloud, service.id, { status: 'disabled', disabled_reason: reason });
+  await changeService(cloud, service.id, change);
+}
+
+async function disable(options: StageOptions, host: string, reason: string): Promise<OperatorSetting> {
+  await setService(options.cloud, host, { status: 'disabled', disabled_reason: reason });
   return { host, reason };
 }
+
+/** Enables a host that was disabled at first. */
+export const backInService = (cloud: Cloud, host: string): Promise<void> =>
+  setService(cloud, host, { status: 'enabled' });
 
 /** The servers on the victim, one on each other host as a control, and an operator's setting. */
 export async function setStage(options: StageOptions): Promise<Stage> {
@@ -300,6 +313,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     last !== undefined && kinds.includes(options.disabled) ? disable(options, last, reason) : null;
   const operator = await off(['operator'], OPERATOR_REASON);
   const reserve = await off(['reserve', 'useless-reserve'], RESERVE_REASON);
+  const away = await off(['at-first'], OPERATOR_REASON);
+  if (away) say(`${away.host} is out of service for now: disabled, “${away.reason}”`);
   if (operator) say(`an operator has disabled ${operator.host}: “${operator.reason}”`);
   if (reserve) say(`${reserve.host} is kept for failures: disabled, “${reserve.reason}”`);
   const all = await snapshots(cloud);
