@@ -267,14 +267,15 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
   const text = `giving back the reserved host ${claim.host}, to which nothing came`;
   const tried = leaveAggregate(draft, claim) ?? disableAgain(draft, claim, service);
   if (tried !== null) return tried.why === null ? text : `${text}: ${tried.why}`;
-  // Without the claim nobody would take back what takes effect after that.
-  if (isUnsettled(draft, claim)) {
+  // Without the claim nobody would take back what takes effect after that. An evacuator before this one may have asked also
+  // where it left no record of this node: that of the host for which it had asked may have ended.
+  if (mayStillChange(draft, claim.host, seenAt(draft, claim), true)) {
     if (claim.aggregate !== null) lookAtAggregates(draft);
     return `${text}: Nova may still do what it was asked for and has not answered`;
   }
   // What others have claimed it for has ended with its own outage: whoever enables it from now on is not overruled by them.
   const isItself = serviceOf(draft, node.name)?.host === claim.host;
-  const other = isItself ? claimants(draft, claim).find(({ name }) => name !== node.name) : undefined;
+  const other = isItself ? otherClaimant(draft, claim, node) : undefined;
   const { name, evacuation } = other ?? node;
   if (evacuation === null || evacuation === 'unreadable' || isBeingWritten(observation, name)) return text;
   const reserves = evacuation.reserves.filter(({ host }) => host !== claim.host);
@@ -282,16 +283,12 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
   return why === null ? text : `${text}; the record can't be written to the cluster: ${why}`;
 }
 
-/** The nodes whose record claims a host. */
-function claimants({ observation }: Draft, { host }: ReserveClaim): readonly NodeView[] {
+/** Another node whose record claims a host. */
+function otherClaimant({ observation }: Draft, { host }: ReserveClaim, node: NodeView): NodeView | undefined {
   const nodes = observation.cluster.known ? observation.cluster.value.nodes : [];
-  return nodes.filter((node) => claimsOf([node]).some((claim) => claim.host === host));
-}
-
-/** Whether what was asked of a claimed host may still take effect, whoever of those that have claimed it has asked. */
-function isUnsettled(draft: Draft, claim: ReserveClaim): boolean {
-  const seen = seenAt(draft, claim);
-  return claimants(draft, claim).some(({ name }) => mayStillChange(draft, claim.host, name, seen));
+  return nodes.find(
+    (each) => each.name !== node.name && claimsOf([each]).some((claim) => claim.host === host),
+  );
 }
 
 /** When it was last seen how a claimed host is: its service, and its aggregates where it was put into one. */

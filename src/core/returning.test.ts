@@ -100,31 +100,11 @@ it('a reserved host is not given back while a request for it may still take effe
   expect(isGivenBack(settledAt, settledAt, unanswered('compute-2'))).toBe(true);
   for (const kind of ['enable', 'join-aggregate'])
     expect(isGivenBack(30_000, 30_000, { commands: new Map([[`${kind}:compute-2`, PENDING]]) })).toBe(false);
-  const successor = { ownerSince: 25_000, inherited: new Set([nodeName('compute-1')]) };
+  const successor = { ownerSince: 25_000 };
   const overAt = 25_000 + takeoverSettleMs;
   expect(isGivenBack(overAt - 1, overAt, successor)).toBe(false);
   expect(isGivenBack(overAt, overAt - 1, successor)).toBe(false);
   expect(isGivenBack(overAt, overAt, successor)).toBe(true);
-});
-
-it('is disabled again as it was only while nobody else may have disabled it since the last look', () => {
-  const spare = { host: hostName('compute-2'), reason: 'reserved', aggregate: null };
-  const evacuation = { ...RELEASED, reserves: [spare] };
-  const disables = (ageMs: number): boolean => {
-    const observation = anObservation({
-      ...{ now: 60_000, mono: 60_000, begunAt: 60_000, novaNow: 60_000, servicesAt: 60_000 - ageMs },
-      cluster: known({ ...A_CLUSTER, nodes: [aNode('compute-1', null, { online: false, evacuation })] }),
-      services: known([aService('compute-1', { state: 'down' }), aService('compute-2')]),
-      owner: RELEASED.owner,
-    });
-    const { commands, look } = decide(observation, DEFAULT_POLICY);
-    const isDisabled = commands.some((each) => each.kind === 'disable' && each.host === spare.host);
-    expect(look.services).toBe(!isDisabled);
-    return isDisabled;
-  };
-  const { serviceAgeMs } = DEFAULT_POLICY.timing;
-  expect(disables(serviceAgeMs)).toBe(true);
-  expect(disables(serviceAgeMs + 1)).toBe(false);
 });
 
 it('... nor of an evacuator before this one that had claimed it for another host, whose claim goes first', () => {
@@ -145,7 +125,7 @@ it('... nor of an evacuator before this one that had claimed it for another host
         nodes,
       }),
       services: known([aService('compute-2', { status: 'disabled', disabledReason: 'reserved' })]),
-      ...{ owner: 'controller-2:2', ownerSince: 25_000, inherited: new Set([nodeName('compute-1')]) },
+      ...{ owner: 'controller-2:2', ownerSince: 25_000 },
     });
     const { commands } = decide(observation, DEFAULT_POLICY);
     return commands.flatMap((each) =>
@@ -153,10 +133,31 @@ it('... nor of an evacuator before this one that had claimed it for another host
     );
   };
   const settledAt = 25_000 + takeoverSettleMs;
-  expect(givenBy([mine], 30_000)).toEqual(['compute-2']);
+  expect(givenBy([mine], settledAt - 1)).toEqual([]);
+  expect(givenBy([mine], settledAt)).toEqual(['compute-2']);
   expect(givenBy([mine, theirs], settledAt - 1)).toEqual([]);
   expect(givenBy([mine, theirs], settledAt)).toEqual(['compute-1']);
   expect(givenBy([theirs, mine], settledAt)).toEqual(['compute-1']);
+});
+
+it('a reserved host is disabled again as it was only while nobody else may have disabled it since the last look', () => {
+  const spare = { host: hostName('compute-2'), reason: 'reserved', aggregate: null };
+  const evacuation = { ...RELEASED, reserves: [spare] };
+  const disables = (ageMs: number): boolean => {
+    const observation = anObservation({
+      ...{ now: 60_000, mono: 60_000, begunAt: 60_000, novaNow: 60_000, servicesAt: 60_000 - ageMs },
+      cluster: known({ ...A_CLUSTER, nodes: [aNode('compute-1', null, { online: false, evacuation })] }),
+      services: known([aService('compute-1', { state: 'down' }), aService('compute-2')]),
+      owner: RELEASED.owner,
+    });
+    const { commands, look } = decide(observation, DEFAULT_POLICY);
+    const isDisabled = commands.some((each) => each.kind === 'disable' && each.host === spare.host);
+    expect(look.services).toBe(!isDisabled);
+    return isDisabled;
+  };
+  const { serviceAgeMs } = DEFAULT_POLICY.timing;
+  expect(disables(serviceAgeMs)).toBe(true);
+  expect(disables(serviceAgeMs + 1)).toBe(false);
 });
 
 /** Whether the services are looked at, `ageMs` after they were, while nova-compute cleans up after so many guests. */

@@ -96,7 +96,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     tell(quarantine === null ? enable(draft, service) : intoQuarantine(draft, service, quarantine), host);
   } else if (quarantine !== null && policy.destinations.reservedHosts && isReserved(service)) {
     tell(intoQuarantine(draft, service, quarantine), host);
-  } else if (mayStillChange(draft, host, node.name, observation.servicesAt)) {
+  } else if (mayStillChange(draft, host, observation.servicesAt, observation.inherited.has(node.name))) {
     tell('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
     tell(confirmSchedulable(draft, record, service, finish), host);
