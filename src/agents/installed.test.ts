@@ -236,7 +236,7 @@ function installed(script: string, env: Record<string, string> = {}): Promise<{ 
   // A process namespace too: NovaCompute looks for nova-compute, and stops it.
   const args = ['-m', '-p', '-f', '--mount-proc', '--propagation', 'private', 'bash', '-c', line];
   return new Promise((resolve) => {
-    const options = { env: { PATH: process.env.PATH ?? '', HA_RSCTMP: state, ...env }, timeout: 120_000 };
+    const options = { env: { PATH: process.env.PATH ?? '', HA_RSCTMP: state, ...env }, timeout: 240_000 };
     execFile('unshare', args, options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code ?? 255), out: stdout + stderr }),
     );
@@ -320,7 +320,7 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
       ])
         expect(made).toContain(what);
     },
-    120_000,
+    300_000,
   );
 
   /** An empty cluster of two controllers, as a file that pcs and crm work on. */
@@ -361,7 +361,7 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
       ])
         expect(made).toMatch(what);
     },
-    120_000,
+    300_000,
   );
 
   describe.skipIf(!has('/usr/sbin/ocf-tester'))('ocf-tester passes', () => {
@@ -414,7 +414,7 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
       } finally {
         await cloud.close();
       }
-    }, 120_000);
+    }, 300_000);
 
     it('and the command of the install guide says nothing when all is well', async () => {
       shims();
@@ -457,7 +457,7 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
       );
       expect(out).toContain('passed all tests');
       expect(code).toBe(0);
-    }, 120_000);
+    }, 300_000);
 
     it.skipIf(!has('/etc/nova/nova.conf'))(
       'NovaCompute',
@@ -473,7 +473,7 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
         expect(out).toContain('passed all tests');
         expect(code).toBe(0);
       },
-      120_000,
+      300_000,
     );
   });
 });

@@ -152,7 +152,7 @@ describe('fence_compute as a process', () => {
     const result = await run(fenceCompute, [], '\u0000\u0001=\n====\naction\n');
     shim('cibadmin', 'cat $S/cib.xml');
     expect(result).toMatchObject({ code: 1, err: expect.stringMatching(/no node given/) });
-    expect(result.ms).toBeLessThan(5_000);
+    expect(result.ms).toBeLessThan(20_000);
     expect(result.err).not.toContain('    at ');
   });
 });
@@ -180,11 +180,11 @@ describe('nova-compute-wait as a process', () => {
   });
 
   it('ends promptly at SIGTERM, also while the tool hangs', async () => {
-    shim('attrd_updater', 'exec sleep 20');
+    shim('attrd_updater', 'exec sleep 40');
     const result = await run(computeWait, ['start'], '', env, 700);
     expect(result.code).toBe(1);
     expect(result.err).toContain('SIGTERM');
-    expect(result.ms).toBeLessThan(3000);
+    expect(result.ms).toBeLessThan(20_000);
   });
 
   it('answers meta-data without an environment', async () => {

@@ -47,7 +47,7 @@ const changes = fc.record({
 
 it(
   'whatever the policy and the faults, nobody is doubled, dropped or held for ever',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     await fc.assert(
       fc.asyncProperty(

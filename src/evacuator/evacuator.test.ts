@@ -356,7 +356,7 @@ describe('the evacuator itself', () => {
     expect(world.service(world.victimHost)).toMatchObject({ status: 'enabled', forcedDown: false });
   });
 
-  it('neither doubles nor loses an instance, whatever happens', { timeout: 120_000 }, async () => {
+  it('neither doubles nor loses an instance, whatever happens', { timeout: 300_000 }, async () => {
     const fate: fc.Arbitrary<Fate> = fc.record({
       spawnMs: fc.integer({ min: 300, max: 40_000 }),
       end: fc.constantFrom('done', 'done', 'done', 'failed', 'error'),

