@@ -277,7 +277,7 @@ export function giveBack(draft: Draft, node: NodeView, record: EvacuationRecord)
   const isItself = serviceOf(draft, node.name)?.host === claim.host;
   const other = isItself ? otherClaimant(draft, claim, node) : undefined;
   const { name, evacuation } = other ?? node;
-  if (evacuation === null || evacuation === 'unreadable' || isBeingWritten(observation, name)) return text;
+  if (evacuation === null || evacuation === 'unreadable') return text;
   const reserves = evacuation.reserves.filter(({ host }) => host !== claim.host);
   const why = issue(draft, { kind: 'write-evacuation', node: name, record: { ...evacuation, reserves } });
   return why === null ? text : `${text}; the record can't be written to the cluster: ${why}`;
