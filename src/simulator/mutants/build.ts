@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import type { Violation } from '../run.ts';
 import type { FeatureName } from '../sites.ts';
-import type { Mutant } from './mutants.ts';
+import type { Edit, Mutant } from './mutants.ts';
 
 /** What is caught, and by which seed; null: nothing within so many. */
 export interface Caught {
@@ -39,6 +39,13 @@ export async function buildMutant(mutant: Mutant | null, root: string): Promise<
   return hunt;
 }
 
+/** A file with a bug in it. Throws where its place is not found, or not once. */
+export function edited(contents: string, { file, find, put }: Edit): string {
+  const count = contents.split(find).length - 1;
+  if (count !== 1) throw new Error(`"${find}" stands ${count} times in ${file}`);
+  return contents.replace(find, () => put);
+}
+
 function editing(mutant: Mutant | null, root: string, used: Set<string>): Plugin {
   return {
     name: 'mutant',
@@ -47,11 +54,9 @@ function editing(mutant: Mutant | null, root: string, used: Set<string>): Plugin
         const edits = (mutant?.edits ?? []).filter(({ file }) => resolve(root, file) === path);
         if (edits.length === 0) return null;
         let contents = await readFile(path, 'utf8');
-        for (const { file, find, put } of edits) {
-          const count = contents.split(find).length - 1;
-          if (count !== 1) throw new Error(`"${find}" stands ${count} times in ${file}`);
-          contents = contents.replace(find, () => put);
-          used.add(file);
+        for (const edit of edits) {
+          contents = edited(contents, edit);
+          used.add(edit.file);
         }
         return { contents, loader: 'ts' };
       });

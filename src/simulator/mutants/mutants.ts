@@ -1,14 +1,16 @@
 import type { FeatureName } from '../sites.ts';
 
+export interface Edit {
+  readonly file: string;
+  /** Stands in the file exactly once, or the mutant is out of date. */
+  readonly find: string;
+  readonly put: string;
+}
+
 /** A deliberate bug: text in a source file that is replaced when the simulator is built for it, and nowhere else. */
 export interface Mutant {
   readonly name: string;
-  readonly edits: readonly {
-    readonly file: string;
-    /** Stands in the file exactly once, or the mutant is out of date. */
-    readonly find: string;
-    readonly put: string;
-  }[];
+  readonly edits: readonly Edit[];
   /** The first `within` seeds are those within which the simulator must catch it. */
   readonly within: number;
   /** The first that is run: those before it are known to miss it, and left out to save time. */
@@ -207,8 +209,8 @@ export const MUTANTS: readonly Mutant[] = [
     1_101,
     mutantOf('reserves', 'a reserved host is given back while a request for it may come', 1_200, [
       'core/destinations.ts',
-      'if (isUnsettled(draft, claim)) {',
-      'if (claim.host === node.name && isUnsettled(draft, claim)) {',
+      'if (mayStillChange(draft, claim.host,',
+      'if (claim.host === node.name && mayStillChange(draft, claim.host,',
     ]),
   ),
   mutantOf('reserves', 'a reserved host is given back with another reason', 900, [
