@@ -49,7 +49,6 @@ function whenBack(service: Parameters<typeof aService>[1], trace: Partial<Servic
     cluster: known({
       ...A_CLUSTER,
       nodes: [aNode('compute-1', null, { evacuation })],
-      ...{},
     }),
     services: known([aService('compute-1', { updatedAt: NOW, ...service })]),
     hosts: new Map([[SOURCE, aHostView({ incident: 'i1', traits: known([]), traitsAt: NOW })]]),
@@ -117,7 +116,6 @@ describe('a host that somebody has disabled before a request of ours to enable i
         cluster: known({
           ...A_CLUSTER,
           nodes: [],
-          ...{},
         }),
         services: known([aService('compute-2')]),
         traces: new Map([[SPARE, aTrace(late)]]),

@@ -53,10 +53,14 @@ it('a record is not closed while a request for its service may still take effect
 
 it('... nor by a successor while one of the evacuator before it may', () => {
   const { takeoverSettleMs } = DEFAULT_POLICY.timing;
-  // Also with the record its own by now: what was seen may be of before it was.
-  const successor = { ownerSince: 25_000, inherited: new Set([nodeName('compute-1')]) };
-  expect(closes(25_000 + takeoverSettleMs - 1, successor)).toBe(false);
-  expect(closes(25_000 + takeoverSettleMs, successor)).toBe(true);
+  for (const successor of [
+    { ownerSince: 25_000, owner: 'controller-2:2' },
+    // With the record its own by now: what was seen may be of before it was.
+    { ownerSince: 25_000, inherited: new Set([nodeName('compute-1')]) },
+  ]) {
+    expect(closes(25_000 + takeoverSettleMs - 1, successor)).toBe(false);
+    expect(closes(25_000 + takeoverSettleMs, successor)).toBe(true);
+  }
   expect(closes(30_000, { ownerSince: 25_000 })).toBe(true);
 });
 

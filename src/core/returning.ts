@@ -96,13 +96,21 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     tell(quarantine === null ? enable(draft, service) : intoQuarantine(draft, service, quarantine), host);
   } else if (quarantine !== null && policy.destinations.reservedHosts && isReserved(service)) {
     tell(intoQuarantine(draft, service, quarantine), host);
-  } else if (mayStillChange(draft, host, observation.servicesAt, observation.inherited.has(node.name))) {
+  } else if (mayStillChange(draft, host, observation.servicesAt, isInherited(draft, node, record))) {
     tell('back; Nova may still do what it was asked for and has not answered', host);
   } else if (service.status === 'enabled' && !service.forcedDown) {
     tell(confirmSchedulable(draft, record, service, finish), host);
   } else {
     tell(finish(sayKept(service)), host);
   }
+}
+
+/**
+ * Whether an evacuator before this one may have asked something of the host: also where the record's owner ended cleanly, for on
+ * the way back a successor works on it without taking it over.
+ */
+function isInherited({ observation }: Draft, { name }: NodeView, { owner }: EvacuationRecord): boolean {
+  return owner !== observation.owner || observation.inherited.has(name);
 }
 
 function sayKept({ disabledReason }: ServiceView): string {
