@@ -48,6 +48,13 @@ describe('the evacuations that nobody goes on with', () => {
     expect([...abandoned(second, unclaimed(1))]).toEqual([10]);
   });
 
+  it('do not include one that was asked for after a person had closed the record that stayed behind', () => {
+    const closed = [claimed(1, 9_000, 'error'), claimed(2, 9_000, 'error'), evacuation(10)];
+    expect([...abandoned(closed, unclaimed(1))]).toEqual([]);
+    const revived = [claimed(1, 9_000), evacuation(2), evacuation(3), evacuation(10)];
+    expect([...abandoned(revived, unclaimed(1, 2))]).toEqual([2, 3]);
+  });
+
   it('do not include a later one, though a person has closed a record that was lost after its claim', () => {
     const closed = [claimed(1, 9_000, 'error'), evacuation(2)];
     expect([...abandoned(closed, [{ id: 1, claimed: true }])]).toEqual([1]);

@@ -101,7 +101,8 @@ const NONE: ReadonlySet<number> = new Set();
  * nova/conductor/manager.py rebuild_instance looks for a record of the instance that is `accepted`, and the
  * database gives the oldest one. Then the lost record is the one that lives, and that of the request stays behind.
  * One that is lost once more after that is written down once more. What was lost after its claim lives no more: if
- * its record changes, a person has changed it.
+ * its record changes, a person has changed it. A person may also close one that stayed behind: then the next request has
+ * its own.
  */
 export function abandoned(
   evacuations: readonly EvacuationView[],
@@ -110,13 +111,22 @@ export function abandoned(
   if (lost.length === 0) return NONE;
   const timesLost = (e: EvacuationView): number => lost.filter(({ id }) => id === e.id).length;
   const isRevivable = (e: EvacuationView): boolean => lost.some(({ id, claimed }) => id === e.id && !claimed);
-  const revived = evacuations.filter(
-    (e) =>
-      isRevivable(e) &&
-      !isUnclaimed(e) &&
-      evacuations.some((later) => later.id > e.id && later.createdAt <= e.updatedAt),
-  );
-  const leftBehind = evacuations.filter((e) => isUnclaimed(e) && timesLost(e) === 0).slice(0, revived.length);
+  /** Whether it was worked on when a later one had been asked for. */
+  const isTaken = (e: EvacuationView): boolean =>
+    !isUnclaimed(e) && evacuations.some((later) => later.id > e.id && later.createdAt <= e.updatedAt);
+  const revived = evacuations.filter((e) => isRevivable(e) && isTaken(e));
+  const leftBehind = new Set<EvacuationView>();
+  const taken = [...revived];
+  for (let e = taken.shift(); e !== undefined; e = taken.shift()) {
+    const { id, updatedAt } = e;
+    const own = evacuations.find(
+      (each) => each.id > id && each.createdAt <= updatedAt && timesLost(each) === 0 && !leftBehind.has(each),
+    );
+    if (own === undefined) continue;
+    leftBehind.add(own);
+    // Nova has taken that one for the request after it, whose own stays behind now.
+    if (isTaken(own)) taken.push(own);
+  }
   const over = evacuations.filter((e) => timesLost(e) > (revived.includes(e) ? 1 : 0));
-  return new Set([...over, ...leftBehind].map(({ id }) => id));
+  return new Set([...over, ...[...leftBehind].filter(isUnclaimed)].map(({ id }) => id));
 }
