@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from './decide.ts';
 import type { Decision } from './decision.ts';
+import { imagesToFind } from './facts.ts';
 import { nodeName } from './names.ts';
-import { known, type Observation, type ServiceTrace, type ServiceView } from './observation.ts';
-import { DEFAULT_POLICY } from './policy.ts';
+import { known, type Observation, type ServiceTrace, type ServiceView, unknown } from './observation.ts';
+import { DEFAULT_POLICY, type Policy } from './policy.ts';
 import { parseEvacuation } from './records.ts';
 import {
   A_CLUSTER,
@@ -19,7 +20,11 @@ import {
 } from './testing.ts';
 
 /** What is decided about a host whose record is written. */
-function decided(service: Partial<ServiceView>, more: Partial<Observation>): Decision {
+function decided(
+  service: Partial<ServiceView>,
+  more: Partial<Observation>,
+  policy: Policy = DEFAULT_POLICY,
+): Decision {
   const evacuation = parseEvacuation(
     'v=1,incident=i,phase=evacuating,fenced=1970-01-01T00:00:01Z,since=1970-01-01T00:00:01Z,status=enabled,owner=controller-1:1',
   );
@@ -40,7 +45,7 @@ function decided(service: Partial<ServiceView>, more: Partial<Observation>): Dec
       hosts: new Map([[SOURCE, aHostView({ incident: 'i', servers: [aServer()], novaNow: 100_000 })]]),
       ...more,
     }),
-    DEFAULT_POLICY,
+    policy,
   );
 }
 const kinds = ({ commands }: Decision): string[] => commands.map(({ kind }) => kind);
@@ -63,6 +68,46 @@ it('tells Nova nothing while Nova can evacuate nothing, though the host was let 
   const closed = decided({ forcedDown: true }, { facts });
   expect(kinds(closed)).not.toContain('evacuate');
   expect(closed.verdicts[0]?.instances[0]?.text).toMatch(/names no nova-scheduler.*asked for when/);
+});
+
+describe('a policy that is read in the middle of an evacuation', () => {
+  const { selection, timing } = DEFAULT_POLICY;
+  const exclude = { ...selection.exclude, images: ['windows'] };
+  const policy = { ...DEFAULT_POLICY, selection: { ...selection, exclude } };
+  const image = { id: 'an-image', name: 'windows', tags: [], properties: {} };
+  const view = aHostView({ incident: 'i', servers: [aServer({ imageId: image.id })], novaNow: 100_000 });
+  const hosts = new Map([[SOURCE, view]]);
+
+  it('is gone by when the images that it names are known: those of the policy before say nothing of them', () => {
+    const before = decided({ forcedDown: true }, { hosts }, policy);
+    expect(kinds(before)).not.toContain('evacuate');
+    expect(before.look.facts.images).toEqual(imagesToFind(policy));
+    expect(before.verdicts[0]?.text).toMatch(/looking at the cloud once more/);
+    const facts = someFacts({ images: fact([image]), imageQuery: imagesToFind(policy) });
+    const after = decided({ forcedDown: true }, { hosts, facts }, policy);
+    expect(after.verdicts[0]?.instances[0]).toMatchObject({ outcome: 'excluded' });
+    expect(after.look.facts.images).toBeNull();
+  });
+
+  it('does not go by what was read long before that evacuation began', () => {
+    const { factAgeMs } = timing;
+    const begun = (firstLookAt: number): Decision =>
+      decided(
+        { forcedDown: true },
+        { mono: factAgeMs + 1_000, hosts: new Map([[SOURCE, { ...view, firstLookAt }]]) },
+      );
+    expect(kinds(begun(factAgeMs - 1))).toContain('evacuate');
+    const late = begun(factAgeMs);
+    expect(kinds(late)).not.toContain('evacuate');
+    expect(late.look.facts).toMatchObject({ flavors: true, aggregates: true, serverGroups: true });
+  });
+
+  it('holds nobody up for what can’t be read, but those that need it', () => {
+    const failed = { value: unknown('503'), mono: 49_999 } as const;
+    const facts = someFacts({ images: failed, imageQuery: null });
+    const text = decided({ forcedDown: true }, { hosts, facts }, policy).verdicts[0]?.instances[0]?.text;
+    expect(text).toMatch(/the images can't be read: 503/);
+  });
 });
 
 describe('a host that is forced down', () => {

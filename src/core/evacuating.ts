@@ -131,6 +131,9 @@ type Eyes =
 const CELL_IS_DOWN =
   "the cell of this host does not answer Nova's API, so what it lists of the host may be short; waiting for the cell's database";
 
+const OTHER_POLICY =
+  'looking at the cloud once more: the policy that has been read since asks for other things';
+
 /** What Nova shows of the node, or why it shows nothing yet; asks for what is missing. */
 function lookAtNova(
   draft: Draft,
@@ -156,7 +159,9 @@ function lookAtNova(
   if (service.state === 'unknown') return { blocked: CELL_IS_DOWN, host };
   const view = observation.hosts.get(host);
   const isSeen = view !== undefined && view.incident === incident.id && view.listedAt >= 0;
-  lookAtFacts(draft, isSeen ? Number.POSITIVE_INFINITY : policy.timing.factAgeMs);
+  // What was read when this began, or since, stands as long as it lasts.
+  const seenForMs = isSeen ? observation.mono - view.firstLookAt : 0;
+  const isOld = lookAtFacts(draft, policy.timing.factAgeMs + seenForMs);
   if (!isSeen) {
     // What an evacuation that is over had begun is not this one's: how those are that it has left is to be seen anew.
     const since = record?.phase === 'evacuating' ? record.since : null;
@@ -167,7 +172,7 @@ function lookAtNova(
       host,
     };
   }
-  return { service, view };
+  return isOld ? { blocked: OTHER_POLICY, host } : { service, view };
 }
 
 function block(

@@ -28,25 +28,39 @@ function needsAggregates({ selection, gates, destinations }: Policy): boolean {
 
 /**
  * Asks for what the rules need to know of the cloud: all of it that is older than `maxAgeMs`, and what could not
- * be read, after a pause. It is read beside the first look at a host, so it costs no time.
+ * be read, after a pause. It is read beside the first look at a host, so it costs no time. Gives whether something is
+ * known that is not to be gone by: it is too old, or was read for another policy.
  */
-export function lookAtFacts(draft: Draft, maxAgeMs: number): void {
+export function lookAtFacts(draft: Draft, maxAgeMs: number): boolean {
   const { facts } = draft.observation;
   const { policy } = draft;
-  if (needsAggregates(policy)) draft.facts.aggregates ||= isDue(draft, facts.aggregates, maxAgeMs);
-  draft.facts.serverGroups ||= isDue(draft, facts.serverGroups, maxAgeMs);
-  if (needsFlavors(policy)) draft.facts.flavors ||= isDue(draft, facts.flavors, maxAgeMs);
+  const look = draft.facts;
   const images = imagesToFind(policy);
-  if (images === null) return;
-  if (isDue(draft, facts.images, isSameQuery(images, facts.imageQuery) ? maxAgeMs : 0))
-    draft.facts.images = images;
+  const imageAgeMs = isSameQuery(images, facts.imageQuery) ? maxAgeMs : 0;
+  const due = {
+    aggregates: needsAggregates(policy) && isDue(draft, facts.aggregates, maxAgeMs),
+    serverGroups: isDue(draft, facts.serverGroups, maxAgeMs),
+    flavors: needsFlavors(policy) && isDue(draft, facts.flavors, maxAgeMs),
+    images: images !== null && isDue(draft, facts.images, imageAgeMs),
+  };
+  look.aggregates ||= due.aggregates;
+  look.serverGroups ||= due.serverGroups;
+  look.flavors ||= due.flavors;
+  if (due.images) look.images = images;
+  return (['aggregates', 'serverGroups', 'flavors', 'images'] as const).some(
+    (kind) => due[kind] && facts[kind].value.known,
+  );
 }
 
-function isSameQuery(a: ImageQuery, b: ImageQuery | null): boolean {
+function isSameQuery(a: ImageQuery | null, b: ImageQuery | null): boolean {
   const isSame = (these: readonly string[], those: readonly string[]): boolean =>
     these.length === those.length && these.every((each, index) => each === those[index]);
   return (
-    b !== null && isSame(a.tags, b.tags) && isSame(a.properties, b.properties) && isSame(a.names, b.names)
+    a !== null &&
+    b !== null &&
+    isSame(a.tags, b.tags) &&
+    isSame(a.properties, b.properties) &&
+    isSame(a.names, b.names)
   );
 }
 

@@ -215,7 +215,7 @@ export interface CloudFacts {
   readonly serverGroups: Fact<readonly ServerGroupView[]>;
   /** The images that {@link ImageQuery} asked for, wherever in the cloud. */
   readonly images: Fact<readonly ImageView[]>;
-  /** What was asked for; null: nothing yet. Another policy asks for other images. */
+  /** What was asked for when they were answered; null: nothing yet. Another policy asks for other images. */
   readonly imageQuery: ImageQuery | null;
   /** All flavors of the cloud. */
   readonly flavors: Fact<readonly FlavorView[]>;

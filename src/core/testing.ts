@@ -1,4 +1,5 @@
 /** What the tests of the rules build on: observations with nothing special about them. */
+import { imagesToFind } from './facts.ts';
 import { hostName, nodeName, serverId } from './names.ts';
 import {
   type CloudFacts,
@@ -13,6 +14,7 @@ import {
   type ServiceView,
   unknown,
 } from './observation.ts';
+import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
 
 export const SOURCE = hostName('compute-1');
@@ -54,7 +56,7 @@ export function someFacts(more: Partial<CloudFacts> = {}): CloudFacts {
     aggregates: fact([]),
     serverGroups: fact([]),
     images: fact([]),
-    imageQuery: null,
+    imageQuery: imagesToFind(DEFAULT_POLICY),
     flavors: fact([]),
     controlServices: known(
       (['nova-scheduler', 'nova-conductor'] as const).map((binary) => ({

@@ -20,8 +20,13 @@ export async function lookAtFacts(ports: Ports, memory: Memory, look: FactsLook)
   if (look.serverGroups) questions.push(ask(ports, memory, 'serverGroups', () => cloud.listServerGroups()));
   if (look.flavors) questions.push(ask(ports, memory, 'flavors', () => cloud.listFlavors()));
   if (images !== null) {
-    memory.facts = { ...memory.facts, imageQuery: images };
-    questions.push(ask(ports, memory, 'images', () => cloud.findImages(images)));
+    const find = async (): Promise<Answer<ValueOf<'images'>>> => {
+      const answer = await cloud.findImages(images);
+      // Which images these are goes with the answer: a question that still hangs may be that of another policy.
+      memory.facts = { ...memory.facts, imageQuery: images };
+      return answer;
+    };
+    questions.push(ask(ports, memory, 'images', find));
   }
   await Promise.all(questions);
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { type FeatureName, featureNames } from './sites.ts';
 
 export interface Options {
   readonly seeds: number;
@@ -8,6 +9,8 @@ export interface Options {
   readonly seed: number | null;
   /** A plan in a file instead of a seed. */
   readonly plan: string | null;
+  /** Only the seeds that have this in what their operators have set up; null: all. */
+  readonly feature: FeatureName | null;
   readonly trace: boolean;
   readonly jobs: number;
   /** Ends after so many failures; infinite: never before the last seed. */
@@ -16,13 +19,17 @@ export interface Options {
 
 export const USAGE = `simulate: the real evacuator and agents over a model of the cloud, in virtual time
 
-  npm run simulate -- [--seeds N] [--from S] [--date] [--jobs N] [--failures N | --keep-going]
+  npm run simulate -- [--seeds N] [--from S] [--date] [--with FEATURE] [--jobs N]
+                      [--failures N | --keep-going]
   npm run simulate -- --seed S [--trace]
   npm run simulate -- --plan FILE [--trace]
 
   --seeds N     how many seeds, 2000 without it
   --from S      the first seed, 1 without it
   --date        the first seed is made of today's date, so every day has seeds of its own
+  --with NAME   of these seeds only those whose operators have set this up:
+                ${featureNames().slice(0, 7).join(', ')},
+                ${featureNames().slice(7).join(', ')}
   --seed S      replays one seed; when it fails, shrinks it and writes the story
   --plan FILE   replays a plan, such as the shrunk one that a failure leaves behind
   --trace       prints every step of the story
@@ -41,6 +48,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
         seeds: { type: 'string' },
         from: { type: 'string' },
         date: { type: 'boolean' },
+        with: { type: 'string' },
         seed: { type: 'string' },
         plan: { type: 'string' },
         trace: { type: 'boolean' },
@@ -61,12 +69,16 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
     if (!/^\d{1,15}$/.test(text)) problems.push(`--${name} takes a whole number, not ${text}`);
     return Number(text);
   };
+  const feature = featureNames().find((each) => each === values.with) ?? null;
+  if (values.with !== undefined && feature === null)
+    problems.push(`--with takes one of ${featureNames().join(', ')}, not ${values.with}`);
   const ofToday = Number(today.toISOString().slice(0, 10).replaceAll('-', '')) * 100_000;
   const options: Options = {
     seeds: number('seeds', 2_000),
     from: values.date ? ofToday : number('from', 1),
     seed: values.seed === undefined ? null : number('seed', 0),
     plan: typeof values.plan === 'string' ? values.plan : null,
+    feature,
     trace: values.trace === true,
     jobs: Math.max(1, number('jobs', availableParallelism())),
     failures: values['keep-going'] ? Number.POSITIVE_INFINITY : Math.max(1, number('failures', 5)),

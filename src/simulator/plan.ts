@@ -116,6 +116,14 @@ export function policyOf(change: PolicyChange): Policy {
   return { timing, ...(Object.fromEntries(merged) as OperatorPolicy) };
 }
 
+/** All policies of a run: the first, and those that are written in the middle of it. */
+export function policiesOf({ policy, faults }: Plan): readonly Policy[] {
+  const written = faults.flatMap((fault) =>
+    fault.do === 'operator-writes-policy' && fault.policy !== null ? [{ ...policy, ...fault.policy }] : [],
+  );
+  return [policy, ...written].map(policyOf);
+}
+
 /** When a fault is over; those that last say so. */
 export function endOf(fault: Fault): number {
   return fault.at + ('forMs' in fault ? fault.forMs : 0);

@@ -8,7 +8,8 @@ import {
 } from '../world/model.ts';
 import { isReservedBy } from './checkers/checker.ts';
 import { type Row, rowOf } from './dice.ts';
-import type { Fault, Plan, PolicyChange } from './plan.ts';
+import { type Fault, type Plan, type PolicyChange, policyOf } from './plan.ts';
+import { destinationsOf, exclusionsOf, filtersOf, imagesOf, limitsOf, SECOND_IMAGE } from './sections.ts';
 
 /** Instances in a large cluster: one at a time takes longer there than the liveness phase. */
 const MANY = 30;
@@ -67,6 +68,8 @@ export function withSite(plan: Plan): Plan {
     return { ...rest, faults: [...faults].sort((a, b) => a.at - b.at) };
   }, plan);
 }
+
+export const featureNames = (): readonly FeatureName[] => FEATURES.map(({ name }) => name);
 
 /** Whether a seed has a feature. */
 export function hasFeature(seed: number, name: FeatureName): boolean {
@@ -153,11 +156,7 @@ function withReserves(row: Row, before: Plan): Plan {
     const isThere = instance.host !== null && names.has(instance.host);
     return isThere ? { ...instance, host: used[index % used.length]?.host ?? null } : instance;
   });
-  const destinations = {
-    reservedHosts: !row.chance(0.05),
-    addToAggregate: row.chance(0.5),
-    targetReserved: row.chance(0.4),
-  };
+  const destinations = destinationsOf(row);
   let plan = withPolicy(withWorld(before, { computes: withReasons, instances }), { destinations });
   plan = withNova(plan, { aggregates: aggregatesOf(row, computes) });
   // More deaths than reserves, so that they compete; deaths of reserves; a person who takes one over.
@@ -214,22 +213,13 @@ function failingLists(row: Row, first: number, lists: readonly List[]): Fault[] 
 
 const YES = ['true', 'True', 'yes', '1'] as const;
 const NO = ['false', 'no', '', 'maybe'] as const;
-const SECOND_IMAGE = { id: uuidOf(0x1a, 2), name: 'windows', tags: [], properties: {} };
 
 /** Tags on images, flavors and aggregates, and lists that fail while they are needed. */
 function withTags(row: Row, before: Plan): Plan {
-  const tag = row.chance(0.8) ? 'evacuable' : 'ha';
+  const selection = filtersOf(row);
+  const tag = selection.evacuableTag ?? DEFAULT_POLICY.selection.evacuableTag;
   const word = (): string => (row.chance(0.75) ? row.pick(YES) : row.pick(NO));
-  let plan = withPolicy(before, {
-    selection: {
-      evacuableTag: tag,
-      instanceFiltering: !row.chance(0.1),
-      taggedImages: !row.chance(0.15),
-      taggedFlavors: !row.chance(0.15),
-      taggedAggregates: !row.chance(0.15),
-      haEnabledOnly: row.chance(0.15),
-    },
-  });
+  let plan = withPolicy(before, { selection });
   const { nova, computes, instances } = plan.world;
   const images = [
     { ...DEFAULT_IMAGE, ...(row.chance(0.2) ? { tags: [tag] } : {}) },
@@ -277,19 +267,7 @@ function withExclusions(row: Row, before: Plan): Plan {
         }
       : {}),
   }));
-  const some = <T>(items: readonly T[], share: number): readonly T[] =>
-    row.chance(share) ? [row.pick(items)] : [];
-  const plan = withPolicy(withWorld(before, { instances }), {
-    selection: {
-      exclude: {
-        projects: some(['project-1', 'project-2'], 0.3),
-        names: some(['vm-00?', 'vm-01*', '*5', 'amphora-*', 'vm-.*'], 0.4),
-        images: some([DEFAULT_IMAGE.id, DEFAULT_IMAGE.name, SECOND_IMAGE.name], 0.25),
-        flavors: some(['m1.large', 'f1'], 0.25),
-      },
-      excludeAmphorae: row.chance(0.5),
-    },
-  });
+  const plan = withPolicy(withWorld(before, { instances }), { selection: exclusionsOf(row) });
   if (!row.chance(0.4)) return plan;
   return withFaults(plan, ...failingLists(row, firstDeathOf(plan), ['flavors/detail', 'images']));
 }
@@ -320,20 +298,7 @@ function withLocalDisks(row: Row, before: Plan): Plan {
 /** Limits that several deaths run into, one after the other or at once. */
 function withGates(row: Row, before: Plan): Plan {
   const { computes, nova } = before.world;
-  const pick = <T>(...items: readonly T[]): T => row.pick(items);
-  let plan = withPolicy(before, {
-    gates: {
-      maxFailedHosts: pick(0, 0, 1, 2),
-      maxFailedHostsPerAggregate: pick(0, 0, 1, 2),
-      maxFailedPercent: pick(0, 20, 50),
-      maxFailedPercentPerAggregate: pick(0, 0, 30, 60),
-      shareFromHosts: pick(2, 5),
-      startsPerInterval: pick(0, 1, 2),
-      startIntervalMs: pick(5_000, 30_000, 120_000),
-      quarantineIncidents: pick(0, 1, 2, 2),
-      quarantineWindowMs: pick(120_000, 3_600_000),
-    },
-  });
+  let plan = withPolicy(before, { gates: limitsOf(row) });
   if (nova.aggregates.length === 0) plan = withNova(plan, { aggregates: aggregatesOf(row, computes) });
   const others = computes.slice(1, 1 + row.int(0, Math.min(3, computes.length - 1)));
   plan = withFaults(plan, ...deathsOf(row, plan, others, row.pick([300, 10_000, 60_000])));
@@ -553,8 +518,7 @@ const SLOW_SPAWN_MS = [10_000, 30_000] as const;
 
 /** Reserved hosts that fail as often as quarantine allows, and another host that needs one before, while or after that. */
 function withFailingReserves(row: Row, before: Plan): Plan {
-  // Zones are drawn with what is on their hosts.
-  if (before.world.instances.some(({ availabilityZone }) => availabilityZone !== undefined)) return before;
+  if (hasZones(before)) return before;
   const plan = withPolicy(withReserves(row, before), {
     gates: { maxFailedHosts: 0, maxFailedPercent: 0, quarantineIncidents: row.pick([1, 1, 2]) },
   });
@@ -571,8 +535,14 @@ function withFailingReserves(row: Row, before: Plan): Plan {
   return withFaults(plan, ...fencings, { at: first + later, do: 'power-loss', machine: other.node });
 }
 
+/** Zones are drawn with what is on their hosts: it can't be put elsewhere after that. */
+const hasZones = ({ world }: Plan): boolean =>
+  world.instances.some(({ availabilityZone }) => availabilityZone !== undefined);
+
 /** The policy file is written anew and read while the first host is evacuated, some of it broken. */
 function withNewPolicies(row: Row, before: Plan): Plan {
+  // What came to be drawn later has dice of its own.
+  const others = rowOf(before.seed, 'new-policies, other sections');
   const fewest = before.world.instances.length > MANY ? 8 : 1;
   const paceOf = (maxInFlight: number): PacePolicy => ({
     ...DEFAULT_POLICY.pace,
@@ -584,8 +554,11 @@ function withNewPolicies(row: Row, before: Plan): Plan {
   });
   const widths = [fewest, 2 * fewest, 4 * fewest, 16] as const;
   let plan = withPolicy(before, { pace: paceOf(row.pick(widths)) });
+  if (others.chance(0.3)) plan = withTags(others, plan);
+  const hasReserves = plan.world.computes.some(({ disabledReason }) => disabledReason !== undefined);
+  if (others.chance(0.3) && !hasReserves && !hasZones(plan)) plan = withReserves(others, plan);
   // What is drawn here stands for the whole section.
-  const { order, storage } = { ...DEFAULT_POLICY, ...plan.policy };
+  const { order, storage, selection, gates } = policyOf(plan.policy);
   const changed = (): PolicyChange => ({
     pace: paceOf(row.pick(widths)),
     ...(row.chance(0.4)
@@ -601,6 +574,16 @@ function withNewPolicies(row: Row, before: Plan): Plan {
     ...(row.chance(0.2) ? { storage: { ...storage, localDisk: row.pick(['evacuate', 'skip']) } } : {}),
     ...(row.chance(0.2) ? { delays: { evacuateDelayMs: row.pick([0, 20_000]) } } : {}),
     ...(row.chance(0.2) ? { retry: { ...DEFAULT_POLICY.retry, maxAttempts: row.int(1, 5) } } : {}),
+    ...(others.chance(0.3) ? { selection: { ...selection, ...filtersOf(others) } } : {}),
+    ...(others.chance(0.3) ? { selection: { ...selection, ...exclusionsOf(others) } } : {}),
+    // Of images is known only what a policy has asked for.
+    ...(others.chance(0.25)
+      ? { selection: { ...selection, exclude: { ...selection.exclude, images: imagesOf(others) } } }
+      : {}),
+    ...(others.chance(0.3)
+      ? { destinations: { ...destinationsOf(others), reservedHosts: others.chance(0.5) } }
+      : {}),
+    ...(others.chance(0.4) ? { gates: { ...gates, ...limitsOf(others) } } : {}),
   });
   const first = firstDeathOf(plan);
   const writes = Array.from(

@@ -61,6 +61,8 @@ export const isOurs = (actor: string | null): boolean => actor?.startsWith('evac
 export const EFFECT_MS = 30_000;
 /** A step of the evacuator acts by the policy with which it began, ms. */
 export const STEP_MS = 100;
+/** A write comes out at most so long after it was decided on, ms (cluster-port.ts). */
+export const WRITE_MS = 100;
 
 /** Calls that change something in the cluster or the cloud. */
 export function isChange(call: string): boolean {

@@ -15,7 +15,7 @@ import type { Fact } from '../../world/facts.ts';
 import { type Agents, createWorld, type World } from '../../world/model.ts';
 import { diceOf } from '../dice.ts';
 import { planOf } from '../generate.ts';
-import type { Plan } from '../plan.ts';
+import { type Plan, policyOf } from '../plan.ts';
 import { newProcess, type Process } from '../process.ts';
 import type { CheckerKind } from './checker.ts';
 import { gates } from './gates.ts';
@@ -47,7 +47,7 @@ function stageOf(kind: CheckerKind, make: (plan: Plan) => Plan = (plan) => plan)
   const process = newProcess(world, 1, 'controller-1');
   const checker = kind.make({
     ...{ world, plan, violate: (text) => void violations.push(text) },
-    ...{ policies: () => [], lastReport: () => null, living: () => [process], touched: () => false },
+    ...{ policies: () => [policyOf(plan.policy)], lastReport: () => null, living: () => [process], touched: () => false },
     ...{ sawQuorum: () => null, sawClusterAt: () => world.agenda.now },
   });
   return {

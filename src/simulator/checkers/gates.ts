@@ -1,3 +1,4 @@
+import type { GatePolicy } from '../../core/policy.ts';
 import {
   EVACUATION_ATTRIBUTE,
   INCIDENT_ATTRIBUTE,
@@ -6,13 +7,10 @@ import {
   parseEvacuation,
   parsePause,
 } from '../../core/records.ts';
-import { hostOfNode, machineNow } from '../../world/model.ts';
-import { policyOf } from '../plan.ts';
+import { hostOfNode, machineNow, type World } from '../../world/model.ts';
 import type { Process } from '../process.ts';
-import { type CheckerKind, isOurs, type Scene } from './checker.ts';
+import { type CheckerKind, isOurs, STEP_MS, WRITE_MS } from './checker.ts';
 
-/** A write comes out at most so long after it was decided on, ms (cluster-port.ts). */
-const WRITE_MS = 100;
 /** The list of the services that a beginning rests on is at most so old, the time of its request included, ms (`serviceAgeMs`). */
 const SERVICES_MS = 6_000;
 /** The words of a verdict that a gate holds up. */
@@ -24,7 +22,6 @@ export const gates: CheckerKind = {
   invariants: [14],
   make(scene) {
     const { world } = scene;
-    const { gates: limits } = policyOf(scene.plan.policy);
     /** Nodes with an incident, and since when. */
     const failed = new Map<string, number>();
     /** Nodes under evacuation, and since when that is written. */
@@ -56,13 +53,16 @@ export const gates: CheckerKind = {
       const pause = pausedFor(node, process, at, now())?.value ?? null;
       if (pause !== null) scene.violate(`the evacuation of ${node} begins in a pause (${pause})`);
       const those = [...failed].filter(([, since]) => since < at).map(([each]) => hostOfNode(world, each));
-      const why = exceeded(scene, hostOfNode(world, node), those, countedSince + SERVICES_MS < at);
-      if (why !== null) scene.violate(`the evacuation of ${node} begins though ${why}`);
-      const { startsPerInterval, startIntervalMs } = limits;
       starts.set(node, now());
-      const lately = [...starts.values()].filter((each) => each > now() - startIntervalMs + CLOCK_MS).length;
-      if (startsPerInterval > 0 && lately > startsPerInterval)
-        scene.violate(`${lately} evacuations of hosts begin within ${startIntervalMs} ms`);
+      const isAll = countedSince + SERVICES_MS < at;
+      const whys = scene
+        .policies(STEP_MS + WRITE_MS)
+        .map(
+          ({ gates: limits }) =>
+            exceeded(world, limits, { host: hostOfNode(world, node), failed: those, isAll }) ??
+            startsExceeded(limits, [...starts.values()], now()),
+        );
+      if (!whys.includes(null)) scene.violate(`the evacuation of ${node} begins though ${whys.at(-1)}`);
     };
     return {
       fact(fact) {
@@ -117,13 +117,7 @@ interface Pause {
  * Which limit the failed hosts are over, in words; null: none. The share is of all hosts, if all are counted (`isAll`): of
  * fewer it is more.
  */
-function exceeded(
-  { world, plan }: Scene,
-  host: string,
-  failed: readonly string[],
-  isAll: boolean,
-): string | null {
-  const { gates } = policyOf(plan.policy);
+function exceeded(world: World, gates: GatePolicy, { host, failed, isAll }: Failed): string | null {
   const count = failed.length;
   const all = world.spec.computes.length;
   if (gates.maxFailedHosts > 0 && count > gates.maxFailedHosts) return `${count} hosts have failed`;
@@ -142,8 +136,25 @@ function exceeded(
   return null;
 }
 
+interface Failed {
+  readonly host: string;
+  readonly failed: readonly string[];
+  readonly isAll: boolean;
+}
+
+/** Whether more evacuations have begun lately than may, in words; null: no. */
+function startsExceeded(
+  { startsPerInterval, startIntervalMs }: GatePolicy,
+  starts: readonly number[],
+  now: number,
+): string | null {
+  const lately = starts.filter((each) => each > now - startIntervalMs + CLOCK_MS).length;
+  if (startsPerInterval === 0 || lately <= startsPerInterval) return null;
+  return `${lately} evacuations of hosts have begun within ${startIntervalMs} ms`;
+}
+
 /** Hosts that somebody has disabled are not counted: then the share can't be told from here. */
-function isEveryoneCounted(world: Scene['world']): boolean {
+function isEveryoneCounted(world: World): boolean {
   return [...world.nova.services.values()].every(
     ({ status, disabledReason }) =>
       status === 'enabled' || disabledReason?.startsWith('instance-ha: evacuation') === true,

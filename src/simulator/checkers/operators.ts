@@ -1,6 +1,6 @@
 import { EVACUATION_ATTRIBUTE } from '../../core/records.ts';
 import { hostOfNode } from '../../world/model.ts';
-import { policyOf } from '../plan.ts';
+import { policiesOf } from '../plan.ts';
 import { type CheckerKind, EFFECT_MS, isOurs, isReservedBy } from './checker.ts';
 
 /** What an operator does in the moment in which we act on what we have just read can't be seen, ms. */
@@ -27,8 +27,9 @@ export const operators: CheckerKind = {
   name: "the operator's settings are kept",
   invariants: [16],
   make(scene) {
-    const { reservedHosts } = policyOf(scene.plan.policy).destinations;
-    // Whoever has kept a host for failures means it to be enabled then (reserves.ts); any other is theirs.
+    // Whoever has kept a host for failures means it to be enabled then (reserves.ts, which knows by which policy); any other is
+    // theirs.
+    const reservedHosts = policiesOf(scene.plan).some(({ destinations }) => destinations.reservedHosts);
     const disabled = scene.plan.world.computes.filter(
       ({ disabledReason }) =>
         disabledReason !== undefined && !(reservedHosts && isReservedBy(disabledReason)),

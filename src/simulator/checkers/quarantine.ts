@@ -5,7 +5,7 @@ import {
   parseIncident,
 } from '../../core/records.ts';
 import { hostOfNode } from '../../world/model.ts';
-import { policyOf } from '../plan.ts';
+import { policiesOf } from '../plan.ts';
 import { type CheckerKind, EFFECT_MS, isOurs, isReservedBy } from './checker.ts';
 
 /** A host that has failed too often stays disabled when it is back, until a person enables it. */
@@ -13,8 +13,8 @@ export const quarantine: CheckerKind = {
   name: 'a host in quarantine stays disabled',
   invariants: [14],
   make(scene) {
-    const { gates, destinations } = policyOf(scene.plan.policy);
-    const { quarantineIncidents, quarantineWindowMs } = gates;
+    // What one policy has not kept in the history is not there for the next.
+    const windowMs = Math.min(...policiesOf(scene.plan).map(({ gates }) => gates.quarantineWindowMs));
     /** Host → when the incidents of which an evacuation began were written, by the clock that wrote them. */
     const incidents = new Map<string, number[]>();
     const current = new Map<string, number>();
@@ -29,7 +29,18 @@ export const quarantine: CheckerKind = {
      */
     const debts = new Set<string>();
     // Between clocks that jump nobody can say how many are within a time.
-    const isTold = quarantineIncidents > 0 && scene.plan.faults.every((fault) => fault.do !== 'clock-jump');
+    const isTold = scene.plan.faults.every((fault) => fault.do !== 'clock-jump');
+    /** How many of a host's incidents lie close together. */
+    const countOf = (host: string): number => {
+      const all = incidents.get(host) ?? [];
+      const last = all.at(-1) ?? 0;
+      return all.filter((at) => at > last - windowMs).length;
+    };
+    /** Whether a host has failed too often by each policy that there was since its last evacuation began. */
+    const belongsThere = (host: string): boolean =>
+      scene
+        .policies(scene.world.agenda.now - (begun.get(host) ?? 0))
+        .every(({ gates: { quarantineIncidents: limit } }) => limit > 0 && countOf(host) >= limit);
     return {
       sending(_process, { call, path, body }) {
         if (call !== 'PUT os-services' || body === null || typeof body !== 'object') return;
@@ -54,21 +65,21 @@ export const quarantine: CheckerKind = {
         if (fact.kind !== 'service' || !/^(en|dis)abled$/.test(fact.what)) return;
         if (!isOurs(fact.by)) debts.delete(fact.host);
         if (fact.what !== 'enabled' || !isOurs(fact.by)) return;
-        const all = incidents.get(fact.host) ?? [];
-        const last = all.at(-1) ?? 0;
-        const count = all.filter((at) => at > last - quarantineWindowMs).length;
-        if (count < quarantineIncidents) return;
+        if (!belongsThere(fact.host)) return;
         const sentAt = asked.get(fact.host) ?? 0;
         if (sentAt < (begun.get(fact.host) ?? 0) && scene.world.agenda.now - sentAt <= EFFECT_MS)
           debts.add(fact.host);
         else
-          scene.violate(`${fact.host} is enabled by us after ${count} incidents: it belongs into quarantine`);
+          scene.violate(
+            `${fact.host} is enabled by us after ${countOf(fact.host)} incidents: it belongs into quarantine`,
+          );
       },
       end() {
-        for (const host of debts) {
+        const hasReserves = scene.policies(0).at(-1)?.destinations.reservedHosts ?? false;
+        for (const host of [...debts].filter(belongsThere)) {
           const { status, disabledReason } = scene.world.nova.services.get(host) ?? {};
           // As one that is kept for failures it would be enabled for the next that dies.
-          const isToBeEnabled = destinations.reservedHosts && isReservedBy(disabledReason ?? undefined);
+          const isToBeEnabled = hasReserves && isReservedBy(disabledReason ?? undefined);
           if (status === 'enabled' || isToBeEnabled)
             scene.violate(`a late request of ours has enabled ${host}, which belongs into quarantine`);
         }

@@ -1,7 +1,6 @@
 import { EVACUATION_ATTRIBUTE, type EvacuationRecord, parseEvacuation } from '../../core/records.ts';
 import { hostOfNode, nodeOfHost, zoneOf } from '../../world/model.ts';
-import { policyOf } from '../plan.ts';
-import { type CheckerKind, evacuatedBy, isOurs, isReservedBy } from './checker.ts';
+import { type CheckerKind, evacuatedBy, isOurs, isReservedBy, STEP_MS, WRITE_MS } from './checker.ts';
 
 /** A reserved host is claimed by one, enabled for that one only, near it, and given back as it was when nothing comes to it. */
 export const reserves: CheckerKind = {
@@ -9,7 +8,6 @@ export const reserves: CheckerKind = {
   invariants: [18],
   make(scene) {
     const { world } = scene;
-    const { reservedHosts, targetReserved } = policyOf(scene.plan.policy).destinations;
     const reasons = new Map(
       scene.plan.world.computes
         .filter(({ disabledReason }) => isReservedBy(disabledReason))
@@ -25,6 +23,9 @@ export const reserves: CheckerKind = {
     const enabled = new Set<string>();
 
     const claims = (node: string, record: EvacuationRecord): void => {
+      const hasReserves = scene
+        .policies(STEP_MS + WRITE_MS)
+        .some(({ destinations }) => destinations.reservedHosts);
       const before = records.get(node)?.reserves.map(({ host }) => host) ?? [];
       for (const { host, reason } of record.reserves) {
         if (before.includes(host)) continue;
@@ -35,7 +36,7 @@ export const reserves: CheckerKind = {
         );
         if (other !== undefined)
           scene.violate(`${host} is claimed for ${node}, and is claimed for ${other[0]}`);
-        if (!reservedHosts)
+        if (!hasReserves)
           scene.violate(`${host} is claimed for ${node}, and the policy has no reserved hosts`);
         if (!isReservedBy(reason)) scene.violate(`${host} is claimed for ${node}, and is not reserved`);
         const dead = hostOfNode(world, node);
@@ -73,7 +74,8 @@ export const reserves: CheckerKind = {
         const { evacuate } = (sending.body ?? {}) as { readonly evacuate?: { readonly host?: unknown } };
         if (instance === null || instance.host === null || evacuate?.host === undefined) return;
         const its = records.get(nodeOfHost(world, instance.host))?.reserves ?? [];
-        if (!targetReserved || its.every(({ host }) => host !== evacuate.host))
+        const isTargeted = scene.policies(STEP_MS).some(({ destinations }) => destinations.targetReserved);
+        if (!isTargeted || its.every(({ host }) => host !== evacuate.host))
           scene.violate(`${instance.name} is sent to ${evacuate.host}, which is not reserved for it`);
       },
       end() {

@@ -1,8 +1,7 @@
 import type { SelectionPolicy } from '../../core/policy.ts';
 import { EVACUATION_ATTRIBUTE, parseEvacuation } from '../../core/records.ts';
 import type { FlavorSpec, Instance, World } from '../../world/model.ts';
-import { policyOf } from '../plan.ts';
-import { type CheckerKind, evacuatedBy, isOurs } from './checker.ts';
+import { type CheckerKind, evacuatedBy, isOurs, STEP_MS } from './checker.ts';
 import { newHindsight, type Words } from './hindsight.ts';
 
 const YES = /^\s*(true|t|1|yes|y|on)\s*$/i;
@@ -20,7 +19,14 @@ export const selection: CheckerKind = {
   invariants: [6, 8, 17],
   make(scene) {
     const { world } = scene;
-    const policy = policyOf(scene.plan.policy).selection;
+    /** Whatever can have been gone by: each policy with all that can have been read. */
+    const inEach = <T>(
+      read: readonly Words[],
+      of: (words: Words, policy: SelectionPolicy) => T,
+    ): readonly T[] =>
+      scene.policies(STEP_MS).flatMap(({ selection: policy }) => read.map((words) => of(words, policy)));
+    const whyNotIn = (read: readonly Words[], instance: Instance): readonly (string | null)[] =>
+      inEach(read, (words, policy) => whyNot(world, words, policy, instance));
     const hindsight = newHindsight(world);
     const known = new Set<string>();
     /** Hosts that have joined or left an aggregate: when that was seen is not known here. */
@@ -34,8 +40,7 @@ export const selection: CheckerKind = {
         const instance = outcome === 'excluded' ? world.nova.instances.get(id) : undefined;
         if (instance === undefined || instance.host !== host || changed.has(host)) continue;
         if (text.startsWith('its local disk')) continue;
-        const read = hindsight.atRelease(host);
-        if (read.every((words) => whyNot(world, words, policy, instance) === null))
+        if (whyNotIn(hindsight.atRelease(host), instance).every((why) => why === null))
           scene.violate(`${host} is released, and ${name} is left there as excluded (${text}), and is not`);
       }
     };
@@ -53,9 +58,9 @@ export const selection: CheckerKind = {
         const instance = evacuatedBy(world, sending);
         if (instance === null || instance.host === null || changed.has(instance.host)) return;
         const read = hindsight.of(instance.host);
-        const reasons = read.map((words) => whyNot(world, words, policy, instance));
+        const reasons = whyNotIn(read, instance);
         if (!reasons.includes(null)) scene.violate(`${instance.name} is asked for, and ${reasons.at(-1)}`);
-        const needed = read.map((words) => neededFor(world, words, policy, instance));
+        const needed = inEach(read, (words, policy) => neededFor(world, words, policy, instance));
         for (const list of needed[0] ?? []) {
           if (needed.every((each) => each.includes(list)) && !known.has(`evacuator:${process.id} ${list}`))
             scene.violate(`${instance.name} is asked for by a process that has never seen the ${list}`);
@@ -67,8 +72,7 @@ export const selection: CheckerKind = {
             const instance = outcome === 'excluded' ? world.nova.instances.get(id) : undefined;
             if (instance === undefined || instance.host !== host || changed.has(host ?? '')) continue;
             if (text.startsWith('its local disk')) continue;
-            const read = hindsight.of(host ?? '');
-            if (read.every((words) => whyNot(world, words, policy, instance) === null))
+            if (whyNotIn(hindsight.of(host ?? ''), instance).every((why) => why === null))
               scene.violate(`${name} is called excluded (${text}), and is not`);
           }
         }

@@ -345,7 +345,7 @@ export const MUTANTS: readonly Mutant[] = [
     501,
     mutantOf('changed-words', 'tags are read once and never again', 600, [
       'core/evacuating.ts',
-      'isSeen ? Number.POSITIVE_INFINITY : policy.timing.factAgeMs',
+      'policy.timing.factAgeMs + seenForMs',
       'Number.POSITIVE_INFINITY',
     ]),
   ),
@@ -370,6 +370,14 @@ export const MUTANTS: readonly Mutant[] = [
     "      journal.event({ level: 'error',",
     "      policy = DEFAULT_POLICY;\n      journal.event({ level: 'error',",
   ]),
+  rare(
+    19_701,
+    mutantOf('new-policies', 'what was read of the cloud for one policy stands for the next', 19_800, [
+      'core/evacuating.ts',
+      'return isOld ?',
+      'return isOld && !isSeen ?',
+    ]),
+  ),
   mutantOf('new-policies', 'a new policy is in force only after a restart', 400, [
     'agents/evacuator/policy-in-force.ts',
     'policy = { ...DEFAULT_POLICY, ...next.value };',
