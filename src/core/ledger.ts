@@ -9,7 +9,7 @@ import type { NodeName } from './names.ts';
 import type { EvacuationRecord } from './records.ts';
 import { ask, type Besides, type Round } from './requests.ts';
 import { hasSucceeded, isLive } from './status.ts';
-import { stopRestoring } from './stop-again.ts';
+import { startedInVain, stopRestoring } from './stop-again.ts';
 import { instanceVerdict } from './verdicts.ts';
 
 /** What holds for all hosts under evacuation in this step. */
@@ -108,7 +108,7 @@ function release(
     phase: 'returning',
     releasedAt: view.novaNow,
     stopped: [],
-    stoppedInError: [],
+    stoppedInError: startedInVain([...record.stopped, ...record.stoppedInError], view),
     lost: [],
     reserves: unusedReserves(record, view),
   };

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { newDraft } from './draft.ts';
 import { shortId } from './instance.ts';
 import { hostName, serverId } from './names.ts';
-import { known } from './observation.ts';
+import { known, type ServerView } from './observation.ts';
 import { ownsRecord } from './ownership.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
@@ -51,6 +51,15 @@ it('says which of them Nova has started on its way from a host that died before'
   const runs = aServer({ id: STOPPED, vmState: 'active' });
   expect(written(null, others, runs)?.stoppedInError).toEqual([shortId(STOPPED)]);
   expect(written(null, [], runs)?.stoppedInError).toEqual([]);
+});
+
+it('keeps which of them Nova has started in vain, while they are left there, and not those that came up there', () => {
+  const back = aRecord({ incident: 'i1', phase: 'returning', stoppedInError: [shortId(STOPPED)] });
+  const at = (more: Partial<ServerView>) =>
+    written(back, [], aServer({ id: STOPPED, vmState: 'active', ...more }))?.stoppedInError;
+  expect(at({})).toEqual([shortId(STOPPED)]);
+  expect(at({ vmState: 'stopped' })).toEqual([]);
+  expect(at({ host: hostName('compute-2') })).toEqual([]);
 });
 
 it('takes over the claim on the host itself, enabled or not, and keeps what it has claimed for itself', () => {

@@ -3,7 +3,7 @@ import { type Draft, haveSeenServices, issue, lookAt, lookAtServices, say, wakeW
 import { shortId } from './instance.ts';
 import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
-import { startedOnItsWay } from './stop-again.ts';
+import { startedInVain, startedOnItsWay } from './stop-again.ts';
 
 export interface Ownership {
   readonly node: NodeView;
@@ -79,6 +79,7 @@ function nextRecord(
       s.vmState === 'error' ? isTrueOf(view.stoppedInError.get(s.id)) : startedOnItsWay(draft, node, s),
     )
     .map((s) => shortId(s.id));
+  const kept = record?.stoppedInError ?? [];
   return {
     incident: incident.id,
     phase: 'evacuating',
@@ -93,7 +94,7 @@ function nextRecord(
     lost: goesOn ? record.lost : [],
     reserves: withClaimOn(draft, service, record?.reserves ?? []),
     stopped: [...new Set([...(goesOn ? record.stopped : []), ...stopped])],
-    stoppedInError: [...new Set([...(goesOn ? record.stoppedInError : []), ...stoppedInError])],
+    stoppedInError: [...new Set([...(goesOn ? kept : startedInVain(kept, view)), ...stoppedInError])],
   };
 }
 

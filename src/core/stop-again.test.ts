@@ -11,7 +11,7 @@ import {
 } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
-import { startedOnItsWay, stopLateArrivals } from './stop-again.ts';
+import { startedInVain, startedOnItsWay, stopLateArrivals } from './stop-again.ts';
 import {
   A_CLUSTER,
   aHostView,
@@ -156,4 +156,16 @@ it('... unless it was stopped there, and somebody has started it after that', ()
   expect(isToBeStopped({}, { stopped: [SHORT] }, told(ELSEWHERE))).toBe(false);
   expect(isToBeStopped({ taskState: 'powering-off' }, { stopped: [SHORT] }, told(ELSEWHERE))).toBe(true);
   expect(isToBeStopped({}, { stopped: [SHORT] }, told(SOURCE))).toBe(true);
+});
+
+it('what Nova has started, and is left on its host when that is let go, is kept in the record', () => {
+  const left = (now: Partial<ServerView>) =>
+    startedInVain(
+      [SHORT, SHORT],
+      aHostView({ servers: [{ ...server, host: SOURCE, vmState: 'active', ...now }] }),
+    );
+  expect(left({})).toEqual([SHORT]);
+  expect(left({ vmState: 'error' })).toEqual([]);
+  expect(left({ host: ELSEWHERE })).toEqual([]);
+  expect(startedInVain([], aHostView({ servers: [server] }))).toEqual([]);
 });

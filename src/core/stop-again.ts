@@ -2,7 +2,7 @@ import { type Draft, issue, lookAt, serviceOf, viewOfIncident, wakeWithin } from
 import { shortId } from './instance.ts';
 import { isStopSent, type Judged, judgeAll } from './judged.ts';
 import type { HostName } from './names.ts';
-import type { EvacuationView, NodeView, ServerView } from './observation.ts';
+import type { EvacuationView, HostView, NodeView, ServerView } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
 import { hasSucceeded, isLive } from './status.ts';
 import { listNames } from './words.ts';
@@ -82,6 +82,21 @@ export function startedOnItsWay(draft: Draft, node: NodeView, server: ServerView
     const attempts = viewOfIncident(draft, record.incident)?.evacuations ?? [];
     return record.stopped.includes(id) && attempts.some((e) => e.server === server.id && hasFailed(e));
   });
+}
+
+/**
+ * Of the instances that were stopped (as they stand in a record) those that are left on their host, and that Nova has as ACTIVE:
+ * it has started them on a destination that died before they had arrived. The record keeps them when the host is let go: should
+ * that die again before it is back, they are to be stopped where they come to then.
+ */
+export function startedInVain(
+  wereStopped: readonly string[],
+  { host, servers }: HostView,
+): readonly string[] {
+  if (wereStopped.length === 0) return [];
+  const active = servers.filter((server) => server.host === host && server.vmState === 'active');
+  const left = new Set(active.map(({ id }) => shortId(id)));
+  return [...new Set(wereStopped)].filter((id) => left.has(id));
 }
 
 const hasFailed = (evacuation: EvacuationView): boolean => !isLive(evacuation) && !hasSucceeded(evacuation);

@@ -59,6 +59,8 @@ export interface HostMemory {
   readonly servers: Map<ServerId, ServerView>;
   readonly before: Map<ServerId, ServerView>;
   readonly stoppedInError: Map<ServerId, Maybe<boolean>>;
+  /** Servers that were in ERROR when they were seen first, on their way by an evacuation of an earlier incident as well. */
+  readonly foundInError: Set<ServerId>;
   /** Servers of which an evacuation of this incident, or a live one, has been seen. */
   readonly begun: Set<ServerId>;
   readonly ports: Map<ServerId, Maybe<readonly PortView[]>>;
@@ -125,6 +127,7 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     servers: new Map(),
     before: new Map(),
     stoppedInError: new Map(),
+    foundInError: new Set(),
     begun: new Set(),
     ports: new Map(),
     trouble: null,
@@ -177,6 +180,8 @@ export function rememberServer(host: HostMemory, seen: SeenServer, mono: number)
   // What is added stands first: V8 gives what is added after a spread a shape of its own each time.
   const server = { taskSince, ...seen };
   host.servers.set(seen.id, server);
+  if (held === undefined && seen.host === host.host && seen.vmState === 'error')
+    host.foundInError.add(seen.id);
   if (!host.before.has(seen.id) && seen.host === host.host && !host.begun.has(seen.id)) {
     host.before.set(seen.id, server);
   }

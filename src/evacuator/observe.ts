@@ -272,10 +272,8 @@ async function list(
  * unknown, and holds nothing up.
  */
 async function readActions(cloud: CloudPort, host: HostMemory): Promise<string | null> {
-  const unread = [...host.before.values()].filter(
-    ({ id, vmState }) => vmState === 'error' && !host.stoppedInError.has(id),
-  );
-  for (const { id } of unread.slice(0, SINGLE_GETS_PER_LOOK)) {
+  const unread = [...host.foundInError].filter((id) => !host.stoppedInError.has(id));
+  for (const id of unread.slice(0, SINGLE_GETS_PER_LOOK)) {
     const answer = await cloud.listActions(id);
     if (!answer.ok && answer.effect !== 'refused') return answer.reason;
     const stopped = answer.ok ? wasStopped(answer.value ?? []) : null;

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { hostName } from '../core/names.ts';
 import { DEFAULT_POLICY } from '../core/policy.ts';
 import { World } from './testing.ts';
 import { isOver, isReleased, start, until } from './testing-runs.ts';
@@ -34,6 +35,45 @@ it('... also where the host dies again before it is back', async () => {
   expect(server).toMatchObject({ host: world.victimHost, vmState: 'error' });
   expect(isOver(world)).toBe(false);
   world.fence('second');
+  expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+  expect(server).toMatchObject({ host: 'compute-2', vmState: 'stopped' });
+});
+
+it('... and where Nova had started it by then, on a destination that died before it had arrived', async () => {
+  const world = new World(1);
+  const [server] = world.servers;
+  if (server === undefined) throw new Error('no server');
+  server.vmState = 'stopped';
+  const { maxAttempts } = DEFAULT_POLICY.retry;
+  world.fate = (n) => ({ spawnMs: 3_000, end: n < maxAttempts ? 'error' : 'done', answer: 'given' });
+  start(world);
+  world.fence('first');
+  const failed = (): number => world.evacuations.filter(({ status }) => status === 'error').length;
+  expect(await until(world, 300_000, () => failed() === maxAttempts)).toBe(true);
+  server.vmState = 'active';
+  expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+  world.fence('second');
+  expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+  expect(server).toMatchObject({ host: 'compute-2', vmState: 'stopped' });
+});
+
+it('... and where an evacuation of the earlier incident was still under way when it was seen first', async () => {
+  const world = new World(1);
+  const [server] = world.servers;
+  if (server === undefined) throw new Error('no server');
+  Object.assign(server, { vmState: 'error', taskState: 'rebuild_spawning' });
+  world.actions.set(server.id, done('evacuate', 'stop', 'create'));
+  const at = world.nova() - 5_000;
+  const old = {
+    ...{ id: 999, server: server.id, source: world.victimHost, dest: hostName('compute-2') },
+    createdAt: at,
+  };
+  world.evacuations.push({ ...old, status: 'pre-migrating', updatedAt: at });
+  start(world);
+  world.fence('second');
+  await world.clock.advance(20_000);
+  Object.assign(server, { taskState: null });
+  Object.assign(world.evacuations[0] ?? {}, { status: 'error', updatedAt: world.nova() });
   expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
   expect(server).toMatchObject({ host: 'compute-2', vmState: 'stopped' });
 });

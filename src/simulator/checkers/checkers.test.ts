@@ -47,7 +47,12 @@ function stageOf(kind: CheckerKind, make: (plan: Plan) => Plan = (plan) => plan)
   const process = newProcess(world, 1, 'controller-1');
   const checker = kind.make({
     ...{ world, plan, violate: (text) => void violations.push(text) },
-    ...{ policies: () => [policyOf(plan.policy)], lastReport: () => null, living: () => [process], touched: () => false },
+    ...{
+      policies: () => [policyOf(plan.policy)],
+      lastReport: () => null,
+      living: () => [process],
+      touched: () => false,
+    },
     ...{ sawQuorum: () => null, sawClusterAt: () => world.agenda.now },
   });
   return {
