@@ -55,6 +55,17 @@ describe('the evacuations that nobody goes on with', () => {
     expect([...abandoned(revived, unclaimed(1, 2))]).toEqual([2, 3]);
   });
 
+  it('do not include a lost one with which a request may be on its way whose own record a person has closed', () => {
+    const closed = [evacuation(1), claimed(2, 9_000, 'error')];
+    expect([...abandoned(closed, unclaimed(1))]).toEqual([]);
+    expect([...abandoned(closed, unclaimed(1, 1))]).toEqual([1]);
+    expect([...abandoned([...closed, evacuation(10)], unclaimed(1, 1))]).toEqual([1]);
+    expect([...abandoned([...closed, claimed(3, 20_000, 'failed')], unclaimed(1, 1))]).toEqual([]);
+    // Nova takes the oldest.
+    expect([...abandoned([evacuation(0), ...closed], unclaimed(0, 1))]).toEqual([1]);
+    expect([...abandoned([evacuation(1), claimed(2, 9_000, 'done')], unclaimed(1))]).toEqual([1]);
+  });
+
   it('do not include a later one, though a person has closed a record that was lost after its claim', () => {
     const closed = [claimed(1, 9_000, 'error'), evacuation(2)];
     expect([...abandoned(closed, [{ id: 1, claimed: true }])]).toEqual([1]);

@@ -1,9 +1,10 @@
 import type { Draft } from './draft.ts';
+import { novaNowOf } from './looks.ts';
 import { type HostName, hostFinder } from './names.ts';
 import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import { fencingProof } from './proof.ts';
 import type { LostEvacuation } from './records.ts';
-import { isUnclaimed } from './status.ts';
+import { hasSucceeded, isLive, isUnclaimed } from './status.ts';
 
 /**
  * Tells which evacuations died with the destination that had claimed them. Nova shows them as live for ever: the
@@ -88,11 +89,13 @@ export function provenDeaths({ evacuation, past }: NodeView): readonly number[] 
 }
 
 /** How far Nova's clock is ahead of the controllers', by the last list of the services, ms. */
-export function novaAheadMs({ now, mono, novaNow, servicesAt }: Observation): number {
-  return novaNow + (mono - servicesAt) - now;
+export function novaAheadMs(observation: Observation): number {
+  return novaNowOf(observation) - observation.now;
 }
 
 const NONE: ReadonlySet<number> = new Set();
+
+const isClosed = (e: EvacuationView): boolean => !isLive(e) && !hasSucceeded(e);
 
 /**
  * Of one instance's evacuations, those that nobody goes on with; `lost`: what was written down as lost.
@@ -102,7 +105,7 @@ const NONE: ReadonlySet<number> = new Set();
  * database gives the oldest one. Then the lost record is the one that lives, and that of the request stays behind.
  * One that is lost once more after that is written down once more. What was lost after its claim lives no more: if
  * its record changes, a person has changed it. A person may also close one that stayed behind: then the next request has
- * its own.
+ * its own, and the lost one is what its request was carried out with as long as that is `accepted`.
  */
 export function abandoned(
   evacuations: readonly EvacuationView[],
@@ -127,6 +130,12 @@ export function abandoned(
     // Nova has taken that one for the request after it, whose own stays behind now.
     if (isTaken(own)) taken.push(own);
   }
-  const over = evacuations.filter((e) => timesLost(e) > (revived.includes(e) ? 1 : 0));
+  const oldest = evacuations.find(isUnclaimed);
+  /** How often it came to life: where a person has closed the request's own, the lost one is all that shows of it. */
+  const timesTaken = (e: EvacuationView): number =>
+    e === oldest && isRevivable(e)
+      ? evacuations.filter((later) => later.id > e.id && timesLost(later) === 0 && isClosed(later)).length
+      : Number(revived.includes(e));
+  const over = evacuations.filter((e) => timesLost(e) > timesTaken(e));
   return new Set([...over, ...[...leftBehind].filter(isUnclaimed)].map(({ id }) => id));
 }

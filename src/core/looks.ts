@@ -9,7 +9,7 @@ import {
   shortestDurationMs,
   waitingOf,
 } from './claims.ts';
-import type { HostView } from './observation.ts';
+import type { HostView, Observation } from './observation.ts';
 import type { Timing } from './policy.ts';
 
 /**
@@ -18,6 +18,15 @@ import type { Timing } from './policy.ts';
  */
 export function novaNowBy(view: Pick<HostView, 'novaNow' | 'followedAt' | 'lookedAt'>, mono: number): number {
   return view.novaNow + (mono - Math.max(view.followedAt, view.lookedAt));
+}
+
+/** ... and by the last list of the services: with a Nova that is slow that is some time ago. */
+export function novaNowOf({
+  novaNow,
+  mono,
+  servicesAt,
+}: Pick<Observation, 'novaNow' | 'mono' | 'servicesAt'>): number {
+  return novaNow + (mono - servicesAt);
 }
 
 /** What a look at the evacuations of a host is for. */

@@ -24,6 +24,10 @@ describe('a host that fails again and again', () => {
     expect(whyQuarantined(nodeAfter(0, 500, 1_000), GATES)).toBeNull();
     expect(whyQuarantined(nodeAfter(0, 500, 900), { ...GATES, quarantineIncidents: 0 })).toBeNull();
     expect(whyQuarantined(aNode('compute-1', null), GATES)).toBeNull();
+    // Its last one may not be written yet.
+    const behind = { ...nodeAfter(0, 500), evacuation: aRecord({ outage: { id: 'i900', at: 900 } }) };
+    expect(whyQuarantined(behind, GATES)).toContain('3 incidents');
+    expect(whyQuarantined({ ...nodeAfter(500, 900), evacuation: behind.evacuation }, GATES)).toBeNull();
   });
 
   it('carries a reason that no evacuation of ours takes for its own', () => {

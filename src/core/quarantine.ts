@@ -35,7 +35,11 @@ export function rememberOutages(
  * next incident.
  */
 export function whyQuarantined(node: NodeView, gates: GatePolicy): string | null {
-  const past = pastOf(node);
+  const { evacuation } = node;
+  // Its history may not be written yet.
+  const outage = evacuation === null || evacuation === 'unreadable' ? null : evacuation.outage;
+  const kept = pastOf(node);
+  const past = outage === null || kept.some(({ id }) => id === outage.id) ? kept : [...kept, outage];
   const last = past.at(-1);
   if (gates.quarantineIncidents === 0 || last === undefined) return null;
   const recent = past.filter(({ at }) => at > last.at - gates.quarantineWindowMs).length;

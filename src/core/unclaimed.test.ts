@@ -213,3 +213,11 @@ describe('an evacuation that nobody has claimed', () => {
     expect(why({ names, third: { node: out.node }, hosts: of([left]) })).toMatch(/sent to compute-3/);
   });
 });
+
+it('a host that the request has named is the one that was chosen, also where an earlier one was lost there', () => {
+  const named = [
+    evacuation(1, { dest: ELSEWHERE, createdAt: SENT - 5_000 }),
+    evacuation(2, { dest: ELSEWHERE }),
+  ];
+  expect(look({ evacuations: named, lost: [1] }).last).toEqual({ kind: 'lost', hosts: [ELSEWHERE] });
+});

@@ -112,6 +112,8 @@ interface Choice {
 /** The hosts of which one was chosen for an evacuation. */
 function chosenFor(draft: Draft, choice: Choice): Maybe<readonly Life[]> {
   const { evacuation, source, before, lives } = choice;
+  // A request that named its host shows it, though an earlier one may have been sent there as well.
+  const isNamed = evacuation.dest !== null;
   const names = evacuation.dest === null ? allocated(draft, evacuation) : known([evacuation.dest]);
   if (!names.known) return names;
   const chosen: Life[] = [];
@@ -120,11 +122,12 @@ function chosenFor(draft: Draft, choice: Choice): Maybe<readonly Life[]> {
     const life = [...lives.values()].find(({ host }) => host === name);
     if (life === undefined)
       return unknown(`Placement names ${name} for it, which is no compute host of Nova in this cluster`);
-    if (!before.some(({ dest }) => dest === name) && !wasOut(draft, life, evacuation)) chosen.push(life);
+    const isOther = before.some(({ dest }) => dest === name) || wasOut(draft, life, evacuation);
+    if (isNamed || !isOther) chosen.push(life);
   }
   // Of an earlier one that was lost before its claim nobody knows any more which of them was its host.
   const unnamed = before.filter(({ dest }) => dest === null).length;
-  return chosen.length > unnamed
+  return isNamed || chosen.length > unnamed
     ? known(chosen)
     : unknown('Placement does not say yet which host was chosen for it');
 }
