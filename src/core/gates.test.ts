@@ -228,6 +228,20 @@ describe('the hosts that begin', () => {
     expect(heldFor(50_000)).toBe('starts-per-interval');
   });
 
+  it('counts by Nova’s clock as it is now, and not as it was when the services were listed', () => {
+    const { startIntervalMs } = DEFAULT_POLICY.gates;
+    const record = { ...RECORD, begunAt: NOW };
+    const at = (ageMs: number): string | null => {
+      const nodes = ['compute-1', 'compute-2'].map((name) => aNode(name, `i-${name}`));
+      const cluster = { nodes: nodes.map((node, i) => (i === 1 ? { ...node, evacuation: record } : node)) };
+      const observation = { mono: 100_000 + ageMs, servicesAt: 100_000 };
+      return judged({ hosts: 4, policy: { startsPerInterval: 1, maxFailedPercent: 0 }, cluster, observation })
+        .id;
+    };
+    expect(at(startIntervalMs)).toBe('starts-per-interval');
+    expect(at(startIntervalMs + 1)).toBe(null);
+  });
+
   it('counts a host whose record is being written, but not against itself', () => {
     for (const state of ['pending', 'done'] as const) {
       // Done since the cluster was read.

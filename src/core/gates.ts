@@ -1,6 +1,7 @@
 import type { Gate } from './decision.ts';
 import { isReserved } from './destinations.ts';
 import { type Draft, isBeingWritten, lookAtServices } from './draft.ts';
+import { novaNowOf } from './looks.ts';
 import type { HostName, NodeName } from './names.ts';
 import type { ClusterView, ControlServiceView, ServiceView, Stored } from './observation.ts';
 import { PAUSE_ATTRIBUTE, PAUSE_PROPERTY, type PauseRecord } from './records.ts';
@@ -162,7 +163,7 @@ function destinationGate(
 
 /** Nodes whose evacuation has begun lately, by their records and by those that are being written just now. */
 function begunInInterval({ observation, policy }: Draft, cluster: ClusterView): Set<NodeName> {
-  const from = observation.novaNow - policy.gates.startIntervalMs;
+  const from = novaNowOf(observation) - policy.gates.startIntervalMs;
   const begun = cluster.nodes.filter(({ name, evacuation }) => {
     if (evacuation !== null && evacuation !== 'unreadable' && evacuation.begunAt >= from) return true;
     return isBeingWritten(observation, name);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type InstanceFacts, judge, type Outcome, whyNotEvacuable } from './instance.ts';
+import { type InstanceFacts, judge, lacksServices, type Outcome, whyNotEvacuable } from './instance.ts';
 import { serverId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
@@ -32,28 +32,27 @@ const request = (state: RequestView['state'], more: Partial<RequestView> = {}): 
   ...more,
 });
 
-const outcome = (more: Partial<InstanceFacts> = {}): Outcome => {
-  const facts: InstanceFacts = {
-    server: server(),
-    source: SOURCE,
-    evacuations: [],
-    since: SINCE,
-    request: null,
-    wasStopped: false,
-    wasInError: false,
-    stopSent: false,
-    mono: 60_000,
-    novaNow: SINCE + 60_000,
-    quietUntil: 0,
-    followedAt: 60_000,
-    isLost: () => false,
-    wasOff: () => false,
-    whyUnclaimed: () => null,
-    admit: () => ({ kind: 'admitted' }),
-    ...more,
-  };
-  return judge(facts, POLICY);
-};
+const factsOf = (more: Partial<InstanceFacts>): InstanceFacts => ({
+  server: server(),
+  source: SOURCE,
+  evacuations: [],
+  since: SINCE,
+  request: null,
+  wasStopped: false,
+  wasInError: false,
+  stopSent: false,
+  mono: 60_000,
+  novaNow: SINCE + 60_000,
+  quietUntil: 0,
+  followedAt: 60_000,
+  servicesAt: 900_000,
+  isLost: () => false,
+  wasOff: () => false,
+  whyUnclaimed: () => null,
+  admit: () => ({ kind: 'admitted' }),
+  ...more,
+});
+const outcome = (more: Partial<InstanceFacts> = {}): Outcome => judge(factsOf(more), POLICY);
 const judged = (more?: Partial<InstanceFacts>): string => outcome(more).kind;
 
 describe('an instance of a dead host', () => {
@@ -136,9 +135,18 @@ describe('an instance of a dead host', () => {
   });
 
   it('does not count the failures of an earlier incident', () => {
-    const old = [1, 2, 3].map((id) => evacuation('failed', { id, createdAt: SINCE - 10_000 }));
+    const before = { createdAt: SINCE - 10_000, updatedAt: SINCE - 5_000 };
+    const old = [1, 2, 3].map((id) => evacuation('failed', { id, ...before }));
     expect(judged({ evacuations: old })).toBe('ready');
-    expect(judged({ evacuations: [evacuation('completed', { createdAt: SINCE - 10_000 })] })).toBe('ready');
+    const completed = evacuation('completed', { ...before, updatedAt: SINCE + 60_000 });
+    expect(judged({ evacuations: [completed] })).toBe('ready');
+  });
+
+  it('counts what somebody had begun by hand before the record, and has ended since', () => {
+    const byHand = { createdAt: SINCE - 10_000, updatedAt: SINCE + 60_000 };
+    expect(judged({ evacuations: [evacuation('done', byHand)] })).toBe('verifying');
+    expect(judged({ evacuations: [evacuation('failed', byHand)], novaNow: SINCE + 61_000 })).toBe('waiting');
+    expect(judged({ evacuations: [evacuation('done', { ...byHand, updatedAt: SINCE })] })).toBe('ready');
   });
 
   it('is not asked for again while an answer is missing that may still come true', () => {
@@ -154,6 +162,20 @@ describe('an instance of a dead host', () => {
         followedAt: 50_000 + POLICY.timing.requestSettleMs,
       }),
     ).toBe('ready');
+  });
+
+  it('is asked for again only when a list of the services shows that its cell was there in the look', () => {
+    const followedAt = 50_000 + POLICY.timing.requestSettleMs;
+    const looked = { request: request('unknown'), mono: 900_000, followedAt };
+    expect(judged({ ...looked, servicesAt: followedAt - 1 })).toBe('unanswered');
+    expect(judged({ ...looked, servicesAt: followedAt })).toBe('ready');
+    const lacks = (more: Partial<InstanceFacts>): boolean =>
+      lacksServices(factsOf({ ...looked, servicesAt: followedAt - 1, ...more }), POLICY);
+    expect(lacks({})).toBe(true);
+    expect(lacks({ servicesAt: followedAt })).toBe(false);
+    expect(lacks({ followedAt: followedAt - 1, servicesAt: 0 })).toBe(false);
+    expect(lacks({ request: request('refused') })).toBe(false);
+    expect(lacks({ evacuations: [evacuation('accepted')] })).toBe(false);
   });
 
   it('is given up when Nova refuses it three times, not when Nova could not be reached', () => {

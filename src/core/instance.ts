@@ -46,6 +46,8 @@ export interface InstanceFacts {
   readonly quietUntil: number;
   /** `mono` of the last look at the evacuations of the host; an answer is settled only by a later look. */
   readonly followedAt: number;
+  /** ... and of the last list of the services: only one made after that look shows that the host's cell was there. */
+  readonly servicesAt: number;
   /** Whether nobody goes on with an evacuation, though Nova shows it as live: its destination died. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
   /** Whether the power of an evacuation's destination has been off since its record last changed. */
@@ -99,8 +101,22 @@ export function failedAttempts(facts: InstanceFacts): readonly EvacuationView[] 
   return ofThisIncident(facts).filter((e) => !hasSucceeded(e) && (!isLive(e) || facts.isLost(e)));
 }
 
-function ofThisIncident(facts: InstanceFacts): readonly EvacuationView[] {
-  return facts.evacuations.filter((e) => e.createdAt >= facts.since);
+/** Evacuations that somebody started this long before our first look count as this incident's, ms; Nova's Date header has whole seconds. */
+export const SINCE_MARGIN_MS = 2_000;
+
+/** How much earlier than it was Nova's date of a record may be, ms: it has whole seconds. */
+const DATE_MS = 1_000;
+
+/**
+ * Those since the record was begun, and what somebody had begun by hand before that and has ended since. (What was done gets a new
+ * date once more when its host is back, and is `completed` then: that is an earlier incident's.)
+ */
+function ofThisIncident({ evacuations, since }: InstanceFacts): readonly EvacuationView[] {
+  const lookedAt = since + SINCE_MARGIN_MS;
+  return evacuations.filter(
+    ({ status, createdAt, updatedAt }) =>
+      createdAt >= since || (status !== 'completed' && updatedAt >= lookedAt - DATE_MS),
+  );
 }
 
 /**
@@ -237,8 +253,7 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
     case 'unknown': {
       // A request that has got its record is judged by the record; one newer than the last look has none yet.
       if (hasRecord(facts, request)) return null;
-      const settled = facts.followedAt - request.at >= policy.timing.requestSettleMs;
-      if (settled) return null;
+      if (isLookedForLong(facts, request, policy) && facts.servicesAt >= facts.followedAt) return null;
       return request.state === 'accepted'
         ? { kind: 'moving', to: null }
         : {
@@ -249,6 +264,20 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
     default:
       return request.state satisfies never;
   }
+}
+
+function isLookedForLong({ followedAt }: InstanceFacts, { at }: RequestView, { timing }: Policy): boolean {
+  return followedAt - at >= timing.requestSettleMs;
+}
+
+/**
+ * Whether nothing but a list of the services is missing to settle a request of which no look has shown a record: of a cell that
+ * is down Nova lists no evacuations, in silence (nova/compute/multi_cell_list.py).
+ */
+export function lacksServices(facts: InstanceFacts, policy: Policy): boolean {
+  const { request, followedAt, servicesAt } = facts;
+  if (request === null || (request.state !== 'accepted' && request.state !== 'unknown')) return false;
+  return servicesAt < followedAt && !hasRecord(facts, request) && isLookedForLong(facts, request, policy);
 }
 
 /**

@@ -1,8 +1,15 @@
 import { abandoned } from './deaths.ts';
 import { stopKey } from './decision.ts';
 import type { Reserve } from './destinations.ts';
-import type { Draft } from './draft.ts';
-import { type InstanceFacts, judge, liveEvacuations, type Outcome, shortId } from './instance.ts';
+import { type Draft, lookAtServices } from './draft.ts';
+import {
+  type InstanceFacts,
+  judge,
+  lacksServices,
+  liveEvacuations,
+  type Outcome,
+  shortId,
+} from './instance.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
 import { seenIn } from './seen.ts';
@@ -81,11 +88,13 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       novaNow: view.novaNow,
       quietUntil,
       followedAt: view.followedAt,
+      servicesAt: observation.servicesAt,
       isLost: ({ id }) => over.has(id),
       wasOff,
       whyUnclaimed,
       admit: () => admit(server),
     };
+    if (lacksServices(facts, policy)) lookAtServices(draft, observation.mono - view.followedAt);
     const live = liveEvacuations(facts, policy);
     const outcome = judge(facts, policy, live);
     return {

@@ -7,7 +7,7 @@ import { type Candidates, isEnd, type Judged } from './judged.ts';
 import { followPauseMs, type Purpose } from './looks.ts';
 import type { NodeName } from './names.ts';
 import type { EvacuationRecord } from './records.ts';
-import { ask, type Besides, type Round } from './requests.ts';
+import { ask, type Besides, lookAtEvacuations, type Round } from './requests.ts';
 import { hasSucceeded, isLive } from './status.ts';
 import { startedInVain, stopRestoring } from './stop-again.ts';
 import { instanceVerdict } from './verdicts.ts';
@@ -30,20 +30,18 @@ export function decideInstances(
       (name) => name !== host.node.name && !hasLookedSince(hosts, name, host.view.firstLookAt),
     );
     concludeHost(draft, host, round, unseen);
-    if (unseen.length > 0) lookAtAll(draft, hosts, unseen);
+    if (unseen.length > 0)
+      lookAtEvacuations(
+        draft,
+        hosts.filter(({ node }) => unseen.includes(node.name)),
+        false,
+      );
   }
 }
 
 /** Whether the evacuations of a host were looked at since `mono`, and what was lost of them written down. */
 function hasLookedSince(hosts: readonly Candidates[], name: NodeName, mono: number): boolean {
   return hosts.some((host) => host.node.name === name && host.view.followedAt >= mono);
-}
-
-function lookAtAll(draft: Draft, hosts: readonly Candidates[], names: readonly NodeName[]): void {
-  for (const { node, view, record } of hosts) {
-    if (!names.includes(node.name) || draft.looks.has(view.host)) continue;
-    lookAt(draft, view.host, { incident: record.incident, since: record.since, evacuations: true });
-  }
 }
 
 /** `unseen`: other hosts under evacuation whose evacuations have not been looked at since this one died. */

@@ -2,36 +2,57 @@ import { expect, it } from 'vitest';
 import { newDraft } from './draft.ts';
 import { shortId } from './instance.ts';
 import { hostName, serverId } from './names.ts';
-import { known, type ServerView } from './observation.ts';
+import { known, type Observation, type ServerView, type ServiceView } from './observation.ts';
 import { ownsRecord } from './ownership.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
-import { A_CLUSTER, aHostView, aNode, anObservation, aRecord, aServer, aService } from './testing.ts';
+import {
+  A_CLUSTER,
+  aHostView,
+  aNode,
+  anObservation,
+  aRecord,
+  aServer,
+  aService,
+  aTrace,
+  SOURCE,
+} from './testing.ts';
 
 const STOPPED = serverId('22222222-0000-4000-8000-000000000000');
+
+interface Seen {
+  /** When the servers were listed. */
+  readonly seenAt?: number;
+  readonly service?: Partial<ServiceView>;
+  readonly more?: Partial<Observation>;
+}
 
 /** The record that is written for incident i2 of a host with one server that is stopped, after what stands there. */
 function written(
   record: EvacuationRecord | null,
   others: readonly EvacuationRecord[] = [],
   server = aServer({ id: STOPPED, vmState: 'stopped' }),
+  { seenAt = 60_000, service = {}, more = {} }: Seen = {},
 ): EvacuationRecord | null {
   const cluster = known({
     ...A_CLUSTER,
     nodes: [record, ...others].map((evacuation, i) => aNode(`compute-${i + 1}`, null, { evacuation })),
   });
   const owner = 'controller-2:1';
-  const observation = anObservation({ owner, mono: 60_000, servicesAt: 60_000, cluster });
+  const observation = anObservation({
+    ...{ owner, mono: 60_000, begunAt: 60_000, servicesAt: 60_000, cluster },
+    ...more,
+  });
   const draft = newDraft(observation, DEFAULT_POLICY);
   const owned = ownsRecord(draft, {
     node: aNode('compute-1', 'i2', { evacuation: record }),
     incident: { id: 'i2', at: 0, by: 'fencer', on: 'controller-1' },
     record,
     fencedAt: 0,
-    service: aService('compute-1', { status: 'disabled', disabledReason: 'reserved' }),
+    service: aService('compute-1', { status: 'disabled', disabledReason: 'reserved', ...service }),
     view: aHostView({
       incident: 'i2',
-      followedAt: 60_000,
+      ...{ followedAt: 60_000, listedAt: seenAt },
       servers: [server],
     }),
   });
@@ -44,6 +65,26 @@ it('says which instances were stopped when the incident began, of each incident'
   const held = { clean: true, stopped: ['33333333'] };
   expect(written(aRecord({ ...held, incident: 'i1' }))?.stopped).toEqual(['33333333', shortId(STOPPED)]);
   expect(written(aRecord({ ...held, incident: 'i2' }))?.stopped).toEqual(['33333333']);
+});
+
+it('is written by what was seen just now: a pause is there for people to do things by hand', () => {
+  const { followMs } = DEFAULT_POLICY.timing;
+  const seen = (ageMs: number, record: EvacuationRecord | null) =>
+    written(record, [], undefined, { seenAt: 60_000 - ageMs });
+  expect(seen(followMs, null)).not.toBeNull();
+  expect(seen(followMs + 1, null)).toBeNull();
+  // What goes on is looked at all the time.
+  expect(seen(followMs + 1, aRecord({ clean: true, incident: 'i1' }))).not.toBeNull();
+});
+
+it('does not take what a late request of ours has done for how the service was', () => {
+  const trace = aTrace({ enableAt: 50_000, disabledSince: { reason: 'broken fan', seenAt: 40_000 } });
+  const late = { traces: new Map([[SOURCE, trace]]) };
+  const enabled = { status: 'enabled', disabledReason: null } as const;
+  const before = (more: Partial<Observation>) =>
+    written(null, [], undefined, { more, service: enabled })?.before;
+  expect(before({})).toMatchObject({ status: 'enabled' });
+  expect(before(late)).toMatchObject({ status: 'disabled' });
 });
 
 it('says which of them Nova has started on its way from a host that died before', () => {

@@ -1,8 +1,11 @@
 import { withClaimOn } from './destinations.ts';
 import { type Draft, haveSeenServices, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
-import { shortId } from './instance.ts';
+import { SINCE_MARGIN_MS, shortId } from './instance.ts';
+import { novaNowOf } from './looks.ts';
 import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
+import { overtaken } from './overtaken.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
+import { isOlderThan } from './seen.ts';
 import { startedInVain, startedOnItsWay } from './stop-again.ts';
 
 export interface Ownership {
@@ -33,6 +36,12 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
   };
   if (record === null && !haveSeenServices(draft))
     return tell('looking at its compute service once more before anything is changed');
+  // A pause is there for people to do things by hand.
+  const seenAt = Math.min(view.followedAt, view.listedAt);
+  if (record?.phase !== 'evacuating' && isOlderThan(draft.policy.timing.followMs, seenAt, observation)) {
+    lookAt(draft, service.host, { incident: incident.id, evacuations: true, listing: true, since: null });
+    return tell('looking once more at what is on it before anything is changed');
+  }
   const quiet = quietUntil(draft, record, view);
   if (observation.mono < quiet) {
     wakeWithin(draft, quiet - observation.mono);
@@ -85,9 +94,9 @@ function nextRecord(
     phase: 'evacuating',
     fencedAt,
     since: goesOn ? record.since : view.novaNow - SINCE_MARGIN_MS,
-    begunAt: goesOn ? record.begunAt : draft.observation.novaNow,
+    begunAt: goesOn ? record.begunAt : novaNowOf(draft.observation),
     outage: goesOn ? record.outage : { id: incident.id, at: incident.at },
-    before: record?.before ?? serviceBefore(service),
+    before: record?.before ?? serviceBefore(draft, service),
     owner: draft.observation.owner,
     clean: false,
     releasedAt: null,
@@ -100,11 +109,12 @@ function nextRecord(
 
 const isTrueOf = (value: Maybe<boolean> | undefined): boolean => value?.known === true && value.value;
 
-/** Evacuations that somebody started this long before our first look count as this incident's, ms; Nova's Date header has whole seconds. */
-const SINCE_MARGIN_MS = 2_000;
-
-/** How the service stood before us. Our own marker without a record (the CIB was lost) means that it was we who disabled it. */
-function serviceBefore(service: ServiceView): ServiceBefore {
-  if (isOurMarker(service.disabledReason)) return { status: 'enabled', forcedDown: false };
-  return { status: service.status, forcedDown: service.forcedDown };
+/**
+ * How the service stood before us. Our own marker without a record (the CIB was lost) means that it was we who disabled it. What a
+ * late request of ours has done to a host that somebody had disabled is to be undone, and not how it was.
+ */
+function serviceBefore({ observation, policy }: Draft, service: ServiceView): ServiceBefore {
+  const { status, disabledReason, forcedDown } = service;
+  if (overtaken(observation, policy, service) !== null) return { status: 'disabled', forcedDown };
+  return isOurMarker(disabledReason) ? { status: 'enabled', forcedDown: false } : { status, forcedDown };
 }

@@ -1,7 +1,7 @@
 import type { Aside } from './aside.ts';
 import type { InFlight } from './claims.ts';
 import type { EvacuateOptions } from './decision.ts';
-import { type Draft, issue, TICK_MS, wakeWithin } from './draft.ts';
+import { type Draft, issue, lookAt, TICK_MS, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import { novaNowBy } from './looks.ts';
 import type { Member } from './member.ts';
@@ -10,7 +10,7 @@ import type { Observation, RequestView } from './observation.ts';
 import { notesOf, type Plan, plan } from './order.ts';
 import { type Room, roomOf } from './pace.ts';
 import { lookAtQueues, type QueueToSee } from './queues.ts';
-import { evacuationsSince } from './seen.ts';
+import { evacuationsSince, isOlderThan } from './seen.ts';
 import { isQueuedForLong } from './status.ts';
 
 /** What came of asking: who is asked for in this step, and what the others wait for. */
@@ -101,7 +101,7 @@ function send(
   { order }: Plan,
   { room, taken, aside, queues }: Space,
 ): Set<ServerId> {
-  const { pace } = draft.policy;
+  const { pace, timing } = draft.policy;
   const asked = new Set<ServerId>();
   const allowed = requestsNow(draft);
   if (order.length === 0) return asked;
@@ -129,6 +129,13 @@ function send(
       lookAtQueues(draft, queues);
       break;
     }
+    // What is under way is looked at often enough.
+    const isOld = ({ view }: Candidates): boolean =>
+      taken.get(view.host) === 0 && isOlderThan(timing.followMs, view.followedAt, draft.observation);
+    if (isOld(from.host)) {
+      lookAtEvacuations(draft, hosts.filter(isOld), true);
+      break;
+    }
     issue(draft, {
       kind: 'evacuate',
       host: name,
@@ -142,6 +149,15 @@ function send(
     left--;
   }
   return asked;
+}
+
+/** Asks for looks at what is under way from hosts under evacuation, and (`changes`) at the servers that have changed. */
+export function lookAtEvacuations(draft: Draft, hosts: readonly Candidates[], changes: boolean): void {
+  for (const { view, record } of hosts) {
+    if (draft.looks.has(view.host)) continue;
+    const { incident, since } = record;
+    lookAt(draft, view.host, { incident, since, evacuations: true, changes });
+  }
 }
 
 /** How many of each host take room in the window: not those that wait for the return of a host, which may itself wait for room. */

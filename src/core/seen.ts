@@ -1,5 +1,5 @@
 import type { ServerId } from './names.ts';
-import type { EvacuationView, HostView, ServerView } from './observation.ts';
+import type { EvacuationView, HostView, Observation, ServerView } from './observation.ts';
 
 /** What a look at a host shows, in the order in which it is gone through. */
 interface Seen {
@@ -40,4 +40,13 @@ export function evacuationsSince(view: HostView, from: number): readonly Evacuat
   if (seen.since?.from !== from)
     seen.since = { from, evacuations: view.evacuations.filter((e) => e.createdAt >= from) };
   return seen.since.evacuations;
+}
+
+/**
+ * Whether what was seen at `at` (`mono`) is older than `ageMs`, so that a person may have done something by hand since, as in a
+ * pause: Nova takes a second request for the same instance since Zed (nova/compute/api.py evacuate). What was seen in this very
+ * step is new, however slow Nova is.
+ */
+export function isOlderThan(ageMs: number, at: number, { mono, begunAt }: Observation): boolean {
+  return at < Math.min(begunAt, mono - ageMs);
 }

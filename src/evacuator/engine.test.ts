@@ -441,7 +441,7 @@ describe('a gate', () => {
     expect(world.servers.filter(({ host }) => host === 'compute-2')).toHaveLength(asked);
     expect(isReleased(world)).toBe(false);
     world.control = control;
-    expect(await until(world, 240_000, () => isReleased(world))).toBe(true);
+    expect(await until(world, 300_000, () => isReleased(world))).toBe(true);
     expect(world.posts).toBe(40);
   });
 

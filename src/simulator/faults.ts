@@ -1,5 +1,6 @@
 import {
   EVACUATE_ATTRIBUTE,
+  EVACUATION_ATTRIBUTE,
   formatPause,
   INCIDENT_ATTRIBUTE,
   LOCAL_DISK_ATTRIBUTE,
@@ -15,6 +16,7 @@ import { crash, powerOff, setIsolated } from '../world/machines.ts';
 import { type ApiHealth, hostOfNode, machineOf, nodeOfHost, type World } from '../world/model.ts';
 import {
   deleteServer,
+  evacuate,
   mayBeOn,
   setConductor,
   setMetadata,
@@ -184,6 +186,9 @@ export function happen(stage: Stage, fault: Fault): void {
   }
 }
 
+/** As what it counts among those touched that an operator has evacuated a server. */
+export const byHand = (server: string): string => `${server} by hand`;
+
 /** Operators and users, who do their things in between. */
 function actAsPerson(stage: Stage, fault: PersonsFault): void {
   const { world, touched } = stage;
@@ -220,6 +225,24 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
     case 'operator-takes-over':
       change(world, fault.host, { status: 'disabled', disabledReason: 'mine: do not touch' });
       return;
+    case 'operator-evacuates': {
+      const instance = instanceOf(world, fault.server);
+      const host = instance?.host ?? null;
+      const isUnderWay = world.nova.migrations.some(
+        ({ server, status }) =>
+          server === fault.server && (status === 'accepted' || status === 'pre-migrating'),
+      );
+      if (host === null || isUnderWay || world.nova.computes.get(host)?.state === 'running') return;
+      const node = nodeOfHost(world, host);
+      if (machineOf(world, node).guests.get(fault.server) === 'running') return;
+      // From one that is let go, and may come back any moment, nobody evacuates by hand.
+      const permanent = world.cluster.permanent.get(node);
+      if (permanent?.has(EVACUATION_ATTRIBUTE) && !permanent.has(INCIDENT_ATTRIBUTE)) return;
+      const refusal = evacuate(world, fault.server, { host: null, by: 'operator' });
+      if (refusal === null) touched.add(fault.server).add(byHand(fault.server));
+      tell(`evacuates ${instance?.name} by hand${refusal === null ? '' : `: ${refusal.message}`}`);
+      return;
+    }
     case 'operator-fences':
       tell(`has ${fault.node} fenced`);
       fenceByHand(world, fault.node);

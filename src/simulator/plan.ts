@@ -62,6 +62,8 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'operator-enables'; readonly host: string }
   | { readonly do: 'operator-forces-down'; readonly host: string }
   | { readonly do: 'operator-takes-over'; readonly host: string }
+  /** By hand, as one does who looks first: only what does not run, is not evacuated already, and whose host has no nova-compute and is not let go. */
+  | { readonly do: 'operator-evacuates'; readonly server: string }
   | { readonly do: 'operator-fences'; readonly node: string }
   | { readonly do: 'operator-removes-incident'; readonly node: string }
   | { readonly do: 'operator-marks'; readonly node: string }

@@ -110,9 +110,10 @@ function helpWithIncident(world: World, node: string, text: string): string | nu
  * that has not died (a nova-compute that died with its message). What died with its host the evacuator finds out.
  */
 function isPeoplesWork(report: TickReport | null, { status, server }: Migration): boolean {
+  // One that has come to a host which died then is named with both.
   const instances = report?.verdicts.flatMap((verdict) => verdict.instances) ?? [];
-  const text = instances.find(({ id }) => id === server)?.text ?? '';
-  return status !== 'accepted' || /waiting for (a destination|its nova-compute to take it up)/.test(text);
+  const waits = /waiting for (a destination|its nova-compute to take it up)/;
+  return status !== 'accepted' || instances.some(({ id, text }) => id === server && waits.test(text));
 }
 
 /**

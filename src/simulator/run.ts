@@ -29,7 +29,7 @@ export const LIVENESS_MS = 3_600_000;
  * another: one that is behind waits for so much longer until a message to that host counts as gone (core/unclaimed.ts).
  */
 function clocksApartMs({ faults }: Plan): number {
-  return Math.max(0, ...faults.map((fault) => (fault.do === 'clock-jump' ? Math.abs(fault.ms) : 0)));
+  return faults.reduce((sum, fault) => sum + (fault.do === 'clock-jump' ? Math.abs(fault.ms) : 0), 0);
 }
 
 /** The faults are over this long after the last one has ended. */

@@ -29,7 +29,8 @@ export type FeatureName =
   | 'changed-words'
   | 'fenced-anew'
   | 'failing-reserves'
-  | 'new-policies';
+  | 'new-policies'
+  | 'by-hand';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -53,6 +54,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'fenced-anew', share: 0.05, apply: withFencedAnew },
   { name: 'failing-reserves', share: 0.03, apply: withFailingReserves },
   { name: 'new-policies', share: 0.07, apply: withNewPolicies },
+  { name: 'by-hand', share: 0.06, apply: withEvacuationsByHand },
 ];
 
 /**
@@ -597,4 +599,38 @@ function withNewPolicies(row: Row, before: Plan): Plan {
   plan = withNova(plan, { spawnMs: row.pick([plan.world.nova.spawnMs, [3_000, 20_000]]) });
   if (row.chance(0.5)) plan = withFaults(plan, ...deathsOf(row, plan, victimsOf(plan, 1), 30_000));
   return withFaults(plan, ...writes);
+}
+
+/** Operators who evacuate some instances of the first host by hand, while the evacuator is at it, or is paused for that. */
+function withEvacuationsByHand(row: Row, before: Plan): Plan {
+  const [first] = before.world.computes;
+  const own = before.world.instances.filter(({ host }) => host === first?.host);
+  if (own.length === 0 || first === undefined) return before;
+  const death = firstDeathOf(before);
+  const isPaused = row.chance(0.5);
+  // Nova takes a host for dead that nobody has forced down a minute after its last report.
+  const from = isPaused ? 65_000 : 8_000;
+  const hands = Array.from(
+    { length: row.int(1, 6) },
+    (): Fault => ({
+      at: death + from + row.int(0, row.pick([10_000, 40_000, 90_000])),
+      do: 'operator-evacuates',
+      server: row.pick(own).id,
+    }),
+  );
+  let plan = withFaults(before, ...hands);
+  const lastsMs = row.pick([80_000, 110_000, 180_000]);
+  const at = Math.max(0, death - 3_000);
+  if (isPaused)
+    plan = withFaults(
+      plan,
+      row.chance(0.5)
+        ? { at, do: 'operator-pauses', lastsMs }
+        : { at, do: 'operator-pauses-node', node: first.node, lastsMs },
+    );
+  // One at a time, so that much is still to come.
+  const fewest = before.world.instances.length > MANY ? 8 : 1;
+  if (row.chance(0.5))
+    plan = withPolicy(plan, { pace: { minInFlight: 1, startInFlight: fewest, maxInFlight: fewest } });
+  return withNova(plan, { spawnMs: row.pick([plan.world.nova.spawnMs, [3_000, 20_000]]) });
 }

@@ -1,5 +1,5 @@
 import { type Agenda, newAgenda } from './agenda.ts';
-import type { Fact } from './facts.ts';
+import type { Actor, Fact } from './facts.ts';
 
 /** A number between the first and the second, drawn by the world's dice. */
 export type Range = readonly [number, number];
@@ -201,6 +201,8 @@ export interface Migration {
   sentTo: string | null;
   /** Hosts that requests before were sent to which the conductor carried out with this record. */
   readonly sentBefore: string[];
+  /** Who has asked for it first. */
+  readonly askedBy: Actor;
 }
 
 /** A message in the queue of a nova-compute. */

@@ -68,6 +68,7 @@ export function evacuate(
     flight: 'conductor',
     sentTo: null,
     sentBefore: [],
+    askedBy: options.by,
   };
   world.nova.migrations.push(migration);
   tellMigration(world, migration, options.by);

@@ -57,6 +57,11 @@ export interface CheckerKind {
 /** Whether a fact or request is of one of our evacuators. */
 export const isOurs = (actor: string | null): boolean => actor?.startsWith('evacuator:') ?? false;
 
+/** Whether an evacuation has been begun by hand so lately that nobody may have seen it yet. */
+export function isUnseen(world: World, { askedBy, createdAt }: Migration): boolean {
+  return !isOurs(askedBy) && novaNow(world) - createdAt < EFFECT_MS;
+}
+
 /** A request takes effect within this time, ms: it may be one by the policy before. */
 export const EFFECT_MS = 30_000;
 /** A step of the evacuator acts by the policy with which it began, ms. */
@@ -103,10 +108,12 @@ const TAKEN_UP_MS = 6_000;
 
 /**
  * Evacuations that are under way and that an evacuator can know of: not those of deleted instances, nor those that wait
- * for the return of a host, or were taken up right then, nor those that Nova calls completed (hold.ts).
+ * for the return of a host, or were taken up right then, nor those that Nova calls completed (hold.ts), nor those that an
+ * operator has begun by hand: of a host that waits nobody looks what is under way.
  */
 export function underWay(world: World): readonly Migration[] {
-  return world.nova.migrations.filter(({ flight, deleted, status, sentTo, createdAt, updatedAt }) => {
+  return world.nova.migrations.filter((migration) => {
+    const { flight, deleted, status, sentTo, createdAt, updatedAt, askedBy } = migration;
     if (flight === 'over' || deleted || status === 'completed') return false;
     const isDead = sentTo !== null && world.nova.computes.get(sentTo)?.state !== 'running';
     const isOld = status === 'accepted' && novaNow(world) - createdAt > QUEUED_LIMIT_MS;
@@ -115,7 +122,7 @@ export function underWay(world: World): readonly Migration[] {
       status === 'pre-migrating' &&
       waitedMs > QUEUED_LIMIT_MS &&
       novaNow(world) - createdAt - waitedMs < TAKEN_UP_MS;
-    return !isDead && !isOld && !isJustTakenUp;
+    return !isDead && !isOld && !isJustTakenUp && isOurs(askedBy);
   });
 }
 

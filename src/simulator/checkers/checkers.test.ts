@@ -63,7 +63,11 @@ function stageOf(kind: CheckerKind, make: (plan: Plan) => Plan = (plan) => plan)
       return violations;
     },
     report: (verdicts) => checker.report?.(process, { verdicts } as TickReport),
-    list: () => checker.sending?.(process, { call: 'GET os-services', path: '/os-services', body: null }),
+    list() {
+      const path = '/os-services';
+      checker.sending?.(process, { call: 'GET os-services', path, body: null });
+      checker.answered?.(process, path, true);
+    },
     answer: (host) =>
       checker.answered?.(process, `/os-services/${world.nova.services.get(host)?.id ?? ''}`, true),
   };

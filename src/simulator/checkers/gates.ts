@@ -94,7 +94,8 @@ export const gates: CheckerKind = {
           if (phase !== 'blocked' || !GATE.test(text)) continue;
           if ((begun.get(node) ?? Number.POSITIVE_INFINITY) < sawAt)
             scene.violate(`${node} is under evacuation, and held up: ${text}`);
-          const isPaused = pausedFor(node, process, now(), sawAt) !== undefined;
+          // It may have been written in this very moment.
+          const isPaused = pausedFor(node, process, now() + 1, sawAt) !== undefined;
           if (/^paused by/.test(text) && !isPaused)
             scene.violate(`${node} is held up by a pause that is over: ${text}`);
         }

@@ -1,6 +1,6 @@
 import { HOLD_ATTRIBUTE, INCIDENT_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../../core/records.ts';
 import { hostOfNode, nodeOfHost, type World } from '../../world/model.ts';
-import { type CheckerKind, isOurs } from './checker.ts';
+import { type CheckerKind, isOurs, isUnseen } from './checker.ts';
 
 /** An answer is written so long after the cluster was read, where the boot that asks is gone in that moment. */
 const RACE_MS = 1_500;
@@ -14,11 +14,12 @@ const RACE_MS = 1_500;
  */
 function inFlight(world: World, host: string): string | null {
   const live = world.nova.migrations.find(
-    ({ server, flight, deleted, status }) =>
-      world.nova.instances.get(server)?.host === host &&
-      flight !== 'over' &&
-      !deleted &&
-      status !== 'completed',
+    (migration) =>
+      world.nova.instances.get(migration.server)?.host === host &&
+      migration.flight !== 'over' &&
+      !migration.deleted &&
+      migration.status !== 'completed' &&
+      !isUnseen(world, migration),
   );
   return live === undefined ? null : `evacuation ${live.id} (${live.status}, ${live.flight})`;
 }

@@ -5,9 +5,6 @@ import { type CheckerKind, EFFECT_MS, isOurs, isReservedBy } from './checker.ts'
 
 /** What an operator does in the moment in which we act on what we have just read can't be seen, ms. */
 const RACE_MS = 3_500;
-/** A list takes so long at least, ms. */
-const LIST_MS = 200;
-
 interface Hand {
   readonly what: string;
   readonly by: string;
@@ -45,8 +42,14 @@ export const operators: CheckerKind = {
     const asked = new Set<string>();
     /** Host and status → when we last asked Nova for that. */
     const asking = new Map<string, number>();
-    /** Process → when it has asked for the services. */
-    const lists = new Map<string, number[]>();
+    /** Process → when it has asked for the services, and when they came; null: not yet, or never. */
+    const lists = new Map<string, { readonly sentAt: number; answeredAt: number | null }[]>();
+    /** Whether a process has had a list that shows what was between two times. */
+    const hasSeen = (by: string, from: number, to: number): boolean =>
+      lists
+        .get(by)
+        ?.some(({ sentAt, answeredAt }) => sentAt >= from && answeredAt !== null && answeredAt <= to) ??
+      false;
     const reasons = new Map<string, string | null>();
     const debts = new Map<string, Debt>();
     const recordsBy = new Map<string, string>();
@@ -59,11 +62,10 @@ export const operators: CheckerKind = {
      */
     const canKnow = (by: string, host: string, { recordBy, at }: Hand): boolean => {
       const clearedAt = unheard.get(`${by} ${host}`) ?? at;
-      if (clearedAt < at && !lists.get(by)?.some((list) => list >= clearedAt && list <= at - LIST_MS))
-        return false;
+      if (clearedAt < at && !hasSeen(by, clearedAt, at)) return false;
       if (recordBy === null || recordBy === by) return true;
-      const [first = at, ...more] = lists.get(by) ?? [];
-      return more.some((list) => list >= first + EFFECT_MS && list <= at);
+      const first = lists.get(by)?.[0]?.sentAt ?? at;
+      return hasSeen(by, first + EFFECT_MS, at);
     };
     /**
      * A request can't be taken back: one without an answer may take effect after an operator has disabled the host. It is
@@ -85,7 +87,7 @@ export const operators: CheckerKind = {
         if (call === 'GET os-services') {
           const by = `evacuator:${id}`;
           const its = lists.get(by) ?? [];
-          its.push(scene.world.agenda.now);
+          its.push({ sentAt: scene.world.agenda.now, answeredAt: null });
           lists.set(by, its);
         }
         if (call !== 'PUT os-services' || body === null || typeof body !== 'object') return;
@@ -98,6 +100,11 @@ export const operators: CheckerKind = {
         if (scene.world.agenda.now - (forced.get(host)?.at ?? 0) <= RACE_MS) forced.delete(host);
       },
       answered({ id }, path, isAnswered) {
+        const list = /\/os-services(\?|$)/.test(path)
+          ? lists.get(`evacuator:${id}`)?.find(({ answeredAt }) => answeredAt === null)
+          : undefined;
+        if (list !== undefined)
+          list.answeredAt = isAnswered ? scene.world.agenda.now : Number.POSITIVE_INFINITY;
         if (isAnswered) unheard.delete(`evacuator:${id} ${hostOf(path)}`);
       },
       fact(fact) {
@@ -117,8 +124,7 @@ export const operators: CheckerKind = {
           } else if (before !== undefined && isTheirs(before, 'disabled')) {
             if (!isLate(before, host, what))
               scene.violate(`${host} was ${what} by us though an operator had disabled it`);
-            const hasLooked = lists.get(by)?.some((at) => at >= before.at && at <= hand.at - LIST_MS);
-            if (hasLooked) debts.set(host, { reason: reasons.get(host) ?? null, by });
+            if (hasSeen(by, before.at, hand.at)) debts.set(host, { reason: reasons.get(host) ?? null, by });
           }
           status.set(host, hand);
         } else if (what.endsWith('forced down')) {

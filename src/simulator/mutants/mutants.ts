@@ -50,8 +50,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant('a request without an answer is repeated after the next look', 700, [
     'core/instance.ts',
-    'facts.followedAt - request.at >= policy.timing.requestSettleMs',
-    'facts.followedAt - request.at >= 0',
+    'return followedAt - at >= timing.requestSettleMs;',
+    'return followedAt - at >= 0;',
   ]),
   mutant('an accepted request needs no record', 60, [
     'core/instance.ts',
@@ -376,6 +376,14 @@ export const MUTANTS: readonly Mutant[] = [
       'core/evacuating.ts',
       'return isOld ?',
       'return isOld && !isSeen ?',
+    ]),
+  ),
+  rare(
+    4_301,
+    mutantOf('by-hand', 'what was seen before a pause is gone by after it', 4_400, [
+      'core/seen.ts',
+      'return at < Math.min(begunAt, mono - ageMs);',
+      'return false && at < Math.min(begunAt, mono - ageMs);',
     ]),
   ),
   mutantOf('new-policies', 'a new policy is in force only after a restart', 400, [
