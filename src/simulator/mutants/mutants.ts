@@ -69,8 +69,8 @@ export const MUTANTS: readonly Mutant[] = [
     'evacuation.updatedAt < (deaths.get(evacuation.dest) ?? Number.POSITIVE_INFINITY)',
   ]),
   rare(
-    901,
-    mutant('a successor does not wait for the last requests of a dead predecessor', 1_100, [
+    2_701,
+    mutant('a successor does not wait for the last requests of a dead predecessor', 2_800, [
       'core/ownership.ts',
       '+ draft.policy.timing.takeoverSettleMs',
       '- draft.policy.timing.takeoverSettleMs',
@@ -218,11 +218,14 @@ export const MUTANTS: readonly Mutant[] = [
     'reason: claim.reason',
     "reason: 'reserved'",
   ]),
-  mutantOf('reserves', 'a reserved host is enabled whoever has disabled it', 400, [
-    'core/destinations.ts',
-    "(service.status === 'enabled' || isReserved(service));",
-    'true;',
-  ]),
+  rare(
+    2_601,
+    mutantOf('reserves', 'a reserved host is enabled whoever has disabled it', 2_700, [
+      'core/destinations.ts',
+      "(service.status === 'enabled' || isReserved(service));",
+      'true;',
+    ]),
+  ),
   mutantOf('order', 'priorities are not looked at', 200, [
     'core/priority.ts',
     'return first + priorityOf(server, policy);',
@@ -334,8 +337,8 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   rare(
-    501,
-    mutantOf('changed-words', 'an instance keeps the metadata with which it was first seen', 600, [
+    301,
+    mutantOf('changed-words', 'an instance keeps the metadata with which it was first seen', 400, [
       'evacuator/memory.ts',
       'const server = { taskSince, ...seen };',
       'const server = { taskSince, ...seen, metadata: held?.metadata ?? seen.metadata };',
