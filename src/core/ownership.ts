@@ -34,14 +34,15 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
     say(draft, { node: node.name, host: service.host, incident: incident.id, phase: 'evacuating', text });
     return false;
   };
-  if (record === null && !haveSeenServices(draft))
-    return tell('looking at its compute service once more before anything is changed');
   // A pause is there for people to do things by hand.
   const seenAt = Math.min(view.followedAt, view.listedAt);
-  if (record?.phase !== 'evacuating' && isOlderThan(draft.policy.timing.followMs, seenAt, observation)) {
+  const isOld =
+    record?.phase !== 'evacuating' && isOlderThan(draft.policy.timing.followMs, seenAt, observation);
+  if (isOld)
     lookAt(draft, service.host, { incident: incident.id, evacuations: true, listing: true, since: null });
-    return tell('looking once more at what is on it before anything is changed');
-  }
+  // Both at once.
+  if ((record === null && !haveSeenServices(draft)) || isOld)
+    return tell('looking once more at its compute service, and at what is on it, before anything is changed');
   const quiet = quietUntil(draft, record, view);
   if (observation.mono < quiet) {
     wakeWithin(draft, quiet - observation.mono);

@@ -1,13 +1,8 @@
 import { DEFAULT_POLICY } from '../../core/policy.ts';
 import { INCIDENT_ATTRIBUTE } from '../../core/records.ts';
 import type { Fact } from '../../world/facts.ts';
-import {
-  type AggregateSpec,
-  type FlavorSpec,
-  hostOfNode,
-  type ImageSpec,
-  type World,
-} from '../../world/model.ts';
+import { type AggregateSpec, type FlavorSpec, hostOfNode, type ImageSpec } from '../../world/model.ts';
+import type { Scene } from './checker.ts';
 
 /** What the cloud says of its instances from a time on. */
 export interface Words {
@@ -57,7 +52,10 @@ function keptMap<K, V>(before: ReadonlyMap<K, V> | undefined, now: ReadonlyMap<K
 }
 
 /** Remembers what the cloud has said while its users and operators change it. */
-export function newHindsight(world: World): Hindsight {
+export function newHindsight({ world, plan }: Pick<Scene, 'world' | 'plan'>): Hindsight {
+  // Where Nova is slow, a list is as much older when another has been made after it.
+  const slowest = plan.faults.map((fault) => (fault.do === 'nova-slow' ? fault.ms : 0));
+  const lookMs = LOOK_MS + 2 * Math.max(0, ...slowest);
   const history: { readonly since: number; readonly words: Words }[] = [];
   /** Host → when its incidents were written, the last two. */
   const incidents = new Map<string, readonly number[]>();
@@ -87,7 +85,7 @@ export function newHindsight(world: World): Hindsight {
   return {
     of,
     atRelease: (host) =>
-      since(world.agenda.now - LOOK_MS).flatMap(({ metadata }) =>
+      since(world.agenda.now - lookMs).flatMap(({ metadata }) =>
         of(host).map((words) => ({ ...words, metadata })),
       ),
     fact(fact) {

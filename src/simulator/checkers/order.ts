@@ -28,7 +28,7 @@ export const order: CheckerKind = {
   make(scene) {
     const circles = groupsInCircles(scene.world);
     const listener = listenForAsked();
-    const hindsight = newHindsight(scene.world);
+    const hindsight = newHindsight(scene);
     return {
       line: listener.line,
       fact: hindsight.fact,

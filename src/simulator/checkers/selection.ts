@@ -27,7 +27,7 @@ export const selection: CheckerKind = {
       scene.policies(STEP_MS).flatMap(({ selection: policy }) => read.map((words) => of(words, policy)));
     const whyNotIn = (read: readonly Words[], instance: Instance): readonly (string | null)[] =>
       inEach(read, (words, policy) => whyNot(world, words, policy, instance));
-    const hindsight = newHindsight(world);
+    const hindsight = newHindsight(scene);
     const known = new Set<string>();
     /** Hosts that have joined or left an aggregate: when that was seen is not known here. */
     const changed = new Set<string>();
