@@ -23,7 +23,9 @@ export const users: CheckerKind = {
           if (instance.deleted || scene.touched(instance.id) || scene.touched(host ?? '')) continue;
           // Before Zed Nova evacuates none whose stopping was cut off by the death of its host: that is explained.
           const isLeftStarted = vmState === 'active' && !explained.has(instance.id);
-          if (spec.vmState === 'stopped' && (isLeftStarted || runsSomewhere(instance.id)))
+          // It may have been told to stop right then.
+          const isStopping = taskState === 'powering-off';
+          if (spec.vmState === 'stopped' && !isStopping && (isLeftStarted || runsSomewhere(instance.id)))
             scene.violate(`${name} was stopped and runs now`);
           if (spec.vmState === 'active' && vmState === 'stopped' && spec.taskState === null)
             scene.violate(`${name} ran and is stopped now`);
