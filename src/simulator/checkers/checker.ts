@@ -57,9 +57,9 @@ export interface CheckerKind {
 /** Whether a fact or request is of one of our evacuators. */
 export const isOurs = (actor: string | null): boolean => actor?.startsWith('evacuator:') ?? false;
 
-/** Whether an evacuation has been begun by hand so lately that nobody may have seen it yet. */
-export function isUnseen(world: World, { askedBy, createdAt }: Migration): boolean {
-  return !isOurs(askedBy) && novaNow(world) - createdAt < EFFECT_MS;
+/** Whether an evacuation has been begun by hand after `at`, the world's ms. */
+export function isByHandSince(world: World, { askedBy, createdAt }: Migration, at: number): boolean {
+  return !isOurs(askedBy) && world.agenda.now - (novaNow(world) - createdAt) > at;
 }
 
 /** A request takes effect within this time, ms: it may be one by the policy before. */
