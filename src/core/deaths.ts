@@ -4,7 +4,7 @@ import { type HostName, hostFinder } from './names.ts';
 import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import { fencingProof } from './proof.ts';
 import type { LostEvacuation } from './records.ts';
-import { hasSucceeded, isLive, isUnclaimed } from './status.ts';
+import { hasFailed, isUnclaimed } from './status.ts';
 
 /**
  * Tells which evacuations died with the destination that had claimed them. Nova shows them as live for ever: the
@@ -95,8 +95,6 @@ export function novaAheadMs(observation: Observation): number {
 
 const NONE: ReadonlySet<number> = new Set();
 
-const isClosed = (e: EvacuationView): boolean => !isLive(e) && !hasSucceeded(e);
-
 /**
  * Of one instance's evacuations, those that nobody goes on with; `lost`: what was written down as lost.
  *
@@ -134,7 +132,7 @@ export function abandoned(
   /** How often it came to life: where a person has closed the request's own, the lost one is all that shows of it. */
   const timesTaken = (e: EvacuationView): number =>
     e === oldest && isRevivable(e)
-      ? evacuations.filter((later) => later.id > e.id && timesLost(later) === 0 && isClosed(later)).length
+      ? evacuations.filter((later) => later.id > e.id && timesLost(later) === 0 && hasFailed(later)).length
       : Number(revived.includes(e));
   const over = evacuations.filter((e) => timesLost(e) > timesTaken(e));
   return new Set([...over, ...[...leftBehind].filter(isUnclaimed)].map(({ id }) => id));

@@ -8,7 +8,7 @@ import { followPauseMs, type Purpose } from './looks.ts';
 import type { NodeName } from './names.ts';
 import type { EvacuationRecord } from './records.ts';
 import { ask, type Besides, lookAtEvacuations, type Round } from './requests.ts';
-import { hasSucceeded, isLive } from './status.ts';
+import { hasFailed } from './status.ts';
 import { startedInVain, stopRestoring } from './stop-again.ts';
 import { instanceVerdict } from './verdicts.ts';
 
@@ -212,7 +212,7 @@ function purposeOf(round: Round, left: readonly Judged[]): Purpose {
 function isUrgent({ policy }: Draft, { evacuations, novaNow }: InFlight, left: readonly Judged[]): boolean {
   const isFresh = (ms: number): boolean => novaNow - ms <= policy.pace.troubleMemoryMs;
   return (
-    evacuations.some((e) => !isLive(e) && !hasSucceeded(e) && isFresh(e.updatedAt)) ||
+    evacuations.some((e) => hasFailed(e) && isFresh(e.updatedAt)) ||
     left.some(({ outcome }) => outcome.kind === 'unanswered' || outcome.kind === 'waiting')
   );
 }

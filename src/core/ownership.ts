@@ -41,8 +41,12 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
   if (isOld)
     lookAt(draft, service.host, { incident: incident.id, evacuations: true, listing: true, since: null });
   // Both at once.
-  if ((record === null && !haveSeenServices(draft)) || isOld)
-    return tell('looking once more at its compute service, and at what is on it, before anything is changed');
+  if ((record === null && !haveSeenServices(draft)) || isOld) {
+    const trouble = view.trouble === null ? '' : `; Nova does not answer: ${view.trouble}`;
+    return tell(
+      `looking once more at its compute service, and at what is on it, before anything is changed${trouble}`,
+    );
+  }
   const quiet = quietUntil(draft, record, view);
   if (observation.mono < quiet) {
     wakeWithin(draft, quiet - observation.mono);

@@ -16,6 +16,11 @@ export function hasSucceeded(evacuation: EvacuationView): boolean {
   return SUCCEEDED.has(evacuation.status);
 }
 
+/** Whether it has ended without success, by Nova or by a person who has closed its record. */
+export function hasFailed(evacuation: EvacuationView): boolean {
+  return !isLive(evacuation) && !hasSucceeded(evacuation);
+}
+
 /**
  * Whether no nova-compute has taken it up: the claim is what makes it `pre-migrating`, and names the destination
  * (nova/compute/resource_tracker.py _claim_existing_migration). Before it, only a request that named a host shows one.

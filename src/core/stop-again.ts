@@ -2,9 +2,9 @@ import { type Draft, issue, lookAt, serviceOf, viewOfIncident, wakeWithin } from
 import { shortId } from './instance.ts';
 import { isStopSent, type Judged, judgeAll } from './judged.ts';
 import type { HostName } from './names.ts';
-import type { EvacuationView, HostView, NodeView, ServerView } from './observation.ts';
+import type { HostView, NodeView, ServerView } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
-import { hasSucceeded, isLive } from './status.ts';
+import { hasFailed } from './status.ts';
 import { listNames } from './words.ts';
 
 /** Stops again what has arrived running though it was stopped, as after a failed attempt. */
@@ -18,7 +18,8 @@ export function stopRestoring(draft: Draft, host: HostName, judged: readonly Jud
 
 /**
  * The same for a node that somebody has let go in the middle of its evacuation: what was under way then arrives while the node
- * is on its way back. Gives what is still to be done, in words; null: nothing, as after every evacuation that was completed.
+ * is on its way back. Gives what is still to be done, in words; null: nothing. After an evacuation
+ * that was completed one look shows that, if any is there that Nova has started in vain.
  */
 export function stopLateArrivals(draft: Draft, { name }: NodeView, record: EvacuationRecord): string | null {
   const { observation, policy } = draft;
@@ -98,5 +99,3 @@ export function startedInVain(
   const left = new Set(active.map(({ id }) => shortId(id)));
   return [...new Set(wereStopped)].filter((id) => left.has(id));
 }
-
-const hasFailed = (evacuation: EvacuationView): boolean => !isLive(evacuation) && !hasSucceeded(evacuation);

@@ -19,7 +19,7 @@ export interface Options {
 
 export const USAGE = `simulate: the real evacuator and agents over a model of the cloud, in virtual time
 
-  npm run simulate -- [--seeds N] [--from S] [--date] [--with FEATURE] [--jobs N]
+  npm run simulate -- [--seeds N] [--from S] [--date] [--with NAME] [--jobs N]
                       [--failures N | --keep-going]
   npm run simulate -- --seed S [--trace]
   npm run simulate -- --plan FILE [--trace]
