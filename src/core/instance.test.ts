@@ -106,9 +106,17 @@ describe('an instance of a dead host', () => {
     expect(
       judged({
         evacuations: [evacuation('done')],
-        server: server({ host: ELSEWHERE, taskState: 'powering-off' }),
+        server: server({ host: ELSEWHERE, taskState: 'powering-off', taskSince: 55_000 }),
       }),
     ).toBe('verifying');
+    // What its user does with it there may take long, and for ever if that host dies as well.
+    const longAgo = { host: ELSEWHERE, taskState: 'powering-off', taskSince: 10_000 };
+    expect(judged({ evacuations: [evacuation('done')], server: server(longAgo) })).toBe('moved');
+    const inError = { ...longAgo, vmState: 'error' };
+    expect(judged({ evacuations: [evacuation('done')], server: server(inError) })).toBe('failed');
+    const toStop = { evacuations: [evacuation('done')], wasStopped: true, wasInError: true };
+    expect(judged({ ...toStop, server: server(longAgo) })).toBe('verifying');
+    expect(judged({ ...toStop, server: server({ host: ELSEWHERE }) })).toBe('restoring');
     expect(judged({ evacuations: [evacuation('done')], server: server({ host: ELSEWHERE }) })).toBe('moved');
     expect(
       judged({ evacuations: [evacuation('done')], server: server({ host: ELSEWHERE, vmState: 'error' }) }),
@@ -162,6 +170,14 @@ describe('an instance of a dead host', () => {
         followedAt: 50_000 + POLICY.timing.requestSettleMs,
       }),
     ).toBe('ready');
+  });
+
+  it('... also when an evacuation that somebody may have begun by hand meanwhile has failed', () => {
+    const failed = { evacuations: [evacuation('failed')], novaNow: SINCE + 900_000, mono: 900_000 };
+    const followedAt = 50_000 + POLICY.timing.requestSettleMs;
+    expect(judged({ ...failed, request: request('unknown'), followedAt: followedAt - 1 })).toBe('unanswered');
+    expect(judged({ ...failed, request: request('unknown'), followedAt })).toBe('ready');
+    expect(judged({ ...failed, request: request('accepted'), followedAt: followedAt - 1 })).toBe('ready');
   });
 
   it('is asked for again only when a list of the services shows that its cell was there in the look', () => {

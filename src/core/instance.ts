@@ -137,16 +137,17 @@ export function judge(
     const reason = facts.whyUnclaimed(moving);
     return { kind: 'moving', to: moving.dest, ...(reason === null ? {} : { reason }) };
   }
-  return server.host === facts.source ? judgeAtHome(facts, policy) : judgeAway(facts);
+  return server.host === facts.source ? judgeAtHome(facts, policy) : judgeAway(facts, policy);
 }
 
-function judgeAway(facts: InstanceFacts): Outcome {
-  const { server } = facts;
+function judgeAway(facts: InstanceFacts, { timing }: Policy): Outcome {
+  const { server, mono } = facts;
   if (server.host === null || IS_GONE.has(server.vmState)) {
     return { kind: 'gone', reason: `it is ${server.vmState} and on no host` };
   }
-  if (server.taskState !== null)
-    return { kind: 'verifying', reason: `${server.taskState} on ${server.host}` };
+  const task: Outcome = { kind: 'verifying', reason: `${server.taskState} on ${server.host}` };
+  // What its user does with it there (a snapshot, a stop) is nobody's to wait for, and may never end if that host dies.
+  if (server.taskState !== null && mono - server.taskSince < timing.taskSettleMs) return task;
   if (server.vmState === 'error') {
     return {
       kind: 'failed',
@@ -157,9 +158,9 @@ function judgeAway(facts: InstanceFacts): Outcome {
   // before (nova/compute/manager.py _do_rebuild_instance, orig_vm_state).
   const cameFromError = facts.wasInError || failedAttempts(facts).length > 0;
   const startedByNova = facts.wasStopped && server.vmState === 'active' && cameFromError;
-  return startedByNova && !facts.stopSent
-    ? { kind: 'restoring', to: server.host }
-    : { kind: 'moved', to: server.host };
+  if (!startedByNova || facts.stopSent) return { kind: 'moved', to: server.host };
+  // Nova stops nothing that has a task_state (nova/compute/api.py stop).
+  return server.taskState === null ? { kind: 'restoring', to: server.host } : task;
 }
 
 function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
@@ -251,9 +252,11 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
         : null;
     case 'accepted':
     case 'unknown': {
-      // A request that has got its record is judged by the record; one newer than the last look has none yet.
-      if (hasRecord(facts, request)) return null;
-      if (isLookedForLong(facts, request, policy) && facts.servicesAt >= facts.followedAt) return null;
+      const isOverdue = isLookedForLong(facts, request, policy);
+      // A request that has got its record is judged by the record; one newer than the last look has none yet. Of one without an answer
+      // the record may be somebody else's, who has evacuated it by hand meanwhile.
+      if (hasRecord(facts, request) && (request.state === 'accepted' || isOverdue)) return null;
+      if (isOverdue && facts.servicesAt >= facts.followedAt) return null;
       return request.state === 'accepted'
         ? { kind: 'moving', to: null }
         : {

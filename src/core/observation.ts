@@ -263,9 +263,9 @@ export interface CommandView {
 
 /** What this process has done to a compute service, and what the lists have shown of it since: all `mono`, -Infinity: never. */
 export interface ServiceTrace {
-  /** The last request of this process to force it down: when it was sent, or ended. */
+  /** The last request of this process to force it down that may have done so: when it was sent, ended, or was seen to be done. */
   readonly forceDownAt: number;
-  /** The last of them without an answer: when it was sent, or given up. */
+  /** The last of them without an answer whose effect has not been seen: when it was sent, or given up. */
   readonly openForceDownAt: number;
   /** The last answer that showed it not forced down, a list or that to a change: when it was asked for. */
   readonly notForcedAt: number;
@@ -296,6 +296,8 @@ export interface Observation {
   readonly services: Maybe<readonly ServiceView[]>;
   /** `mono` of that list; -1: none. */
   readonly servicesAt: number;
+  /** How long it was from its request to that, ms: its date may be as old, for a process that was frozen hears an answer late. */
+  readonly servicesTookMs: number;
   readonly novaNow: number;
   readonly facts: CloudFacts;
   readonly hosts: ReadonlyMap<HostName, HostView>;

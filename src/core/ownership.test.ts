@@ -92,6 +92,20 @@ it('says which of them Nova has started on its way from a host that died before'
   const runs = aServer({ id: STOPPED, vmState: 'active' });
   expect(written(null, others, runs)?.stoppedInError).toEqual([shortId(STOPPED)]);
   expect(written(null, [], runs)?.stoppedInError).toEqual([]);
+  // It was about to be stopped: what its host can't do any more is done where it comes to.
+  const stopping = (more: Partial<ServerView>) =>
+    written(null, [], aServer({ ...runs, taskState: 'powering-off', ...more }))?.stoppedInError;
+  expect(stopping({})).toEqual([shortId(STOPPED)]);
+  expect(stopping({ taskState: 'rebooting' })).toEqual([]);
+  expect(stopping({ vmState: 'rescued' })).toEqual([]);
+});
+
+it('says when it has begun by a clock that may be too far, and never behind: an answer may have been heard late', () => {
+  const more = { novaNow: 500_000, servicesAt: 58_000 };
+  expect(written(null, [], undefined, { more })?.begunAt).toBe(502_000);
+  const frozen = { ...more, servicesTookMs: 15_000 };
+  expect(written(null, [], undefined, { more: frozen })?.begunAt).toBe(517_000);
+  expect(written(aRecord({ begunAt: 7, clean: true }), [], undefined, { more: frozen })?.begunAt).toBe(7);
 });
 
 it('keeps which of them Nova has started in vain, while they are left there, and not those that came up there', () => {

@@ -6,7 +6,7 @@ import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
 import { overtaken } from './overtaken.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
 import { isOlderThan } from './seen.ts';
-import { startedInVain, startedOnItsWay } from './stop-again.ts';
+import { startedInVain, startedOnItsWay, wasBeingStopped } from './stop-again.ts';
 
 export interface Ownership {
   readonly node: NodeView;
@@ -90,7 +90,9 @@ function nextRecord(
   const stopped = atHome.filter((s) => s.vmState === 'stopped').map((s) => shortId(s.id));
   const stoppedInError = atHome
     .filter((s) =>
-      s.vmState === 'error' ? isTrueOf(view.stoppedInError.get(s.id)) : startedOnItsWay(draft, node, s),
+      s.vmState === 'error'
+        ? isTrueOf(view.stoppedInError.get(s.id))
+        : wasBeingStopped(s) || startedOnItsWay(draft, node, s),
     )
     .map((s) => shortId(s.id));
   const kept = record?.stoppedInError ?? [];
@@ -99,7 +101,8 @@ function nextRecord(
     phase: 'evacuating',
     fencedAt,
     since: goesOn ? record.since : view.novaNow - SINCE_MARGIN_MS,
-    begunAt: goesOn ? record.begunAt : novaNowOf(draft.observation),
+    // Rather too late: whoever counts what has begun within an interval counts too little otherwise.
+    begunAt: goesOn ? record.begunAt : novaNowOf(draft.observation) + draft.observation.servicesTookMs,
     outage: goesOn ? record.outage : { id: incident.id, at: incident.at },
     before: record?.before ?? serviceBefore(draft, service),
     owner: draft.observation.owner,

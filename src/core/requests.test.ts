@@ -140,12 +140,16 @@ it('waits for a reserved host with what is ready on its own host, and with nothi
 
 it('looks at a host of which nothing is under way before it asks for its instances: a person may have evacuated one by hand', () => {
   const { followMs } = DEFAULT_POLICY.timing;
-  const asked = (followedAt: number, underWay: boolean, begunAt = NOW) => {
+  const asked = (
+    followedAt: number,
+    underWay: boolean,
+    { begunAt = NOW, trouble = null }: { begunAt?: number; trouble?: string | null } = {},
+  ) => {
     const draft = newDraft(anObservation({ mono: NOW, begunAt }), DEFAULT_POLICY);
     const other = { ...moving, server: aServer({ id: serverId('22222222-0000-4000-8000-000000000000') }) };
     const host = {
       ...{ node: aNode('compute-1', 'i1'), service: aService('compute-1'), record: aRecord({ since: 5 }) },
-      view: aHostView({ incident: 'i', followedAt }),
+      view: aHostView({ incident: 'i', followedAt, trouble }),
       judged: [
         { ...moving, outcome: { kind: 'ready' } as const, live: false, records: 0 },
         ...(underWay ? [other] : []),
@@ -158,7 +162,9 @@ it('looks at a host of which nothing is under way before it asks for its instanc
   const look = { incident: 'i1', since: 5, evacuations: true, changes: true, listing: false };
   expect(asked(NOW - followMs, false)).toEqual({ isAsked: true, look: undefined });
   expect(asked(NOW - followMs - 1, false)).toMatchObject({ isAsked: false, look });
-  // What is under way is looked at all the time; and a look of this very step is new, however slow Nova is.
+  // What is under way is looked at all the time, but when Nova does not answer.
   expect(asked(NOW - followMs - 1, true).isAsked).toBe(true);
-  expect(asked(NOW - followMs - 1, false, NOW - followMs - 1).isAsked).toBe(true);
+  expect(asked(NOW - followMs, true, { trouble: 'HTTP 503' })).toMatchObject({ isAsked: false, look });
+  // A look of this very step is new, however slow Nova is.
+  expect(asked(NOW - followMs - 1, false, { begunAt: NOW - followMs - 1 }).isAsked).toBe(true);
 });

@@ -129,9 +129,10 @@ function send(
       lookAtQueues(draft, queues);
       break;
     }
-    // What is under way is looked at often enough.
+    // What is under way is looked at often enough, while Nova answers.
     const isOld = ({ view }: Candidates): boolean =>
-      taken.get(view.host) === 0 && isOlderThan(timing.followMs, view.followedAt, draft.observation);
+      view.trouble !== null ||
+      (taken.get(view.host) === 0 && isOlderThan(timing.followMs, view.followedAt, draft.observation));
     if (isOld(from.host)) {
       lookAtEvacuations(draft, hosts.filter(isOld), true);
       break;

@@ -120,9 +120,9 @@ function isToBeStopped(
   now: Partial<ServerView>,
   record: Partial<EvacuationRecord>,
   more: Partial<Observation> = {},
-  on = 'compute-2',
+  { on = 'compute-2', status = 'error' } = {},
 ): boolean {
-  const failed = evacuation({ server: server.id, dest: null, status: 'error' });
+  const failed = evacuation({ id: 3, server: server.id, dest: null, status });
   const nodes = [aNode('compute-1', 'i1', { evacuation: aRecord(record) }), aNode('compute-2', 'i2')];
   const observation = anObservation({
     cluster: known({
@@ -146,8 +146,15 @@ it('what Nova has started on its way to a host that has died since is to be stop
   expect(isToBeStopped({}, {})).toBe(false);
   expect(isToBeStopped({ vmState: 'stopped' }, { stopped: [SHORT] })).toBe(false);
   // It never left, and has been started there since.
-  expect(isToBeStopped({}, { stopped: [SHORT] }, {}, 'compute-1')).toBe(false);
+  expect(isToBeStopped({}, { stopped: [SHORT] }, {}, { on: 'compute-1' })).toBe(false);
   expect(isToBeStopped({}, { stopped: [SHORT] }, { hosts: new Map() })).toBe(false);
+});
+
+it('... so it is when the destination of the first died under it, and Nova has it as under way still', () => {
+  const underWay = { status: 'pre-migrating' };
+  const lost = [{ id: 3, claimed: true }];
+  expect(isToBeStopped({}, { stopped: [SHORT], lost }, {}, underWay)).toBe(true);
+  expect(isToBeStopped({}, { stopped: [SHORT] }, {}, underWay)).toBe(false);
 });
 
 it('... unless it was stopped there, and somebody has started it after that', () => {

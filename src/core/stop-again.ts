@@ -67,6 +67,14 @@ const FOLLOW_MS = 10 * 60_000;
 const SETTLE_MS = 1_000;
 
 /**
+ * Whether a server's stop was cut off by the death of its host. nova-compute makes up for that at its next start there
+ * (nova/compute/manager.py _init_instance); where the server comes to instead Nova would start it as it was.
+ */
+export function wasBeingStopped({ vmState, taskState }: ServerView): boolean {
+  return vmState === 'active' && taskState === 'powering-off';
+}
+
+/**
  * Whether an instance that runs on a host that has died was stopped before Nova started it on the way there, and has not been
  * stopped again since: it is to be stopped where it comes to next, and the record of the host that it came from may be gone by
  * then.
@@ -80,8 +88,11 @@ export function startedOnItsWay(draft: Draft, node: NodeView, server: ServerView
   return cluster.value.nodes.some(({ name, evacuation: record }) => {
     if (record === null || record === 'unreadable' || name === node.name) return false;
     if (record.stoppedInError.includes(id)) return true;
+    if (!record.stopped.includes(id)) return false;
+    const lost = new Set(record.lost.map((each) => each.id));
     const attempts = viewOfIncident(draft, record.incident)?.evacuations ?? [];
-    return record.stopped.includes(id) && attempts.some((e) => e.server === server.id && hasFailed(e));
+    // One whose destination died under it may stand in Nova as under way for as long as that host is away.
+    return attempts.some((e) => e.server === server.id && (hasFailed(e) || lost.has(e.id)));
   });
 }
 

@@ -180,7 +180,7 @@ async function changeService(
   const at = ports.clock.mono();
   const ended = traceChange(traces, host, { change, from: from ?? null, at });
   const answer = await ports.cloud.updateService(serviceId, change);
-  ended(ports.clock.mono(), answer.ok || answer.effect !== 'unknown');
+  ended(ports.clock.mono(), answer.ok ? 'done' : answer.effect === 'unknown' ? 'unknown' : 'none');
   if (answer.ok) {
     traceForced(traces, answer.value, at);
     rememberService(memory, answer.value);

@@ -29,6 +29,7 @@ export interface Memory {
   readonly inherited: Set<NodeName>;
   services: Maybe<readonly ServiceView[]>;
   servicesAt: number;
+  servicesTookMs: number;
   novaNow: number;
   readonly hosts: Map<HostName, HostMemory>;
   facts: Omit<CloudFacts, 'controlServices'>;
@@ -88,6 +89,7 @@ export function newMemory(owner: string, mono: number): Memory {
     inherited: new Set(),
     services: unknown('not asked yet'),
     servicesAt: -1,
+    servicesTookMs: 0,
     novaNow: 0,
     hosts: new Map(),
     facts: {

@@ -71,6 +71,7 @@ export async function observe(
     cluster,
     services: memory.services,
     servicesAt: memory.servicesAt,
+    servicesTookMs: memory.servicesTookMs,
     novaNow: memory.novaNow,
     facts: { controlServices: memory.controlServices, ...memory.facts },
     hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
@@ -138,6 +139,7 @@ async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
   const askedAt = ports.clock.mono();
   const answer = await ports.cloud.listServices();
   memory.servicesAt = ports.clock.mono();
+  memory.servicesTookMs = memory.servicesAt - askedAt;
   if (!answer.ok) {
     memory.services = unknown(answer.reason);
     memory.controlServices = unknown(answer.reason);

@@ -21,7 +21,7 @@ it('when a host was asked to be forced down, and was seen not to be, is kept', (
   const ended = traceChange(traces, HOST, { change: { forcedDown: true }, from: ENABLED, at: 2_000 });
   expect(traces.get(HOST)).toMatchObject({ forceDownAt: 2_000 });
   expect(traces.get(HOST)).toMatchObject({ openForceDownAt: 2_000 });
-  ended(3_000, true);
+  ended(3_000, 'done');
   expect(traces.get(HOST)).toMatchObject({ openForceDownAt: Number.NEGATIVE_INFINITY });
   traceList(traces, listed({ forcedDown: true }), 4_000);
   expect(traces.get(HOST)).toMatchObject({ notForcedAt: 1_000, forceDownAt: 3_000, enableAt: -Infinity });
@@ -33,9 +33,38 @@ it('when a host was asked to be forced down, and was seen not to be, is kept', (
 it('one that was given up stays open, whatever a later one is answered', () => {
   const traces: Traces = new Map();
   const send = (at: number) => traceChange(traces, HOST, { change: { forcedDown: true }, from: ENABLED, at });
-  send(1_000)(2_000, false);
-  send(3_000)(3_500, true);
+  send(1_000)(2_000, 'unknown');
+  send(3_000)(3_500, 'done');
   expect(traces.get(HOST)).toMatchObject({ forceDownAt: 3_500, openForceDownAt: 2_000 });
+});
+
+it('... until a list shows its effect: it has no other, before it is given up and after', () => {
+  const forced = listed({ forcedDown: true });
+  const never = { openForceDownAt: Number.NEGATIVE_INFINITY };
+  const traces: Traces = new Map();
+  const send = (at: number) => traceChange(traces, HOST, { change: { forcedDown: true }, from: ENABLED, at });
+  send(1_000)(2_000, 'unknown');
+  traceList(traces, forced, 1_500);
+  expect(traces.get(HOST)).toMatchObject({ forceDownAt: 2_000, openForceDownAt: 2_000 });
+  traceList(traces, forced, 2_500);
+  expect(traces.get(HOST)).toMatchObject({ forceDownAt: 2_500, ...never });
+  const ended = send(3_000);
+  traceList(traces, forced, 3_500);
+  ended(23_000, 'unknown');
+  expect(traces.get(HOST)).toMatchObject({ forceDownAt: 3_500, ...never });
+  // Of two that were given up one effect says nothing of the other.
+  send(30_000)(31_000, 'unknown');
+  send(32_000)(33_000, 'unknown');
+  traceList(traces, forced, 34_000);
+  expect(traces.get(HOST)).toMatchObject({ openForceDownAt: 31_000 });
+});
+
+it('one that certainly was not carried out, as when the login was refused, leaves no trace', () => {
+  const traces: Traces = new Map();
+  traceList(traces, listed({}), 1_000);
+  traceChange(traces, HOST, { change: { forcedDown: true }, from: ENABLED, at: 2_000 })(2_500, 'none');
+  const never = Number.NEGATIVE_INFINITY;
+  expect(traces.get(HOST)).toMatchObject({ notForcedAt: 1_000, forceDownAt: never, openForceDownAt: never });
 });
 
 it('the answer to a change shows, too, that it is not forced down, and a list from before takes nothing of that back', () => {
@@ -51,22 +80,22 @@ it('a request to enable is open until it is answered, and after it was given up'
   const traces: Traces = new Map();
   const first = traceChange(traces, HOST, { change: enable, from: RESERVED, at: 1_000 });
   expect(traces.get(HOST)).toMatchObject({ enableAt: 1_000 });
-  first(2_000, false);
+  first(2_000, 'unknown');
   expect(traces.get(HOST)).toMatchObject({ enableAt: 2_000 });
   // Another one that is answered does not take back that the first may yet come.
-  traceChange(traces, HOST, { change: enable, from: RESERVED, at: 3_000 })(3_500, true);
+  traceChange(traces, HOST, { change: enable, from: RESERVED, at: 3_000 })(3_500, 'done');
   expect(traces.get(HOST)).toMatchObject({ enableAt: 2_000 });
 });
 
 it('a request to force it down is open in the same way if our marker goes with it', () => {
   const traces: Traces = new Map();
   const without = traceChange(traces, HOST, { change: { forcedDown: true }, from: ENABLED, at: 500 });
-  without(800, false);
+  without(800, 'unknown');
   expect(traces.get(HOST)).toMatchObject({ disableAt: -Infinity });
   const first = traceChange(traces, HOST, { change: forceDown, from: ENABLED, at: 1_000 });
   expect(traces.get(HOST)).toMatchObject({ disableAt: 1_000, enableAt: -Infinity });
-  first(2_000, false);
-  traceChange(traces, HOST, { change: forceDown, from: ENABLED, at: 3_000 })(3_500, true);
+  first(2_000, 'unknown');
+  traceChange(traces, HOST, { change: forceDown, from: ENABLED, at: 3_000 })(3_500, 'done');
   expect(traces.get(HOST)).toMatchObject({ disableAt: 2_000, forceDownAt: 3_500 });
 });
 

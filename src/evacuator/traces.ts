@@ -7,6 +7,8 @@ import type { ServiceChange } from './ports.ts';
 export type Traces = Map<HostName, Trace>;
 
 interface Trace extends ServiceTrace {
+  /** What openForceDownAt was before the last request to force it down was sent. */
+  readonly openBefore: number;
   /** How it stood when it was last asked to be enabled, or disabled with our marker; null: it never was. */
   readonly changedFrom: Setting | null;
 }
@@ -17,6 +19,7 @@ export type Setting = Pick<ServiceView, 'status' | 'disabledReason'>;
 const NOTHING: Trace = {
   forceDownAt: Number.NEGATIVE_INFINITY,
   openForceDownAt: Number.NEGATIVE_INFINITY,
+  openBefore: Number.NEGATIVE_INFINITY,
   notForcedAt: Number.NEGATIVE_INFINITY,
   enableAt: Number.NEGATIVE_INFINITY,
   disableAt: Number.NEGATIVE_INFINITY,
@@ -40,18 +43,28 @@ export function traceChange(
     from,
     at,
   }: { readonly change: ServiceChange; readonly from: Setting | null; readonly at: number },
-): (endedAt: number, isAnswered: boolean) => void {
+): (endedAt: number, end: ChangeEnd) => void {
   const before = traces.get(host) ?? NOTHING;
   const which = lateness(change);
   if (which !== null) add(traces, host, { [which]: at, changedFrom: from, disabledSince: null });
   const isForcing = change.forcedDown === true;
-  if (isForcing) add(traces, host, { forceDownAt: at, openForceDownAt: at });
-  return (endedAt, isAnswered) => {
-    const openForceDownAt = isAnswered ? before.openForceDownAt : endedAt;
-    if (isForcing) add(traces, host, { forceDownAt: endedAt, openForceDownAt });
-    if (which !== null) add(traces, host, { [which]: isAnswered ? before[which] : endedAt });
+  const openBefore = before.openForceDownAt;
+  if (isForcing) add(traces, host, { forceDownAt: at, openForceDownAt: at, openBefore });
+  return (endedAt, end) => {
+    // Its effect has been seen already, and it has no other.
+    const isSeen = traces.get(host)?.forceDownAt !== at;
+    if (isForcing && end === 'none')
+      add(traces, host, { forceDownAt: before.forceDownAt, openForceDownAt: openBefore });
+    else if (isForcing && !isSeen) {
+      const openForceDownAt = end === 'unknown' ? endedAt : openBefore;
+      add(traces, host, { forceDownAt: endedAt, openForceDownAt });
+    }
+    if (which !== null) add(traces, host, { [which]: end === 'unknown' ? endedAt : before[which] });
   };
 }
+
+/** How a change has ended: it was carried out, certainly not, or nobody knows. */
+export type ChangeEnd = 'done' | 'none' | 'unknown';
 
 /** What of a trace says that such a change may come late; null: nothing does. */
 function lateness({ status, disabledReason }: ServiceChange): 'enableAt' | 'disableAt' | null {
@@ -61,8 +74,11 @@ function lateness({ status, disabledReason }: ServiceChange): 'enableAt' | 'disa
 
 /** Takes in a service as an answer shows it to what was asked for at `at`. */
 export function traceForced(traces: Traces, { host, forcedDown }: ServiceView, at: number): void {
-  const { notForcedAt } = traces.get(host) ?? NOTHING;
+  const { notForcedAt, forceDownAt, openForceDownAt, openBefore } = traces.get(host) ?? NOTHING;
   if (!forcedDown) add(traces, host, { notForcedAt: Math.max(notForcedAt, at) });
+  // What was asked for last, and has no answer, is done: it comes no more.
+  else if (openForceDownAt > openBefore && at > forceDownAt)
+    add(traces, host, { forceDownAt: at, openForceDownAt: openBefore });
 }
 
 /** Takes in a list of the services that was asked for at `at`. */

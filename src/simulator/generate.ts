@@ -12,8 +12,23 @@ const FIRST_MS: Range = [4_000, 15_000];
 /** Further faults come within this time after it. */
 const SPREAD_MS = 120_000;
 
-/** Everything that a seed decides: the cluster, what runs on it, and what goes wrong. */
-export function planOf(seed: number): Plan {
+/**
+ * Everything that a seed decides: the cluster, what runs on it, and what goes wrong. `moreFaults`: so many beyond what it draws
+ * by itself; it leaves all else as it is.
+ */
+export function planOf(seed: number, moreFaults = 0): Plan {
+  const plan = ordinaryPlanOf(seed);
+  if (moreFaults === 0) return plan;
+  const row = rowOf(seed, 'more');
+  const { controllers, computes, instances } = plan.world;
+  const first = Math.min(...plan.faults.map(({ at }) => at), FIRST_MS[1]);
+  const more = Array.from({ length: moreFaults }, () =>
+    faultOf(row, { controllers, computes, instances }, timeAround(row, first)),
+  );
+  return { ...plan, faults: [...plan.faults, ...more].sort((a, b) => a.at - b.at) };
+}
+
+function ordinaryPlanOf(seed: number): Plan {
   const row = rowOf(seed);
   const wishes = rowOf(seed, 'wishes');
   const controllers = names('controller', row.pick([1, 3, 3, 3, 3, 5]));
@@ -169,29 +184,34 @@ interface Cast {
   readonly instances: readonly InstanceSpec[];
 }
 
+/** When something further happens, ms: mostly soon after the first disaster. */
+function timeAround(row: Row, first: number): number {
+  return Math.max(0, first + row.int(-3_000, row.chance(0.7) ? 30_000 : SPREAD_MS));
+}
+
+function deathOf(row: Row, at: number, machine: string): Fault {
+  return row.pick<() => Fault>([
+    () => ({ at, do: 'power-loss', machine }),
+    () => ({ at, do: 'power-loss', machine }),
+    () => ({ at, do: 'crash', machine, rebootsAfterMs: row.pick([null, 500, 8_000]) }),
+    () => ({
+      at,
+      do: 'isolate',
+      machine,
+      forMs: row.pick([500, 3_000, 20_000, 90_000]),
+      keepsApi: row.chance(0.5),
+    }),
+  ])();
+}
+
 function faultsOf(row: Row, cast: Cast): Fault[] {
   const first = row.int(...FIRST_MS);
   const victim = cast.computes[0] ?? row.pick(cast.computes);
-  const death = (at: number, machine: string): Fault =>
-    row.pick<() => Fault>([
-      () => ({ at, do: 'power-loss', machine }),
-      () => ({ at, do: 'power-loss', machine }),
-      () => ({ at, do: 'crash', machine, rebootsAfterMs: row.pick([null, 500, 8_000]) }),
-      () => ({
-        at,
-        do: 'isolate',
-        machine,
-        forMs: row.pick([500, 3_000, 20_000, 90_000]),
-        keepsApi: row.chance(0.5),
-      }),
-    ])();
   const faults: Fault[] = [];
   // Some have no disaster at all, so that peace is seen too; few begin before the evacuator has.
-  if (!row.chance(0.03)) faults.push(death(row.chance(0.1) ? row.int(0, 2_000) : first, victim.node));
-  for (let more = row.pick([0, 1, 1, 2, 2, 3, 4, 5, 7]); more > 0; more--) {
-    const at = Math.max(0, first + row.int(-3_000, row.chance(0.7) ? 30_000 : SPREAD_MS));
-    faults.push(faultOf(row, cast, at, death));
-  }
+  if (!row.chance(0.03)) faults.push(deathOf(row, row.chance(0.1) ? row.int(0, 2_000) : first, victim.node));
+  for (let more = row.pick([0, 1, 1, 2, 2, 3, 4, 5, 7]); more > 0; more--)
+    faults.push(faultOf(row, cast, timeAround(row, first)));
   // Live migrations to the host that dies, the last of which end after its death.
   for (let late = row.chance(0.08) ? 3 : 0; late > 0 && cast.instances.length > 0; late--) {
     const { id } = row.pick(cast.instances);
@@ -254,12 +274,7 @@ const CALLS = [
 ] as const;
 
 /** One fault; those that hit an evacuation in the middle come oftener than the rest. */
-function faultOf(
-  row: Row,
-  { controllers, computes, instances }: Cast,
-  at: number,
-  death: (at: number, machine: string) => Fault,
-): Fault {
+function faultOf(row: Row, { controllers, computes, instances }: Cast, at: number): Fault {
   const forMs = row.pick([1_000, 5_000, 20_000, 60_000]);
   const compute = row.pick(computes);
   const first = computes[0]?.host ?? compute.host;
@@ -268,8 +283,8 @@ function faultOf(
   const withServer = (make: (server: InstanceSpec) => Fault): (() => Fault) =>
     server === null ? () => ({ at, do: 'kill-evacuator' }) : () => make(server);
   const kinds: readonly [number, () => Fault][] = [
-    [6, () => death(at, compute.node)],
-    [3, () => death(at, controller)],
+    [6, () => deathOf(row, at, compute.node)],
+    [3, () => deathOf(row, at, controller)],
     [3, () => ({ at, do: 'bmc', machine: compute.node, state: row.pick(['unreachable', 'refuses']), forMs })],
     [4, () => ({ at, do: 'kill-evacuator' })],
     [4, () => ({ at, do: 'cut-evacuator', forMs: row.pick([2_000, 20_000, 60_000]) })],

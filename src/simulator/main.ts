@@ -26,11 +26,11 @@ interface Outcome {
 const lost = (seed: number, failed: string): Outcome => ({ seed, evacuations: 0, virtualMs: 0, failed });
 
 /** Runs a seed; one that throws is a failure like any other. */
-async function runSeed(seed: number): Promise<Outcome> {
+async function runSeed(seed: number, moreFaults: number): Promise<Outcome> {
   // A run lets nothing else have its turn: signals and the line of progress have it here.
   await new Promise((resolve) => setImmediate(resolve));
   try {
-    const result = await run(planOf(seed));
+    const result = await run(planOf(seed, moreFaults));
     const { evacuations, virtualMs, violation } = result;
     return { seed, evacuations, virtualMs, failed: violation === null ? null : inWords(result) };
   } catch (error) {
@@ -56,7 +56,7 @@ async function campaign(options: Options): Promise<number> {
   const begun = performance.now();
   const where = commit();
   const end = options.from + options.seeds;
-  const { feature } = options;
+  const { feature, moreFaults } = options;
   const failed: number[] = [];
   const total = { seeds: 0, evacuations: 0, virtualMs: 0 };
   let next = options.from;
@@ -86,13 +86,13 @@ async function campaign(options: Options): Promise<number> {
     failed.push(outcome.seed);
     const lead = isTerminal ? '\r\u001b[K' : '';
     process.stdout.write(
-      `${lead}FAILED seed ${outcome.seed}: ${outcome.failed}\n  npm run simulate -- --seed ${outcome.seed}    # on ${where}\n`,
+      `${lead}FAILED seed ${outcome.seed}: ${outcome.failed}\n  npm run simulate -- --seed ${outcome.seed}${moreFaults > 0 ? ` --more-faults ${moreFaults}` : ''}    # on ${where}\n`,
     );
   };
   if (options.jobs === 1) {
-    for (let seed = take(); seed !== null; seed = take()) add(await runSeed(seed));
+    for (let seed = take(); seed !== null; seed = take()) add(await runSeed(seed, moreFaults));
   } else {
-    await Promise.all(Array.from({ length: options.jobs }, () => work(take, add)));
+    await Promise.all(Array.from({ length: options.jobs }, () => work(take, add, moreFaults)));
   }
   clearInterval(timer);
   if (isTerminal) process.stdout.write('\r\u001b[K');
@@ -107,9 +107,13 @@ async function campaign(options: Options): Promise<number> {
  * Seeds in a process of their own until there are none. A process that ends in the middle of one, or is ended because
  * it takes too long, is followed by another one.
  */
-async function work(take: () => number | null, add: (outcome: Outcome) => void): Promise<void> {
+async function work(
+  take: () => number | null,
+  add: (outcome: Outcome) => void,
+  moreFaults: number,
+): Promise<void> {
   for (let seed = take(); seed !== null; seed = take()) {
-    const worker = fork(process.argv[1] ?? '', ['--worker']);
+    const worker = fork(process.argv[1] ?? '', ['--worker', String(moreFaults)]);
     for (; seed !== null; seed = take()) {
       const outcome = await askWorker(worker, seed);
       add(outcome);
@@ -138,11 +142,11 @@ function askWorker(worker: ChildProcess, seed: number): Promise<Outcome> {
   });
 }
 
-function serveSeeds(): void {
+function serveSeeds(moreFaults: number): void {
   // The terminal's Ctrl-C goes to all; the parent lets us finish.
   process.on('SIGINT', () => {});
   process.on('message', (seed: number) => {
-    void runSeed(seed).then((outcome) => process.send?.(outcome));
+    void runSeed(seed, moreFaults).then((outcome) => process.send?.(outcome));
   });
   process.on('disconnect', () => process.exit(0));
 }
@@ -182,7 +186,7 @@ again:     npm run simulate -- --plan ${base}.json --trace    # on ${commit()}
 
 async function main(args: readonly string[]): Promise<number | null> {
   if (args[0] === '--worker') {
-    serveSeeds();
+    serveSeeds(Number(args[1]));
     return null;
   }
   const options = parseOptions(args, new Date());
@@ -197,7 +201,7 @@ async function main(args: readonly string[]): Promise<number | null> {
   }
   return options.seed === null
     ? campaign(options)
-    : replay(planOf(options.seed), options, `seed-${options.seed}`);
+    : replay(planOf(options.seed, options.moreFaults), options, `seed-${options.seed}`);
 }
 
 // A reader that has seen enough (`| head`) is no error.

@@ -11,6 +11,8 @@ export interface Options {
   readonly plan: string | null;
   /** Only the seeds that have this in what their operators have set up; null: all. */
   readonly feature: FeatureName | null;
+  /** So many faults beyond those that a seed draws by itself. */
+  readonly moreFaults: number;
   readonly trace: boolean;
   readonly jobs: number;
   /** Ends after so many failures; infinite: never before the last seed. */
@@ -19,9 +21,9 @@ export interface Options {
 
 export const USAGE = `simulate: the real evacuator and agents over a model of the cloud, in virtual time
 
-  npm run simulate -- [--seeds N] [--from S] [--date] [--with NAME] [--jobs N]
-                      [--failures N | --keep-going]
-  npm run simulate -- --seed S [--trace]
+  npm run simulate -- [--seeds N] [--from S] [--date] [--with NAME]
+                      [--more-faults N] [--jobs N] [--failures N | --keep-going]
+  npm run simulate -- --seed S [--more-faults N] [--trace]
   npm run simulate -- --plan FILE [--trace]
 
   --seeds N     how many seeds, 2000 without it
@@ -30,6 +32,9 @@ export const USAGE = `simulate: the real evacuator and agents over a model of th
   --with NAME   of these seeds only those whose operators have set this up:
                 ${featureNames().slice(0, 7).join(', ')},
                 ${featureNames().slice(7).join(', ')}
+  --more-faults N
+                so many faults beyond those that each seed draws by itself: what
+                only several together bring about comes about much oftener
   --seed S      replays one seed; when it fails, shrinks it and writes the story
   --plan FILE   replays a plan, such as the shrunk one that a failure leaves behind
   --trace       prints every step of the story
@@ -49,6 +54,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
         from: { type: 'string' },
         date: { type: 'boolean' },
         with: { type: 'string' },
+        'more-faults': { type: 'string' },
         seed: { type: 'string' },
         plan: { type: 'string' },
         trace: { type: 'boolean' },
@@ -79,6 +85,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
     seed: values.seed === undefined ? null : number('seed', 0),
     plan: typeof values.plan === 'string' ? values.plan : null,
     feature,
+    moreFaults: number('more-faults', 0),
     trace: values.trace === true,
     jobs: Math.max(1, number('jobs', availableParallelism())),
     failures: values['keep-going'] ? Number.POSITIVE_INFINITY : Math.max(1, number('failures', 5)),

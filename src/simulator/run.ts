@@ -37,6 +37,8 @@ const CALM_AFTER_MS = 20_000;
 /** Calm counts from so long after that, ms. */
 const SETTLE_MS = 5_000;
 const LOOK_MS = 1_000;
+/** A command for the cluster has none. */
+const NO_QUERY = new URLSearchParams();
 /** No run takes more steps: a loop without end in the world would be a bug of the simulator. */
 const MAX_STEPS = 3_000_000;
 
@@ -159,24 +161,25 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
     wrap: options.wrap ?? ((ports) => ports),
     watch: {
       wire: {
-        sending(process, call, { path, body }) {
-          spring(process, call, 'before');
+        sending(process, request) {
+          spring(process, request.call, 'before');
           if (!process.alive) return;
-          audience.request?.(now(), process, call, path);
-          for (const checker of checkers) checker.sending?.(process, { call, path, body });
+          audience.request?.(now(), process, request.call, request.path);
+          for (const checker of checkers) checker.sending?.(process, request);
         },
-        sent: (process, call) => spring(process, call, 'during'),
-        answered(process, call, path, isAnswered) {
+        sent: (process, { call }) => spring(process, call, 'during'),
+        answered(process, request, status) {
           sign(process);
-          for (const checker of checkers) checker.answered?.(process, path, isAnswered);
-          spring(process, call, 'after');
+          for (const checker of checkers) checker.answered?.(process, request, status);
+          spring(process, request.call, 'after');
         },
       },
       cluster: {
         sending(process, call) {
           spring(process, call, 'before');
           if (!process.alive) return;
-          for (const checker of checkers) checker.sending?.(process, { call, path: '', body: null });
+          for (const checker of checkers)
+            checker.sending?.(process, { call, path: '', query: NO_QUERY, body: null });
         },
         sent: (process, call) => spring(process, call, 'during'),
         answered(process, call) {

@@ -23,13 +23,22 @@ export interface Losses {
   readonly list: { what: 'evacuate' | 'change' | 'any'; side: 'request' | 'answer'; percent: number }[];
 }
 
+/** A request as it is sent. */
+export interface Sent {
+  /** See {@link callOf}. */
+  readonly call: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly body: unknown;
+}
+
 /** Told of every request of a process before it leaves, and of every answer before it is heard. */
 export interface WireWatch {
-  sending(process: Process, call: string, request: { method: string; path: string; body: unknown }): void;
+  sending(process: Process, request: Sent): void;
   /** It has left: whatever becomes of its sender now, it goes on. */
-  sent(process: Process, call: string): void;
-  /** `isAnswered`: it was told what has become of it, and not only that nobody knows. */
-  answered(process: Process, call: string, path: string, isAnswered: boolean): void;
+  sent(process: Process, request: Sent): void;
+  /** `status`: that of the answer; null: nobody knows what has become of it. */
+  answered(process: Process, request: Sent, status: number | null): void;
 }
 
 /** HTTP over the world: latency, refusals, losses, and requests that live on when their sender has died. */
@@ -48,12 +57,13 @@ export function createWire(
     const path = url.pathname;
     const body: unknown = request.body === undefined ? null : JSON.parse(request.body);
     const call = callOf(method, path);
-    watch.sending(process, call, { method, path, body });
+    const sent: Sent = { call, path, query: url.searchParams, body };
+    watch.sending(process, sent);
     return new Promise((resolve) => {
       const end = (ms: number, result: Result<Answer, TransportFailure>): void => {
         after(world.agenda, ms, () => {
           if (!process.alive) return;
-          watch.answered(process, call, path, result.ok);
+          watch.answered(process, sent, result.ok ? result.value.status : null);
           hear(turn, process, () => resolve(result));
         });
       };
@@ -98,7 +108,7 @@ export function createWire(
           end(timeoutMs - takesMs, failure({ kind: 'timeout' }));
         else end(lateMs, success(textOf(answer)));
       });
-      watch.sent(process, call);
+      watch.sent(process, sent);
     });
   }
 

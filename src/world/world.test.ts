@@ -227,7 +227,12 @@ describe('Nova', () => {
     powerOff(world, 'compute-1', 'test');
     advance(world, 1_000);
     expect(world.nova.instances.get(id)).toMatchObject({ vmState: 'active', taskState: 'powering-off' });
+    // One in ERROR as well: the message lies in its queue.
+    const inError = world.nova.instances.get(uuidOf(0x50, 2));
+    if (inError) inError.vmState = 'error';
+    expect(stopServer(world, uuidOf(0x50, 2))).toBeNull();
     advance(world, 60_000);
+    expect(inError).toMatchObject({ vmState: 'stopped', taskState: null });
     expect(world.nova.instances.get(id)).toMatchObject({ vmState: 'stopped', taskState: null });
   });
 

@@ -13,6 +13,7 @@ export interface Sending {
   /** As faults name it: `POST action`, `PUT os-services`, `writePermanent`. */
   readonly call: string;
   readonly path: string;
+  readonly query: URLSearchParams;
   readonly body: unknown;
 }
 
@@ -39,8 +40,8 @@ export interface Scene {
 export interface Checker {
   fact?(fact: Fact): void;
   sending?(process: Process, sending: Sending): void;
-  /** A request over HTTP has ended for a process: with an answer, or without one. */
-  answered?(process: Process, path: string, isAnswered: boolean): void;
+  /** A request over HTTP has ended for a process: with an answer of this status, or (null) without one. */
+  answered?(process: Process, sending: Sending, status: number | null): void;
   line?(process: Process, line: Line): void;
   report?(process: Process, report: TickReport): void;
   /** The faults are over and everything is calm. */
@@ -56,6 +57,49 @@ export interface CheckerKind {
 
 /** Whether a fact or request is of one of our evacuators. */
 export const isOurs = (actor: string | null): boolean => actor?.startsWith('evacuator:') ?? false;
+
+/** The lists that processes have asked for, and when they had them: one shows what was before it was asked for. */
+export interface Lists {
+  sending(process: Process, sending: Sending): void;
+  answered(sending: Sending, status: number | null): void;
+  /** Whether a process had a list of `of` at `to` that it had asked for after `from`, the world's ms. */
+  hasSeen(by: string, of: string, from: number, to: number): boolean;
+  /** When a process has asked for its first; null: it has not. */
+  firstAt(by: string, of: string): number | null;
+}
+
+/** `listOf`: what a request lists; null: it is no list that is meant. */
+export function newLists(world: World, listOf: (sending: Sending) => string | null): Lists {
+  interface List {
+    readonly sentAt: number;
+    /** Null: not yet, or never. */
+    shownAt: number | null;
+  }
+  const all = new Map<string, List[]>();
+  const open = new Map<Sending, List>();
+  return {
+    sending({ id }, sending) {
+      const of = listOf(sending);
+      if (of === null) return;
+      const list: List = { sentAt: world.agenda.now, shownAt: null };
+      const key = `evacuator:${id} ${of}`;
+      const before = all.get(key);
+      if (before === undefined) all.set(key, [list]);
+      else before.push(list);
+      open.set(sending, list);
+    },
+    answered(sending, status) {
+      const list = open.get(sending);
+      if (list !== undefined && status === 200) list.shownAt = world.agenda.now;
+      open.delete(sending);
+    },
+    hasSeen: (by, of, from, to) =>
+      all
+        .get(`${by} ${of}`)
+        ?.some(({ sentAt, shownAt }) => sentAt >= from && shownAt !== null && shownAt <= to) ?? false,
+    firstAt: (by, of) => all.get(`${by} ${of}`)?.[0]?.sentAt ?? null,
+  };
+}
 
 /** Whether an evacuation has been begun by hand after `at`, the world's ms. */
 export function isByHandSince(world: World, { askedBy, createdAt }: Migration, at: number): boolean {

@@ -26,6 +26,8 @@ import { reserves } from './reserves.ts';
 
 const US = 'evacuator:1';
 
+const A_REQUEST = { query: new URLSearchParams(), body: null } as const;
+
 interface Stage {
   readonly world: World;
   readonly process: Process;
@@ -64,12 +66,14 @@ function stageOf(kind: CheckerKind, make: (plan: Plan) => Plan = (plan) => plan)
     },
     report: (verdicts) => checker.report?.(process, { verdicts } as TickReport),
     list() {
-      const path = '/os-services';
-      checker.sending?.(process, { call: 'GET os-services', path, body: null });
-      checker.answered?.(process, path, true);
+      const list = { ...A_REQUEST, call: 'GET os-services', path: '/os-services' };
+      checker.sending?.(process, list);
+      checker.answered?.(process, list, 200);
     },
-    answer: (host) =>
-      checker.answered?.(process, `/os-services/${world.nova.services.get(host)?.id ?? ''}`, true),
+    answer(host) {
+      const path = `/os-services/${world.nova.services.get(host)?.id ?? ''}`;
+      checker.answered?.(process, { ...A_REQUEST, call: 'PUT os-services', path }, 200);
+    },
   };
 }
 

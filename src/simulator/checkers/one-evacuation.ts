@@ -1,8 +1,5 @@
 import { type Migration, novaNow } from '../../world/model.ts';
-import { type CheckerKind, EFFECT_MS, evacuatedBy, isOurs } from './checker.ts';
-
-/** A list takes so long at least, ms. */
-const LIST_MS = 200;
+import { type CheckerKind, EFFECT_MS, evacuatedBy, isOurs, newLists } from './checker.ts';
 
 /**
  * At most one live evacuation of an instance: an answer that is missing, late or an error starts no second one. What an
@@ -13,26 +10,26 @@ export const oneEvacuation: CheckerKind = {
   invariants: [5, 6],
   make(scene) {
     const { world } = scene;
-    /** Process → when it has asked for the evacuations. */
-    const lists = new Map<string, number[]>();
+    /** By the host from which they are; what is new stands on the first page. */
+    const lists = newLists(world, ({ call, query }) =>
+      call === 'GET os-migrations' && !query.has('marker') ? query.get('source_compute') : null,
+    );
     /** Process and server → when it has asked to evacuate it last. */
     const sent = new Map<string, number>();
     /** Whether a process can know of an evacuation: it is one of ours, or it has looked since, or would have had to. */
-    const canKnow = (by: string, { server, askedBy, createdAt }: Migration): boolean => {
+    const canKnow = (by: string, { server, source, askedBy, createdAt }: Migration): boolean => {
       const { now } = world.agenda;
       const sentAt = sent.get(`${by} ${server}`) ?? now;
       const at = now - (novaNow(world) - createdAt);
-      const hasLooked = lists.get(by)?.some((each) => each >= at && each <= sentAt - LIST_MS) ?? false;
-      return isOurs(askedBy) || hasLooked || sentAt - at > EFFECT_MS;
+      return isOurs(askedBy) || lists.hasSeen(by, source, at, sentAt) || sentAt - at > EFFECT_MS;
     };
     return {
-      sending({ id }, sending) {
-        const by = `evacuator:${id}`;
-        if (sending.call === 'GET os-migrations')
-          lists.set(by, [...(lists.get(by) ?? []).slice(-KEPT), world.agenda.now]);
+      sending(process, sending) {
+        lists.sending(process, sending);
         const instance = evacuatedBy(world, sending);
-        if (instance !== null) sent.set(`${by} ${instance.id}`, world.agenda.now);
+        if (instance !== null) sent.set(`evacuator:${process.id} ${instance.id}`, world.agenda.now);
       },
+      answered: (_process, sending, status) => lists.answered(sending, status),
       fact(fact) {
         if (fact.kind !== 'migration' || fact.status !== 'accepted' || !isOurs(fact.by)) return;
         const other = world.nova.migrations.find(
@@ -47,6 +44,3 @@ export const oneEvacuation: CheckerKind = {
     };
   },
 };
-
-/** Lists of a process that are remembered. */
-const KEPT = 50;

@@ -1,10 +1,13 @@
 import { EVACUATION_ATTRIBUTE } from '../../core/records.ts';
 import { hostOfNode } from '../../world/model.ts';
 import { policiesOf } from '../plan.ts';
-import { type CheckerKind, EFFECT_MS, isOurs, isReservedBy } from './checker.ts';
+import { type CheckerKind, EFFECT_MS, isOurs, isReservedBy, newLists } from './checker.ts';
 
 /** What an operator does in the moment in which we act on what we have just read can't be seen, ms. */
 const RACE_MS = 3_500;
+/** What its lists are of. */
+const SERVICES = 'services';
+
 interface Hand {
   readonly what: string;
   readonly by: string;
@@ -42,14 +45,8 @@ export const operators: CheckerKind = {
     const asked = new Set<string>();
     /** Host and status → when we last asked Nova for that. */
     const asking = new Map<string, number>();
-    /** Process → when it has asked for the services, and when they came; null: not yet, or never. */
-    const lists = new Map<string, { readonly sentAt: number; answeredAt: number | null }[]>();
-    /** Whether a process has had a list that shows what was between two times. */
-    const hasSeen = (by: string, from: number, to: number): boolean =>
-      lists
-        .get(by)
-        ?.some(({ sentAt, answeredAt }) => sentAt >= from && answeredAt !== null && answeredAt <= to) ??
-      false;
+    const lists = newLists(scene.world, ({ call }) => (call === 'GET os-services' ? SERVICES : null));
+    const hasSeen = (by: string, from: number, to: number): boolean => lists.hasSeen(by, SERVICES, from, to);
     const reasons = new Map<string, string | null>();
     const debts = new Map<string, Debt>();
     const recordsBy = new Map<string, string>();
@@ -64,7 +61,7 @@ export const operators: CheckerKind = {
       const clearedAt = unheard.get(`${by} ${host}`) ?? at;
       if (clearedAt < at && !hasSeen(by, clearedAt, at)) return false;
       if (recordBy === null || recordBy === by) return true;
-      const first = lists.get(by)?.[0]?.sentAt ?? at;
+      const first = lists.firstAt(by, SERVICES) ?? at;
       return hasSeen(by, first + EFFECT_MS, at);
     };
     /**
@@ -83,13 +80,9 @@ export const operators: CheckerKind = {
       !isOurs(hand.by) &&
       scene.world.agenda.now - hand.at > RACE_MS;
     return {
-      sending({ id }, { call, path, body }) {
-        if (call === 'GET os-services') {
-          const by = `evacuator:${id}`;
-          const its = lists.get(by) ?? [];
-          its.push({ sentAt: scene.world.agenda.now, answeredAt: null });
-          lists.set(by, its);
-        }
+      sending(process, sending) {
+        lists.sending(process, sending);
+        const { call, path, body } = sending;
         if (call !== 'PUT os-services' || body === null || typeof body !== 'object') return;
         const host = hostOf(path);
         if (host === undefined) return;
@@ -99,13 +92,9 @@ export const operators: CheckerKind = {
         // What was set since our last look passes for ours as well.
         if (scene.world.agenda.now - (forced.get(host)?.at ?? 0) <= RACE_MS) forced.delete(host);
       },
-      answered({ id }, path, isAnswered) {
-        const list = /\/os-services(\?|$)/.test(path)
-          ? lists.get(`evacuator:${id}`)?.find(({ answeredAt }) => answeredAt === null)
-          : undefined;
-        if (list !== undefined)
-          list.answeredAt = isAnswered ? scene.world.agenda.now : Number.POSITIVE_INFINITY;
-        if (isAnswered) unheard.delete(`evacuator:${id} ${hostOf(path)}`);
+      answered({ id }, sending, status) {
+        lists.answered(sending, status);
+        if (status !== null) unheard.delete(`evacuator:${id} ${hostOf(sending.path)}`);
       },
       fact(fact) {
         if (fact.kind === 'attribute' && fact.name === EVACUATION_ATTRIBUTE) {
