@@ -54,6 +54,12 @@ describe('an instance that has arrived', () => {
     expect(compare({ powerState: 1 }, { before }).differences).toEqual([]);
   });
 
+  it('is to be stopped where it was about to be', () => {
+    const before = new Map([[BEFORE.id, { ...BEFORE, taskState: 'powering-off' }]]);
+    expect(compare({ vmState: 'stopped' }, { before }).differences).toEqual([]);
+    expect(compare({}, { before }).differences).toEqual(['stopped is now active']);
+  });
+
   it('is told of ports that Neutron has elsewhere, or down', () => {
     const ports = new Map([
       [BEFORE.id, known([port({ boundHost: SOURCE }), port({ id: 'p2', status: 'DOWN' })])],

@@ -1,4 +1,5 @@
 import type { HostView, Maybe, PortView, ServerView } from './observation.ts';
+import { wasBeingStopped } from './status.ts';
 
 /** What was compared of an instance that has arrived, and what of it is not as it was. */
 export interface Arrival {
@@ -40,10 +41,9 @@ function changes(before: ServerView, now: ServerView): readonly string[] {
     ...changedSet('floating address', before.addresses.floating, now.addresses.floating),
     ...changedSet('volume', before.volumes, now.volumes),
   ];
-  // ERROR becomes ACTIVE by an evacuation, and is meant to.
-  if (before.vmState !== now.vmState && before.vmState !== 'error') {
-    found.push(`${before.vmState} is now ${now.vmState}`);
-  }
+  // ERROR becomes ACTIVE by an evacuation, and is meant to; what was about to be stopped is to be so.
+  const meant = wasBeingStopped(before) ? 'stopped' : before.vmState;
+  if (meant !== now.vmState && meant !== 'error') found.push(`${meant} is now ${now.vmState}`);
   // A guest that ran and does not, though Nova counts it as active.
   if (now.vmState === 'active' && before.powerState === RUNNING && now.powerState !== RUNNING) {
     found.push(`power state ${now.powerState ?? 'unknown'}, not running`);

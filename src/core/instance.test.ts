@@ -123,6 +123,18 @@ describe('an instance of a dead host', () => {
     ).toBe('failed');
   });
 
+  it('is not moved before a list has shown the evacuation that was asked for, when a slow one may not', () => {
+    const away = (state: RequestView['state'], more: Partial<InstanceFacts> = {}) =>
+      judged({ request: request(state), server: server({ host: ELSEWHERE }), mono: 900_000, ...more });
+    expect((['pending', 'accepted', 'unknown'] as const).map((state) => away(state))).toEqual(
+      Array(3).fill('verifying'),
+    );
+    expect(away('unknown', { evacuations: [evacuation('done')] })).toBe('moved');
+    // It has come there in another way.
+    expect(away('unknown', { followedAt: 50_000 + POLICY.timing.requestSettleMs })).toBe('moved');
+    expect(away('refused')).toBe('moved');
+  });
+
   it('is tried again after a failure, later each time, and given up after three', () => {
     const failed = (n: number) =>
       Array.from({ length: n }, (_, i) => evacuation('failed', { id: i, updatedAt: SINCE + 59_000 }));

@@ -1,7 +1,7 @@
 import { whyGuestMayBeLeft } from './left-guest.ts';
 import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
-import type { Policy } from './policy.ts';
+import type { Policy, Timing } from './policy.ts';
 import type { Admission } from './selection.ts';
 import { hasSucceeded, isLive } from './status.ts';
 
@@ -145,9 +145,16 @@ function judgeAway(facts: InstanceFacts, { timing }: Policy): Outcome {
   if (server.host === null || IS_GONE.has(server.vmState)) {
     return { kind: 'gone', reason: `it is ${server.vmState} and on no host` };
   }
+  // Lists that were made one after the other, with a slow Nova: when it has arrived, and how, the next one says.
+  const { request } = facts;
+  if (request !== null && mayGetRecord(request) && !hasRecord(facts, request)) {
+    if (!isLookedForLong(facts, request, timing))
+      return { kind: 'verifying', reason: `its evacuation is not listed yet; to be seen on ${server.host}` };
+  }
   const task: Outcome = { kind: 'verifying', reason: `${server.taskState} on ${server.host}` };
+  const hasTask = server.taskState !== null;
   // What its user does with it there (a snapshot, a stop) is nobody's to wait for, and may never end if that host dies.
-  if (server.taskState !== null && mono - server.taskSince < timing.taskSettleMs) return task;
+  if (hasTask && mono - server.taskSince < timing.taskSettleMs) return task;
   if (server.vmState === 'error') {
     return {
       kind: 'failed',
@@ -158,9 +165,11 @@ function judgeAway(facts: InstanceFacts, { timing }: Policy): Outcome {
   // before (nova/compute/manager.py _do_rebuild_instance, orig_vm_state).
   const cameFromError = facts.wasInError || failedAttempts(facts).length > 0;
   const startedByNova = facts.wasStopped && server.vmState === 'active' && cameFromError;
-  if (!startedByNova || facts.stopSent) return { kind: 'moved', to: server.host };
-  // Nova stops nothing that has a task_state (nova/compute/api.py stop).
-  return server.taskState === null ? { kind: 'restoring', to: server.host } : task;
+  // Our own stop may be lost with that host, and Nova stops nothing that has a task_state (nova/compute/api.py stop).
+  if (startedByNova && hasTask) return task;
+  return startedByNova && !facts.stopSent
+    ? { kind: 'restoring', to: server.host }
+    : { kind: 'moved', to: server.host };
 }
 
 function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
@@ -252,7 +261,7 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
         : null;
     case 'accepted':
     case 'unknown': {
-      const isOverdue = isLookedForLong(facts, request, policy);
+      const isOverdue = isLookedForLong(facts, request, policy.timing);
       // A request that has got its record is judged by the record; one newer than the last look has none yet. Of one without an answer
       // the record may be somebody else's, who has evacuated it by hand meanwhile.
       if (hasRecord(facts, request) && (request.state === 'accepted' || isOverdue)) return null;
@@ -269,8 +278,13 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
   }
 }
 
-function isLookedForLong({ followedAt }: InstanceFacts, { at }: RequestView, { timing }: Policy): boolean {
+function isLookedForLong({ followedAt }: InstanceFacts, { at }: RequestView, timing: Timing): boolean {
   return followedAt - at >= timing.requestSettleMs;
+}
+
+/** Whether Nova may have taken a request, as far as its answer says. */
+function mayGetRecord({ state }: RequestView): boolean {
+  return state === 'pending' || state === 'accepted' || state === 'unknown';
 }
 
 /**
@@ -280,7 +294,9 @@ function isLookedForLong({ followedAt }: InstanceFacts, { at }: RequestView, { t
 export function lacksServices(facts: InstanceFacts, policy: Policy): boolean {
   const { request, followedAt, servicesAt } = facts;
   if (request === null || (request.state !== 'accepted' && request.state !== 'unknown')) return false;
-  return servicesAt < followedAt && !hasRecord(facts, request) && isLookedForLong(facts, request, policy);
+  return (
+    servicesAt < followedAt && !hasRecord(facts, request) && isLookedForLong(facts, request, policy.timing)
+  );
 }
 
 /**

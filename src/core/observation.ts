@@ -285,6 +285,8 @@ export interface Observation {
   readonly mono: number;
   /** `mono` when this observation began: what was done later may not be in it. */
   readonly begunAt: number;
+  /** `mono` at which this process was found to have stood still last: what was seen before is old, whenever it was heard. -1: never. */
+  readonly thawedAt: number;
   /** NODE:START of this process. */
   readonly owner: string;
   /** `mono` at which this process began. */

@@ -6,7 +6,8 @@ import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
 import { overtaken } from './overtaken.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
 import { isOlderThan } from './seen.ts';
-import { startedInVain, startedOnItsWay, wasBeingStopped } from './stop-again.ts';
+import { wasBeingStopped } from './status.ts';
+import { startedInVain, startedOnItsWay } from './stop-again.ts';
 
 export interface Ownership {
   readonly node: NodeView;

@@ -129,10 +129,11 @@ function send(
       lookAtQueues(draft, queues);
       break;
     }
-    // What is under way is looked at often enough, while Nova answers.
-    const isOld = ({ view }: Candidates): boolean =>
-      view.trouble !== null ||
-      (taken.get(view.host) === 0 && isOlderThan(timing.followMs, view.followedAt, draft.observation));
+    // What is under way is looked at often enough, while Nova answers and this process does not stand still.
+    const isOld = ({ view }: Candidates): boolean => {
+      const ageMs = taken.get(view.host) === 0 ? timing.followMs : Number.POSITIVE_INFINITY;
+      return view.trouble !== null || isOlderThan(ageMs, view.followedAt, draft.observation);
+    };
     if (isOld(from.host)) {
       lookAtEvacuations(draft, hosts.filter(isOld), true);
       break;

@@ -45,8 +45,8 @@ export function evacuationsSince(view: HostView, from: number): readonly Evacuat
 /**
  * Whether what was seen at `at` (`mono`) is older than `ageMs`, so that a person may have done something by hand since, as in a
  * pause: Nova takes a second request for the same instance since Zed (nova/compute/api.py evacuate). What was seen in this very
- * step is new, however slow Nova is.
+ * step is new, however slow Nova is; nothing is from before this process stood still.
  */
-export function isOlderThan(ageMs: number, at: number, { mono, begunAt }: Observation): boolean {
-  return at < Math.min(begunAt, mono - ageMs);
+export function isOlderThan(ageMs: number, at: number, { mono, begunAt, thawedAt }: Observation): boolean {
+  return at < thawedAt || at < Math.min(begunAt, mono - ageMs);
 }

@@ -1,4 +1,4 @@
-import type { EvacuationView } from './observation.ts';
+import type { EvacuationView, ServerView } from './observation.ts';
 
 /** Statuses of an evacuation record after which it does not change any more (`completed` follows `done` when the source is back). */
 const TERMINAL: ReadonlySet<string> = new Set(['done', 'completed', 'error', 'failed', 'cancelled']);
@@ -40,4 +40,12 @@ const QUEUED_LIMIT_MS = 120_000;
  */
 export function isQueuedForLong(evacuation: EvacuationView, lookedNova: number): boolean {
   return isUnclaimed(evacuation) && lookedNova - evacuation.createdAt >= QUEUED_LIMIT_MS;
+}
+
+/**
+ * Whether a server's stop was cut off by the death of its host. nova-compute makes up for that at its next start there
+ * (nova/compute/manager.py _init_instance); where the server comes to instead Nova would start it as it was.
+ */
+export function wasBeingStopped({ vmState, taskState }: ServerView): boolean {
+  return vmState === 'active' && taskState === 'powering-off';
 }

@@ -67,14 +67,6 @@ const FOLLOW_MS = 10 * 60_000;
 const SETTLE_MS = 1_000;
 
 /**
- * Whether a server's stop was cut off by the death of its host. nova-compute makes up for that at its next start there
- * (nova/compute/manager.py _init_instance); where the server comes to instead Nova would start it as it was.
- */
-export function wasBeingStopped({ vmState, taskState }: ServerView): boolean {
-  return vmState === 'active' && taskState === 'powering-off';
-}
-
-/**
  * Whether an instance that runs on a host that has died was stopped before Nova started it on the way there, and has not been
  * stopped again since: it is to be stopped where it comes to next, and the record of the host that it came from may be gone by
  * then.

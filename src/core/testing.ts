@@ -118,6 +118,7 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     cluster: unknown('not asked'),
     services: unknown('not asked'),
     servicesAt: -1,
+    thawedAt: -1,
     servicesTookMs: 0,
     novaNow: 0,
     facts: someFacts(),

@@ -1,5 +1,6 @@
 import { decide } from '../core/decide.ts';
 import { type Look, NO_FACTS } from '../core/decision.ts';
+import type { Observation } from '../core/observation.ts';
 import type { Policy } from '../core/policy.ts';
 import { EVACUATION_ATTRIBUTE, formatEvacuation } from '../core/records.ts';
 import { type Acts, act, newActs } from './act.ts';
@@ -36,7 +37,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
   async function run(): Promise<void> {
     let look: Look = { services: false, facts: NO_FACTS, history: [], allocations: [], hosts: new Map() };
     while (!stopping) {
-      const observation = await observe(ports, memory, look, options.domain);
+      const observation = await observeNow(look);
       if (stopping) break;
       const decision = decide(observation, options.policy());
       act(ports, memory, acts, decision.commands);
@@ -45,6 +46,13 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
       if (decision.wakeMs > 0) await ports.clock.sleep(decision.wakeMs);
     }
     await endCleanly(ports, memory, acts, options.policy().timing.requestSettleMs);
+  }
+
+  /** What was read before the process stood still is as old as that, however late it was heard: then it is read once more. */
+  async function observeNow(look: Look): Promise<Observation> {
+    const observation = await observe(ports, memory, look, options.domain);
+    if (ports.clock.thawedAt() < observation.begunAt || stopping) return observation;
+    return observe(ports, memory, look, options.domain);
   }
 
   return {

@@ -70,6 +70,7 @@ export async function observe(
     inherited: new Set(memory.inherited),
     cluster,
     services: memory.services,
+    thawedAt: ports.clock.thawedAt(),
     servicesAt: memory.servicesAt,
     servicesTookMs: memory.servicesTookMs,
     novaNow: memory.novaNow,

@@ -99,7 +99,15 @@ export interface Clock {
   sleep(ms: number): Promise<void>;
   /** Ends the sleep, or the next one, within so many ms; without them at once. */
   wake(withinMs?: number): void;
+  /**
+   * `mono` at which this process was found to have stood still last, for more than {@link STILL_MS}: stopped, or on a machine that was.
+   * An answer that it hears then may be as old as that. -1: never.
+   */
+  thawedAt(): number;
 }
+
+/** Whoever does nothing for so long, ms, has stood still: longer than any work of ours keeps the event loop. */
+export const STILL_MS = 5_000;
 
 /** What is written down of a tick: for monitor, status and the log. */
 export interface TickReport {

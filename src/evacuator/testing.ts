@@ -132,6 +132,8 @@ export class World {
   quorum = true;
   /** The controllers' clock against Nova's, ms. */
   clockMs = 0;
+  /** When the processes noticed that they had stood still. */
+  thawedAt = -1;
   /** The tools that read the cluster give no answer. */
   clusterDown = false;
   pause: Stored<PauseRecord> = null;
@@ -346,6 +348,7 @@ export class World {
       clock: {
         now: () => this.nova() + this.clockMs,
         mono: () => this.clock.time,
+        thawedAt: () => this.thawedAt,
         ...newPause({
           mono: () => this.clock.time,
           after: (ms, run) => {

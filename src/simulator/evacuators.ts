@@ -134,7 +134,12 @@ export function healthOfEvacuator(world: World, running: Running | null): 'healt
 
 function clockOf(world: World, turn: Turn, process: Process): Clock {
   const timers = timersOf(world, turn, process);
-  return { now: () => machineNow(world, process.machine), mono: timers.mono, ...newPause(timers) };
+  return {
+    now: () => machineNow(world, process.machine),
+    mono: timers.mono,
+    thawedAt: () => process.thawedAt,
+    ...newPause(timers),
+  };
 }
 
 /** The world's time, as a process feels it. */

@@ -1,3 +1,4 @@
+import { STILL_MS } from '../evacuator/ports.ts';
 import { after } from '../world/agenda.ts';
 import { machineOf, type World } from '../world/model.ts';
 
@@ -9,6 +10,8 @@ export interface Process {
   kill(): void;
   /** What it would have heard while frozen; null: it is not. */
   frozen: (() => void)[] | null;
+  /** When it last noticed that it had been, the world's ms; -1: never. */
+  thawedAt: number;
 }
 
 /** The run's side of promises: whether somebody's promise was settled since the loop last looked. */
@@ -31,6 +34,7 @@ export function newProcess(world: World, id: number, name: string): Process {
       isKilled = true;
     },
     frozen: null,
+    thawedAt: -1,
   };
 }
 
@@ -45,10 +49,15 @@ export function hear(turn: Turn, process: Process, run: () => void): void {
   run();
 }
 
-export function thaw(turn: Turn, process: Process): void {
-  const waiting = process.frozen ?? [];
-  process.frozen = null;
-  for (const run of waiting) hear(turn, process, run);
+/** It stands still for so long. */
+export function freeze(world: World, turn: Turn, process: Process, forMs: number): void {
+  const waiting: (() => void)[] = [];
+  process.frozen = waiting;
+  after(world.agenda, forMs, () => {
+    process.frozen = null;
+    if (forMs > STILL_MS) process.thawedAt = world.agenda.now;
+    for (const run of waiting) hear(turn, process, run);
+  });
 }
 
 /** Ends after `ms` of the world's time; never for a process that has died. */

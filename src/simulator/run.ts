@@ -19,7 +19,7 @@ import { happen, type Stage } from './faults.ts';
 import { whatIsLeft } from './liveness.ts';
 import { endOf, type Plan, policyOf } from './plan.ts';
 import { newPolicies } from './policies.ts';
-import { hear, type Process, thaw } from './process.ts';
+import { freeze, hear, type Process } from './process.ts';
 import { helpOut, repair, switchOn } from './remedies.ts';
 
 /** After the faults everything has to be as it should be within this time, ms: the bound of the liveness phase. */
@@ -216,12 +216,11 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
     freezeEvacuator(forMs) {
       const process = current()?.process;
       if (process === undefined || process.frozen !== null) return;
-      process.frozen = [];
+      freeze(world, turn, process, forMs);
       world.emit({
         kind: 'fault',
         what: `the evacuator on ${process.machine} is frozen for ${forMs / 1000} s`,
       });
-      after(world.agenda, forMs, () => thaw(turn, process));
     },
     writePolicy(change) {
       const readers = processes.filter(({ process, ended }) => process.alive && !ended);

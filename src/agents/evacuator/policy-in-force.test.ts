@@ -22,7 +22,7 @@ it('is the file’s as soon as it is read again, and the old one while the file 
       overrides: { evacuateDelayMs: 7000, instanceFiltering: null, sharedStorage: null },
     },
     { event: ({ level, msg }) => told.push(`${level} ${msg}`), policy: (state) => states.push(state) },
-    { now: () => now++, mono: () => 0, sleep: async () => {}, wake },
+    { now: () => now++, mono: () => 0, thawedAt: () => -1, sleep: async () => {}, wake },
   );
   const readAgain = async (text: string): Promise<void> => {
     writeFileSync(policyFile, text);

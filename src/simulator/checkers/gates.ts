@@ -29,8 +29,11 @@ export const gates: CheckerKind = {
     const starts = new Map<string, number>();
     /** Pauses of nodes, and of everything (''). */
     const pauses: Pause[] = [];
-    /** When processes have decided last, and when they had read the cluster for that. */
-    const steps = new Map<number, readonly { readonly at: number; readonly sawAt: number }[]>();
+    /** When processes have decided last, when they had read the cluster for that, and what their clock said. */
+    const steps = new Map<
+      number,
+      readonly { readonly at: number; readonly sawAt: number; readonly clock: number }[]
+    >();
     const now = (): number => world.agenda.now;
     /** Since when all hosts are counted. */
     let countedSince = isEveryoneCounted(world) ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
@@ -39,18 +42,19 @@ export const gates: CheckerKind = {
       for (const pause of pauses) if (pause.key === key && pause.goneAt > now()) pause.goneAt = now();
       if (value !== null) pauses.push({ key, value, since: now(), goneAt: Number.POSITIVE_INFINITY });
     };
-    /** A pause of the node, or of everything, that stood all the time from `from` to `to` and is not over by itself. */
-    const pausedFor = (node: string, process: Process, from: number, to: number): Pause | undefined =>
+    /** A pause of the node, or of everything, that stood all the time from `from` to `to` and is not over by this clock. */
+    const pausedFor = (node: string, clock: number, from: number, to: number): Pause | undefined =>
       pauses.find(({ key, value, since, goneAt }) => {
         const until = parsePause(value)?.until ?? Number.POSITIVE_INFINITY;
         const isMeant = key === '' || key === node;
-        return isMeant && since < from && goneAt >= to && until > machineNow(world, process.machine);
+        return isMeant && since < from && goneAt >= to && until > clock;
       });
     const begins = (node: string, process: Process): void => {
       const recent = (steps.get(process.id) ?? []).filter((step) => step.at >= now() - WRITE_MS);
       const at = Math.min(...recent.map(({ sawAt }) => sawAt));
       if (recent.length === 0) return;
-      const pause = pausedFor(node, process, at, now())?.value ?? null;
+      const clock = Math.max(...recent.map((step) => step.clock));
+      const pause = pausedFor(node, clock, at, now())?.value ?? null;
       if (pause !== null) scene.violate(`the evacuation of ${node} begins in a pause (${pause})`);
       const those = [...failed].filter(([, since]) => since < at).map(([each]) => hostOfNode(world, each));
       starts.set(node, now());
@@ -89,13 +93,14 @@ export const gates: CheckerKind = {
       },
       report(process, { verdicts }) {
         const sawAt = scene.sawClusterAt(process);
-        steps.set(process.id, [...(steps.get(process.id) ?? []).slice(-9), { at: now(), sawAt }]);
+        const clock = machineNow(world, process.machine);
+        steps.set(process.id, [...(steps.get(process.id) ?? []).slice(-9), { at: now(), sawAt, clock }]);
         for (const { node, phase, text } of verdicts) {
           if (phase !== 'blocked' || !GATE.test(text)) continue;
           if ((begun.get(node) ?? Number.POSITIVE_INFINITY) < sawAt)
             scene.violate(`${node} is under evacuation, and held up: ${text}`);
           // It may have been written in this very moment.
-          const isPaused = pausedFor(node, process, now() + 1, sawAt) !== undefined;
+          const isPaused = pausedFor(node, clock, now() + 1, sawAt) !== undefined;
           if (/^paused by/.test(text) && !isPaused)
             scene.violate(`${node} is held up by a pause that is over: ${text}`);
         }

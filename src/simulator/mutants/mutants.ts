@@ -385,8 +385,8 @@ export const MUTANTS: readonly Mutant[] = [
     4_301,
     mutantOf('by-hand', 'what was seen before a pause is gone by after it', 4_400, [
       'core/seen.ts',
-      'return at < Math.min(begunAt, mono - ageMs);',
-      'return false && at < Math.min(begunAt, mono - ageMs);',
+      'return at < thawedAt || at < Math.min(begunAt, mono - ageMs);',
+      'return at < thawedAt;',
     ]),
   ),
   mutantOf('new-policies', 'a new policy is in force only after a restart', 400, [
