@@ -2,7 +2,13 @@ import { expect, it } from 'vitest';
 import { newDraft } from './draft.ts';
 import { shortId } from './instance.ts';
 import { hostName, serverId } from './names.ts';
-import { known, type Observation, type ServerView, type ServiceView } from './observation.ts';
+import {
+  type EvacuationView,
+  known,
+  type Observation,
+  type ServerView,
+  type ServiceView,
+} from './observation.ts';
 import { ownsRecord } from './ownership.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
@@ -25,6 +31,9 @@ interface Seen {
   readonly seenAt?: number;
   readonly service?: Partial<ServiceView>;
   readonly more?: Partial<Observation>;
+  readonly evacuations?: readonly EvacuationView[];
+  /** Whether the record is ours as it stands. */
+  readonly owned?: boolean;
 }
 
 /** The record that is written for incident i2 of a host with one server that is stopped, after what stands there. */
@@ -32,7 +41,7 @@ function written(
   record: EvacuationRecord | null,
   others: readonly EvacuationRecord[] = [],
   server = aServer({ id: STOPPED, vmState: 'stopped' }),
-  { seenAt = 60_000, service = {}, more = {} }: Seen = {},
+  { seenAt = 60_000, service = {}, more = {}, evacuations = [], owned = false }: Seen = {},
 ): EvacuationRecord | null {
   const cluster = known({
     ...A_CLUSTER,
@@ -44,7 +53,7 @@ function written(
     ...more,
   });
   const draft = newDraft(observation, DEFAULT_POLICY);
-  const owned = ownsRecord(draft, {
+  const isOwner = ownsRecord(draft, {
     node: aNode('compute-1', 'i2', { evacuation: record }),
     incident: { id: 'i2', at: 0, by: 'fencer', on: 'controller-1' },
     record,
@@ -54,9 +63,10 @@ function written(
       incident: 'i2',
       ...{ followedAt: 60_000, listedAt: seenAt },
       servers: [server],
+      evacuations,
     }),
   });
-  expect(owned).toBe(false);
+  expect(isOwner).toBe(owned);
   const [command] = draft.commands;
   return command?.kind === 'write-evacuation' ? command.record : null;
 }
@@ -75,6 +85,25 @@ it('is written by what was seen just now: a pause is there for people to do thin
   expect(seen(followMs + 1, null)).toBeNull();
   // What goes on is looked at all the time.
   expect(seen(followMs + 1, aRecord({ clean: true, incident: 'i1' }))).not.toBeNull();
+});
+
+it('adds those that its first list had left out, as of a cell that was down then, while nothing of them has begun', () => {
+  const owner = 'controller-2:1';
+  const own = aRecord({ incident: 'i2', owner, stopped: ['33333333'], since: 5 });
+  const added = (record: EvacuationRecord, server: Partial<ServerView>, seen: Seen = {}) =>
+    written(record, [], aServer({ id: STOPPED, vmState: 'stopped', ...server }), seen);
+  expect(added(own, {})?.stopped).toEqual(['33333333', shortId(STOPPED)]);
+  expect(added(own, { vmState: 'active', taskState: 'powering-off' })?.stoppedInError).toEqual([
+    shortId(STOPPED),
+  ]);
+  const owned = true;
+  expect(added(own, { vmState: 'active' }, { owned })).toBeNull();
+  expect(added(own, { host: hostName('compute-2') }, { owned })).toBeNull();
+  expect(added({ ...own, stopped: [shortId(STOPPED)] }, {}, { owned })).toBeNull();
+  const times = { createdAt: 5, updatedAt: 6 };
+  const begun = { id: 1, server: STOPPED, source: SOURCE, dest: null, status: 'error', ...times };
+  expect(added(own, {}, { owned, evacuations: [begun] })).toBeNull();
+  expect(added(own, {}, { evacuations: [{ ...begun, createdAt: 4 }] })).not.toBeNull();
 });
 
 it('does not take what a late request of ours has done for how the service was', () => {

@@ -2,10 +2,10 @@ import { withClaimOn } from './destinations.ts';
 import { type Draft, haveSeenServices, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
 import { SINCE_MARGIN_MS, shortId } from './instance.ts';
 import { novaNowOf } from './looks.ts';
-import type { HostView, Maybe, NodeView, ServiceView } from './observation.ts';
+import type { HostView, Maybe, NodeView, ServerView, ServiceView } from './observation.ts';
 import { overtaken } from './overtaken.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
-import { isOlderThan } from './seen.ts';
+import { evacuationsSince, isOlderThan } from './seen.ts';
 import { wasBeingStopped } from './status.ts';
 import { startedInVain, startedOnItsWay } from './stop-again.ts';
 
@@ -30,11 +30,18 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
     record.phase === 'evacuating' &&
     record.owner === observation.owner &&
     !record.clean;
-  if (mine) return true;
   const tell = (text: string): false => {
     say(draft, { node: node.name, host: service.host, incident: incident.id, phase: 'evacuating', text });
     return false;
   };
+  const write = (next: EvacuationRecord, text: string): false => {
+    const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: next });
+    return tell(why ? `the record can't be written to the cluster: ${why}` : text);
+  };
+  if (mine) {
+    const next = withLateStopped(draft, node, record, view);
+    return next === null || write(next, 'writing down which instances were stopped');
+  }
   // A pause is there for people to do things by hand.
   const seenAt = Math.min(view.followedAt, view.listedAt);
   const isOld =
@@ -65,13 +72,52 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
     if (draft.looks.has(service.host)) lookAtServices(draft, 0);
     return tell(`taking over from ${record?.owner}; looking at what its last requests have become`);
   }
-  const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: nextRecord(draft, facts) });
-  return tell(
-    why
-      ? `the record can't be written to the cluster: ${why}`
-      : 'writing down the intent before Nova is told anything',
-  );
+  return write(nextRecord(draft, facts), 'writing down the intent before Nova is told anything');
 }
+
+/**
+ * The record with those that were stopped as well, and that the list by which it was written had left out: a cell that goes down
+ * while it is listed leaves out all, in silence (nova/compute/multi_cell_list.py). Null: it has all.
+ */
+function withLateStopped(
+  draft: Draft,
+  node: NodeView,
+  record: EvacuationRecord,
+  view: HostView,
+): EvacuationRecord | null {
+  const begun = new Set(evacuationsSince(view, record.since).map(({ server }) => server));
+  const { requests } = draft.observation;
+  const untouched = view.servers.filter(
+    ({ id, host }) => host === view.host && !begun.has(id) && !requests.has(id),
+  );
+  const late = stoppedOf(draft, node, view, untouched);
+  const stopped = union(record.stopped, late.stopped);
+  const stoppedInError = union(record.stoppedInError, late.stoppedInError);
+  const isAll =
+    stopped.length === record.stopped.length && stoppedInError.length === record.stoppedInError.length;
+  return isAll ? null : { ...record, stopped, stoppedInError };
+}
+
+/** Which of these servers of a dead host were stopped, or are to be: as they stand in its record. */
+function stoppedOf(
+  draft: Draft,
+  node: NodeView,
+  view: HostView,
+  servers: readonly ServerView[],
+): Pick<EvacuationRecord, 'stopped' | 'stoppedInError'> {
+  const isToBeStopped = (s: ServerView): boolean =>
+    s.vmState === 'error'
+      ? isTrueOf(view.stoppedInError.get(s.id))
+      : wasBeingStopped(s) || startedOnItsWay(draft, node, s);
+  return {
+    stopped: servers.filter((s) => s.vmState === 'stopped').map((s) => shortId(s.id)),
+    stoppedInError: servers.filter(isToBeStopped).map((s) => shortId(s.id)),
+  };
+}
+
+const union = (one: readonly string[], other: readonly string[]): readonly string[] => [
+  ...new Set([...one, ...other]),
+];
 
 /** `mono` before which no request is sent: a predecessor that did not end cleanly may still have some under way. */
 export function quietUntil(draft: Draft, record: EvacuationRecord | null, view: HostView | null): number {
@@ -88,14 +134,7 @@ function nextRecord(
   // What the record has of this incident stays as it is: a look after the first shows what became of them.
   const isKept = goesOn && record.incident === incident.id;
   const atHome = isKept ? [] : view.servers.filter((s) => s.host === view.host);
-  const stopped = atHome.filter((s) => s.vmState === 'stopped').map((s) => shortId(s.id));
-  const stoppedInError = atHome
-    .filter((s) =>
-      s.vmState === 'error'
-        ? isTrueOf(view.stoppedInError.get(s.id))
-        : wasBeingStopped(s) || startedOnItsWay(draft, node, s),
-    )
-    .map((s) => shortId(s.id));
+  const { stopped, stoppedInError } = stoppedOf(draft, node, view, atHome);
   const kept = record?.stoppedInError ?? [];
   return {
     incident: incident.id,
@@ -111,8 +150,8 @@ function nextRecord(
     releasedAt: null,
     lost: goesOn ? record.lost : [],
     reserves: withClaimOn(draft, service, record?.reserves ?? []),
-    stopped: [...new Set([...(goesOn ? record.stopped : []), ...stopped])],
-    stoppedInError: [...new Set([...(goesOn ? kept : startedInVain(kept, view)), ...stoppedInError])],
+    stopped: union(goesOn ? record.stopped : [], stopped),
+    stoppedInError: union(goesOn ? kept : startedInVain(kept, view), stoppedInError),
   };
 }
 

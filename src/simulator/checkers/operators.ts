@@ -101,6 +101,10 @@ export const operators: CheckerKind = {
           const host = hostOfNode(scene.world, fact.node);
           if (fact.value === null) recordsBy.delete(host);
           else recordsBy.set(host, fact.by);
+          // Whoever writes a record has looked before that: what is done in the moment between is in it as ours.
+          const hand = forced.get(host);
+          if (fact.value !== null && hand?.recordBy === null && scene.world.agenda.now - hand.at <= RACE_MS)
+            forced.set(host, { ...hand, recordBy: fact.by });
         }
         if (fact.kind !== 'service') return;
         const { host, what, by } = fact;

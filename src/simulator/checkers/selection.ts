@@ -31,6 +31,8 @@ export const selection: CheckerKind = {
     const known = new Set<string>();
     /** Hosts that have joined or left an aggregate: when that was seen is not known here. */
     const changed = new Set<string>();
+    /** Requests that were answered with 401, by process: with a new token they are sent once more, by what was decided before. */
+    const refused = new Set<string>();
     /** By the last list of a host nobody is left on it as excluded who has wanted to be evacuated since before that list. */
     const released = (node: string): void => {
       const verdict = scene.lastReport()?.verdicts.find((each) => each.node === node);
@@ -57,6 +59,7 @@ export const selection: CheckerKind = {
       sending(process, sending) {
         const instance = evacuatedBy(world, sending);
         if (instance === null || instance.host === null || changed.has(instance.host)) return;
+        if (refused.delete(`${process.id} ${sending.path}`)) return;
         const read = hindsight.of(instance.host);
         const reasons = whyNotIn(read, instance);
         if (!reasons.includes(null)) scene.violate(`${instance.name} is asked for, and ${reasons.at(-1)}`);
@@ -65,6 +68,9 @@ export const selection: CheckerKind = {
           if (needed.every((each) => each.includes(list)) && !known.has(`evacuator:${process.id} ${list}`))
             scene.violate(`${instance.name} is asked for by a process that has never seen the ${list}`);
         }
+      },
+      answered(process, sending, status) {
+        if (status === 401) refused.add(`${process.id} ${sending.path}`);
       },
       report(_process, report) {
         for (const { host, instances } of report.verdicts) {
