@@ -1,7 +1,7 @@
 import type { InstanceVerdict } from '../../core/decision.ts';
 import { EVACUATION_ATTRIBUTE, parseEvacuation } from '../../core/records.ts';
 import { hostOfNode } from '../../world/model.ts';
-import { type CheckerKind, isOurs } from './checker.ts';
+import { type CheckerKind, isOurs, STEP_MS, WRITE_MS } from './checker.ts';
 
 /** An instance that comes to a host in the moment of its release can't have been in the last list, ms. */
 const RACE_MS = 6_000;
@@ -14,12 +14,16 @@ export const nobodyForgotten: CheckerKind = {
   make(scene) {
     const came = new Map<string, number>();
     const released = new Set<string>();
-    /** Incident → what its last report says of each instance: a host that is fenced anew is reported under its new one by then. */
-    const reported = new Map<string, readonly InstanceVerdict[]>();
+    /**
+     * Incident → what its last reports say of each instance, the newest first: a host that is fenced anew is reported under its new one
+     * by then.
+     */
+    const reported = new Map<string, readonly (readonly InstanceVerdict[])[]>();
     return {
       report(_process, { verdicts }) {
         for (const { incident, instances } of verdicts)
-          if (incident !== null) reported.set(incident, instances);
+          if (incident !== null)
+            reported.set(incident, [instances, ...(reported.get(incident) ?? []).slice(0, 1)]);
       },
       fact(fact) {
         if (fact.kind === 'instance') {
@@ -33,19 +37,22 @@ export const nobodyForgotten: CheckerKind = {
         released.add(record.incident);
         const host = hostOfNode(scene.world, fact.node);
         // The report of this decision comes after its commands; the one before may be some ms older.
-        const named = new Map(
-          reported.get(record.incident)?.map((instance) => [instance.id as string, instance.outcome]),
-        );
+        const reports = reported.get(record.incident) ?? [];
+        // While that is being written another policy may come into force: it was decided by the one before.
+        const isNewPolicy = scene.policies(STEP_MS + WRITE_MS).length > 1;
+        const hasEnded = (outcome: string | undefined): boolean =>
+          outcome !== undefined && ENDS.has(outcome) && outcome !== 'moved';
         for (const instance of scene.world.nova.instances.values()) {
           if (instance.deleted || instance.host !== host) continue;
           const since = came.get(`${instance.id}@${host}`) ?? Number.NEGATIVE_INFINITY;
           if (scene.world.agenda.now - since < RACE_MS) continue;
-          const outcome = named.get(instance.id);
-          if (outcome === undefined || !ENDS.has(outcome) || outcome === 'moved') {
-            scene.violate(
-              `${host} is released, and ${instance.name} (${instance.vmState}) is left on it as ${outcome ?? 'nobody knows'}`,
-            );
-          }
+          const [outcome, before] = reports.map(
+            (instances) => instances.find(({ id }) => id === instance.id)?.outcome,
+          );
+          if (hasEnded(outcome) || (isNewPolicy && hasEnded(before))) continue;
+          scene.violate(
+            `${host} is released, and ${instance.name} (${instance.vmState}) is left on it as ${outcome ?? 'nobody knows'}`,
+          );
         }
       },
     };
