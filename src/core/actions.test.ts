@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { wasStopped } from './actions.ts';
+import { wasStartedSince, wasStopped } from './actions.ts';
 
 /** Newest first; `!` behind one that failed. */
 const actions = (text: string): Parameters<typeof wasStopped>[0] =>
@@ -29,4 +29,14 @@ describe('a server in ERROR', () => {
     expect(wasStopped(actions('evacuate lock'))).toBeNull();
     expect(wasStopped([])).toBeNull();
   });
+});
+
+it('a server that somebody has started since it was evacuated or stopped is meant to run', () => {
+  expect(wasStartedSince(actions('start stop evacuate stop create'))).toBe(true);
+  expect(wasStartedSince(actions('lock reboot evacuate stop create'))).toBe(true);
+  expect(wasStartedSince(actions('stop start evacuate'))).toBe(false);
+  expect(wasStartedSince(actions('evacuate start stop create'))).toBe(false);
+  expect(wasStartedSince(actions('start! stop evacuate'))).toBe(false);
+  expect(wasStartedSince(actions('create'))).toBe(false);
+  expect(wasStartedSince([])).toBe(false);
 });

@@ -32,3 +32,15 @@ export function wasStopped(actions: readonly ActionView[]): boolean | null {
   );
   return last === undefined ? null : last.action === 'stop';
 }
+
+/**
+ * Whether somebody has started a server since it was last evacuated or stopped, by what was done with it, newest first: then it is
+ * meant to run.
+ */
+export function wasStartedSince(actions: readonly ActionView[]): boolean {
+  const last = actions.find(
+    ({ action, hasFailed }) =>
+      !hasFailed && (action === 'stop' || action === 'evacuate' || STARTS.has(action)),
+  );
+  return last !== undefined && last.action !== 'create' && STARTS.has(last.action);
+}

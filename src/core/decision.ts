@@ -130,6 +130,8 @@ export interface Look {
   readonly history: readonly NodeName[];
   /** Servers of which Placement is asked who gives them resources; nothing waits for the answer. */
   readonly allocations: readonly ServerId[];
+  /** Servers of which Nova is asked whether somebody has started them. */
+  readonly starts: readonly ServerId[];
   readonly hosts: ReadonlyMap<HostName, HostLook>;
 }
 

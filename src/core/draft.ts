@@ -27,6 +27,7 @@ export interface Draft {
   readonly looks: Map<HostName, HostLook>;
   readonly history: Set<NodeName>;
   readonly allocations: Set<ServerId>;
+  readonly starts: Set<ServerId>;
   services: boolean;
   pace: PaceView | null;
   wakeMs: number;
@@ -52,6 +53,7 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     looks: new Map(),
     history: new Set(),
     allocations: new Set(),
+    starts: new Set(),
     services: false,
     pace: null,
     wakeMs: Number.POSITIVE_INFINITY,
@@ -70,6 +72,7 @@ export function finish(draft: Draft): Decision {
       facts: draft.facts,
       history: [...draft.history],
       allocations: [...draft.allocations],
+      starts: [...draft.starts],
       hosts: draft.looks,
     },
     wakeMs: Math.min(draft.wakeMs, (draft.pace?.inFlight ?? 0) > 0 ? TICK_UNDER_WAY_MS : TICK_MS),

@@ -38,7 +38,7 @@ export interface InstanceFacts {
   readonly wasStopped: boolean;
   /** It was in ERROR when its host died, and stopped before that. */
   readonly wasInError: boolean;
-  /** We have stopped it again already where it is now; whoever starts it there means it. */
+  /** We have stopped it again already where it is now, or somebody has started it there: whoever does so means it. */
   readonly stopSent: boolean;
   readonly mono: number;
   readonly novaNow: number;

@@ -10,7 +10,14 @@ import {
   type Outcome,
   shortId,
 } from './instance.ts';
-import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
+import type {
+  EvacuationView,
+  HostView,
+  NodeView,
+  Observation,
+  ServerView,
+  ServiceView,
+} from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
 import { seenIn } from './seen.ts';
 import type { Admission } from './selection.ts';
@@ -83,7 +90,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       request: observation.requests.get(server.id) ?? null,
       wasStopped: stopped.size > 0 && stopped.has(shortId(server.id)),
       wasInError: inError.size > 0 && inError.has(shortId(server.id)),
-      stopSent: isStopSent(draft, server),
+      stopSent: isStopSent(draft, server) || isStarted(observation, server),
       mono: observation.mono,
       novaNow: view.novaNow,
       quietUntil,
@@ -113,6 +120,12 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
 /** Whether a server has been told to stop where it is now: whoever starts it after that means it. */
 export function isStopSent({ observation }: Draft, { id, host }: ServerView): boolean {
   return host !== null && observation.commands.get(stopKey(id, host))?.state === 'done';
+}
+
+/** Whether somebody has started it where it is now. */
+function isStarted({ startedSince }: Observation, { id }: ServerView): boolean {
+  const fact = startedSince.get(id);
+  return fact?.value.known === true && fact.value.value;
 }
 
 function isHeldBy(admission: Admission, reason: string): boolean {

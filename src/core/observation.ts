@@ -305,6 +305,8 @@ export interface Observation {
   readonly hosts: ReadonlyMap<HostName, HostView>;
   /** Names of the resource providers that give resources to a server, of those that were asked for. */
   readonly allocations: ReadonlyMap<ServerId, Fact<readonly string[]>>;
+  /** Whether somebody has started a server since it was last evacuated or stopped, of those that were asked for. */
+  readonly startedSince: ReadonlyMap<ServerId, Fact<boolean>>;
   /** Nova's clock at the first report of a compute service that was seen since it has been up without a break; not there: it is not up. */
   readonly upSince: ReadonlyMap<HostName, number>;
   readonly requests: ReadonlyMap<ServerId, RequestView>;

@@ -6,8 +6,10 @@ import {
   type EvacuationView,
   type HostView,
   known,
+  type Maybe,
   type Observation,
   type ServerView,
+  unknown,
 } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
@@ -31,7 +33,7 @@ const RELEASED_AT = 60_000;
 const NOW = 70_000;
 
 /** compute-1 was let go by hand; its server was stopped, an attempt had failed, and the next one is as given. */
-function decided(
+function draftOf(
   next: Partial<EvacuationView>,
   now: Partial<ServerView>,
   {
@@ -59,12 +61,23 @@ function decided(
     ...{ mono: NOW, novaNow: NOW, servicesAt: NOW },
     services: known([aService('compute-1'), aService('compute-2')]),
     hosts: new Map([[SOURCE, seen]]),
+    startedSince: startedAt(NOW, known(false)),
     ...more,
   });
   const draft = newDraft(observation, DEFAULT_POLICY);
   const released = aRecord({ phase: 'returning', releasedAt: RELEASED_AT, stopped: [SHORT], ...record });
   const text = stopLateArrivals(draft, aNode('compute-1', null), released);
+  return { text, draft };
+}
+
+function decided(...about: Parameters<typeof draftOf>) {
+  const { text, draft } = draftOf(...about);
   return { text, commands: draft.commands, look: draft.looks.get(SOURCE) ?? null };
+}
+
+/** Whether somebody has started it, as far as was seen at `mono`. */
+function startedAt(mono: number, value: Maybe<boolean>): Observation['startedSince'] {
+  return new Map([[server.id, { value, mono }]]);
 }
 
 const RUNS = { host: ELSEWHERE, vmState: 'active' } as const;
@@ -101,6 +114,24 @@ it('what is still under way is followed, ten minutes at most', () => {
   expect(decided(live, {})).toMatchObject({ text: expect.any(String), look: null });
   const later = { more: { novaNow: RELEASED_AT + 600_001 }, view: old };
   expect(decided(live, {}, later)).toEqual({ text: null, commands: [], look: null });
+});
+
+it('... once it is seen that nobody has started it, which a predecessor may have stopped before', () => {
+  const { followMs, lookRetryMs } = DEFAULT_POLICY.timing;
+  const seen = (startedSince: Observation['startedSince']) => {
+    const { commands, starts } = draftOf({}, RUNS, { more: { startedSince, begunAt: NOW } }).draft;
+    return { isStopped: commands.length > 0, isAsked: starts.size > 0 };
+  };
+  expect(seen(new Map())).toEqual({ isStopped: false, isAsked: true });
+  expect(seen(startedAt(NOW - followMs, known(false)))).toEqual({ isStopped: true, isAsked: false });
+  expect(seen(startedAt(NOW - 60_000, known(false)))).toEqual({ isStopped: false, isAsked: true });
+  expect(seen(startedAt(NOW - 60_000, known(true)))).toEqual({ isStopped: false, isAsked: false });
+  // Nova has not said it, and is asked again in a while.
+  expect(seen(startedAt(NOW, unknown('HTTP 503')))).toEqual({ isStopped: false, isAsked: false });
+  expect(seen(startedAt(NOW - lookRetryMs, unknown('HTTP 503')))).toEqual({
+    isStopped: false,
+    isAsked: true,
+  });
 });
 
 it('a look of before the release does not show what had arrived by then', () => {

@@ -1,9 +1,10 @@
 import { type Draft, issue, lookAt, serviceOf, viewOfIncident, wakeWithin } from './draft.ts';
 import { shortId } from './instance.ts';
 import { isStopSent, type Judged, judgeAll } from './judged.ts';
-import type { HostName } from './names.ts';
+import type { HostName, ServerId } from './names.ts';
 import type { HostView, NodeView, ServerView } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
+import { isOlderThan } from './seen.ts';
 import { hasFailed } from './status.ts';
 import { listNames } from './words.ts';
 
@@ -11,9 +12,25 @@ import { listNames } from './words.ts';
 export function stopRestoring(draft: Draft, host: HostName, judged: readonly Judged[]): void {
   for (const { server, outcome } of judged) {
     const { id, name } = server;
-    if (outcome.kind === 'restoring')
+    if (outcome.kind === 'restoring' && haveSeenStarts(draft, id))
       issue(draft, { kind: 'stop-server', host, server: id, name, on: outcome.to });
   }
+}
+
+/**
+ * Whether it was seen shortly before that nobody has started a server; asks for it otherwise. An evacuator before this one may have
+ * stopped it already, and its user started it since.
+ */
+function haveSeenStarts(draft: Draft, server: ServerId): boolean {
+  const { observation, policy } = draft;
+  const fact = observation.startedSince.get(server);
+  const isKnown = fact?.value.known === true;
+  if (isKnown && !isOlderThan(policy.timing.followMs, fact.mono, observation)) return true;
+  // An API that is down is not helped by questions.
+  const waitMs = fact === undefined || isKnown ? 0 : fact.mono + policy.timing.lookRetryMs - observation.mono;
+  if (waitMs <= 0) draft.starts.add(server);
+  wakeWithin(draft, waitMs);
+  return false;
 }
 
 /**

@@ -124,6 +124,7 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     facts: someFacts(),
     hosts: new Map(),
     allocations: new Map(),
+    startedSince: new Map(),
     upSince: new Map(),
     requests: new Map(),
     unansweredChanges: new Map(),

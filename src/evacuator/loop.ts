@@ -35,7 +35,14 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
   let stopping = false;
 
   async function run(): Promise<void> {
-    let look: Look = { services: false, facts: NO_FACTS, history: [], allocations: [], hosts: new Map() };
+    let look: Look = {
+      services: false,
+      facts: NO_FACTS,
+      history: [],
+      allocations: [],
+      starts: [],
+      hosts: new Map(),
+    };
     while (!stopping) {
       const observation = await observeNow(look);
       if (stopping) break;

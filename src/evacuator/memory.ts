@@ -44,6 +44,8 @@ export interface Memory {
   readonly withIncident: Set<NodeName>;
   readonly allocations: Map<ServerId, Fact<readonly string[]>>;
   /** See {@link Observation}. */
+  readonly startedSince: Map<ServerId, Fact<boolean>>;
+  /** See {@link Observation}. */
   readonly upSince: Map<HostName, number>;
   readonly requests: Map<ServerId, RequestView>;
   /** See {@link Observation}. As many as there are hosts, at most. */
@@ -107,6 +109,7 @@ export function newMemory(owner: string, mono: number): Memory {
     levelsCorrected: new Map(),
     withIncident: new Set(),
     allocations: new Map(),
+    startedSince: new Map(),
     upSince: new Map(),
     requests: new Map(),
     unansweredChanges: new Map(),
@@ -297,6 +300,7 @@ export function forget(memory: Memory, { open, toProve, domain }: Needed): void 
     for (const server of host.servers.keys()) {
       if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
       memory.allocations.delete(server);
+      memory.startedSince.delete(server);
       if (memory.requests.get(server)?.state === 'pending') continue;
       memory.requests.delete(server);
       for (const key of memory.commands.keys())

@@ -1,4 +1,4 @@
-import { wasStopped } from '../core/actions.ts';
+import { wasStartedSince, wasStopped } from '../core/actions.ts';
 import type { HostLook, Look } from '../core/decision.ts';
 import type { HostName, ServerId } from '../core/names.ts';
 import {
@@ -55,7 +55,7 @@ export async function observe(
   const settling = [...look.hosts.values()].some((host) => host.settle);
   if (look.services && !settling) workers.push(lookAtServices(ports, memory));
   for (const server of look.allocations) void lookAtAllocations(ports, memory, server);
-  workers.push(lookAtFacts(ports, memory, look.facts));
+  workers.push(lookAtFacts(ports, memory, look.facts), lookAtStarts(ports, memory, look.starts));
   await Promise.all(workers);
   // That a cell was there while a host was listed shows only in a list of the services made after it.
   const listed = [...look.hosts.keys()].some((name) => (memory.hosts.get(name)?.listedAt ?? -1) >= begunAt);
@@ -77,6 +77,7 @@ export async function observe(
     facts: { controlServices: memory.controlServices, ...memory.facts },
     hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
     allocations: new Map(memory.allocations),
+    startedSince: new Map(memory.startedSince),
     upSince: new Map(memory.upSince),
     requests: new Map(memory.requests),
     unansweredChanges: new Map(memory.unansweredChanges),
@@ -285,6 +286,28 @@ async function readActions(cloud: CloudPort, host: HostMemory): Promise<string |
   }
   if (unread.length > SINGLE_GETS_PER_LOOK) host.listedAt = -1;
   return null;
+}
+
+/**
+ * Whether somebody has started these since they were last evacuated or stopped. Where Nova's policy forbids the question
+ * nobody is taken to have.
+ */
+async function lookAtStarts(
+  { cloud, clock }: Ports,
+  memory: Memory,
+  servers: readonly ServerId[],
+): Promise<void> {
+  for (const server of servers.slice(0, SINGLE_GETS_PER_LOOK)) {
+    const mono = clock.mono();
+    const answer = await cloud.listActions(server);
+    const isForbidden = !answer.ok && answer.effect === 'refused';
+    const value = answer.ok
+      ? known(wasStartedSince(answer.value ?? []))
+      : isForbidden
+        ? known(false)
+        : unknown(answer.reason);
+    memory.startedSince.set(server, { value, mono });
+  }
 }
 
 async function readChanges(

@@ -21,6 +21,7 @@ import {
   setConductor,
   setMetadata,
   setTag,
+  startServer,
   stopServer,
   updateService,
 } from '../world/nova.ts';
@@ -316,6 +317,9 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
     case 'user-stops':
       touched.add(fault.server);
       stopServer(world, fault.server);
+      return;
+    case 'user-starts':
+      if (startServer(world, fault.server)) touched.add(fault.server);
       return;
     default:
       fault satisfies never;

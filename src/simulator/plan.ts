@@ -90,6 +90,8 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'operator-tags'; readonly id: string; readonly key: string; readonly value: string | null }
   | { readonly do: 'user-deletes'; readonly server: string }
   | { readonly do: 'user-stops'; readonly server: string }
+  /** Where it has come to, if it is stopped there. */
+  | { readonly do: 'user-starts'; readonly server: string }
 );
 
 /** A whole run as data: the same plan gives the same run, whoever runs it. */

@@ -30,7 +30,8 @@ export type FeatureName =
   | 'fenced-anew'
   | 'failing-reserves'
   | 'new-policies'
-  | 'by-hand';
+  | 'by-hand'
+  | 'started-again';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -55,6 +56,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'failing-reserves', share: 0.03, apply: withFailingReserves },
   { name: 'new-policies', share: 0.07, apply: withNewPolicies },
   { name: 'by-hand', share: 0.06, apply: withEvacuationsByHand },
+  { name: 'started-again', share: 0.04, apply: withUsersWhoStart },
 ];
 
 /**
@@ -633,4 +635,32 @@ function withEvacuationsByHand(row: Row, before: Plan): Plan {
   if (row.chance(0.5))
     plan = withPolicy(plan, { pace: { minInFlight: 1, startInFlight: fewest, maxInFlight: fewest } });
   return withNova(plan, { spawnMs: row.pick([plan.world.nova.spawnMs, [3_000, 20_000]]) });
+}
+
+/** Instances that were stopped, that Nova starts because an attempt fails, and that their users start where they have come to. */
+function withUsersWhoStart(row: Row, before: Plan): Plan {
+  const [first] = before.world.computes;
+  const own = before.world.instances.filter(({ host }) => host === first?.host).slice(0, row.int(1, 4));
+  const ids = new Set(own.map(({ id }) => id));
+  const stopped = before.world.instances.map((each) =>
+    ids.has(each.id) ? { ...each, vmState: 'stopped', taskState: null } : each,
+  );
+  const death = firstDeathOf(before);
+  const starts = own.flatMap(({ id }) =>
+    Array.from(
+      { length: row.int(1, 4) },
+      (): Fault => ({ at: death + row.int(20_000, 110_000), do: 'user-starts', server: id }),
+    ),
+  );
+  const fails = own.map(
+    ({ name }): Fault => ({ at: death, do: 'spawn-fails', what: name, times: row.int(1, 2) }),
+  );
+  const successor = row.pick(['kill-evacuator', 'move-evacuator'] as const);
+  const plan = withFaults(
+    withWorld(before, { instances: stopped }),
+    ...starts,
+    ...fails,
+    ...(row.chance(0.7) ? [{ at: death + row.int(20_000, 120_000), do: successor }] : []),
+  );
+  return withNova(plan, { spawnMs: row.pick([plan.world.nova.spawnMs, [1_000, 6_000]]) });
 }

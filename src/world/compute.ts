@@ -150,7 +150,16 @@ function initHost(world: World, host: string): void {
       );
     // Its _init_instance makes up for it; of one in ERROR it does not, but then the message that lies in its queue comes.
     else if (instance.taskState === 'powering-off') stopInstance(world, host, instance);
+    else if (instance.taskState === 'powering-on') startInstance(world, host, instance);
   }
+}
+
+/** nova-compute starts an instance of its host. */
+export function startInstance(world: World, host: string, instance: Instance): void {
+  const node = nodeOfHost(world, host);
+  machineOf(world, node).guests.set(instance.id, 'running');
+  world.emit({ kind: 'guest', host: node, server: instance.id, state: 'running' });
+  changeInstance(world, instance, { vmState: 'active', taskState: null }, 'started');
 }
 
 /** nova-compute stops an instance of its host. */

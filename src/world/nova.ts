@@ -1,5 +1,5 @@
 import { after } from './agenda.ts';
-import { destroyGuest, send, stopInstance } from './compute.ts';
+import { destroyGuest, send, startInstance, stopInstance } from './compute.ts';
 import { changeInstance, changeMigration, instanceOf, tellMigration } from './database.ts';
 import type { Actor } from './facts.ts';
 import {
@@ -221,6 +221,29 @@ export function stopServer(world: World, server: string): Refusal {
     stopInstance(world, host, instance);
   });
   return null;
+}
+
+/** The task_state of an instance that its user starts. */
+export const STARTING = 'powering-on';
+
+/**
+ * `os-start`, for a user: only a stopped instance whose host's nova-compute runs is started. One whose start is cut off by the death
+ * of its host is started at the next start of nova-compute there (nova/compute/manager.py _init_instance).
+ */
+export function startServer(world: World, server: string): boolean {
+  const instance = instanceOf(world, server);
+  if (instance === null || instance.vmState !== 'stopped' || instance.taskState !== null) return false;
+  const { host } = instance;
+  const compute = host === null ? undefined : world.nova.computes.get(host);
+  if (host === null || compute?.state !== 'running') return false;
+  instance.actions.push({ action: 'start', at: novaNow(world) });
+  changeInstance(world, instance, { taskState: STARTING }, 'to be started');
+  after(world.agenda, 500, () => {
+    if (compute.state !== 'running' || instance.deleted) return;
+    if (instance.host !== host || instance.taskState !== STARTING) return;
+    startInstance(world, host, instance);
+  });
+  return true;
 }
 
 /** A user deletes an instance; its evacuation records go with it (nova/db/main/api.py instance_destroy). */

@@ -1,18 +1,41 @@
+import { STARTING } from '../../world/nova.ts';
 import type { CheckerKind } from './checker.ts';
 
 /** Outcomes with which an instance may be left where it is, with its reason. */
 const EXPLAINED: ReadonlySet<string> = new Set(['failed', 'cannot', 'excluded']);
 
-/** In the end what was stopped is stopped, what was locked is locked, and what ran and could be moved runs. */
+/** Who starts an instance in the moment in which it is looked whether somebody has can't be seen, ms: a slow Nova takes long for that. */
+const RACE_MS = 20_000;
+
+/**
+ * In the end what was stopped is stopped, what was locked is locked, and what ran and could be moved runs. What its user has started is
+ * not stopped.
+ */
 export const users: CheckerKind = {
   name: "the user's own state is kept",
   invariants: [9, 17],
   make(scene) {
     const explained = new Set<string>();
+    /** Server → when its user has started it where it is. */
+    const started = new Map<string, number>();
     /** Hosts that have been down: only there an instance can have stopped running. */
     const runsSomewhere = (id: string): boolean =>
       [...scene.world.machines.values()].some((machine) => machine.guests.get(id) === 'running');
     return {
+      fact(fact) {
+        if (fact.kind === 'instance' && fact.taskState === STARTING)
+          started.set(fact.server, scene.world.agenda.now);
+        if (fact.kind === 'migration' && fact.status === 'accepted') started.delete(fact.server);
+      },
+      sending(_process, { call, path, body }) {
+        if (call !== 'POST action' || body === null || typeof body !== 'object' || !('os-stop' in body))
+          return;
+        for (const [server, at] of started)
+          if (path.includes(`/${server}/`) && scene.world.agenda.now - at > RACE_MS)
+            scene.violate(
+              `${scene.world.nova.instances.get(server)?.name} is stopped, and its user has started it`,
+            );
+      },
       report(_process, report) {
         for (const { instances } of report.verdicts)
           for (const { id, outcome } of instances) if (EXPLAINED.has(outcome)) explained.add(id);

@@ -389,6 +389,11 @@ export const MUTANTS: readonly Mutant[] = [
       'return at < thawedAt;',
     ]),
   ),
+  mutantOf('started-again', 'what its user has started is stopped by a successor', 300, [
+    'core/judged.ts',
+    'stopSent: isStopSent(draft, server) || isStarted(observation, server),',
+    'stopSent: isStopSent(draft, server),',
+  ]),
   mutantOf('new-policies', 'a new policy is in force only after a restart', 400, [
     'agents/evacuator/policy-in-force.ts',
     'policy = { ...DEFAULT_POLICY, ...next.value };',
