@@ -1,3 +1,4 @@
+import { DEFAULT_POLICY } from '../core/policy.ts';
 import type { TickReport } from '../evacuator/ports.ts';
 import { after, step } from '../world/agenda.ts';
 import { beginReports } from '../world/compute.ts';
@@ -30,6 +31,17 @@ export const LIVENESS_MS = 3_600_000;
  */
 function clocksApartMs({ faults }: Plan): number {
   return faults.reduce((sum, fault) => sum + (fault.do === 'clock-jump' ? Math.abs(fault.ms) : 0), 0);
+}
+
+/**
+ * How long the largest server group takes, of which one is evacuated at a time, ms: each as long as the slowest destination, and the
+ * look that shows it.
+ */
+function oneByOneMs({ world }: Plan): number {
+  const sizes = new Map<string, number>();
+  for (const { group } of world.instances) if (group !== null) sizes.set(group, (sizes.get(group) ?? 0) + 1);
+  const eachMs = world.nova.spawnMs[1] + world.nova.finishMs[1] + DEFAULT_POLICY.timing.maxFollowMs;
+  return Math.max(0, ...sizes.values()) * eachMs;
 }
 
 /** The faults are over this long after the last one has ended. */
@@ -261,7 +273,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
 
   let steps = 0;
   let lookedAt = 0;
-  const boundMs = LIVENESS_MS + clocksApartMs(plan);
+  const boundMs = LIVENESS_MS + clocksApartMs(plan) + oneByOneMs(plan);
   const end = faultsEnd + boundMs;
   while (violation === null && steps < MAX_STEPS && step(world.agenda, end)) {
     steps++;
@@ -275,7 +287,9 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
   }
   const left = violation === null ? whatIsLeft(world) : [];
   if (left.length > 0)
-    scene('liveness').violate(`after ${boundMs / 60_000} min without a fault: ${left.join('; ')}`);
+    scene('liveness').violate(
+      `after ${Math.round(boundMs / 60_000)} min without a fault: ${left.join('; ')}`,
+    );
   if (violation === null) for (const checker of checkers) checker.end?.();
   for (const { process } of processes) process.kill();
   return { violation, steps, virtualMs: now(), evacuations: world.nova.migrations.length, remedies };
