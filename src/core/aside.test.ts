@@ -91,6 +91,9 @@ it('what is in flight of a host that is fenced anew takes room until it is over,
   expect(asked(fencedAnew({}))).toBe(1);
   expect(asked(fencedAnew({}, { evacuations: [live()] }))).toBe(0);
   expect(asked(fencedAnew({}, { evacuations: [live({ status: 'done' })] }))).toBe(1);
+  // Of an incident before, which somebody has taken away.
+  const since = { evacuation: aRecord({ incident: 'first', since: 5_001 }) };
+  expect(asked(fencedAnew({}, { evacuations: [live()] }, since))).toBe(0);
   // Carried over to the new incident, of which no look has shown anything yet.
   const carried = { incident: 'again', lookedAt: -1, listedAt: -1, followedAt: -1 };
   expect(asked(fencedAnew({}, { evacuations: [live()], ...carried }))).toBe(0);

@@ -64,7 +64,8 @@ function asideFrom(
   // Carried over from before its new incident: no time has passed since, as far as is known.
   const novaNow = view.followedAt < 0 ? view.novaNow : novaNowBy(view, observation.mono);
   const of = (server: ServerId): readonly EvacuationView[] => seenIn(view).evacuations.get(server) ?? [];
-  const open = evacuations.filter(
+  // Of an incident that somebody has taken away, too: what goes on of it goes on.
+  const open = view.evacuations.filter(
     (e) =>
       isLive(e) &&
       !isQueuedForLong(e, view.novaNow) &&

@@ -135,6 +135,17 @@ describe('an instance of a dead host', () => {
     expect(away('refused')).toBe('moved');
   });
 
+  it('is moved 10 min after a success by an older record, whatever its own request has left behind', () => {
+    const older = evacuation('done', { id: 1, createdAt: SINCE + 1_000, updatedAt: SINCE + 400_000 });
+    const own = evacuation('accepted', { id: 2, createdAt: SINCE + 390_000, updatedAt: SINCE + 390_000 });
+    const at = (novaNow: number, evacuations = [older, own]) =>
+      judged({ evacuations, server: server({ host: ELSEWHERE }), novaNow });
+    expect(at(SINCE + 390_000 + POLICY.timing.overtakenMs)).toBe('moved');
+    expect(at(SINCE + 389_999 + POLICY.timing.overtakenMs)).toBe('moving');
+    const before = { ...older, updatedAt: SINCE + 389_999 };
+    expect(at(SINCE + 9_000_000, [before, own])).toBe('moving');
+  });
+
   it('is tried again after a failure, later each time, and given up after three', () => {
     const failed = (n: number) =>
       Array.from({ length: n }, (_, i) => evacuation('failed', { id: i, updatedAt: SINCE + 59_000 }));

@@ -3,7 +3,7 @@ import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
 import type { Policy, Timing } from './policy.ts';
 import type { Admission } from './selection.ts';
-import { hasSucceeded, isLive } from './status.ts';
+import { hasOvertaken, hasSucceeded, isLive } from './status.ts';
 
 /** Where an instance stands. `moved`, `cannot`, `excluded`, `failed` and `gone` are ends; the host waits for all others. */
 export type Outcome =
@@ -86,12 +86,12 @@ const IS_GONE: ReadonlySet<string> = new Set(['deleted', 'soft-delete', 'shelved
 /** Live evacuations that can still do something: not those lost with their destination, of an instance long deleted, nor those long overtaken by a successful one. */
 export function liveEvacuations(facts: InstanceFacts, policy: Policy): readonly EvacuationView[] {
   if (!facts.evacuations.some(isLive)) return [];
-  const success = facts.evacuations.filter(hasSucceeded).at(-1);
+  const successes = facts.evacuations.filter(hasSucceeded);
   return facts.evacuations.filter((e) => {
     if (!isLive(e)) return false;
     if (facts.isLost(e)) return false;
     if (facts.server.deleted && facts.novaNow - e.updatedAt >= policy.timing.deletedSettleMs) return false;
-    const overtaken = success !== undefined && success.id > e.id;
+    const overtaken = successes.some((success) => success.id > e.id || hasOvertaken(success, e));
     return !(overtaken && facts.novaNow - e.updatedAt >= policy.timing.overtakenMs);
   });
 }

@@ -133,6 +133,8 @@ export interface Timing {
   readonly overtakenMs: number;
   /** An evacuation that has had no claim for this long is looked into, if a host has died since it was made. */
   readonly unclaimedMs: number;
+  /** One of which Placement names no host after this long may have been lost by nova-conductor or RabbitMQ: a person is told how to find out. */
+  readonly lostRequestMs: number;
   /** A nova-compute that has been up for this long has taken up what was in its queue: it takes messages as fast as they come, and claims in seconds. */
   readonly queueDrainMs: number;
   /** How far clocks may differ about whether a host died before or after a record was made. Less than a node needs from its death to its next nova-compute. */
@@ -230,6 +232,7 @@ export const DEFAULT_POLICY: Policy = {
     taskSettleMs: 15_000,
     overtakenMs: 600_000,
     unclaimedMs: 30_000,
+    lostRequestMs: 300_000,
     queueDrainMs: 30_000,
     deathMarginMs: 5_000,
     deletedSettleMs: 60_000,

@@ -49,3 +49,11 @@ export function isQueuedForLong(evacuation: EvacuationView, lookedNova: number):
 export function wasBeingStopped({ vmState, taskState }: ServerView): boolean {
   return vmState === 'active' && taskState === 'powering-off';
 }
+
+/**
+ * Whether an instance has arrived by one evacuation since another was asked for. Nova takes the oldest record that nobody has claimed for
+ * a request, and the request's own is left behind then, if the older one's had been lost (nova/conductor/manager.py rebuild_instance).
+ */
+export function hasOvertaken(success: EvacuationView, other: EvacuationView): boolean {
+  return hasSucceeded(success) && success.updatedAt >= other.createdAt;
+}

@@ -152,6 +152,27 @@ describe('an evacuation that nobody has claimed', () => {
     expect(why({ names: [SOURCE, 'compute-3'] })).toMatch(/sent to compute-3; waiting for its nova-compute/);
   });
 
+  it('is looked into after 5 min whoever died: Placement tells where it went, or a person that it may be lost', () => {
+    const at = (ageMs: number) => [evacuation(1, { createdAt: NOW - ageMs, updatedAt: NOW - ageMs })];
+    const { lostRequestMs } = DEFAULT_POLICY.timing;
+    const nobodyDied = { diedAt: null, names: [SOURCE] };
+    expect(why({ ...nobodyDied, evacuations: at(lostRequestMs - 1) })).toMatch(/unusual/);
+    expect(why({ ...nobodyDied, evacuations: at(lostRequestMs) })).toMatch(
+      new RegExp(`nobody has taken it up yet: .* more than 5 min.*openstack server evacuate ${SERVER};`),
+    );
+    const sent = { diedAt: null, names: [SOURCE, ELSEWHERE], evacuations: at(lostRequestMs) };
+    expect(why(sent)).toMatch(/sent to compute-2; waiting for its nova-compute/);
+    expect(why({ names: [SOURCE] })).not.toMatch(/openstack server evacuate/);
+  });
+
+  it('is said to be waited for once the instance has arrived by a record that Nova took for it', () => {
+    const older = evacuation(1, { dest: ELSEWHERE, status: 'done', createdAt: SENT - 60_000 });
+    const own = evacuation(2);
+    const by = (updatedAt: number) => why({ evacuations: [{ ...older, updatedAt }, own], names: [SOURCE] });
+    expect(by(SENT)).toMatch(/has arrived by another of its requests; .* 10 min at most/);
+    expect(by(SENT - 1)).toMatch(/does not say yet/);
+  });
+
   it('goes by Nova’s clock, whatever the controllers’ says', () => {
     for (const behindMs of [-90_000, 90_000]) {
       expect(why({ behindMs })).toBe('lost');

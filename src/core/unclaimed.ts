@@ -13,7 +13,7 @@ import {
 } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
 import { evacuationsSince } from './seen.ts';
-import { isUnclaimed } from './status.ts';
+import { hasOvertaken, isUnclaimed } from './status.ts';
 
 /** What is to become of an evacuation that was sent to a host and that nobody has claimed. */
 export type Unclaimed =
@@ -54,11 +54,21 @@ export function judgeUnclaimed(
   for (const evacuation of old) {
     const own = view.evacuations.filter((each) => each.server === evacuation.server);
     if (abandoned(own, lost).has(evacuation.id)) continue;
+    if (own.some((each) => hasOvertaken(each, evacuation))) {
+      const minutes = timing.overtakenMs / 60_000;
+      const reason = `it has arrived by another of its requests; this one is waited for, ${minutes} min at most`;
+      found.set(evacuation.id, { kind: 'waiting', reason });
+      continue;
+    }
     const others = [...lives.values()].filter(({ host }) => host !== view.host);
-    if (!others.some((life) => diedSince(draft, life, evacuation))) continue;
+    const isLong = view.novaNow - evacuation.createdAt >= timing.lostRequestMs;
+    if (!isLong && !others.some((life) => diedSince(draft, life, evacuation))) continue;
     const before = own.filter((each) => lost.some(({ id }) => id === each.id) && each.id !== evacuation.id);
     const chosen = chosenFor(draft, { evacuation, source: view.host, before, lives });
-    found.set(evacuation.id, chosen.known ? judge(draft, evacuation, view, chosen.value) : waiting(chosen));
+    if (chosen.known && chosen.value.length > 0)
+      found.set(evacuation.id, judge(draft, evacuation, view, chosen.value));
+    else
+      found.set(evacuation.id, waiting(chosen.known ? sayUnsent(draft, evacuation, isLong) : chosen.reason));
   }
   return found;
 }
@@ -109,7 +119,7 @@ interface Choice {
   readonly lives: ReadonlyMap<HostName, Life>;
 }
 
-/** The hosts of which one was chosen for an evacuation. */
+/** The hosts of which one was chosen for an evacuation; empty: Placement names none yet. */
 function chosenFor(draft: Draft, choice: Choice): Maybe<readonly Life[]> {
   const { evacuation, source, before, lives } = choice;
   // A request that named its host shows it, though an earlier one may have been sent there as well.
@@ -127,9 +137,7 @@ function chosenFor(draft: Draft, choice: Choice): Maybe<readonly Life[]> {
   }
   // Of an earlier one that was lost before its claim nobody knows any more which of them was its host.
   const unnamed = before.filter(({ dest }) => dest === null).length;
-  return isNamed || chosen.length > unnamed
-    ? known(chosen)
-    : unknown('Placement does not say yet which host was chosen for it');
+  return known(isNamed || chosen.length > unnamed ? chosen : []);
 }
 
 /** The names that Placement gives; asks for them. */
@@ -192,6 +200,17 @@ function sayOut({ policy }: Draft, { host, node, service }: Life): string {
   return `sent to ${host}, which died before it had taken it up. Once nova-compute is back there it does so, or ${drainS} s later it is given up and asked for again. If ${host} never comes back: keep it off, delete its queue (rabbitmqctl delete_queue compute.${host}), evacuate the instance by hand, and let the node go by hand when it runs elsewhere`;
 }
 
-function waiting({ reason }: { readonly reason: string }): Unclaimed {
+/**
+ * No host was chosen for it, so no nova-compute has its message. nova-conductor acknowledges a message when it receives it
+ * (oslo_messaging/rpc/server.py): one that dies with it has lost it, and Nova's records say nothing of that. A person knows.
+ */
+function sayUnsent({ policy }: Draft, { server }: EvacuationView, isLong: boolean): string {
+  const text = 'Placement does not say yet which host was chosen for it';
+  if (!isLong) return text;
+  const minutes = policy.timing.lostRequestMs / 60_000;
+  return `${text}, for more than ${minutes} min. If nova-conductor or RabbitMQ has died since, and nova-conductor is up again with nothing in its queue (rabbitmqctl list_queues name messages | grep conductor), the request is lost: evacuate the instance by hand (openstack server evacuate ${server}; before Zed set its state to error first), and this goes on from there. If that fails for want of room, let the node go by hand`;
+}
+
+function waiting(reason: string): Unclaimed {
   return { kind: 'waiting', reason: `nobody has taken it up yet: ${reason}` };
 }

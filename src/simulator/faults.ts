@@ -162,6 +162,10 @@ export function happen(stage: Stage, fault: Fault): void {
       tell('nova-conductor is down');
       later(fault.forMs, () => setConductor(world, true));
       return;
+    case 'conductor-loses':
+      world.nova.conductorLoses += fault.times;
+      tell(`nova-conductor dies with the next ${fault.times} evacuations`);
+      return;
     case 'cell-down':
       world.nova.cellDown = true;
       tell("the cell's database is down");

@@ -52,6 +52,8 @@ export type Fault = { readonly at: number } & (
       readonly forMs: number;
     }
   | { readonly do: 'conductor-down'; readonly forMs: number }
+  /** The next requests to evacuate are lost with the nova-conductor that has taken them, or with RabbitMQ. */
+  | { readonly do: 'conductor-loses'; readonly times: number }
   | { readonly do: 'cell-down'; readonly forMs: number }
   | { readonly do: 'spawn-fails'; readonly what: string; readonly times: number }
   | { readonly do: 'nova-compute-crash'; readonly host: string }

@@ -1,3 +1,4 @@
+import type { InstanceVerdict } from '../core/decision.ts';
 import { isQuarantine } from '../core/quarantine.ts';
 import {
   EVACUATE_ATTRIBUTE,
@@ -9,13 +10,13 @@ import {
 import type { TickReport } from '../evacuator/ports.ts';
 import { setPermanent, setTransient } from '../world/attributes.ts';
 import { crashCompute } from '../world/compute.ts';
-import { changeMigration } from '../world/database.ts';
+import { changeInstance, changeMigration, instanceOf } from '../world/database.ts';
 import { fenceByHand, pickMember } from '../world/fencing.ts';
 import { powerOff, powerOn } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
 import { hostOfNode, type Migration, nodeOfHost, type World } from '../world/model.ts';
-import { updateService } from '../world/nova.ts';
-import { answerLocalDisk, heal, resume } from './faults.ts';
+import { evacuate, updateService } from '../world/nova.ts';
+import { answerLocalDisk, byHand, heal, resume } from './faults.ts';
 
 /**
  * What the people in charge do once the faults have stopped: everything that was broken is repaired, what is off
@@ -112,8 +113,44 @@ function helpWithIncident(world: World, node: string, text: string): string | nu
 function isPeoplesWork(report: TickReport | null, { status, server }: Migration): boolean {
   // One that has come to a host which died then is named with both.
   const instances = report?.verdicts.flatMap((verdict) => verdict.instances) ?? [];
-  const waits = /waiting for (a destination|its nova-compute to take it up)/;
+  const waits = /waiting for its nova-compute to take it up/;
   return status !== 'accepted' || instances.some(({ id, text }) => id === server && waits.test(text));
+}
+
+/** What verdicts say of requests that are lost: asked for by hand, or, where that was in vain before, the node let go. */
+function redoLost(
+  world: World,
+  node: string,
+  instances: readonly InstanceVerdict[],
+  touched: Set<string>,
+): string[] {
+  const done: string[] = [];
+  for (const { text } of instances) {
+    const server = /openstack server evacuate ([0-9a-f-]{36})/.exec(text)?.[1];
+    const instance = server === undefined ? null : instanceOf(world, server);
+    if (server === undefined || instance === null) continue;
+    if (touched.has(byHand(server))) {
+      setPermanent(world, pickMember(world, 'operator'), node, INCIDENT_ATTRIBUTE, null, 'operator');
+      touched.add(node).add(hostOfNode(world, node));
+      done.push(`an operator lets ${node} go by hand: ${instance.name} was evacuated by hand in vain`);
+      break;
+    }
+    if (world.spec.nova.release === 'yoga') {
+      changeInstance(
+        world,
+        instance,
+        { vmState: 'error', taskState: null },
+        'an operator has set it to error',
+      );
+      touched.add(server);
+    }
+    touched.add(byHand(server));
+    const refusal = evacuate(world, server, { host: null, by: 'operator' });
+    done.push(
+      `an operator evacuates ${instance.name} by hand, as the verdict says${refusal === null ? '' : `: ${refusal.message}`}`,
+    );
+  }
+  return done;
 }
 
 /**
@@ -158,6 +195,8 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
     updateService(world, service, { forcedDown: false }, 'operator');
     done.push(`an operator takes forced_down of ${service.host} back, as the verdict says`);
   }
+  for (const { node, instances } of report?.verdicts ?? [])
+    done.push(...redoLost(world, node, instances, touched));
   for (const migration of world.nova.migrations) {
     const isStuck =
       migration.flight === 'over' &&

@@ -31,7 +31,8 @@ export type FeatureName =
   | 'failing-reserves'
   | 'new-policies'
   | 'by-hand'
-  | 'started-again';
+  | 'started-again'
+  | 'lost-messages';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -57,6 +58,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'new-policies', share: 0.07, apply: withNewPolicies },
   { name: 'by-hand', share: 0.06, apply: withEvacuationsByHand },
   { name: 'started-again', share: 0.04, apply: withUsersWhoStart },
+  { name: 'lost-messages', share: 0.04, apply: withLostMessages },
 ];
 
 /**
@@ -663,4 +665,14 @@ function withUsersWhoStart(row: Row, before: Plan): Plan {
     ...(row.chance(0.7) ? [{ at: death + row.int(20_000, 120_000), do: successor }] : []),
   );
   return withNova(plan, { spawnMs: row.pick([plan.world.nova.spawnMs, [1_000, 6_000]]) });
+}
+
+/** A nova-conductor that dies with evacuations that it has just taken up, or a RabbitMQ that does. */
+function withLostMessages(row: Row, plan: Plan): Plan {
+  const death = firstDeathOf(plan);
+  const losses = Array.from(
+    { length: row.int(1, 3) },
+    (): Fault => ({ at: death + row.int(0, 60_000), do: 'conductor-loses', times: row.int(1, 3) }),
+  );
+  return withFaults(plan, ...losses);
 }

@@ -33,8 +33,8 @@ export function tellStory(detail: boolean): Story {
   };
 }
 
-/** How an instance ends, and what is done to it besides its evacuation. */
-const TOLD_OF_SERVERS = /\((moved|failed|cannot|gone)\)|^stopping /;
+/** How an instance ends, what is done to it besides its evacuation, and what a person has to do. */
+const TOLD_OF_SERVERS = /\((moved|failed|cannot|gone)\)|^stopping |openstack server evacuate/;
 
 /** `MM:SS.mmm` of the run. */
 function clock(ms: number): string {

@@ -230,6 +230,8 @@ export interface Nova {
   images: readonly ImageSpec[];
   nextMigration: number;
   conductorUp: boolean;
+  /** How many of the next requests to evacuate it loses: it dies with them, or RabbitMQ does. */
+  conductorLoses: number;
   /** What the conductor has to do when it is back. */
   readonly backlog: (() => void)[];
   cellDown: boolean;
@@ -458,6 +460,7 @@ export function createWorld(
       images: spec.nova.images,
       nextMigration: 1,
       conductorUp: true,
+      conductorLoses: 0,
       backlog: [],
       cellDown: false,
     },

@@ -79,7 +79,14 @@ export function evacuate(
 /** nova/conductor/manager.py `rebuild_instance`; what it can't do now it does when it is back. */
 function toConductor(world: World, migration: Migration, wanted: string | null): void {
   after(world.agenda, between(world, world.spec.nova.conductorMs, 'conductor', migration.id), () => {
-    const run = (): void => schedule(world, migration, wanted);
+    const run = (): void => {
+      if (world.nova.conductorLoses === 0) schedule(world, migration, wanted);
+      else {
+        // It has acknowledged the message before it begins (oslo_messaging/rpc/server.py): nobody else takes it up.
+        world.nova.conductorLoses--;
+        migration.flight = 'over';
+      }
+    };
     if (world.nova.conductorUp) run();
     else world.nova.backlog.push(run);
   });
