@@ -192,7 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
     'const taken = new Set([...claimed, ...claimsOf(cluster.nodes).map(({ host }) => host)]);',
     'const taken = new Set<HostName>();',
   ]),
-  mutantOf('reserves', 'a reserved host that was not needed stays enabled', 500, [
+  mutantOf('reserves', 'a reserved host that was not needed stays enabled', 800, [
     'core/destinations.ts',
     'return record.reserves.filter(',
     'return record.reserves.slice(0, 0).filter(',
