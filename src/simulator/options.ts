@@ -30,8 +30,7 @@ export const USAGE = `simulate: the real evacuator and agents over a model of th
   --from S      the first seed, 1 without it
   --date        the first seed is made of today's date, so every day has seeds of its own
   --with NAME   of these seeds only those whose operators have set this up:
-                ${featureNames().slice(0, 7).join(', ')},
-                ${featureNames().slice(7).join(', ')}
+                ${inLines(featureNames(), 5).join(',\n                ')}
   --more-faults N
                 so many faults beyond those that each seed draws by itself: what
                 only several together bring about comes about much oftener
@@ -42,6 +41,12 @@ export const USAGE = `simulate: the real evacuator and agents over a model of th
   --failures N  ends after so many failures, 5 without it
   --keep-going  ends after the last seed, however many fail; they are listed at the end
 `;
+
+/** Names, so many a line. */
+function inLines(names: readonly string[], each: number): readonly string[] {
+  const count = Math.ceil(names.length / each);
+  return Array.from({ length: count }, (_, at) => names.slice(at * each, (at + 1) * each).join(', '));
+}
 
 /** The options in a command line; text: what is wrong with it. */
 export function parseOptions(args: readonly string[], today: Date): Options | string {
