@@ -208,7 +208,7 @@ function sayUnsent({ policy }: Draft, { server }: EvacuationView, isLong: boolea
   const text = 'Placement does not say yet which host was chosen for it';
   if (!isLong) return text;
   const minutes = policy.timing.lostRequestMs / 60_000;
-  return `${text}, for more than ${minutes} min. If nova-conductor or RabbitMQ has died since, and nova-conductor is up again with nothing in its queue (rabbitmqctl list_queues name messages | grep conductor), the request is lost: evacuate the instance by hand (openstack server evacuate ${server}; before Zed set its state to error first), and this goes on from there. If that fails for want of room, let the node go by hand`;
+  return `${text}, for more than ${minutes} min. If nova-conductor or RabbitMQ has died since, and nova-conductor is up again with nothing in its queue (rabbitmqctl list_queues name messages | grep conductor), and no compute host is away in whose queue its message may lie, the request is lost: evacuate the instance by hand (openstack server evacuate ${server}; before Zed set its state to error first), and this goes on from there. If that fails for want of room, let the node go by hand`;
 }
 
 function waiting(reason: string): Unclaimed {

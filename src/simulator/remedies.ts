@@ -129,6 +129,11 @@ function redoLost(
     const server = /openstack server evacuate ([0-9a-f-]{36})/.exec(text)?.[1];
     const instance = server === undefined ? null : instanceOf(world, server);
     if (server === undefined || instance === null) continue;
+    // They look first, as the verdict says: what still lies in a queue is not lost.
+    const isLost = world.nova.migrations.some(
+      (each) => each.server === server && each.status === 'accepted' && each.flight === 'over',
+    );
+    if (!isLost) continue;
     if (touched.has(byHand(server))) {
       setPermanent(world, pickMember(world, 'operator'), node, INCIDENT_ATTRIBUTE, null, 'operator');
       touched.add(node).add(hostOfNode(world, node));
