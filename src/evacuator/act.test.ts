@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { nodeName } from '../core/names.ts';
+import { nodeName, serverId } from '../core/names.ts';
 import { known, type Maybe, type NodeView, unknown } from '../core/observation.ts';
 import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
-import { A_CLUSTER, aNode } from '../core/testing.ts';
+import { A_CLUSTER, aNode, aServer, SOURCE } from '../core/testing.ts';
 import { act, newActs } from './act.ts';
 import { newMemory } from './memory.ts';
 import type { ClusterPort, Ports } from './ports.ts';
@@ -42,4 +42,21 @@ it('a mark is taken for an incident while the node is off, whatever the cluster 
   expect(await adopted(marked({ mark: null }))).toEqual(not);
   expect(await adopted(known({ ...A_CLUSTER, haveQuorum: false }))).toEqual(not);
   expect(await adopted(unknown('no answer'))).toEqual(not);
+});
+
+it('that somebody had started a server is forgotten when it is asked for: it says nothing of how it comes out of that', async () => {
+  const ports = {
+    cloud: { evacuate: async () => ({ ok: true, value: null }) },
+    clock: { mono: () => 0, wake: () => {} },
+    journal: { event: () => {} },
+  } as unknown as Ports;
+  const memory = newMemory('controller-1:1', 0);
+  const other = serverId('22222222-0000-4000-8000-000000000000');
+  const { id, name } = aServer();
+  for (const each of [id, other]) memory.startedSince.set(each, { value: known(true), mono: 0 });
+  const acts = newActs();
+  const options = { onSharedStorage: false };
+  act(ports, memory, acts, [{ kind: 'evacuate', host: SOURCE, server: id, name, recordsBefore: 0, options }]);
+  await Promise.all(acts.running);
+  expect([...memory.startedSince.keys()]).toEqual([other]);
 });

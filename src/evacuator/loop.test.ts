@@ -28,6 +28,10 @@ it('what was read before the process stood still is read once more, and nothing 
   expect(begun.length).toBeGreaterThan(2);
   // The second look is in no report; the third comes at once, and only it.
   expect(begun).toEqual(reads.filter((_, index) => index !== 1).slice(0, begun.length));
+  // The rules know of it, and how long the list of the services took: so much older its date may be.
+  const last = world.reports.at(-1)?.observation;
+  expect(last?.thawedAt).toBe(world.thawedAt);
+  expect(world.reports.some(({ observation }) => observation.servicesTookMs === 50)).toBe(true);
   evacuator.stop();
   await world.clock.advance(30_000);
 });
