@@ -17,6 +17,8 @@ interface Some {
   /** Spares that have an incident themselves, and those that are on their way back from as many as quarantine allows. */
   readonly fallen?: readonly string[];
   readonly failing?: readonly string[];
+  /** ... and spares that are back from as many. */
+  readonly worn?: readonly string[];
   /** Spares that were claimed when they died themselves, and are being made reserved ones again. */
   readonly given?: readonly string[];
   readonly aggregates?: Readonly<Record<string, readonly string[]>>;
@@ -29,12 +31,13 @@ interface Some {
 /** What is decided for the first host, of which two have died. */
 function decided(some: Some): { readonly reserve: Reserve; readonly draft: Draft } {
   const { observation, spares = { 'compute-3': {} }, fallen = [], failing = [], given = [] } = some;
-  const { aggregates = {}, others = [] } = some;
+  const { worn = [], aggregates = {}, others = [] } = some;
   const names = [...DEAD, ...Object.keys(spares)];
   const nodes = names.map((name) => {
     const node = aNode(name, [...DEAD, ...fallen].includes(name) ? `i-${name}` : null);
+    const past = { incidents: Array.from({ length: 5 }, (_, i) => ({ id: `p${i}`, at: i })) };
+    if (worn.includes(name)) return { ...node, past };
     if (failing.includes(name)) {
-      const past = { incidents: Array.from({ length: 5 }, (_, i) => ({ id: `p${i}`, at: i })) };
       return { ...node, evacuation: aRecord({ phase: 'returning' }), past };
     }
     if (given.includes(name)) {
@@ -147,6 +150,12 @@ it('a reserved host in quarantine, or on its way there, is not claimed, nor enab
   expect(claimOf({ failing: ['compute-3'] })).toBeNull();
   expect(decided({ own, failing: ['compute-3'] }).draft.commands).toEqual([]);
   expect(decided({ own }).draft.commands).toMatchObject([{ kind: 'enable' }]);
+});
+
+it('... nor is one that came back from as many outages while the policy had no use for it', () => {
+  const { reserve, draft } = decided({ worn: ['compute-3'] });
+  expect(draft.commands).toEqual([]);
+  expect(reserve).toMatchObject({ text: expect.stringContaining('(in quarantine: compute-3)') });
 });
 
 it('... nor is one that is being made a reserved one again', () => {

@@ -19,8 +19,10 @@ function wasReserved({ status, disabledReason }: ServiceView): boolean {
   return status === 'disabled' && RESERVED.test(disabledReason ?? '');
 }
 
-function sayQuarantined(services: readonly ServiceView[]): string {
-  const those = services.filter((each) => wasReserved(each) && !isReserved(each)).map(({ host }) => host);
+function sayQuarantined(services: readonly ServiceView[], worn: ReadonlySet<HostName>): string {
+  const those = services
+    .filter((each) => wasReserved(each) && (!isReserved(each) || worn.has(each.host)))
+    .map(({ host }) => host);
   return those.length === 0 ? '' : ` (in quarantine: ${those.sort().join(', ')})`;
 }
 
@@ -57,7 +59,8 @@ export function decideReserve(draft: Draft, facts: Claiming): Reserve {
     return NO_RESERVE;
   }
   const services = observation.services.value;
-  const unfit = unfitHosts(draft, facts.cluster);
+  const worn = wornHosts(draft, facts.cluster);
+  const unfit = new Set([...worn, ...unfitHosts(draft, facts.cluster)]);
   const current = facts.record.reserves
     .map((claim) => ({ claim, service: services.find(({ host }) => host === claim.host) }))
     .flatMap(({ claim, service }) => (isUsable(service, unfit) ? [{ claim, service }] : []))
@@ -82,7 +85,7 @@ export function decideReserve(draft: Draft, facts: Claiming): Reserve {
   }
   const next = chooseReserve(draft, facts, services, unfit);
   if (next === null) {
-    const text = `no reserved host of its aggregates or zone is free${sayQuarantined(services)}`;
+    const text = `no reserved host of its aggregates or zone is free${sayQuarantined(services, worn)}`;
     return { kind: 'ready', target: null, text };
   }
   facts.claimed.add(next.host);
@@ -130,25 +133,45 @@ function prepare(
 }
 
 /**
- * Hosts that are dead, those on their way back that have failed too often (their quarantine may not be written yet) or that are
- * being made reserved ones again, and those that are to be disabled again.
+ * Hosts that have failed too often, whatever their reason says: their quarantine may not be written yet, and those that came back
+ * while the policy had no use for reserved hosts have none. A person who has repaired one deletes its history.
  */
-function unfitHosts({ observation, policy }: Draft, cluster: ClusterView): ReadonlySet<HostName> {
+function wornHosts(draft: Draft, cluster: ClusterView): ReadonlySet<HostName> {
+  const { gates } = draft.policy;
+  return new Set(
+    withHosts(draft, cluster).flatMap(({ node, host }) =>
+      whyQuarantined(node, gates) === null ? [] : [host],
+    ),
+  );
+}
+
+/** Hosts that are dead, those that are being made reserved ones again, and those that are to be disabled again. */
+function unfitHosts(draft: Draft, cluster: ClusterView): ReadonlySet<HostName> {
+  const { observation, policy } = draft;
+  const services = observation.services.known ? observation.services.value : [];
+  const theirs = services.filter((service) => overtaken(observation, policy, service) !== null);
+  const unfit = withHosts(draft, cluster).filter(
+    ({ node, host }) => node.incident !== null || claimsOf([node]).some((claim) => claim.host === host),
+  );
+  return new Set([...unfit, ...theirs].map(({ host }) => host));
+}
+
+interface NodeOfHost {
+  readonly node: NodeView;
+  readonly host: HostName;
+}
+
+/** The nodes of which Nova has a host. */
+function withHosts({ observation }: Draft, { nodes }: ClusterView): readonly NodeOfHost[] {
   const services = observation.services.known ? observation.services.value : [];
   const hostOf = hostFinder(
     services.map(({ host }) => host),
     observation.domain,
   );
-  const theirs = services.filter((service) => overtaken(observation, policy, service) !== null);
-  const unfit = cluster.nodes.flatMap((node) => {
+  return nodes.flatMap((node) => {
     const host = hostOf(node.name);
-    if (host === null) return [];
-    if (node.incident !== null) return [host];
-    if (node.evacuation === null) return [];
-    const isMadeReserved = claimsOf([node]).some((claim) => claim.host === host);
-    return isMadeReserved || whyQuarantined(node, policy.gates) !== null ? [host] : [];
+    return host === null ? [] : [{ node, host }];
   });
-  return new Set([...unfit, ...theirs.map(({ host }) => host)]);
 }
 
 /**
