@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
+import type { CloudPort } from './ports.ts';
 import { World } from './testing.ts';
 import { isReleased, start, until } from './testing-runs.ts';
 
@@ -16,4 +18,41 @@ it('instances that no list showed while their cell was down are not forgotten', 
   world.services.set(world.victimHost, { ...service, state: 'down' });
   expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
   expect(world.servers.map((server) => server.host)).not.toContain(world.victimHost);
+});
+
+it('... nor those that it was down for in both looks, and back before the services were listed', async () => {
+  const world = new World(3);
+  const ports = world.ports.bind(world);
+  const host = world.victimHost;
+  const hidden: typeof world.servers = [];
+  let lists = 0;
+  const isUnknown = (answer: Awaited<ReturnType<CloudPort['listServices']>>): typeof answer => {
+    if (!answer.ok) return answer;
+    const items = answer.value.items.map((each) =>
+      each.host === host ? { ...each, state: 'unknown' as const } : each,
+    );
+    return { ...answer, value: { ...answer.value, items } };
+  };
+  world.ports = () => {
+    const { cloud, ...others } = ports();
+    const listServices: typeof cloud.listServices = async () => {
+      const answer = await cloud.listServices();
+      if (hidden.length > 0) return isUnknown(answer);
+      if (lists === 0 && world.attribute(INCIDENT_ATTRIBUTE) !== undefined)
+        hidden.push(...world.servers.splice(0));
+      return answer;
+    };
+    const listServersOn: typeof cloud.listServersOn = async (name, ...rest) => {
+      const answer = await cloud.listServersOn(name, ...rest);
+      if (name === host && ++lists === 2) world.servers.push(...hidden.splice(0));
+      return answer;
+    };
+    return { ...others, cloud: { ...cloud, listServices, listServersOn } };
+  };
+  start(world);
+  await world.clock.advance(5_000);
+  world.fence();
+  expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+  expect(lists).toBeGreaterThan(2);
+  expect(world.servers.map((server) => server.host)).not.toContain(host);
 });

@@ -46,10 +46,11 @@ export async function observe(
   const begunAt = ports.clock.mono();
   forgetDone(memory, begunAt);
   const cluster = await observeCluster(ports, memory, look, domain);
+  const cells = watchCells(ports, memory);
   const queue = [...look.hosts];
   const workers = Array.from({ length: Math.min(HOSTS_AT_ONCE, queue.length) }, async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      await lookAtHost(ports, memory, next[0], next[1]);
+      await lookAtHost(ports, memory, { name: next[0], look: next[1], cells });
     }
   });
   const settling = [...look.hosts.values()].some((host) => host.settle);
@@ -57,10 +58,9 @@ export async function observe(
   for (const server of look.allocations) void lookAtAllocations(ports, memory, server);
   workers.push(lookAtFacts(ports, memory, look.facts), lookAtStarts(ports, memory, look.starts));
   await Promise.all(workers);
-  // That a cell was there while a host was listed shows only in a list of the services made after it.
   const listed = [...look.hosts.keys()].some((name) => (memory.hosts.get(name)?.listedAt ?? -1) >= begunAt);
   if (settling && (look.services || (listed && memory.servicesAt >= 0))) await lookAtServices(ports, memory);
-  forgetListsOfDownCells(memory);
+  forgetLists(memory, cells.down());
   return {
     now: ports.clock.now(),
     mono: ports.clock.mono(),
@@ -88,13 +88,36 @@ export async function observe(
 }
 
 /**
- * Lists of a host whose cell is down leave out what is in it, in silence; that they were made while it was down is
- * not seen from a list of the services that comes after the cell's return. So they are made anew then.
+ * Lists of a host whose cell is down leave out what is in it, in silence (nova/compute/multi_cell_list.py). That they were made
+ * while it was down shows in a list of the services alone: in one after them, or, where the cell is back by then, in one before.
  */
-function forgetListsOfDownCells(memory: Memory): void {
-  if (!memory.services.known) return;
-  for (const { host, state } of memory.services.value) {
-    const held = state === 'unknown' ? memory.hosts.get(host) : undefined;
+interface Cells {
+  /** Lists the services before the last list of a host, once for all hosts of a step. */
+  lookBefore(): Promise<void>;
+  /** The hosts whose cell was down in that list, or is in the one that is known now. */
+  down(): ReadonlySet<HostName>;
+}
+
+function watchCells(ports: Ports, memory: Memory): Cells {
+  const isDown = (): readonly HostName[] =>
+    memory.services.known
+      ? memory.services.value.filter(({ state }) => state === 'unknown').map(({ host }) => host)
+      : [];
+  const before: HostName[] = [];
+  let looking: Promise<void> | null = null;
+  return {
+    lookBefore() {
+      looking ??= lookAtServices(ports, memory).then(() => void before.push(...isDown()));
+      return looking;
+    },
+    down: () => new Set([...before, ...isDown()]),
+  };
+}
+
+/** What was listed while the cell was down is listed anew. */
+function forgetLists(memory: Memory, hosts: ReadonlySet<HostName>): void {
+  for (const host of hosts) {
+    const held = memory.hosts.get(host);
     if (held === undefined) continue;
     held.listedAt = held.followedAt = held.changedAt = -1;
     held.view = null;
@@ -160,10 +183,16 @@ async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
   };
 }
 
-async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: HostLook): Promise<void> {
+interface LookAt {
+  readonly name: HostName;
+  readonly look: HostLook;
+  readonly cells: Cells;
+}
+
+async function lookAtHost(ports: Ports, memory: Memory, { name, look, cells }: LookAt): Promise<void> {
   const host = hostMemory(memory, name, look.incident);
   const at = ports.clock.mono();
-  host.trouble = await read(ports, host, look, at);
+  host.trouble = await read(ports, host, { look, at, cells });
   host.lookedAt = ports.clock.mono();
   if (host.trouble === null && host.firstLookAt < 0) host.firstLookAt = host.lookedAt;
   host.view = null;
@@ -175,7 +204,11 @@ async function lookAtHost(ports: Ports, memory: Memory, name: HostName, look: Ho
  * new, so "nothing live, nothing left" can't be put together from two moments in the wrong order.
  * Gives what went wrong, or null.
  */
-async function read(ports: Ports, host: HostMemory, look: HostLook, at: number): Promise<string | null> {
+async function read(
+  ports: Ports,
+  host: HostMemory,
+  { look, at, cells }: Omit<LookAt, 'name'> & { readonly at: number },
+): Promise<string | null> {
   const { cloud } = ports;
   if (look.evacuations) {
     const since = followSince(host, look);
@@ -195,6 +228,7 @@ async function read(ports: Ports, host: HostMemory, look: HostLook, at: number):
   }
   const settled = look.settle && ![...host.evacuations.values()].some(isLive);
   const missing = new Set<ServerId>();
+  if (settled) await cells.lookBefore();
   if (look.listing || settled) {
     const trouble = (await list(cloud, host, at, missing)) ?? (await readActions(cloud, host));
     if (trouble !== null) return trouble;
