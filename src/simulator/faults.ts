@@ -25,6 +25,7 @@ import {
   stopServer,
   updateService,
 } from '../world/nova.ts';
+import { moveHost } from '../world/nova-facts-api.ts';
 import { moveEvacuator } from '../world/resources.ts';
 import type { ClusterTrouble } from './cluster-port.ts';
 import type { Fault, PolicyChange } from './plan.ts';
@@ -314,6 +315,9 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
     case 'operator-tags':
       setTag(world, fault.id, fault.key, fault.value);
       tell(`the tag ${fault.key} of ${fault.id} is now ${fault.value}`);
+      return;
+    case 'operator-moves-host':
+      moveHost(world, { id: fault.aggregate, host: fault.host, into: fault.into, by: 'operator' });
       return;
     case 'user-deletes':
       deleteServer(world, fault.server);

@@ -90,6 +90,13 @@ export type Fault = { readonly at: number } & (
   /** The policy file is written anew and read (SIGHUP): the sections named are as given; null: it is broken. */
   | { readonly do: 'operator-writes-policy'; readonly policy: PolicyChange | null }
   | { readonly do: 'operator-tags'; readonly id: string; readonly key: string; readonly value: string | null }
+  /** Puts a host into an aggregate, or takes it out. */
+  | {
+      readonly do: 'operator-moves-host';
+      readonly host: string;
+      readonly aggregate: number;
+      readonly into: boolean;
+    }
   | { readonly do: 'user-deletes'; readonly server: string }
   | { readonly do: 'user-stops'; readonly server: string }
   /** Where it has come to, if it is stopped there. */

@@ -32,7 +32,8 @@ export type FeatureName =
   | 'new-policies'
   | 'by-hand'
   | 'started-again'
-  | 'lost-messages';
+  | 'lost-messages'
+  | 'changed-groups';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -59,6 +60,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'by-hand', share: 0.06, apply: withEvacuationsByHand },
   { name: 'started-again', share: 0.04, apply: withUsersWhoStart },
   { name: 'lost-messages', share: 0.04, apply: withLostMessages },
+  { name: 'changed-groups', share: 0.05, apply: withChangedGroups },
 ];
 
 /**
@@ -492,6 +494,38 @@ function withChangedWords(row: Row, before: Plan): Plan {
     pace: { minInFlight: 1, startInFlight: fewest, maxInFlight: fewest },
     selection: { haEnabledOnly: row.chance(0.3) },
   });
+}
+
+/** Restart groups that users change, and hosts that operators put into aggregates and take out, around the death of the first host. */
+function withChangedGroups(row: Row, before: Plan): Plan {
+  const hasGroups = before.world.instances.some(({ metadata }) => 'instance-ha:group' in metadata);
+  const plan = hasGroups ? before : withOrder(row, before);
+  const { computes, instances, nova } = plan.world;
+  const first = firstDeathOf(plan);
+  const when = (): number => Math.max(0, first + row.int(-10_000, row.pick([15_000, 60_000])));
+  const words = Array.from(
+    { length: row.int(2, 12) },
+    (): Fault => ({
+      at: when(),
+      do: 'user-sets-metadata',
+      server: row.pick(instances).id,
+      key: row.pick(['instance-ha:group', 'instance-ha:after']),
+      value: row.pick([...GROUPS, null]),
+    }),
+  );
+  // Nova lets no host with instances go to another zone (nova/compute/api.py is_safe_to_update_az).
+  const racks = nova.aggregates.filter(({ availabilityZone }) => availabilityZone === null);
+  const moves = Array.from({ length: racks.length === 0 ? 0 : row.int(0, 4) }, (): Fault => {
+    const { id, hosts } = row.pick(racks);
+    const { host } = row.pick(computes);
+    return { at: when(), do: 'operator-moves-host', host, aggregate: id, into: !hosts.includes(host) };
+  });
+  const back = moves.flatMap((fault): Fault[] =>
+    fault.do === 'operator-moves-host' && row.chance(0.3)
+      ? [{ ...fault, at: fault.at + row.int(2_000, 40_000), into: !fault.into }]
+      : [],
+  );
+  return withFaults(plan, ...words, ...moves, ...back);
 }
 
 /** A host that is fenced anew while it is evacuated, beside another one that waits for room; Nova is slow meanwhile, or away. */

@@ -1,3 +1,4 @@
+import type { Actor } from './facts.ts';
 import { answer, fault, type HttpAnswer, type HttpRequest } from './http.ts';
 import { type AggregateSpec, type World, zoneOf } from './model.ts';
 
@@ -32,9 +33,7 @@ function aggregateRecord(aggregate: AggregateSpec): unknown {
  * one that would then be in two zones (nova/compute/api.py is_safe_to_update_az).
  */
 function oneAggregate(world: World, request: HttpRequest, id: number, isAction: boolean): HttpAnswer {
-  const { nova } = world;
-  const index = nova.aggregates.findIndex((each) => each.id === id);
-  const aggregate = nova.aggregates[index];
+  const aggregate = world.nova.aggregates.find((each) => each.id === id);
   if (aggregate === undefined) return fault(404, `Aggregate ${id} could not be found.`);
   if (!isAction) return answer(200, { aggregate: aggregateRecord(aggregate) });
   const body = (request.body ?? {}) as Readonly<Record<string, { readonly host?: unknown } | undefined>>;
@@ -42,14 +41,29 @@ function oneAggregate(world: World, request: HttpRequest, id: number, isAction: 
   const removed = body.remove_host?.host;
   const host = typeof added === 'string' ? added : removed;
   if (typeof host !== 'string') return fault(400, 'There is no such action');
-  const isIn = aggregate.hosts.includes(host);
-  if (isIn === (added !== undefined)) {
-    return added === undefined
-      ? fault(404, `Cannot remove host ${host} in aggregate ${id}`)
-      : fault(409, `Aggregate ${id} already has host ${host}.`);
-  }
+  return moveHost(world, { id, host, into: added !== undefined, by: request.by });
+}
+
+interface Move {
+  readonly id: number;
+  readonly host: string;
+  /** Or out of it. */
+  readonly into: boolean;
+  readonly by: Actor;
+}
+
+/** Puts a host into an aggregate, or takes it out, if Nova lets whoever asks. */
+export function moveHost(world: World, { id, host, into, by }: Move): HttpAnswer {
+  const { nova } = world;
+  const index = nova.aggregates.findIndex((each) => each.id === id);
+  const aggregate = nova.aggregates[index];
+  if (aggregate === undefined) return fault(404, `Aggregate ${id} could not be found.`);
+  if (aggregate.hosts.includes(host) === into)
+    return into
+      ? fault(409, `Aggregate ${id} already has host ${host}.`)
+      : fault(404, `Cannot remove host ${host} in aggregate ${id}`);
   const zone = aggregate.availabilityZone;
-  if (added !== undefined && zone !== null) {
+  if (into && zone !== null) {
     const others = nova.aggregates.filter((each) => each.availabilityZone && each.hosts.includes(host));
     if (others.length > 0 && zoneOf(world, host) !== zone)
       return fault(
@@ -57,12 +71,11 @@ function oneAggregate(world: World, request: HttpRequest, id: number, isAction: 
         `Cannot add host to aggregate ${id}. Reason: One or more hosts already in availability zone(s) [${zoneOf(world, host)}].`,
       );
   }
-  const hosts =
-    added === undefined ? aggregate.hosts.filter((each) => each !== host) : [...aggregate.hosts, host];
+  const hosts = into ? [...aggregate.hosts, host] : aggregate.hosts.filter((each) => each !== host);
   const changed = { ...aggregate, hosts };
   nova.aggregates[index] = changed;
-  const what = `${added === undefined ? 'taken out of' : 'put into'} aggregate ${aggregate.name}`;
-  world.emit({ kind: 'service', host, what, by: request.by });
+  const what = `${into ? 'put into' : 'taken out of'} aggregate ${aggregate.name}`;
+  world.emit({ kind: 'service', host, what, by });
   return answer(200, { aggregate: aggregateRecord(changed) });
 }
 

@@ -27,6 +27,7 @@ export const gates: CheckerKind = {
     /** Nodes under evacuation, and since when that is written. */
     const begun = new Map<string, number>();
     const starts = new Map<string, number>();
+    const moved = new Set<string>();
     /** Pauses of nodes, and of everything (''). */
     const pauses: Pause[] = [];
     /** When processes have decided last, when they had read the cluster for that, and what their clock said. */
@@ -63,7 +64,7 @@ export const gates: CheckerKind = {
         .policies(STEP_MS + WRITE_MS)
         .map(
           ({ gates: limits }) =>
-            exceeded(world, limits, { host: hostOfNode(world, node), failed: those, isAll }) ??
+            exceeded(world, limits, { host: hostOfNode(world, node), failed: those, isAll, moved }) ??
             startsExceeded(limits, [...starts.values()], now()),
         );
       if (!whys.includes(null)) scene.violate(`the evacuation of ${node} begins though ${whys.at(-1)}`);
@@ -71,6 +72,10 @@ export const gates: CheckerKind = {
     return {
       fact(fact) {
         if (fact.kind === 'property' && fact.name === PAUSE_PROPERTY) setPause('', fact.value);
+        if (fact.kind === 'service' && !isOurs(fact.by)) {
+          const [, aggregate] = / aggregate (.+)$/.exec(fact.what) ?? [];
+          if (aggregate !== undefined) moved.add(aggregate);
+        }
         if (fact.kind === 'service')
           countedSince = isEveryoneCounted(world) ? Math.min(countedSince, now()) : Number.POSITIVE_INFINITY;
         if (fact.kind !== 'attribute') return;
@@ -123,7 +128,7 @@ interface Pause {
  * Which limit the failed hosts are over, in words; null: none. The share is of all hosts, if all are counted (`isAll`): of
  * fewer it is more.
  */
-function exceeded(world: World, gates: GatePolicy, { host, failed, isAll }: Failed): string | null {
+function exceeded(world: World, gates: GatePolicy, { host, failed, isAll, moved }: Failed): string | null {
   const count = failed.length;
   const all = world.spec.computes.length;
   if (gates.maxFailedHosts > 0 && count > gates.maxFailedHosts) return `${count} hosts have failed`;
@@ -132,7 +137,7 @@ function exceeded(world: World, gates: GatePolicy, { host, failed, isAll }: Fail
   if (isShare(gates.maxFailedPercent, all, all, count) && isAll)
     return `${count} of ${all} hosts have failed`;
   for (const { name, hosts: its } of world.spec.nova.aggregates) {
-    if (!its.includes(host)) continue;
+    if (!its.includes(host) || moved.has(name)) continue;
     const down = failed.filter((each) => its.includes(each)).length;
     const limit = gates.maxFailedHostsPerAggregate;
     if (limit > 0 && down > limit) return `${down} hosts of ${name} have failed`;
@@ -146,6 +151,8 @@ interface Failed {
   readonly host: string;
   readonly failed: readonly string[];
   readonly isAll: boolean;
+  /** Aggregates whose hosts an operator has changed: what was read of them may be of any time. */
+  readonly moved: ReadonlySet<string>;
 }
 
 /** Whether more evacuations have begun lately than may, in words; null: no. */

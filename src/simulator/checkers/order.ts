@@ -13,8 +13,11 @@ const ENDED: ReadonlySet<string> = new Set(['cannot', 'excluded', 'failed', 'gon
 interface Member {
   readonly verdict: InstanceVerdict;
   readonly host: string;
+  /** Its restart group and those it comes after, by all that can have been read of it. */
   readonly group: string | null;
   readonly after: readonly string[];
+  /** Every group that it may have been read to be in; in none, nobody lends it a rank. */
+  readonly maybeIn: readonly string[];
   /** Its own, without what its group and those behind it lend it: the lowest and the highest that can have been read. */
   readonly lowest: number;
   readonly highest: number;
@@ -26,7 +29,7 @@ export const order: CheckerKind = {
   name: 'the order holds',
   invariants: [],
   make(scene) {
-    const circles = groupsInCircles(scene.world);
+    const circles = groupsInCircles(scene);
     const listener = listenForAsked();
     const hindsight = newHindsight(scene);
     return {
@@ -66,16 +69,20 @@ function memberOf(
   }: { readonly host: string; readonly asked: ReadonlySet<string>; readonly read: readonly Words[] },
 ): Member {
   const spec = world.nova.instances.get(verdict.id)?.spec;
-  const metadata = spec?.metadata ?? {};
   const keyOf = (name: string): string => `${spec?.projectId}/${name}`;
-  const group = metadata['instance-ha:group'];
-  const ranks = read.map((words) => rankOf(words.metadata.get(verdict.id) ?? {}, policy));
-  const after = metadata['instance-ha:after'];
+  const each = read.map((words) => words.metadata.get(verdict.id) ?? {});
+  const groups = [...new Set(each.map((metadata) => metadata['instance-ha:group']))];
+  const maybeIn = groups.flatMap((name) => (name === undefined ? [] : [keyOf(name)]));
+  const ranks = each.map((metadata) => rankOf(metadata, policy));
+  const [after = [], ...otherAfter] = each.map(
+    (metadata) => metadata['instance-ha:after']?.split(',').map(keyOf) ?? [],
+  );
   return {
     verdict,
     host,
-    group: group === undefined ? null : keyOf(group),
-    after: after === undefined ? [] : after.split(',').map(keyOf),
+    group: groups.length === 1 ? (maybeIn[0] ?? null) : null,
+    after: after.filter((name) => otherAfter.every((names) => names.includes(name))),
+    maybeIn,
     lowest: Math.min(...ranks),
     highest: Math.max(...ranks),
     isAsked: verdict.outcome === 'ready' && asked.has(verdict.id),
@@ -89,15 +96,26 @@ function rankOf(metadata: Readonly<Record<string, string>>, policy: OrderPolicy)
   return priority + (isFirst ? 1001 : 0);
 }
 
-/** `GROUP GROUP` of those that reach each other: which of them goes first is the evacuator's to choose. */
-function groupsInCircles({ spec }: World): ReadonlySet<string> {
+/**
+ * `GROUP GROUP` of those that reach each other, by anything that is ever said of them: which of them goes first is the evacuator's
+ * to choose.
+ */
+function groupsInCircles({ world, plan }: Scene): ReadonlySet<string> {
   const edges = new Map<string, Set<string>>();
-  for (const { metadata, projectId } of spec.instances) {
-    const group = metadata['instance-ha:group'];
-    if (group === undefined) continue;
-    const key = `${projectId}/${group}`;
-    const after = metadata['instance-ha:after']?.split(',') ?? [];
-    edges.set(key, new Set([...(edges.get(key) ?? []), ...after.map((name) => `${projectId}/${name}`)]));
+  for (const { id, metadata, projectId } of world.spec.instances) {
+    const said = (key: string): readonly string[] => [
+      ...(metadata[key]?.split(',') ?? []),
+      ...plan.faults.flatMap((fault) =>
+        fault.do === 'user-sets-metadata' && fault.server === id && fault.key === key
+          ? (fault.value?.split(',') ?? [])
+          : [],
+      ),
+    ];
+    const after = said('instance-ha:after').map((name) => `${projectId}/${name}`);
+    for (const group of said('instance-ha:group')) {
+      const key = `${projectId}/${group}`;
+      edges.set(key, new Set([...(edges.get(key) ?? []), ...after]));
+    }
   }
   const reach = (from: string, seen: Set<string>): Set<string> => {
     for (const next of edges.get(from) ?? []) if (!seen.has(next)) reach(next, seen.add(next));
@@ -117,7 +135,7 @@ function checkGroups(
   circles: ReadonlySet<string>,
 ): void {
   for (const group of member.after) {
-    if (circles.has(`${member.group} ${group}`)) continue;
+    if (member.maybeIn.some((each) => circles.has(`${each} ${group}`))) continue;
     for (const other of members) {
       if (other.group !== group || other === member) continue;
       const { outcome, name, id } = other.verdict;
@@ -152,7 +170,7 @@ const WAITS =
 
 function checkRanks(scene: Scene, policy: Policy, member: Member, members: readonly Member[]): void {
   // What others lend a group is not counted here.
-  if (member.group !== null) return;
+  if (member.maybeIn.length > 0) return;
   const { order, pace, destinations } = policy;
   for (const other of members) {
     const { outcome, text, name } = other.verdict;

@@ -14,6 +14,10 @@ export const reserves: CheckerKind = {
         .map(({ host, disabledReason }) => [host, disabledReason ?? '']),
     );
     const racks = scene.plan.world.nova.aggregates;
+    /** Aggregate → the hosts that were ever in it: what has been read of it may be of any time. */
+    const everIn = new Map(racks.map(({ id, hosts }) => [id, new Set(hosts)]));
+    /** `HOST AGGREGATE` of those that an operator has moved: what is there is theirs. */
+    const moved = new Set<string>();
     const records = new Map<string, EvacuationRecord>();
     /** Hosts of whose service an operator, or a death of their own, has made something else. */
     const changed = new Set<string>();
@@ -42,7 +46,7 @@ export const reserves: CheckerKind = {
         const dead = hostOfNode(world, node);
         const isNear =
           zoneOf(world, host) === zoneOf(world, dead) ||
-          racks.some(({ hosts }) => hosts.includes(host) && hosts.includes(dead));
+          [...everIn.values()].some((hosts) => hosts.has(host) && hosts.has(dead));
         if (!isNear) scene.violate(`${host} is claimed for ${node}, and is of another aggregate and zone`);
       }
     };
@@ -59,6 +63,12 @@ export const reserves: CheckerKind = {
         if (fact.kind === 'migration' && fact.dest !== null) used.add(fact.dest);
         if (fact.kind !== 'service') return;
         if (!isOurs(fact.by) && /abled$/.test(fact.what)) changed.add(fact.host);
+        if (fact.what.includes('aggregate')) {
+          for (const { id, hosts } of world.nova.aggregates)
+            for (const host of hosts) everIn.get(id)?.add(host);
+          const name = fact.what.split(' ').at(-1);
+          if (!isOurs(fact.by)) moved.add(`${fact.host} ${name}`);
+        }
         const wasEnabled = enabled.has(fact.host);
         if (fact.what === 'enabled') enabled.add(fact.host);
         if (fact.what === 'disabled') enabled.delete(fact.host);
@@ -94,7 +104,7 @@ export const reserves: CheckerKind = {
           if (service.status === 'enabled' || (used.has(host) && !isGivenBack)) continue;
           for (const { id, name, hosts } of world.nova.aggregates) {
             const wasIn = racks.find((each) => each.id === id)?.hosts.includes(host) ?? false;
-            if (hosts.includes(host) !== wasIn)
+            if (hosts.includes(host) !== wasIn && !moved.has(`${host} ${name}`))
               scene.violate(`the reserved host ${host} is ${wasIn ? 'not in' : 'still in'} ${name}`);
           }
         }
