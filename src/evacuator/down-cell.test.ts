@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { DEFAULT_POLICY } from '../core/policy.ts';
 import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
 import type { CloudPort } from './ports.ts';
 import { World } from './testing.ts';
@@ -22,7 +23,6 @@ it('instances that no list showed while their cell was down are not forgotten', 
 
 it('... nor those that it was down for in both looks, and back before the services were listed', async () => {
   const world = new World(3);
-  const ports = world.ports.bind(world);
   const host = world.victimHost;
   const hidden: typeof world.servers = [];
   let lists = 0;
@@ -33,8 +33,7 @@ it('... nor those that it was down for in both looks, and back before the servic
     );
     return { ...answer, value: { ...answer.value, items } };
   };
-  world.ports = () => {
-    const { cloud, ...others } = ports();
+  start(world, DEFAULT_POLICY, (cloud) => {
     const listServices: typeof cloud.listServices = async () => {
       const answer = await cloud.listServices();
       if (hidden.length > 0) return isUnknown(answer);
@@ -47,9 +46,8 @@ it('... nor those that it was down for in both looks, and back before the servic
       if (name === host && ++lists === 2) world.servers.push(...hidden.splice(0));
       return answer;
     };
-    return { ...others, cloud: { ...cloud, listServices, listServersOn } };
-  };
-  start(world);
+    return { listServices, listServersOn };
+  });
   await world.clock.advance(5_000);
   world.fence();
   expect(await until(world, 120_000, () => isReleased(world))).toBe(true);

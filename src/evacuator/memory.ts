@@ -62,6 +62,8 @@ export interface HostMemory {
   readonly servers: Map<ServerId, ServerView>;
   readonly before: Map<ServerId, ServerView>;
   readonly stoppedInError: Map<ServerId, Maybe<boolean>>;
+  /** How often Nova was asked for that in vain. */
+  readonly actionTries: Map<ServerId, number>;
   /** Servers that were in ERROR when they were seen first, on their way by an evacuation of an earlier incident as well. */
   readonly foundInError: Set<ServerId>;
   /** Servers of which an evacuation of this incident, or a live one, has been seen. */
@@ -132,6 +134,7 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     servers: new Map(),
     before: new Map(),
     stoppedInError: new Map(),
+    actionTries: new Map(),
     foundInError: new Set(),
     begun: new Set(),
     ports: new Map(),

@@ -29,10 +29,17 @@ import { traceList } from './traces.ts';
 
 /** How far back the first look at a host's evacuations goes, ms: one that somebody began long ago may still be live. */
 const FIRST_LOOK_MS = 24 * 3_600_000;
+/**
+ * How much the clocks of two nova-apis may differ, ms: an evacuation is dated by the one that took the request, and looked for
+ * from what another one said (nova/compute/api.py evacuate creates the record).
+ */
+const NOVA_CLOCKS_MS = 10 * 60_000;
 /** Looks overlap by this much, ms: Nova's clocks differ a little, and its Date header has whole seconds. */
 const LOOK_OVERLAP_MS = 5_000;
 /** Servers asked for one by one in a look, at most; the rest follows in the next. */
 const SINGLE_GETS_PER_LOOK = 20;
+/** How often Nova is asked for what was done with one instance, when it does not answer that. */
+const ACTION_TRIES = 8;
 /** Hosts looked at side by side. */
 const HOSTS_AT_ONCE = 4;
 
@@ -279,10 +286,11 @@ async function settleVanished(
 
 /** From when on the evacuations are read: all of this incident, and all that may still change; the first time, a day. */
 function followSince(host: HostMemory, look: HostLook): number | null {
+  const begun = (look.since ?? Number.POSITIVE_INFINITY) - NOVA_CLOCKS_MS;
   if (host.followedAt < 0 || look.since === null)
-    return host.novaNow > 0 ? host.novaNow - FIRST_LOOK_MS : null;
+    return host.novaNow > 0 ? Math.min(begun, host.novaNow - FIRST_LOOK_MS) : null;
   const open = [...host.evacuations.values()].filter((each) => isLive(each) || each.status === 'done');
-  return Math.min(look.since, ...open.map((evacuation) => evacuation.createdAt));
+  return Math.min(begun, ...open.map((evacuation) => evacuation.createdAt));
 }
 
 async function list(
@@ -313,13 +321,23 @@ async function readActions(cloud: CloudPort, host: HostMemory): Promise<string |
   const unread = [...host.foundInError].filter((id) => !host.stoppedInError.has(id));
   for (const id of unread.slice(0, SINGLE_GETS_PER_LOOK)) {
     const answer = await cloud.listActions(id);
-    if (!answer.ok && answer.effect !== 'refused') return answer.reason;
+    if (!answer.ok && answer.effect !== 'refused' && !isTriedEnough(host, id)) {
+      // Nothing is asked for before it is read, or given up: the list counts as not made.
+      host.listedAt = -1;
+      return answer.reason;
+    }
     const stopped = answer.ok ? wasStopped(answer.value ?? []) : null;
     const reason = answer.ok ? 'Nova’s list of what was done with it does not say' : answer.reason;
     host.stoppedInError.set(id, stopped === null ? unknown(reason) : known(stopped));
   }
   if (unread.length > SINGLE_GETS_PER_LOOK) host.listedAt = -1;
   return null;
+}
+
+function isTriedEnough({ actionTries }: HostMemory, id: ServerId): boolean {
+  const tries = (actionTries.get(id) ?? 0) + 1;
+  actionTries.set(id, tries);
+  return tries >= ACTION_TRIES;
 }
 
 /**

@@ -2,6 +2,7 @@
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
 import { createEvacuator, type Evacuator } from './loop.ts';
+import type { CloudPort } from './ports.ts';
 import type { World } from './testing.ts';
 
 export interface Process {
@@ -12,13 +13,22 @@ export interface Process {
 
 let started = 0;
 
-export function start(world: World, policy: Policy = DEFAULT_POLICY): Process {
+/** `change`: what of the cloud answers otherwise. */
+export function start(
+  world: World,
+  policy: Policy = DEFAULT_POLICY,
+  change: (cloud: CloudPort) => Partial<CloudPort> = () => ({}),
+): Process {
   const ports = world.ports();
-  const evacuator = createEvacuator(ports, {
-    owner: `controller-1:${++started}`,
-    policy: () => policy,
-    domain: null,
-  });
+  const cloud = { ...ports.cloud, ...change(ports.cloud) };
+  const evacuator = createEvacuator(
+    { ...ports, cloud },
+    {
+      owner: `controller-1:${++started}`,
+      policy: () => policy,
+      domain: null,
+    },
+  );
   return { evacuator, ended: evacuator.run(), kill: ports.kill };
 }
 
