@@ -41,6 +41,7 @@ const factsOf = (more: Partial<InstanceFacts>): InstanceFacts => ({
   wasStopped: false,
   wasInError: false,
   stopSent: false,
+  stopFailed: null,
   mono: 60_000,
   novaNow: SINCE + 60_000,
   quietUntil: 0,

@@ -7,7 +7,8 @@ import { hasOvertaken, hasSucceeded, isLive } from './status.ts';
 
 /** Where an instance stands. `moved`, `cannot`, `excluded`, `failed` and `gone` are ends; the host waits for all others. */
 export type Outcome =
-  | { readonly kind: 'moved'; readonly to: HostName }
+  /** `reason`: it was stopped before, and why it is not any more. */
+  | { readonly kind: 'moved'; readonly to: HostName; readonly reason?: string }
   | { readonly kind: 'cannot'; readonly reason: string }
   /** Nova would, but the policy or its owner says that it is not to be evacuated. */
   | { readonly kind: 'excluded'; readonly reason: string }
@@ -24,7 +25,7 @@ export type Outcome =
   /** Over by its record, but not seen so yet: the server has to be looked at. */
   | { readonly kind: 'verifying'; readonly reason: string }
   /** Arrived, but runs though it was stopped: to be stopped again. */
-  | { readonly kind: 'restoring'; readonly to: HostName };
+  | { readonly kind: 'restoring'; readonly to: HostName; readonly reason: string | null };
 
 export interface InstanceFacts {
   readonly server: ServerView;
@@ -40,6 +41,8 @@ export interface InstanceFacts {
   readonly wasInError: boolean;
   /** We have stopped it again already where it is now, or somebody has started it there: whoever does so means it. */
   readonly stopSent: boolean;
+  /** What our last request to stop it there came to, and how many have failed; null: none has. */
+  readonly stopFailed: { readonly times: number; readonly message: string } | null;
   readonly mono: number;
   readonly novaNow: number;
   /** Before this `mono` no request is sent: a predecessor's last ones may still take effect. */
@@ -166,10 +169,27 @@ function judgeAway(facts: InstanceFacts, { timing }: Policy): Outcome {
   const cameFromError = facts.wasInError || failedAttempts(facts).length > 0;
   const startedByNova = facts.wasStopped && server.vmState === 'active' && cameFromError;
   // Our own stop may be lost with that host, and Nova stops nothing that has a task_state (nova/compute/api.py stop).
-  if (startedByNova && hasTask) return task;
-  return startedByNova && !facts.stopSent
-    ? { kind: 'restoring', to: server.host }
-    : { kind: 'moved', to: server.host };
+  if (startedByNova && hasTask) {
+    if (mono - server.taskSince < timing.restoreLimitMs) return task;
+    return {
+      kind: 'moved',
+      to: server.host,
+      reason: sayNotStopped(`its task_state stays ${server.taskState}`),
+    };
+  }
+  if (!startedByNova || facts.stopSent) return { kind: 'moved', to: server.host };
+  const { stopFailed } = facts;
+  // It runs elsewhere, and no reason to hold the host that it came from.
+  return stopFailed !== null && stopFailed.times >= MAX_STOPS
+    ? { kind: 'moved', to: server.host, reason: sayNotStopped(stopFailed.message) }
+    : { kind: 'restoring', to: server.host, reason: stopFailed?.message ?? null };
+}
+
+/** Requests to stop an instance again, at most; with the pauses between them the last comes after some 5 min. */
+const MAX_STOPS = 24;
+
+function sayNotStopped(why: string): string {
+  return `it was stopped, runs now, and could not be stopped again: ${why}`;
 }
 
 function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {

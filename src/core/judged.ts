@@ -91,6 +91,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       wasStopped: stopped.size > 0 && stopped.has(shortId(server.id)),
       wasInError: inError.size > 0 && inError.has(shortId(server.id)),
       stopSent: isStopSent(draft, server) || isStarted(observation, server),
+      stopFailed: stopFailed(observation, server),
       mono: observation.mono,
       novaNow: view.novaNow,
       quietUntil,
@@ -120,6 +121,11 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
 /** Whether a server has been told to stop where it is now: whoever starts it after that means it. */
 export function isStopSent({ observation }: Draft, { id, host }: ServerView): boolean {
   return host !== null && observation.commands.get(stopKey(id, host))?.state === 'done';
+}
+
+function stopFailed({ commands }: Observation, { id, host }: ServerView): InstanceFacts['stopFailed'] {
+  const command = host === null ? undefined : commands.get(stopKey(id, host));
+  return command?.state === 'failed' ? { times: command.failures, message: command.message } : null;
 }
 
 /** Whether somebody has started it where it is now. */

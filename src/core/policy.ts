@@ -129,6 +129,8 @@ export interface Timing {
   readonly takeoverSettleMs: number;
   /** How long a task_state without an evacuation must stand still before it is taken for a leftover of the dead host. */
   readonly taskSettleMs: number;
+  /** What has arrived and is to be stopped again is waited for so long while it has a task_state there: a stop may be lost. */
+  readonly restoreLimitMs: number;
   /** A record that a newer, successful evacuation has overtaken is taken for lost after this time without a change. */
   readonly overtakenMs: number;
   /** An evacuation that has had no claim for this long is looked into, if a host has died since it was made. */
@@ -230,6 +232,7 @@ export const DEFAULT_POLICY: Policy = {
     requestSettleMs: 30_000,
     takeoverSettleMs: 30_000,
     taskSettleMs: 15_000,
+    restoreLimitMs: 300_000,
     overtakenMs: 600_000,
     unclaimedMs: 30_000,
     lostRequestMs: 300_000,

@@ -46,9 +46,13 @@ function textOf({ server, outcome, last }: Judged, { isAsked, turn, storage, arr
   const isAsBefore = arrival?.differences.length === 0 && arrival.unseen === null;
   switch (outcome.kind) {
     case 'moved':
-      return `runs on ${outcome.to}${isAsBefore ? ' as before' : ''} (${server.vmState}); ${disk}`;
+      return [
+        `runs on ${outcome.to}${isAsBefore ? ' as before' : ''} (${server.vmState})`,
+        ...(outcome.reason === undefined ? [] : [outcome.reason]),
+        disk,
+      ].join('; ');
     case 'restoring':
-      return `on ${outcome.to}; it was stopped and is stopped again`;
+      return `on ${outcome.to}; it was stopped and is stopped again${outcome.reason === null ? '' : `: ${outcome.reason}`}`;
     case 'moving':
       if (outcome.reason !== undefined) return `${outcome.reason}; ${disk}`;
       if (outcome.to === null) return `evacuation asked for; waiting for a destination; ${disk}`;

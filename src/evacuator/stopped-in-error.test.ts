@@ -97,3 +97,51 @@ it.each([
     /whether it had been stopped before it came into ERROR is not known/,
   );
 });
+
+it.each([
+  ['for one look', 1],
+  ['for good', Number.POSITIVE_INFINITY],
+])('nobody is asked for before it is known whether it had been stopped, or Nova has not said so %s', async (_how, times) => {
+  const world = new World(1);
+  const [server] = world.servers;
+  if (server === undefined) throw new Error('no server');
+  server.vmState = 'error';
+  world.actions.set(server.id, done('evacuate', 'stop', 'create'));
+  let asked = 0;
+  start(world, DEFAULT_POLICY, (cloud) => ({
+    listActions: async (id) =>
+      asked++ < times ? { ok: false, reason: 'Nova answers 500', effect: 'none' } : cloud.listActions(id),
+  }));
+  world.fence('second');
+  expect(await until(world, 300_000, () => isReleased(world))).toBe(true);
+  expect(server).toMatchObject({ host: 'compute-2', vmState: times === 1 ? 'stopped' : 'active' });
+});
+
+it.each([
+  'refused',
+  'lost',
+] as const)('a stop that is %s does not hold the host that it came from for ever', async (how) => {
+  const world = new World(1);
+  const [server] = world.servers;
+  if (server === undefined) throw new Error('no server');
+  server.vmState = 'stopped';
+  world.fate = (n) => ({ spawnMs: 3_000, end: n === 0 ? 'failed' : 'done', answer: 'given' });
+  start(world, DEFAULT_POLICY, () => ({
+    stopServer: async () => {
+      if (how === 'refused') return { ok: false, reason: 'the policy forbids it', effect: 'refused' };
+      // nova/compute/api.py stop sets the task_state, and the message is lost.
+      Object.assign(server, { taskState: 'powering-off', updatedAt: world.nova() });
+      return { ok: true, value: null };
+    },
+  }));
+  world.fence();
+  await until(world, 60_000, () => server.host === 'compute-2');
+  await world.clock.advance(30_000);
+  expect(isReleased(world)).toBe(false);
+  expect(await until(world, 600_000, () => isReleased(world))).toBe(true);
+  const verdicts = world.reports.flatMap((report) => report.verdicts.flatMap(({ instances }) => instances));
+  const said = verdicts.findLast(({ id, outcome }) => id === server.id && outcome === 'moved');
+  expect(said?.text).toContain(
+    `could not be stopped again: ${how === 'lost' ? 'its task_state stays' : 'the policy'}`,
+  );
+});
