@@ -46,6 +46,7 @@ const factsOf = (more: Partial<InstanceFacts>): InstanceFacts => ({
   novaNow: SINCE + 60_000,
   quietUntil: 0,
   followedAt: 60_000,
+  seenAt: 900_000,
   servicesAt: 900_000,
   isLost: () => false,
   wasOff: () => false,
@@ -202,6 +203,36 @@ describe('an instance of a dead host', () => {
     expect(judged({ ...failed, request: request('unknown'), followedAt: followedAt - 1 })).toBe('unanswered');
     expect(judged({ ...failed, request: request('unknown'), followedAt })).toBe('ready');
     expect(judged({ ...failed, request: request('accepted'), followedAt: followedAt - 1 })).toBe('ready');
+  });
+
+  it('is seen itself before it is asked for again: its fault may say that a guest was left', () => {
+    const failed = { evacuations: [evacuation('failed')], novaNow: SINCE + 900_000, mono: 900_000 };
+    expect(judge(factsOf({ ...failed, seenAt: 59_999 }), POLICY)).toMatchObject({
+      kind: 'waiting',
+      isUnseen: true,
+    });
+    expect(judged({ ...failed, seenAt: 60_000 })).toBe('ready');
+    // By nova-conductor, before any guest was begun.
+    expect(judged({ ...failed, evacuations: [evacuation('error')], seenAt: 59_999 })).toBe('ready');
+  });
+
+  it('may arrive yet where its host was back in the middle of the evacuation', () => {
+    const completed = { ...evacuation('completed'), createdAt: SINCE - 60_000, updatedAt: SINCE - 30_000 };
+    const facts = (more: Partial<ServerView>, mono = 900_000, novaNow = SINCE) =>
+      judge(factsOf({ server: server(more), evacuations: [completed], mono, novaNow }), POLICY);
+    expect(facts({ taskState: 'rebuild_spawning' })).toMatchObject({ kind: 'verifying' });
+    const late = SINCE - 30_000 + POLICY.timing.overtakenMs;
+    expect(facts({ taskState: 'rebuild_spawning' }, 900_000, late)).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringContaining('may run on compute-2'),
+    });
+    // Spawned, and its host not changed yet.
+    const settledAt = 40_000 + POLICY.timing.taskSettleMs;
+    expect(facts({ taskState: null, taskSince: 40_000 }, settledAt - 1)).toMatchObject({ kind: 'verifying' });
+    expect(facts({ taskState: null, taskSince: 40_000 }, settledAt)).toEqual({ kind: 'ready' });
+    // Its own request has no record yet, and is what it is being rebuilt by.
+    const asked = { server: server({ taskState: 'rebuilding' }), evacuations: [completed] };
+    expect(judged({ ...asked, request: { ...request('accepted'), recordsBefore: 1 } })).toBe('moving');
   });
 
   it('is asked for again only when a list of the services shows that its cell was there in the look', () => {

@@ -1,4 +1,4 @@
-import { whyGuestMayBeLeft } from './left-guest.ts';
+import { completedUnderWay, isBeingRebuilt, whyGuestMayBeLeft } from './left-guest.ts';
 import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
 import type { Policy, Timing } from './policy.ts';
@@ -16,8 +16,8 @@ export type Outcome =
   | { readonly kind: 'gone'; readonly reason: string }
   /** May be asked for now. */
   | { readonly kind: 'ready' }
-  /** Has to wait for a time or an answer; the reason says for which. */
-  | { readonly kind: 'waiting'; readonly reason: string }
+  /** Has to wait for a time or an answer; the reason says for which. `isUnseen`: for a look at the server itself. */
+  | { readonly kind: 'waiting'; readonly reason: string; readonly isUnseen?: true }
   /** Asked for without an answer: it may well be under way. */
   | { readonly kind: 'unanswered'; readonly reason: string }
   /** `reason`: why it has no destination, when that lasts long. */
@@ -49,6 +49,8 @@ export interface InstanceFacts {
   readonly quietUntil: number;
   /** `mono` of the last look at the evacuations of the host; an answer is settled only by a later look. */
   readonly followedAt: number;
+  /** ... and of the last one that shows what has changed of the servers. */
+  readonly seenAt: number;
   /** ... and of the last list of the services: only one made after that look shows that the host's cell was there. */
   readonly servicesAt: number;
   /** Whether nobody goes on with an evacuation, though Nova shows it as live: its destination died. */
@@ -212,17 +214,28 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   }
   const why = whyNotEvacuable(server.vmState);
   if (why !== null) return { kind: 'cannot', reason: why };
+  if (request !== null) {
+    const wait = judgeRequest(request, facts, policy);
+    if (wait !== null) return wait;
+  }
   const left = whyGuestMayBeLeft(facts);
-  if (left !== null) return { kind: 'failed', reason: left };
+  if (left !== null) {
+    const underWay = isBeingRebuilt(server) ? completedUnderWay(facts) : null;
+    // Its host was back in the middle of it: mostly it arrives.
+    if (underWay !== null && facts.novaNow - underWay.updatedAt < policy.timing.overtakenMs)
+      return {
+        kind: 'verifying',
+        reason: `Nova says ${underWay.status} of its evacuation, for its host was back meanwhile; it may arrive on ${underWay.dest ?? 'another host'} yet`,
+      };
+    return { kind: 'failed', reason: left };
+  }
+  const arriving = mayBeArriving(facts, policy.timing);
+  if (arriving !== null) return arriving;
 
   const failures = failedAttempts(facts);
   const fault = server.fault ? `: ${server.fault}` : '';
   if (failures.length >= policy.retry.maxAttempts) {
     return { kind: 'failed', reason: `${failures.length} evacuations failed${fault}` };
-  }
-  if (request !== null) {
-    const wait = judgeRequest(request, facts, policy);
-    if (wait !== null) return wait;
   }
   if (mono < facts.quietUntil) {
     return { kind: 'waiting', reason: 'a request of the evacuator before this one may still be under way' };
@@ -230,6 +243,13 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   const admission = facts.admit();
   if (admission.kind === 'excluded') return admission;
   if (admission.kind === 'held') return { kind: 'waiting', reason: admission.reason };
+  // Only the server's own record says that its guest may be left where that failed.
+  if (failures.at(-1)?.status === 'failed' && facts.seenAt < facts.followedAt)
+    return {
+      kind: 'waiting',
+      reason: `attempt ${failures.length} failed; looking at it before the next`,
+      isUnseen: true,
+    };
   // What a lost evacuation has left behind as task_state nobody goes on with.
   const isLeftover = last !== undefined && isLive(last) && facts.isLost(last);
   if (server.taskState !== null && !isLeftover && mono - server.taskSince < policy.timing.taskSettleMs) {
@@ -245,10 +265,29 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
       return {
         kind: 'waiting',
         reason: `attempt ${failures.length} of ${policy.retry.maxAttempts} failed${fault}; again after ${pauseMs / 1000} s`,
+        isUnseen: true,
       };
     }
   }
   return { kind: 'ready' };
+}
+
+/**
+ * The moment between the spawn and the arrival: the task_state is gone, and the host not changed yet
+ * (nova/compute/manager.py _do_rebuild_instance, and finish_evacuation after it). It shows only where Nova calls the evacuation
+ * completed already, for the host was back in the middle of it.
+ */
+function mayBeArriving(
+  { server, evacuations, isLost, mono }: InstanceFacts,
+  { taskSettleMs }: Timing,
+): Outcome | null {
+  const last = evacuations.findLast((each) => !isLost(each));
+  if (last?.status !== 'completed' || server.taskState !== null || mono - server.taskSince >= taskSettleMs)
+    return null;
+  return {
+    kind: 'verifying',
+    reason: `Nova says completed; waiting whether it arrives on ${last.dest ?? 'another host'}`,
+  };
 }
 
 /**

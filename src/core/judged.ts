@@ -96,6 +96,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       novaNow: view.novaNow,
       quietUntil,
       followedAt: view.followedAt,
+      seenAt: Math.max(view.changedAt, view.listedAt),
       servicesAt: observation.servicesAt,
       isLost: ({ id }) => over.has(id),
       wasOff,

@@ -218,7 +218,7 @@ function isUrgent({ policy }: Draft, { evacuations, novaNow }: InFlight, left: r
 }
 
 /**
- * Whether to read the servers that changed: because somebody waits for those that have arrived by their records, or
+ * Whether to read the servers that changed: because one is to be seen before it is asked for again, somebody waits for those that have arrived by their records, or
  * nothing else is left to look at, or it is long ago. Otherwise the last look reads them all at once.
  */
 function wantsChanges(
@@ -230,6 +230,7 @@ function wantsChanges(
   const rest = left.filter(({ server }) => !asked.has(server.id));
   const waitsForNova = rest.some(({ outcome }) => outcome.kind === 'moving' || outcome.kind === 'restoring');
   const seenAt = Math.max(view.changedAt, view.listedAt);
+  if (rest.some(({ outcome }) => outcome.kind === 'waiting' && outcome.isUnseen === true)) return true;
   if (waitsForNova && observation.mono - seenAt >= policy.timing.changesMs) return true;
   if (!rest.some(({ outcome }) => outcome.kind === 'verifying')) return false;
   const waitsForArrival = rest.some(({ server, outcome }) => outcome.kind === 'ready' && isHeld(server.id));

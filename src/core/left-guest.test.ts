@@ -34,6 +34,17 @@ describe('a guest that Nova may have left where it gave the evacuation up', () =
     expect(why({ fault: null }, failed)).toBeNull();
   });
 
+  it('may be where nova-conductor or its database did not answer, of which Nova gives the name alone', () => {
+    for (const fault of ['MessagingTimeout', 'DBConnectionError', 'RemoteError', 'OperationalError']) {
+      expect(why({ fault }, failed)).toMatch(new RegExp(`for ${fault}, .* may run on compute-2`));
+      // An older fault of something else.
+      expect(why({ fault }, [evacuation({ status: 'error' })])).toBeNull();
+      expect(why({ fault }, failed, { wasOff: () => true })).toBeNull();
+    }
+    for (const fault of ['libvirtError', 'Timed out waiting for the network', 'BuildAbortException'])
+      expect(why({ fault }, failed)).toBeNull();
+  });
+
   it('is not where the instance has been repaired: only ERROR shows its fault', () => {
     expect(why({ fault: conflict('rebuild_spawning'), vmState: 'active' }, failed)).toBeNull();
   });

@@ -21,24 +21,55 @@ export interface LeftGuestFacts {
 const NOT_SPAWNING_ANY_MORE = /^Conflict updating instance .* Expected: [^.]*\brebuild_spawning\b/;
 
 /**
- * Why a guest of an instance in ERROR may run where Nova does not know of it; null: nothing says so. Evacuated, it
- * would run twice. It stays in ERROR on its host until a person has repaired it, so what an earlier incident left
+ * The fault where nova-conductor or its database did not answer a nova-compute: of what is no exception of Nova's own the name alone
+ * (nova/compute/utils.py exception_to_dict). It may have come after the spawn as well, by the first save after it, and then the guest
+ * is left running (nova/compute/manager.py rebuild_instance, `except Exception`).
+ */
+const NO_ANSWER =
+  /^(Messag(ingTimeout|eDeliveryFailure|eUndeliverable)|RemoteError|OperationalError|DB[A-Za-z]+|[A-Za-z]+_Remote)$/;
+
+/**
+ * Why a guest of an instance may run where Nova does not know of it; null: nothing says so. Evacuated, it
+ * would run twice. It stays so on its host until a person has repaired it, so what an earlier incident left
  * is seen as well.
  *
  * Its host's nova-compute calls an evacuation `completed` at its start that is still under way (_destroy_evacuated_instances),
- * and the instance is put into ERROR (_init_instance): it may yet be spawned.
+ * and leaves the instance as it is, being rebuilt; at its next start it puts that into ERROR (init_host, _init_instance). Either
+ * way it may yet be spawned.
  */
-export function whyGuestMayBeLeft({ server, evacuations, isLost, wasOff }: LeftGuestFacts): string | null {
-  if (server.vmState !== 'error') return null;
-  const last = evacuations.findLast((each) => !isLost(each));
-  if (last !== undefined && hasSucceeded(last)) {
-    const said = `Nova says ${last.status} of its evacuation, but it is here, in ERROR: its guest may run on ${nameOf(last)}, or be started there yet`;
-    return wasOff(last) ? null : `${said}, ${WHAT_TO_DO}`;
+export function whyGuestMayBeLeft(facts: LeftGuestFacts): string | null {
+  const { server, evacuations, wasOff } = facts;
+  const completed = completedUnderWay(facts);
+  if (completed !== null) {
+    const said = `Nova says ${completed.status} of its evacuation, but it is here, ${server.taskState ?? 'in ERROR'}: its guest may run on ${nameOf(completed)}, or be started there yet`;
+    return wasOff(completed) ? null : `${said}, ${WHAT_TO_DO}`;
   }
-  if (!NOT_SPAWNING_ANY_MORE.test(server.fault ?? '')) return null;
+  if (server.vmState !== 'error') return null;
+  const fault = server.fault ?? '';
+  const isLate = NOT_SPAWNING_ANY_MORE.test(fault);
   const failed = evacuations.findLast(({ status }) => status === 'failed');
+  if (!isLate && (failed === undefined || !NO_ANSWER.test(fault))) return null;
   if (failed !== undefined && wasOff(failed)) return null;
-  return `Nova gave its evacuation up after its guest had been started: it may run on ${nameOf(failed)}, ${WHAT_TO_DO}`;
+  const when = isLate
+    ? 'after its guest had been started'
+    : `for ${fault}, and its guest may have been started by then`;
+  return `Nova gave its evacuation up ${when}: it may run on ${nameOf(failed)}, ${WHAT_TO_DO}`;
+}
+
+/** The last evacuation of an instance that has not moved by it, though Nova calls it over: it may be under way; null: there is none. */
+export function completedUnderWay({
+  server,
+  evacuations,
+  isLost,
+}: Pick<LeftGuestFacts, 'server' | 'evacuations' | 'isLost'>): EvacuationView | null {
+  if (server.vmState !== 'error' && !isBeingRebuilt(server)) return null;
+  const last = evacuations.findLast((each) => !isLost(each));
+  return last !== undefined && hasSucceeded(last) ? last : null;
+}
+
+/** nova/compute/task_states.py: rebuilding, rebuild_block_device_mapping, rebuild_spawning */
+export function isBeingRebuilt({ taskState }: ServerView): boolean {
+  return taskState?.startsWith('rebuil') ?? false;
 }
 
 const WHAT_TO_DO =

@@ -175,6 +175,9 @@ export function happen(stage: Stage, fault: Fault): void {
         tell("the cell's database is back");
       });
       return;
+    case 'save-fails':
+      world.saveFailures.set(fault.host, fault.times);
+      return;
     case 'spawn-fails':
       world.spawnFailures.set(fault.what, fault.times);
       tell(`the next ${fault.times} spawns of (or on) ${fault.what} fail`);

@@ -56,6 +56,8 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'conductor-loses'; readonly times: number }
   | { readonly do: 'cell-down'; readonly forMs: number }
   | { readonly do: 'spawn-fails'; readonly what: string; readonly times: number }
+  /** nova-conductor, or its database, does not answer a nova-compute that has just spawned a guest. */
+  | { readonly do: 'save-fails'; readonly host: string; readonly times: number }
   | { readonly do: 'nova-compute-crash'; readonly host: string }
   | { readonly do: 'clock-jump'; readonly machine: string; readonly ms: number }
   /** A live migration that was under way ends on this host though it is dead. */

@@ -33,7 +33,8 @@ export type FeatureName =
   | 'by-hand'
   | 'started-again'
   | 'lost-messages'
-  | 'changed-groups';
+  | 'changed-groups'
+  | 'left-guests';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -61,6 +62,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'started-again', share: 0.04, apply: withUsersWhoStart },
   { name: 'lost-messages', share: 0.04, apply: withLostMessages },
   { name: 'changed-groups', share: 0.05, apply: withChangedGroups },
+  { name: 'left-guests', share: 0.04, apply: withLeftGuests },
 ];
 
 /**
@@ -526,6 +528,28 @@ function withChangedGroups(row: Row, before: Plan): Plan {
       : [],
   );
   return withFaults(plan, ...words, ...moves, ...back);
+}
+
+/**
+ * Guests that Nova leaves where it has spawned them: nova-conductor does not answer then, or their host is let go in the middle,
+ * comes back and dies again.
+ */
+function withLeftGuests(row: Row, before: Plan): Plan {
+  const [first] = before.world.computes;
+  if (first === undefined) return before;
+  const death = firstDeathOf(before);
+  const others = before.world.computes.slice(1, 5);
+  const failures = others.flatMap(({ host }): Fault[] =>
+    row.chance(0.4) ? [{ at: death + row.int(0, 20_000), do: 'save-fails', host, times: row.int(1, 2) }] : [],
+  );
+  if (!row.chance(0.5)) return withFaults(before, ...failures);
+  const letGo = death + row.int(8_000, 30_000);
+  return withFaults(
+    withNova(before, { spawnMs: row.pick([SLOW_SPAWN_MS, [30_000, 90_000]]) }),
+    ...failures,
+    { at: letGo, do: 'operator-removes-incident', node: first.node },
+    { at: letGo + row.int(20_000, 90_000), do: 'power-loss', machine: first.node },
+  );
 }
 
 /** A host that is fenced anew while it is evacuated, beside another one that waits for room; Nova is slow meanwhile, or away. */

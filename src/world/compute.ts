@@ -120,7 +120,8 @@ const STARTED: ReadonlySet<string> = new Set(['accepted', 'pre-migrating', 'done
  *
  * nova/compute/manager.py `_destroy_evacuated_instances`: guests of all evacuations from here that are accepted,
  * pre-migrating or done are destroyed, the records set to `completed`, even where the evacuation is still in
- * flight. Then `_init_instance`: what is its own and was being rebuilt becomes ERROR, and what was being stopped is.
+ * flight. Then `_init_instance`, of all that was not evacuated: what is its own and was being rebuilt becomes ERROR (by an evacuation
+ * whose record is over), and what was being stopped is.
  */
 function initHost(world: World, host: string): void {
   const machine = machineOf(world, nodeOfHost(world, host));
@@ -137,7 +138,7 @@ function initHost(world: World, host: string): void {
     changeMigration(world, migration, { status: 'completed' });
   }
   for (const instance of world.nova.instances.values()) {
-    if (instance.host !== host || instance.deleted) continue;
+    if (instance.host !== host || instance.deleted || evacuations.has(instance.id)) continue;
     const isHalfRebuilt =
       (instance.vmState === 'active' || instance.vmState === 'stopped') &&
       instance.taskState?.startsWith('rebuil') === true;
@@ -241,12 +242,17 @@ function spawn(
   const node = nodeOfHost(world, compute.host);
   after(world.agenda, between(world, nova.spawnMs, 'spawn', migration.id), () => {
     if (!isAlive()) return;
-    if (failsToSpawn(world, compute.host, instance)) {
+    if (isDue(world.spawnFailures, [compute.host, instance.name, instance.id])) {
       giveUp(world, migration, instance, 'Failure spawning: the hypervisor refused');
       return;
     }
     machineOf(world, node).guests.set(instance.id, 'running');
     world.emit({ kind: 'guest', host: node, server: instance.id, state: 'running' });
+    if (!instance.deleted && isDue(world.saveFailures, [compute.host])) {
+      // So does any save of it when nova-conductor does not answer, or its database: the fault is the exception's name alone.
+      giveUp(world, migration, instance, 'MessagingTimeout');
+      return;
+    }
     if (instance.deleted || instance.taskState !== 'rebuild_spawning') {
       // save(expected_task_state=[REBUILD_SPAWNING]) fails after the spawn: the guest runs, Nova says failed.
       const fault = sayConflict(instance, 'rebuild_spawning');
@@ -311,11 +317,12 @@ export function destroyGuest(world: World, node: string, server: string): void {
   world.emit({ kind: 'guest', host: node, server, state: 'gone' });
 }
 
-function failsToSpawn(world: World, host: string, instance: Instance): boolean {
-  for (const key of [host, instance.name, instance.id]) {
-    const left = world.spawnFailures.get(key) ?? 0;
+/** Whether one of the failures that are still to come is for one of these; it is over then. */
+function isDue(failures: Map<string, number>, keys: readonly string[]): boolean {
+  for (const key of keys) {
+    const left = failures.get(key) ?? 0;
     if (left <= 0) continue;
-    world.spawnFailures.set(key, left - 1);
+    failures.set(key, left - 1);
     return true;
   }
   return false;

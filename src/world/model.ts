@@ -394,6 +394,8 @@ export interface World {
   readonly failingLists: Set<string>;
   /** Hosts on which a spawn fails, and servers whose spawn fails wherever; how often still. */
   readonly spawnFailures: Map<string, number>;
+  /** Host → how many rebuilds nova-conductor does not hear of when their guest has been spawned there. */
+  readonly saveFailures: Map<string, number>;
   /** Numbers things that the dice has to tell apart. */
   counter: number;
 }
@@ -469,6 +471,7 @@ export function createWorld(
     cluster: newCluster(spec),
     failingLists: new Set(),
     spawnFailures: new Map(),
+    saveFailures: new Map(),
     counter: 0,
   };
   for (const [index, compute] of spec.computes.entries()) addCompute(world, compute, index);

@@ -16,6 +16,8 @@ export const users: CheckerKind = {
   invariants: [9, 17],
   make(scene) {
     const explained = new Set<string>();
+    /** Those of which a verdict says that a guest may run where Nova does not know of it: a person looks for that. */
+    const left = new Set<string>();
     /** Server → when its user has started it where it is. */
     const started = new Map<string, number>();
     /** Hosts that have been down: only there an instance can have stopped running. */
@@ -38,7 +40,10 @@ export const users: CheckerKind = {
       },
       report(_process, report) {
         for (const { instances } of report.verdicts)
-          for (const { id, outcome } of instances) if (EXPLAINED.has(outcome)) explained.add(id);
+          for (const { id, outcome, text } of instances) {
+            if (EXPLAINED.has(outcome)) explained.add(id);
+            if (outcome === 'failed' && text.includes('may run on')) left.add(id);
+          }
       },
       end() {
         for (const instance of scene.world.nova.instances.values()) {
@@ -48,7 +53,11 @@ export const users: CheckerKind = {
           const isLeftStarted = vmState === 'active' && !explained.has(instance.id);
           // It may have been told to stop right then.
           const isStopping = taskState === 'powering-off';
-          if (spec.vmState === 'stopped' && !isStopping && (isLeftStarted || runsSomewhere(instance.id)))
+          if (
+            spec.vmState === 'stopped' &&
+            !isStopping &&
+            (isLeftStarted || (runsSomewhere(instance.id) && !left.has(instance.id)))
+          )
             scene.violate(`${name} was stopped and runs now`);
           if (spec.vmState === 'active' && vmState === 'stopped' && spec.taskState === null)
             scene.violate(`${name} ran and is stopped now`);
