@@ -119,6 +119,8 @@ export const CREDENTIAL_PARAMETERS = [
 
 /** The names that everyone knows. */
 export const RECORDER = 'fence-nova';
+/** Its agent, which records and turns nothing off. */
+export const RECORDER_AGENT = 'fence_compute';
 export const EVACUATOR = 'nova-evacuate';
 export const WAIT = 'nova-compute-checkevacuate';
 export const TRIGGER = 'compute-unfence-trigger';
@@ -261,7 +263,7 @@ function recorder(input: ClusterInput, timing: Timing): ResourceItem {
   return {
     kind: 'resource',
     id: RECORDER,
-    agent: { class: 'stonith', provider: null, type: 'fence_compute' },
+    agent: { class: 'stonith', provider: null, type: RECORDER_AGENT },
     parameters: {
       pcmk_host_list: input.computes.map(({ name }) => name).join(' '),
       ...(input.domain === null ? {} : { domain: input.domain }),

@@ -1,5 +1,6 @@
 import { element, elementsOf, type TreeElement, walkTree } from '../pacemaker/cib-tree.ts';
 import type { Draft } from './draft.ts';
+import { isDevice, levelDevices } from './levels.ts';
 import {
   type ColocationItem,
   describeItem,
@@ -195,6 +196,7 @@ function ruleSays(there: TreeElement, item: LocationItem): boolean {
 }
 
 export function reconcileLevel(draft: Draft, item: LevelItem): void {
+  draft.conflicts.push(...missingDevices(draft, item));
   const topology = ensureSection(draft.configuration, 'fencing-topology', draft.owned);
   const levels = elementsOf(topology, 'fencing-level');
   const there = levels.find(
@@ -214,7 +216,7 @@ export function reconcileLevel(draft: Draft, item: LevelItem): void {
     return;
   }
   const isOurs = keep(draft, there.attributes.id);
-  const before = (there.attributes.devices ?? '').split(',').map((device) => device.trim());
+  const before = levelDevices(there);
   const devices = item.devices.join(',');
   if (before.join(',') === devices) {
     if (!isOurs) draft.kept.push(`${describeItem(item)}: there, not ours`);
@@ -226,6 +228,22 @@ export function reconcileLevel(draft: Draft, item: LevelItem): void {
       `fencing level ${item.index} of ${item.target} is ${before.join(', ')}, and has to be ${item.devices.join(', ')}: \`configure adopt\` changes it`,
     );
   }
+}
+
+/** With a device that is not there, or goes, a level can never be gone through. The devices stand before the levels in an input's items. */
+function missingDevices(draft: Draft, item: LevelItem): string[] {
+  const name = `fencing level ${item.index} of ${item.target}`;
+  return item.devices.flatMap((id) => {
+    if (!isDevice(draft.configuration, id))
+      return [
+        `${name} is to have the device ${id}, which the cluster has not (pcs stonith config): name one that is there under \`fencing.devices\`, or describe it`,
+      ];
+    if (draft.owned.has(id) && !draft.wanted.has(id))
+      return [
+        `${name} is to have the device ${id}, which is ours and goes, since the input does not describe it any more: describe it under \`fencing\` instead of naming it under \`fencing.devices\``,
+      ];
+    return [];
+  });
 }
 
 function isTaken(draft: Draft, id: string): boolean {

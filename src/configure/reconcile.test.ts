@@ -293,3 +293,76 @@ describe('what is not ours', () => {
     expect(reconcile(adopted.cib, input, { mode: 'adopt' }).changes).toEqual([]);
   });
 });
+
+describe('fencing levels that are not ours', () => {
+  /** Two power devices and their levels, as an operator made them. */
+  const powered = (devices = 'bmc-0'): TreeElement =>
+    tree(
+      EMPTY_CIB.replace(
+        '<resources/>',
+        '<resources><primitive id="bmc-0" class="stonith" type="fence_ipmilan"/><primitive id="bmc-1" class="stonith" type="fence_ipmilan"/></resources>',
+      ).replace(
+        '</configuration>',
+        `<fencing-topology><fencing-level id="fl-0" target="compute-0" index="1" devices="${devices}"/><fencing-level id="fl-1" target="compute-1" index="1" devices="bmc-1"/></fencing-topology></configuration>`,
+      ),
+    );
+  const levelsOf = (cib: TreeElement): string[] =>
+    [...serializeTree(cib).matchAll(/<fencing-level .*devices="([^"]*)"/g)].map(
+      ([, devices]) => devices ?? '',
+    );
+  const withDevices = async (...ids: readonly string[]): Promise<ClusterInput> => {
+    const input = await testInput();
+    const computes = input.computes.map((compute, at) => ({
+      ...compute,
+      fencing: { kind: 'existing' as const, ids: at === 0 ? ids : ['bmc-1'] },
+    }));
+    return { ...input, computes };
+  };
+
+  it('name no device of ours any more after an undo', async () => {
+    const before = powered();
+    const adopted = reconcile(before, await withDevices('bmc-0'), { mode: 'adopt' });
+    expect(levelsOf(adopted.cib)).toEqual(['bmc-0,fence-nova', 'bmc-1,fence-nova']);
+    const undone = reconcileUndo(adopted.cib);
+    expect(undone.conflicts).toEqual([]);
+    expect(levelsOf(undone.cib)).toEqual(['bmc-0', 'bmc-1']);
+    expect(undone.changes).toContainEqual({
+      action: 'change',
+      what: 'fencing level 1 of compute-0: bmc-0',
+      details: ['bmc-0, fence-nova → bmc-0'],
+    });
+    expect(serializeTree(undone.cib)).toBe(serializeTree(before));
+  });
+
+  it('are a conflict where only what turns nothing off would be left', async () => {
+    const adopted = reconcile(powered(), await testInput(), { mode: 'adopt' });
+    expect(levelsOf(adopted.cib)[0]).toBe('ipmilan-compute-0,fence-nova');
+    expect(reconcileUndo(adopted.cib).conflicts).toEqual([
+      expect.stringContaining('fencing level 1 of compute-0 (ipmilan-compute-0, fence-nova)'),
+      expect.stringContaining('fencing level 1 of compute-1'),
+    ]);
+    const recorder = '<primitive id="other-recorder" class="stonith" type="fence_compute"/>';
+    const left = serializeTree(adopted.cib)
+      .replace('ipmilan-compute-0,fence-nova', 'ipmilan-compute-0,other-recorder')
+      .replace('<primitive id="bmc-0"', `${recorder}<primitive id="bmc-0"`);
+    expect(reconcileUndo(tree(left)).conflicts[0]).toContain('no power device left');
+  });
+
+  it("may have Pacemaker's own device, which is no resource", async () => {
+    const adopted = reconcile(powered(), await withDevices('watchdog'), { mode: 'adopt' });
+    expect(adopted.conflicts).toEqual([]);
+    const undone = reconcileUndo(adopted.cib);
+    expect(undone.conflicts).toEqual([]);
+    expect(levelsOf(undone.cib)).toEqual(['watchdog', 'bmc-1']);
+  });
+
+  it('get no device that is not there, or goes with the same change', async () => {
+    const { conflicts } = apply(powered(), await withDevices('bmc-9'));
+    expect(conflicts[0]).toContain('is to have the device bmc-9, which the cluster has not');
+    const input = await testInput();
+    const applied = apply(tree(EMPTY_CIB), input).cib;
+    const named = await withDevices('ipmilan-compute-0');
+    const next = apply(applied, { ...named, computes: named.computes.slice(0, 1) });
+    expect(next.conflicts[0]).toContain('ipmilan-compute-0, which is ours and goes');
+  });
+});

@@ -1,5 +1,7 @@
 import { elementsOf, removeChild, type TreeElement, walkTree } from '../pacemaker/cib-tree.ts';
 import type { Change, Draft } from './draft.ts';
+import { isDevice, levelDevices, levelName, primitiveOf } from './levels.ts';
+import { RECORDER_AGENT } from './model.ts';
 
 /** What the agents and the operator's commands write at run time begins so: it goes with what is ours. */
 const RUNTIME_PREFIX = 'instance-ha-';
@@ -12,15 +14,48 @@ export function removeUnwanted(draft: Draft): void {
   const doomed = new Set(
     draft.owned.ids().filter((id) => !id.startsWith('instance-ha.') && !draft.wanted.has(id)),
   );
+  const devices = new Set<string>();
   for (const { node, parent } of [...walkTree(draft.configuration)]) {
     const id = node.attributes.id;
     if (id === undefined || !doomed.has(id) || isOnlyNamed(node) || CONTAINERS.includes(node.name)) continue;
-    if (removeChild(parent, node)) draft.changes.push(removal(node, parent));
+    if (!removeChild(parent, node)) continue;
+    draft.changes.push(removal(node, parent));
+    if (node.name === 'primitive' && node.attributes.class === 'stonith') devices.add(id);
   }
+  takeOutOfLevels(draft, devices);
   for (const id of doomed) draft.owned.drop(id);
   if (draft.wanted.size === 0 && doomed.size > 0) removeRuntime(draft.configuration);
   removeNodes(draft);
   removeEmptySets(draft, doomed);
+}
+
+/**
+ * A level that is not ours may name a device of ours since `adopt`. With the device gone it could never be gone
+ * through, and its node not be fenced any more. Without a power device it would say of a node that runs that it is off.
+ */
+function takeOutOfLevels(draft: Draft, removed: ReadonlySet<string>): void {
+  for (const { node: level } of [...walkTree(draft.configuration)]) {
+    if (level.name !== 'fencing-level') continue;
+    const before = levelDevices(level);
+    const rest = before.filter((id) => !removed.has(id));
+    if (rest.length === before.length) continue;
+    if (!rest.some((id) => isPowerDevice(draft.configuration, id))) {
+      draft.conflicts.push(
+        `${levelName(level)} (${before.join(', ')}) is not ours and would have no power device left: give it another one (pcs stonith level add), or take it away (pcs stonith level remove)`,
+      );
+      continue;
+    }
+    level.attributes.devices = rest.join(',');
+    draft.changes.push({
+      action: 'change',
+      what: `${levelName(level)}: ${rest.join(', ')}`,
+      details: [`${before.join(', ')} → ${rest.join(', ')}`],
+    });
+  }
+}
+
+function isPowerDevice(configuration: TreeElement, id: string): boolean {
+  return isDevice(configuration, id) && primitiveOf(configuration, id)?.attributes.type !== RECORDER_AGENT;
 }
 
 /** Elements that carry the same id as a resource, or only name one. */
@@ -34,7 +69,7 @@ function removal(node: TreeElement, parent: TreeElement): Change {
     primitive: `resource ${attributes.id}`,
     clone: `resource ${attributes.id}`,
     nvpair: `${parent.name === 'cluster_property_set' ? 'property' : `attribute (${parent.attributes.id})`} ${attributes.name}=${attributes.value}`,
-    'fencing-level': `fencing level ${attributes.index} of ${attributes.target}: ${attributes.devices}`,
+    'fencing-level': `${levelName(node)}: ${attributes.devices}`,
   };
   return { action: 'remove', what: words[node.name] ?? `constraint ${attributes.id}`, details: [] };
 }

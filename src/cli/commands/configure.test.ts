@@ -87,6 +87,26 @@ describe('instance-ha configure', () => {
     expect(nothing).toMatchObject({ code: 0, out: 'nothing in this cluster is ours\n' });
   });
 
+  it('undo shows the level that loses a device, and refuses where none would be left', async () => {
+    const adopted = (devices: string): string =>
+      EMPTY_CIB.replace(
+        '<resources/>',
+        '<resources><primitive id="bmc-0" class="stonith" type="fence_ipmilan"/><primitive id="fence-nova" class="stonith" type="fence_compute"/></resources>',
+      ).replace(
+        '</configuration>',
+        `<fencing-topology><fencing-level id="fl-0" target="compute-0" index="1" devices="${devices}"/></fencing-topology><tags><tag id="instance-ha"><obj_ref id="fence-nova"/></tag></tags></configuration>`,
+      );
+    const undo = (devices: string) =>
+      runCli(configureCommands, ['configure', 'undo'], { run: cluster(adopted(devices)), answer: 'no' });
+    const shown = await undo('bmc-0,fence-nova');
+    expect(shown.code).toBe(7);
+    expect(shown.err).toContain('~ fencing level 1 of compute-0: bmc-0\n    bmc-0, fence-nova → bmc-0');
+    expect(await undo('fence-nova')).toMatchObject({
+      code: 3,
+      out: expect.stringContaining('! fencing level 1 of compute-0 (fence-nova)'),
+    });
+  });
+
   it('an input with passwords that others can read is refused', async () => {
     const open = path('open.yaml', readFileSync(INPUT, 'utf8'));
     chmodSync(open, 0o644);

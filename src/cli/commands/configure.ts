@@ -139,7 +139,7 @@ const undo: CommandSpec = {
   path: ['configure', 'undo'],
   summary: 'Take away exactly what is ours',
   description: [
-    'First stops what is ours, the fencing devices last; then removes what the tag instance-ha in the CIB names, as one change: resources, constraints, levels, attributes and properties that apply has added. Everything else stays. Files with credentials stay too, and are named. Guests run on.',
+    'First stops what is ours, the fencing devices last; then removes what the tag instance-ha in the CIB names, as one change: resources, constraints, levels, attributes and properties that apply has added. Everything else stays; a fencing level that is not ours loses the devices that go, and one that would have no power device left is a conflict. Files with credentials stay too, and are named. Guests run on.',
     'Refused while an incident stands: its node would be let go in the middle of an evacuation.',
   ],
   options: [YES, CIB],
@@ -286,7 +286,8 @@ async function runUndo(call: Call): Promise<Outcome> {
   const planned = reconcileUndo(cib.value);
   if (planned.changes.length === 0)
     return outcome('ok', 'nothing in this cluster is ours', planData(planned, []));
-  const text = planned.changes.map(changeText).join('\n');
+  const text = changesText(planned);
+  if (planned.conflicts.length > 0) return outcome('conflict', text, planData(planned, []));
   if (call.text('cib') !== null) return outcome('ok', text, planData(planned, []));
   if (!(await agreed(call, text, 'Take this away?')))
     return outcome('declined', 'nothing was changed', planData(planned, []));
@@ -301,13 +302,14 @@ async function runUndo(call: Call): Promise<Outcome> {
         `${why}; nothing was taken away, and what is ours is asked to stop: run undo again, or configure apply to have it back`,
       );
   }
+  let obstacle: string | null = null;
   call.io.doing('verifying and changing the CIB');
   const changed = await changeCib(
     call.io.run,
     (live) => {
-      if (incidentsIn(live).length > 0) return null;
       const next = reconcileUndo(live);
-      return next.changes.length === 0 ? null : next.cib;
+      obstacle = undoObstacle(live, next);
+      return obstacle !== null || next.changes.length === 0 ? null : next.cib;
     },
     {
       tolerate: isLackOfFencing,
@@ -315,15 +317,19 @@ async function runUndo(call: Call): Promise<Outcome> {
     },
   );
   if (!changed.ok) return failed(explainChange(changed.error));
-  if (changed.value.after === null)
-    return failed(
-      'an incident began meanwhile; nothing was taken away: configure apply lets run again what was stopped',
-    );
+  if (obstacle !== null)
+    return failed(`${obstacle}; nothing was taken away: configure apply lets run again what was stopped`);
   return outcome(
     'ok',
     `${planned.changes.length} things taken away; the CIB before: ${backup}\nThe files in /etc/instance-ha stay: remove them on every controller when nothing needs them`,
     { ...planData(planned, []), backup },
   );
+}
+
+/** What has come up since the plan was shown; null: nothing. */
+function undoObstacle(live: TreeElement, next: Reconciled): string | null {
+  if (incidentsIn(live).length > 0) return 'an incident began meanwhile';
+  return next.conflicts[0] ?? null;
 }
 
 /** Asks a part of what is ours to stop, and waits for it; gives why it runs on, or null. */
@@ -425,10 +431,13 @@ function changeText(change: Change): string {
   );
 }
 
+function changesText({ conflicts, changes }: Reconciled): string {
+  return [...conflicts.map((conflict) => `! ${conflict}`), ...changes.map(changeText)].join('\n');
+}
+
 function planText(planned: Reconciled, fileNames: readonly string[], input: ClusterInput): string {
   return [
-    ...planned.conflicts.map((conflict) => `! ${conflict}`),
-    ...planned.changes.map(changeText),
+    ...(planned.conflicts.length + planned.changes.length > 0 ? [changesText(planned)] : []),
     ...fileNames.map((path) => `+ file ${path} (here; for root only)`),
     ...planned.kept.map((kept) => `= ${kept}`),
     ...(planned.changes.length + fileNames.length === 0 ? ['nothing to change'] : []),
