@@ -70,6 +70,40 @@ describe('confirm-fenced', () => {
     expect(audited).toEqual([]);
   });
 
+  it('looks again when the name has been typed: not for a host that is online by then, nor without quorum', async () => {
+    site.offline = ['compute-0'];
+    const meanwhile = (happens: () => void): TestWorld => ({
+      answer: 'compute-0',
+      asked: happens,
+    });
+    const online = await run(
+      CONFIRM,
+      meanwhile(() => {
+        site.offline = [];
+      }),
+    );
+    expect(online).toMatchObject({ code: 3, out: expect.stringContaining('compute-0 is online') });
+    expect(audited.at(-1)?.reason).toContain('not done: compute-0 is online');
+    site.offline = ['compute-0'];
+    const alone = await run(
+      CONFIRM,
+      meanwhile(() => {
+        site.quorum = false;
+      }),
+    );
+    expect(alone).toMatchObject({ code: 3, out: expect.stringContaining('no quorum') });
+    expect(acts()).toEqual([]);
+  });
+
+  it('does not act on what was seen before the audit log was written', async () => {
+    site.offline = ['compute-0'];
+    const slow = confirmFenced(async () => {
+      site.offline = [];
+    });
+    expect((await runCli([slow], CONFIRM, { run: site.run, answer: 'compute-0' })).code).toBe(3);
+    expect(acts()).toEqual([]);
+  });
+
   it('is not done where it can not be written down', async () => {
     site.offline = ['compute-0'];
     const failing = confirmFenced(async () => {

@@ -35,6 +35,8 @@ export interface FakeSite {
   offline: string[];
   /** Those of them that are not fenced yet. */
   unclean: string[];
+  /** Whether this partition has a majority of the controllers. */
+  quorum: boolean;
   /** Exit code of the fence agents' next calls; 0: on, or done. */
   agent: number;
   close(): Promise<void>;
@@ -82,6 +84,7 @@ export async function startFakeSite(): Promise<FakeSite> {
     reportedAt: Date.UTC(2026, 10, 25, 4),
     offline: [],
     unclean: [],
+    quorum: true,
     agent: 0,
     run: async (tool, args, { input }) => {
       site.calls.push([tool, ...args, ...(input?.split('\n').slice(0, 2) ?? [])].join(' '));
@@ -111,7 +114,7 @@ function crmMon(site: FakeSite): string {
     ...COMPUTES.map((name) => node(name, 'remote')),
   ];
   return pacemakerResult(
-    `<summary><current_dc present="true" name="controller-0" with_quorum="true"/></summary><nodes>${nodes.join('')}</nodes>` +
+    `<summary><current_dc present="true" name="controller-0" with_quorum="${site.quorum}"/></summary><nodes>${nodes.join('')}</nodes>` +
       `<resources>${[...SINGLES.map((id) => started(id, 'controller-1')), ...CHAIN.flatMap((id) => COMPUTES.map((node) => started(id, node)))].join('')}</resources>`,
   );
 }

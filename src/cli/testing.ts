@@ -13,6 +13,8 @@ export interface TestWorld {
   readonly run?: RunTool;
   /** To every question; null: nobody can be asked. */
   readonly answer?: string | null;
+  /** What happens while a question stands. */
+  readonly asked?: () => void;
   /** What happens while a command waits. */
   readonly sleep?: (ms: number) => Promise<void>;
   /** Aborts at Ctrl-C. */
@@ -26,6 +28,7 @@ export async function runCli(
   {
     run = noTools,
     answer = null,
+    asked = () => {},
     sleep = async () => {},
     signal = new AbortController().signal,
   }: TestWorld = {},
@@ -41,7 +44,10 @@ export async function runCli(
     print: (text) => {
       out += `${text}\n`;
     },
-    ask: async () => answer,
+    ask: async () => {
+      asked();
+      return answer;
+    },
     isTerminal: false,
     output,
     signal,

@@ -24,7 +24,7 @@ export function confirmFenced(write: Audit): CommandSpec {
     description: [
       'For the loss of a whole site or of a BMC: the cluster waits for ever for a fencing that can not succeed. Only when YOU have made sure that the machine is off, and will stay off, this takes the place of the power device: it records the incident, as fence_compute would, and confirms the fencing to Pacemaker. The evacuation then begins.',
       'If the machine still runs, its instances will run twice and destroy their disks. The name has to be typed; who did it and why goes to /var/log/instance-ha/audit.log first.',
-      'Refused for a compute that is online.',
+      'Refused for a compute that is online, and without quorum; both are looked at again when the name has been typed.',
     ],
     arguments: [{ name: 'host', says: 'the compute that is off', offers: 'node' }],
     options: [
@@ -48,23 +48,8 @@ export function confirmFenced(write: Audit): CommandSpec {
 async function confirm(call: Call, write: Audit): Promise<Outcome> {
   const host = call.arguments[0] ?? '';
   const { run, now } = call.io;
-  const situation = await readSituation(call.io);
-  if (!situation.known) return failed(situation.reason, 'unknown');
-  const records = situation.value.nodes.find(({ node }) => node === host);
-  if (records === undefined)
-    return failed(
-      `${host} is no compute node of this cluster: it has ${situation.value.nodes.map(({ node }) => node).join(', ')}`,
-    );
-  if (records.online)
-    return outcome('conflict', `${host} is online: the cluster talks with it, so it is not off`, {
-      node: host,
-    });
-  if (!situation.value.status.hasQuorum)
-    return outcome(
-      'conflict',
-      'this partition has no quorum: a majority of the controllers has to be there first',
-      { node: host },
-    );
+  const refused = await refusal(call, host);
+  if (refused !== null) return refused;
   const typed =
     call.text('name') ??
     (await call.io.ask(`If ${host} is not off, its instances will run twice. Type its name:`));
@@ -77,6 +62,12 @@ async function confirm(call: Call, write: Audit): Promise<Outcome> {
     return failed(
       'the audit log can not be written, so nothing was done: be root, and see /var/log/instance-ha',
     );
+  }
+  // Whoever was asked may have taken long to answer, and the host has come back meanwhile.
+  const refusedNow = await refusal(call, host);
+  if (refusedNow !== null) {
+    await noteRefusal(write, host, refusedNow.text, now());
+    return refusedNow;
   }
   call.io.doing('recording the incident and telling Pacemaker');
   const at = now();
@@ -109,6 +100,40 @@ async function confirm(call: Call, write: Audit): Promise<Outcome> {
     `confirmed: ${host} is off. Incident ${incident.id} is recorded; follow it with instance-ha status --watch`,
     { node: host, incident },
   );
+}
+
+/** Why this may not be done as things stand now; null: it may. */
+async function refusal(call: Call, host: string): Promise<Outcome | null> {
+  const situation = await readSituation(call.io);
+  if (!situation.known) return failed(`nothing was done: ${situation.reason}`, 'unknown');
+  const { nodes, status } = situation.value;
+  const records = nodes.find(({ node }) => node === host);
+  if (records === undefined)
+    return failed(
+      `${host} is no compute node of this cluster: it has ${nodes.map(({ node }) => node).join(', ')}`,
+    );
+  if (records.online)
+    return outcome(
+      'conflict',
+      `${host} is online: the cluster talks with it, so it is not off, and nothing was done`,
+      { node: host },
+    );
+  if (!status.hasQuorum)
+    return outcome(
+      'conflict',
+      'this partition has no quorum, so nothing was done: a majority of the controllers has to be there first',
+      { node: host },
+    );
+  return null;
+}
+
+/** The audit log has that it was to be done; that it was not stands beside it, where that can be written. */
+async function noteRefusal(write: Audit, node: string, why: string, at: number): Promise<void> {
+  try {
+    await write({ command: 'confirm-fenced', node, reason: `not done: ${why}` }, at);
+  } catch {
+    // The refusal is told to whoever asked, and nothing was done that would have to be in the log.
+  }
 }
 
 export const confirmFencedCommand: CommandSpec = confirmFenced(audit);
