@@ -2,8 +2,11 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readInput } from '../../configure/input.ts';
+import { reconcile } from '../../configure/reconcile.ts';
 import { EMPTY_CIB } from '../../configure/testing.ts';
 import { success } from '../../core/result.ts';
+import { parseTree, serializeTree } from '../../pacemaker/cib-tree.ts';
 import type { RunTool } from '../../pacemaker/tool.ts';
 import { runCli } from '../testing.ts';
 import { configureCommands } from './configure.ts';
@@ -85,6 +88,29 @@ describe('instance-ha configure', () => {
       run: cluster(EMPTY_CIB),
     });
     expect(nothing).toMatchObject({ code: 0, out: 'nothing in this cluster is ours\n' });
+  });
+
+  it('apply takes no compute away whose incident began after the plan was shown', async () => {
+    const two = readFileSync(INPUT, 'utf8').replace(
+      /( {2}- \{ name: )compute-0(.*)/,
+      '$1compute-0$2\n$1compute-1$2',
+    );
+    const input = await readInput(two, async () => '');
+    if (!input.ok) throw new Error(input.error.join());
+    const parsed = parseTree('test', EMPTY_CIB);
+    if (!parsed.ok) throw new Error('the test has no XML');
+    const applied = serializeTree(reconcile(parsed.value, input.value, { mode: 'apply' }).cib);
+    const incident = '<nvpair id="i" name="instance-ha-incident" value="x"/>';
+    let cib = applied;
+    const apply = await runCli(configureCommands, ['configure', 'apply', '-i', INPUT], {
+      run: (...call) => cluster(cib)(...call),
+      answer: 'yes',
+      asked: () => {
+        cib = applied.replace('<nvpair id="nodes-compute-1-osprole"', `${incident}$&`);
+      },
+    });
+    expect(apply.err).toContain('- resource compute-1');
+    expect(apply).toMatchObject({ code: 3, out: expect.stringContaining('an incident stands on compute-1') });
   });
 
   it('undo shows the level that loses a device, and refuses where none would be left', async () => {

@@ -251,13 +251,17 @@ async function bringIn(call: Call, mode: 'apply' | 'adopt'): Promise<Outcome> {
   const written = await writeFiles(loaded.value.files);
   if (!written.ok) return failed(written.error);
   let last = planned;
+  let heldNow: string | null = null;
   let backup: string | null = null;
   call.io.doing('verifying and changing the CIB');
   const changed = await changeCib(
     call.io.run,
     (live) => {
       last = reconcile(live, input, options);
-      return last.conflicts.length > 0 || last.changes.length === 0 ? null : last.cib;
+      // An incident may have begun since the plan was shown.
+      heldNow = removesHeldNode(live, last);
+      const isRefused = heldNow !== null || last.conflicts.length > 0;
+      return isRefused || last.changes.length === 0 ? null : last.cib;
     },
     {
       beforeChange: async (before) => {
@@ -266,6 +270,7 @@ async function bringIn(call: Call, mode: 'apply' | 'adopt'): Promise<Outcome> {
     },
   );
   if (!changed.ok) return failed(explainChange(changed.error));
+  if (heldNow !== null) return outcome('conflict', heldNow, { error: heldNow });
   if (last.conflicts.length > 0) return outcome('conflict', planText(last, [], input), planData(last, []));
   const done = [
     `${last.changes.length} changes in the cluster, ${written.value.length} files written here`,
@@ -378,7 +383,7 @@ function removesHeldNode(cib: TreeElement, planned: Reconciled): string | null {
   const held = incidentsIn(cib).filter((node) => removed.some((what) => what.includes(node)));
   return held.length === 0
     ? null
-    : `an incident stands on ${held.join(', ')}, which this would take out of the cluster: wait for its end`;
+    : `an incident stands on ${held.join(', ')}, which this would take out of the cluster, so the cluster was not changed: wait for its end (instance-ha status)`;
 }
 
 function incidentsIn(cib: TreeElement): string[] {
