@@ -26,6 +26,34 @@ colour: red
     expect(problems.join('\n')).not.toContain('hunter2');
   });
 
+  it('takes passwords and parameters that look like numbers as they are written', async () => {
+    for (const word of ['0000', '0123', '1e5', '12345678901234567890', 'True']) {
+      const input = await readInput(
+        `${BASE}evacuate_delay: 5\ntiming: { power_timeout: 30 }\ncomputes: [{ name: a, fencing: { agent: fence_ipmilan, parameters: { username: ${word} }, password: ${word} } }]\n`,
+        NO_FILES,
+      );
+      if (!input.ok) throw new Error(input.error.join());
+      const [compute] = input.value.computes;
+      if (compute?.fencing.kind !== 'device') throw new Error('no device');
+      expect(compute.fencing.device.password?.secret.reveal()).toBe(word);
+      expect(compute.fencing.device.parameters).toEqual({ username: word });
+      expect(input.value).toMatchObject({ evacuateDelayS: 5, timing: { powerTimeoutS: 30 } });
+    }
+  });
+
+  it('that is no YAML: the line, and nothing of it', async () => {
+    const text = `${BASE}fencing:\n  password: *S3cretPw\ncomputes: [a]\n`;
+    expect(await problemsOf(text)).toEqual([
+      'it is no YAML (line 4, UNRESOLVED_ALIAS): a value with special characters in it has to stand in quotes',
+    ]);
+    for (const password of ['@S3cretPw', '!S3cretPw', 'S3cretPw: x', '"S3cretPw']) {
+      const problems = await problemsOf(text.replace('*S3cretPw', password));
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).toMatch(/^it is no YAML \(line \d/);
+      expect(problems[0]).not.toContain('S3cretPw');
+    }
+  });
+
   it('has nothing printed beside its answer: a warning of the YAML parser quotes the line', async () => {
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     try {

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { parse as parseYaml } from 'yaml';
 import { isNodeName } from '../core/names.ts';
 import { failure, type Result, success } from '../core/result.ts';
 import { Secret } from '../openstack/secret.ts';
+import { readYaml, type YamlPath } from '../openstack/yaml.ts';
 import { powerNodeOf, readInstackenv } from './instackenv.ts';
 import { DEFAULT_TIMING, TIMING_INPUTS, type TimingInput } from './timing.ts';
 import { DISTRIBUTIONS, type Distribution, type Units } from './units.ts';
@@ -69,10 +69,6 @@ export const DEFAULT_RC_FILE = '/etc/instance-ha/overcloudrc';
 /** Scripts that print the BMCs' passwords, one a device. */
 export const PASSWORD_DIRECTORY = '/etc/instance-ha/bmc';
 
-const Scalar = v.pipe(
-  v.union([v.string(), v.number(), v.boolean()]),
-  v.transform((value) => String(value)),
-);
 const Name = v.pipe(v.string(), v.check(isNodeName, 'no name of a node'));
 const Path = v.pipe(v.string(), v.regex(/^\/[^\s'"\\]*$/, 'an absolute path without spaces or quotes'));
 const Id = v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,127}$/, 'no id of a resource'));
@@ -82,8 +78,8 @@ const FencingSchema = v.strictObject({
   agent: v.optional(AgentName),
   /** Id of the device that is made. */
   id: v.optional(Id),
-  parameters: v.optional(v.record(v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_-]*$/)), Scalar), {}),
-  password: v.optional(Scalar),
+  parameters: v.optional(v.record(v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_-]*$/)), v.string()), {}),
+  password: v.optional(v.string()),
   /** Devices that are there already. */
   devices: v.optional(v.pipe(v.array(Id), v.minLength(1))),
 });
@@ -155,21 +151,19 @@ export type ReadText = (path: string) => Promise<string>;
 /** Everything that is wrong with an input, each in a sentence with its place. */
 export type InputProblems = readonly string[];
 
+/** Where a number is meant; everything else is text, since passwords, names and parameters may look like one. */
+function isNumber(path: YamlPath): boolean {
+  return path[0] === 'timing' || path.join('.') === 'evacuate_delay';
+}
+
 /** Reads the input: YAML (JSON is YAML too), checked as a whole. */
 export async function readInput(
   text: string,
   readText: ReadText,
 ): Promise<Result<ClusterInput, InputProblems>> {
-  let raw: unknown;
-  try {
-    // A warning would go to standard error with the line that it is about, and that may hold a password.
-    raw = parseYaml(text, { maxAliasCount: 100, logLevel: 'error' });
-  } catch (cause) {
-    return failure([
-      `no YAML: ${cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : 'unreadable'}`,
-    ]);
-  }
-  const parsed = v.safeParse(InputSchema, raw);
+  const yaml = readYaml(text, isNumber);
+  if (!yaml.ok) return failure([`it ${yaml.problem}`]);
+  const parsed = v.safeParse(InputSchema, yaml.value);
   if (!parsed.success) return failure(parsed.issues.flatMap(issueText));
   const input = parsed.output;
   const problems: string[] = [];

@@ -1,15 +1,13 @@
 import * as v from 'valibot';
-import { parseDocument } from 'yaml';
+import { readYaml, type YamlPath } from './yaml.ts';
 
-/** A value as YAML gives it: a number or a truth value is written as it would stand in an rc file. */
-const ScalarSchema = v.pipe(v.union([v.string(), v.number(), v.boolean()]), v.transform(String));
-const AuthSchema = v.record(v.string(), v.nullish(ScalarSchema));
+const AuthSchema = v.record(v.string(), v.nullish(v.string()));
 const CloudSchema = v.looseObject({
   auth: v.optional(AuthSchema, {}),
   auth_type: v.optional(v.string()),
   profile: v.optional(v.string()),
   cloud: v.optional(v.string()),
-  region_name: v.nullish(ScalarSchema),
+  region_name: v.nullish(v.string()),
   interface: v.nullish(v.string()),
   endpoint_type: v.nullish(v.string()),
   cacert: v.nullish(v.string()),
@@ -22,30 +20,24 @@ const CloudsFileSchema = v.object({ clouds: v.record(v.string(), CloudSchema) })
 
 export type CloudsFile = v.InferOutput<typeof CloudsFileSchema>;
 
-/** Anchors a file may use; more is no configuration but an attempt to fill the memory. */
-const MAX_ALIASES = 50;
+/** Everything else is text: a password of digits is no number. */
+const TYPED_KEYS = ['verify', 'insecure'];
+const isTyped = (path: YamlPath): boolean =>
+  path.length === 3 && path[0] === 'clouds' && TYPED_KEYS.includes(path[2] ?? '');
 
 /** Reads a clouds.yaml or secure.yaml; the problem names the line but quotes nothing of the file, since secrets stand in it. */
 export function parseCloudsFile(
   text: string,
 ): { readonly ok: true; readonly value: CloudsFile } | { readonly ok: false; readonly problem: string } {
-  try {
-    const document = parseDocument(text, { prettyErrors: true, schema: 'core' });
-    const [error] = document.errors;
-    if (error !== undefined) {
-      const line = error.linePos?.[0].line;
-      return { ok: false, problem: `is no YAML${line === undefined ? '' : ` (line ${line})`}` };
-    }
-    const parsed = v.safeParse(CloudsFileSchema, document.toJS({ maxAliasCount: MAX_ALIASES }));
-    if (parsed.success) return { ok: true, value: parsed.output };
-    const path = parsed.issues[0] === undefined ? null : v.getDotPath(parsed.issues[0]);
-    return {
-      ok: false,
-      problem: `is no clouds.yaml: ${path ?? 'clouds'} is not what openstacksdk expects there`,
-    };
-  } catch {
-    return { ok: false, problem: 'is no YAML that can be read' };
-  }
+  const yaml = readYaml(text, isTyped);
+  if (!yaml.ok) return yaml;
+  const parsed = v.safeParse(CloudsFileSchema, yaml.value);
+  if (parsed.success) return { ok: true, value: parsed.output };
+  const path = v.getDotPath(parsed.issues[0]);
+  return {
+    ok: false,
+    problem: `is no clouds.yaml: ${path ?? 'clouds'} is not what openstacksdk expects there`,
+  };
 }
 
 /**

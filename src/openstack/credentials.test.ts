@@ -267,8 +267,8 @@ clouds:
       insecure: true,
       clientCertificate: { certFile: '/etc/client.pem' },
     });
-    // A password of digits is a number to YAML; leading zeros are lost unless it is quoted, as in openstacksdk.
-    expect(result.value.password.reveal()).toBe('815');
+    // A password of digits is a number to YAML, and is taken as it is written.
+    expect(result.value.password.reveal()).toBe('0815');
   });
 
   it('gives an application credential, and lets parameters override', async () => {
@@ -311,6 +311,11 @@ clouds:
     [{ os_cloud: 'x' }, files({ '/etc/openstack/clouds.yaml': 'a: hunter2\n  b: [' }), 'is no YAML (line '],
     [{ os_cloud: 'x' }, files({ '/etc/openstack/clouds.yaml': 'clouds: [hunter2]' }), 'is no clouds.yaml'],
     [{ os_cloud: 'x' }, files({ '/etc/openstack/clouds.yaml': 'hunter2' }), 'is no clouds.yaml'],
+    [
+      { os_cloud: 'x' },
+      files({ '/etc/openstack/clouds.yaml': 'clouds:\n  x: { auth: { password: *hunter2 } }' }),
+      'is no YAML (line 2, UNRESOLVED_ALIAS)',
+    ],
     [{ os_cloud: '__proto__' }, disk, 'no cloud of that name'],
   ])('says what is wrong: %j', async (parameters, readFile, words) => {
     const line = await problemsOf(parameters, readFile);
