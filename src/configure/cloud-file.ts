@@ -1,41 +1,8 @@
-import * as v from 'valibot';
-import { parse as parseYaml } from 'yaml';
+import { dirname, join } from 'node:path';
 import { failure, type Result, success } from '../core/result.ts';
+import { cloudVariables, parseCloudsFile } from '../openstack/clouds-file.ts';
 import { parseRcFile } from '../openstack/rcfile.ts';
 import type { CloudSource, ReadText } from './input.ts';
-
-const Auth = v.record(
-  v.string(),
-  v.pipe(
-    v.union([v.string(), v.number(), v.boolean()]),
-    v.transform((value) => String(value)),
-  ),
-);
-const CloudSchema = v.looseObject({ auth: v.optional(Auth, {}) });
-const CloudsSchema = v.object({ clouds: v.record(v.string(), CloudSchema) });
-
-/** clouds.yaml's keys (openstacksdk, config/loader.py) and the variables that mean the same. */
-const AUTH_KEYS: Readonly<Record<string, string>> = {
-  auth_url: 'OS_AUTH_URL',
-  username: 'OS_USERNAME',
-  password: 'OS_PASSWORD',
-  project_name: 'OS_PROJECT_NAME',
-  tenant_name: 'OS_PROJECT_NAME',
-  user_domain_name: 'OS_USER_DOMAIN_NAME',
-  user_domain_id: 'OS_USER_DOMAIN_ID',
-  project_domain_name: 'OS_PROJECT_DOMAIN_NAME',
-  project_domain_id: 'OS_PROJECT_DOMAIN_ID',
-  domain_name: 'OS_USER_DOMAIN_NAME',
-  application_credential_id: 'OS_APPLICATION_CREDENTIAL_ID',
-  application_credential_name: 'OS_APPLICATION_CREDENTIAL_NAME',
-  application_credential_secret: 'OS_APPLICATION_CREDENTIAL_SECRET',
-};
-const CLOUD_KEYS: Readonly<Record<string, string>> = {
-  region_name: 'OS_REGION_NAME',
-  interface: 'OS_INTERFACE',
-  endpoint_type: 'OS_INTERFACE',
-  cacert: 'OS_CACERT',
-};
 
 /**
  * The text of the credentials file that goes to the controllers, from an rc file or a clouds.yaml: plain variables,
@@ -51,13 +18,10 @@ export async function credentialsFile(
   } catch {
     return failure(`${source.path} cannot be read`);
   }
-  const values =
-    source.kind === 'rc' ? fromRc(source.path, text) : fromClouds(source.path, text, source.cloud);
+  const values = source.kind === 'rc' ? fromRc(source.path, text) : await fromClouds(source, text, readText);
   if (!values.ok) return values;
-  const secure = source.kind === 'clouds' ? await secureValues(source, readText) : {};
-  const all = { ...values.value, ...secure };
-  if (all.OS_AUTH_URL === undefined) return failure(`${source.path} sets no auth_url (OS_AUTH_URL)`);
-  const lines = Object.entries(all).map(([name, value]) => `export ${name}=${shellQuote(value)}`);
+  if (values.value.OS_AUTH_URL === undefined) return failure(`${source.path} sets no auth_url (OS_AUTH_URL)`);
+  const lines = Object.entries(values.value).map(([name, value]) => `export ${name}=${shellQuote(value)}`);
   return success(`${lines.join('\n')}\n`);
 }
 
@@ -70,54 +34,20 @@ function fromRc(path: string, text: string): Result<Readonly<Record<string, stri
   return success(rc.values);
 }
 
-function fromClouds(
-  path: string,
+/** Read as the agents read it themselves, with the secure.yaml beside it: what they would heed is in the file, and nothing else. */
+async function fromClouds(
+  { path, cloud }: Extract<CloudSource, { kind: 'clouds' }>,
   text: string,
-  cloud: string,
-): Result<Readonly<Record<string, string>>, string> {
-  const clouds = readClouds(text);
-  if (clouds === null) return failure(`${path} is no clouds.yaml`);
-  const found = clouds[cloud];
-  if (found === undefined)
-    return failure(`${path} has no cloud ${cloud}; there is ${Object.keys(clouds).join(', ') || 'none'}`);
-  return success(valuesOf(found));
-}
-
-function readClouds(text: string): Readonly<Record<string, v.InferOutput<typeof CloudSchema>>> | null {
-  try {
-    const parsed = v.safeParse(CloudsSchema, parseYaml(text, { maxAliasCount: 100 }));
-    return parsed.success ? parsed.output.clouds : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Passwords may stand in a secure.yaml beside it, which goes before (openstacksdk, config/loader.py). */
-async function secureValues(
-  source: Extract<CloudSource, { kind: 'clouds' }>,
   readText: ReadText,
-): Promise<Readonly<Record<string, string>>> {
-  try {
-    const clouds = readClouds(await readText(source.path.replace(/[^/]*$/, 'secure.yaml')));
-    const found = clouds?.[source.cloud];
-    return found === undefined ? {} : valuesOf(found);
-  } catch {
-    return {};
-  }
-}
-
-function valuesOf(cloud: v.InferOutput<typeof CloudSchema>): Readonly<Record<string, string>> {
-  const values: Record<string, string> = {};
-  for (const [key, name] of Object.entries(AUTH_KEYS)) {
-    const value = cloud.auth[key];
-    if (value !== undefined) values[name] = value;
-  }
-  for (const [key, name] of Object.entries(CLOUD_KEYS)) {
-    const value = cloud[key];
-    if (typeof value === 'string') values[name] = value;
-  }
-  if (cloud.verify === false) values.OS_INSECURE = 'true';
-  return values;
+): Promise<Result<Readonly<Record<string, string>>, string>> {
+  const clouds = parseCloudsFile(text);
+  if (!clouds.ok) return failure(`${path} ${clouds.problem}`);
+  const securePath = join(dirname(path), 'secure.yaml');
+  const secureText = await readText(securePath).catch(() => null);
+  const secure = secureText === null ? null : parseCloudsFile(secureText);
+  if (secure?.ok === false) return failure(`${securePath} ${secure.problem}`);
+  const found = cloudVariables(cloud, clouds.value, secure?.value ?? null);
+  return found.ok ? success(found.values) : failure(`cloud ${cloud}: ${path} ${found.problem}`);
 }
 
 /** Text as one word of a POSIX shell. */

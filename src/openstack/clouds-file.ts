@@ -40,6 +40,30 @@ export function parseCloudsFile(
   };
 }
 
+/** A name that an rc file can set. */
+const VARIABLE = /^OS_[A-Z0-9_]+$/;
+
+type Auth = v.InferOutput<typeof AuthSchema>;
+
+/**
+ * Keys with `_` for `-`, and a `domain_name` or `domain_id` as what it stands for: the domain of the user and of the
+ * project, where they have none of their own (openstack/config/loader.py `_handle_domain_id`).
+ */
+function withDomains(auth: Auth): Auth {
+  const plain: Record<string, Auth[string]> = {};
+  for (const [key, value] of Object.entries(auth)) plain[key.replaceAll('-', '_')] = value;
+  const { domain_name: name, domain_id: id, ...own } = plain;
+  const ofBoth = ['user', 'project'].flatMap((whose) =>
+    [`${whose}_domain_name`, `${whose}_domain_id`].some((key) => Object.hasOwn(own, key))
+      ? []
+      : [
+          [`${whose}_domain_name`, name],
+          [`${whose}_domain_id`, id],
+        ],
+  );
+  return { ...own, ...Object.fromEntries(ofBoth) };
+}
+
 /**
  * One cloud as the variables of an rc file, so that there is one way to read credentials. What stands in
  * secure.yaml comes on top, key by key (openstack/config/loader.py `_load_secure_file`).
@@ -66,9 +90,10 @@ export function cloudVariables(
   }
   const values = new Map<string, string>();
   const set = (variable: string, value: unknown): void => {
-    if (value !== undefined && value !== null && value !== '') values.set(variable, String(value));
+    if (!VARIABLE.test(variable) || value === undefined || value === null || value === '') return;
+    values.set(variable, String(value));
   };
-  for (const [key, value] of Object.entries(cloud.auth)) set(`OS_${key.toUpperCase()}`, value);
+  for (const [key, value] of Object.entries(withDomains(cloud.auth))) set(`OS_${key.toUpperCase()}`, value);
   for (const key of [
     'region_name',
     'interface',
