@@ -184,6 +184,23 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     /no fencing level of compute-0/,
   ],
   [
+    'level with a device that is gone',
+    cib('devices="ipmilan-compute-0,fence-nova"', 'devices="ipmilan-compute-0,bmc-9,fence-nova"'),
+    'connectivity',
+    'fault',
+    /fencing level 1 of compute-0 names the device bmc-9, which the cluster has not/,
+  ],
+  [
+    'level of a controller with a device that is gone',
+    cib(
+      '<fencing-level id="level-compute-0"',
+      '<fencing-level id="l" target-pattern="controller-.*" index="2" devices="bmc-9"/>$&',
+    ),
+    'connectivity',
+    'fault',
+    /fencing level 2 of controller-\.\* names the device bmc-9/,
+  ],
+  [
     'level without power',
     cib('devices="ipmilan-compute-0,fence-nova"', 'devices="fence-nova"'),
     'connectivity',
@@ -593,6 +610,28 @@ describe('doctor', () => {
       new Set(runChecks(facts, node).flatMap(({ problems }) => problems.map((problem) => problem.node)));
     expect(nodes('compute-1')).toEqual(new Set(['compute-1', null]));
     expect(nodes(null)).toEqual(new Set(['compute-0', 'compute-1', null]));
+  });
+
+  it("says once that a device is gone, and nothing of Pacemaker's own", () => {
+    const connectivityOf = (changes: Partial<Facts>): readonly string[] =>
+      runChecks({ ...healthyFacts(), ...changes })
+        .filter(({ check }) => check.id === 'connectivity')
+        .flatMap(({ problems }) => problems.map(({ says }) => says));
+    const devices = (ids: string): Partial<Facts> => cib('devices="ipmilan-compute-0,', `devices="${ids},`);
+    expect(connectivityOf(devices('watchdog'))).toEqual([]);
+    const gone = {
+      ...devices('bmc-9'),
+      power: [
+        {
+          device: 'bmc-9',
+          agent: '?',
+          node: 'compute-0',
+          state: 'failed',
+          detail: 'there is no such device in the cluster',
+        },
+      ],
+    } as const;
+    expect(connectivityOf(gone)).toEqual([expect.stringContaining('names the device bmc-9')]);
   });
 
   it('takes nothing that is unknown for wrong', () => {

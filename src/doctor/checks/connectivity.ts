@@ -1,5 +1,7 @@
 import { INCIDENT_ATTRIBUTE } from '../../core/records.ts';
+import type { FencingTarget } from '../../pacemaker/cib.ts';
 import { isPowerFencedFirst } from '../../pacemaker/topology.ts';
+import { WATCHDOG_DEVICE } from '../../pacemaker/watchdog.ts';
 import { parseBoolean } from '../../pacemaker/xml.ts';
 import { type ConfigurationFacts, computesOf, type Facts, recordersOf } from '../facts.ts';
 import { type Check, fault, type Problem, unsure, warning } from '../finding.ts';
@@ -10,12 +12,13 @@ export const connectivity: Check = {
   needs: ['configuration', 'status'],
   title: 'the cluster can fence every compute, and reaches it',
   looksAt:
-    'every power device, asked for the power state with its own parameters; the fencing levels; stonith-enabled; the state of the remote nodes',
+    'every power device, asked for the power state with its own parameters; the fencing levels, and whether their devices are there; stonith-enabled; the state of the remote nodes',
   run: (facts) => {
     const { configuration } = facts;
     if (!configuration.known) return [];
     return [
       ...enabled(configuration.value),
+      ...missingDevices(configuration.value),
       ...levels(configuration.value),
       ...devices(facts),
       ...remotes(facts, configuration.value),
@@ -31,6 +34,38 @@ function enabled({ cluster }: ConfigurationFacts): Problem[] {
       'pcs property set stonith-enabled=true, once the power devices work',
     ),
   ];
+}
+
+/** A level with a device that is not there can never be gone through: its nodes, a controller too, are not fenced by it. */
+function missingDevices(configuration: ConfigurationFacts): Problem[] {
+  return configuration.cluster.fencingLevels.flatMap(({ target, index, devices }) =>
+    devices
+      .filter((id) => !isThere(configuration, id))
+      .map((id) =>
+        fault(
+          `fencing level ${index} of ${targetName(target)} names the device ${id}, which the cluster has not: the level can never succeed`,
+          `pcs stonith level: take ${id} out of it, or give the cluster that device (instance-ha configure apply)`,
+          target.kind === 'node' ? target.node : null,
+        ),
+      ),
+  );
+}
+
+function isThere({ resources }: ConfigurationFacts, device: string): boolean {
+  return device === WATCHDOG_DEVICE || resources.some(({ id }) => id === device);
+}
+
+function targetName(target: FencingTarget): string {
+  switch (target.kind) {
+    case 'node':
+      return target.node;
+    case 'pattern':
+      return target.pattern;
+    case 'attribute':
+      return `${target.attribute}=${target.value}`;
+    default:
+      return target satisfies never;
+  }
 }
 
 function levels(configuration: ConfigurationFacts): Problem[] {
@@ -70,7 +105,9 @@ function devices({ power, status, configuration }: Facts): Problem[] {
     status.known && status.value.nodes.some((node) => node.name === name && node.online);
   const isInIncident = (name: string): boolean =>
     configuration.known && hasIncident(configuration.value, name);
-  return power.flatMap((answer): Problem[] => {
+  // That a device is not there is said of its level.
+  const asked = power.filter(({ device }) => !configuration.known || isThere(configuration.value, device));
+  return asked.flatMap((answer): Problem[] => {
     switch (answer.state) {
       case 'on':
         return [];
