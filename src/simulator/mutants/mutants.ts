@@ -394,6 +394,32 @@ export const MUTANTS: readonly Mutant[] = [
     'stopSent: isStopSent(draft, server) || isStarted(observation, server),',
     'stopSent: isStopSent(draft, server),',
   ]),
+  rare(
+    701,
+    mutantOf('left-guests', 'a fault that says nothing of the guest says that there is none', 800, [
+      'core/left-guest.ts',
+      '(failed === undefined || !NO_ANSWER.test(fault))',
+      '(failed === undefined || fault !== "")',
+    ]),
+  ),
+  rare(
+    6_701,
+    mutantOf('left-guests', 'an evacuation that Nova calls completed is over', 6_800, [
+      'core/left-guest.ts',
+      "if (server.vmState !== 'error' && !isBeingRebuilt(server)) return null;",
+      "if (server.vmState !== 'error') return null;",
+    ]),
+  ),
+  rare(
+    701,
+    mutantOf(
+      'left-guests',
+      'what has failed is asked for again unseen',
+      800,
+      ['core/instance.ts', 'facts.seenAt < facts.followedAt', 'facts.seenAt < 0'],
+      ['core/ledger.ts', 'outcome.isUnseen === true', 'outcome.isUnseen === undefined && false'],
+    ),
+  ),
   mutantOf('new-policies', 'a new policy is in force only after a restart', 400, [
     'agents/evacuator/policy-in-force.ts',
     'policy = { ...DEFAULT_POLICY, ...next.value };',
