@@ -84,7 +84,7 @@ describe('off and reboot', () => {
     ['a node that is online', { online: 'true' }, 'is online'],
     ['a node that never joined', { online: null }, 'has no state'],
     ['anything without quorum', { quorum: false }, 'no quorum'],
-    ['a level that proves nothing', { devices: 'fence-nova' }, 'no power device before fence_compute'],
+    ['a level that proves nothing', { devices: 'fence-nova' }, '(level 1: no power device stands before'],
   ] as const)('leave alone %s', async (_, stage, words) => {
     const { call, calls, said } = setUp(stage);
     expect(await call('action=off\nplug=compute-1\n')).toBe(1);

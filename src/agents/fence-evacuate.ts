@@ -6,7 +6,7 @@ import { explain } from '../pacemaker/errors.ts';
 import type { FenceRequest } from '../pacemaker/fence-agent.ts';
 import { type FenceOptions, fenceOptions } from '../pacemaker/fence-options.ts';
 import { type FencingAction, requestFencing } from '../pacemaker/fencing.ts';
-import { isPowerFencedFirst } from '../pacemaker/topology.ts';
+import { whyNoPowerFirst } from '../pacemaker/topology.ts';
 import { answerGeneral, unknownAction } from './fence-general.ts';
 import { chooseNodes } from './fence-node.ts';
 import { type FenceExit, type FencePorts, fail, isCalledByFencer } from './fence-ports.ts';
@@ -75,8 +75,9 @@ async function evacuate(
 /** Why a node is not fenced now; null when it may be. */
 function whyNot(node: ClusterNode, cluster: ClusterView): string | null {
   if (!cluster.haveQuorum) return 'this part of the cluster has no quorum: nothing is fenced from here';
-  if (!isPowerFencedFirst(cluster, node.name)) {
-    return `the fencing topology has no power device before fence_compute for ${node.name}: configure a level DEVICE,fence-nova`;
+  const noPower = whyNoPowerFirst(cluster, node.name);
+  if (noPower !== null) {
+    return `the fencing topology has no power device before fence_compute for ${node.name} (${noPower}): configure a level DEVICE,fence-nova`;
   }
   if (incidentOf(node) !== null) return null;
   if (node.online === false) return null;

@@ -75,6 +75,11 @@ colour: red
     ]);
   });
 
+  it('does not take a device that turns nothing off for a compute', async () => {
+    const text = `${BASE}fencing: { agent: fence_kdump }\ncomputes: [{ name: a, fencing: {} }]\n`;
+    expect(await problemsOf(text)).toEqual([expect.stringMatching(/^a: fence_kdump turns nothing off, it/)]);
+  });
+
   it('does not take a password among the parameters', async () => {
     const text = `${BASE}computes: [{ name: a, fencing: { agent: fence_ipmilan, parameters: { passwd: x } } }]\n`;
     expect(await problemsOf(text)).toEqual([expect.stringContaining('fencing.password')]);

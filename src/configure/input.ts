@@ -3,6 +3,7 @@ import { isNodeName } from '../core/names.ts';
 import { failure, type Result, success } from '../core/result.ts';
 import { Secret } from '../openstack/secret.ts';
 import { readYaml, type YamlPath } from '../openstack/yaml.ts';
+import { whyNoPower } from '../pacemaker/power-agents.ts';
 import { powerNodeOf, readInstackenv } from './instackenv.ts';
 import { DEFAULT_TIMING, TIMING_INPUTS, type TimingInput } from './timing.ts';
 import { DISTRIBUTIONS, type Distribution, type Units } from './units.ts';
@@ -248,6 +249,9 @@ function fencingOf(
     problems.push(`${node.name}: fencing names no agent, such as fence_ipmilan or fence_redfish`);
     return null;
   }
+  const noPower = isNeeded ? whyNoPower(agent) : null;
+  if (noPower !== null)
+    problems.push(`${node.name}: ${agent} turns nothing off, ${noPower}: its fencing would prove nothing`);
   const parameters = { ...input.fencing.parameters, ...bmc?.parameters, ...own.parameters };
   for (const name of ['password', 'passwd']) {
     if (name in parameters)

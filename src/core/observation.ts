@@ -35,7 +35,7 @@ export interface NodeView {
   readonly holdToken: string | null;
   /** What the node was answered last, as it stands in the attribute. */
   readonly holdAnswer: string | null;
-  /** Whether every level that contains fence_compute confirms the power off by another device before it. */
+  /** Whether every level confirms the power off by a device that turns it off, before fence_compute where that is in it. */
   readonly powerFencedFirst: boolean;
 }
 

@@ -17,8 +17,9 @@ const POWERS_OFF: ReadonlySet<string> = new Set(['off', 'reboot']);
  * A success that ended after the incident was written is proof. So is a fencing that is still under way, if it
  * was the fencer that called fence_compute: it calls a level's second device only after the first has
  * confirmed the power off, all `off` before any `on` (Pacemaker `daemons/fenced/fenced_remote.c`, reboot
- * remapped to off and on in a topology level). Both count only where a power device stands before
- * fence_compute in the level: fence_compute alone records, it turns nothing off. A fencing goes on with the
+ * remapped to off and on in a topology level). Both count only where a device that turns the machine off stands before
+ * fence_compute in the level: fence_compute alone records, and what a crash kernel says, or a storage that is taken away,
+ * turns nothing off (pacemaker/power-agents.ts). A fencing goes on with the
  * devices that its level had when it began (`op->devices`, same file), and the history does not say which these
  * were: what was recorded around a correction of the level proves nothing.
  */
@@ -33,7 +34,7 @@ export function fencingProof(
       proven: false,
       ask: false,
       reason:
-        'the fencing topology has no power device before fence_compute for this node, so its fencing proves nothing; configure a level DEVICE,fence-nova',
+        'the fencing topology has no power device before fence_compute in each level of this node (fence_kdump, fence_scsi and the like turn nothing off; instance-ha doctor names them), so its fencing proves nothing; configure a level DEVICE,fence-nova',
     };
   }
   const corrected = cluster.levelsCorrected.get(node.name);

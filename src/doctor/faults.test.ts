@@ -208,6 +208,20 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     /no power device stands before/,
   ],
   [
+    'level of storage fencing',
+    cib('type="fence_ipmilan"', 'type="fence_scsi"'),
+    'connectivity',
+    'fault',
+    /fencing compute-0 does not confirm its power off: level 1: ipmilan-compute-0 \(fence_scsi\) turns nothing off, it takes its storage away/,
+  ],
+  [
+    'level of kdump',
+    cib('type="fence_ipmilan"', 'type="fence_kdump"'),
+    'protection',
+    'fault',
+    /compute-0 is NOT PROTECTED: its fencing proves nothing \(level 1: ipmilan-compute-0 \(fence_kdump\) turns nothing off/,
+  ],
+  [
     'level without record',
     cib('devices="ipmilan-compute-0,fence-nova"', 'devices="ipmilan-compute-0"'),
     'connectivity',

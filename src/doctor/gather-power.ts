@@ -1,9 +1,10 @@
 import { Secret, scrub } from '../openstack/secret.ts';
 import { CIBSECRET, SECRETS_DIRECTORY, withLocalSecrets } from '../pacemaker/cib-secrets.ts';
 import { explain } from '../pacemaker/errors.ts';
+import { whyNoPower } from '../pacemaker/power-agents.ts';
 import type { ConfiguredResource } from '../pacemaker/resources.ts';
 import { lastWords, type RunTool } from '../pacemaker/tool.ts';
-import { type ConfigurationFacts, type PowerAnswer, recordersOf } from './facts.ts';
+import type { ConfigurationFacts, PowerAnswer } from './facts.ts';
 import { onThisMachine } from './root.ts';
 
 /** The longest that a device may take to tell the power, ms. */
@@ -32,11 +33,11 @@ export async function gatherPower(
 
 /** The devices of a node's levels that turn something off. */
 export function powerDevicesOf(configuration: ConfigurationFacts, node: string): string[] {
-  const recorders = recordersOf(configuration).map(({ id }) => id);
-  const own = configuration.cluster.fencingLevels.filter(
-    ({ target }) => target.kind === 'node' && target.node === node,
+  const { cluster } = configuration;
+  const own = cluster.fencingLevels.filter(({ target }) => target.kind === 'node' && target.node === node);
+  return [...new Set(own.flatMap(({ devices }) => devices))].filter(
+    (id) => whyNoPower(cluster.fencingAgents.get(id) ?? '') === null,
   );
-  return [...new Set(own.flatMap(({ devices }) => devices))].filter((id) => !recorders.includes(id));
 }
 
 /** Cuts the power of a node by a device itself, behind the back of the cluster; gives why it did not, or null. */

@@ -128,6 +128,13 @@ describe('a power device', () => {
     );
   });
 
+  it('that turns nothing off is none', async () => {
+    const configuration = configurationOf((xml) =>
+      xml.replaceAll('type="fence_ipmilan"', 'type="fence_dummy"'),
+    );
+    expect(await gatherPower(async () => exits(0), configuration, ['compute-0'])).toEqual([]);
+  });
+
   it('whose secrets cibsecret keeps is not asked', async () => {
     const configuration = configurationOf((xml) =>
       xml.replaceAll(/name="passwd_script" value="[^"]*"/g, 'name="password" value="lrm://"'),

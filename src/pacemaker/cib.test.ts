@@ -47,6 +47,16 @@ describe('parseCib', () => {
     ]);
   });
 
+  it('knows the agent of a device that is made of a template', () => {
+    const { fencingAgents } = parsed(
+      '<cib><configuration><resources><template id="t" class="stonith" type="fence_kdump"/><primitive id="a" template="t"/><primitive id="b" class="stonith" type="fence_ipmilan"/></resources></configuration></cib>',
+    );
+    expect([...fencingAgents]).toEqual([
+      ['a', 'fence_kdump'],
+      ['b', 'fence_ipmilan'],
+    ]);
+  });
+
   it('takes missing quorum for none, and knows no state where there is none', () => {
     const bare = parsed('<cib><configuration><nodes><node id="1" uname="a"/></nodes></configuration></cib>');
     expect(bare.haveQuorum).toBe(false);

@@ -79,9 +79,8 @@ export function parseCib(xml: string): Result<ClusterView> {
   const cib = root.value;
   const configuration = childrenOf(cib, 'configuration')[0];
   if (cib.name !== 'cib' || configuration === undefined) return bad('no <cib> with a <configuration>');
-  const primitives = sectionOf(configuration, 'resources').flatMap((part) =>
-    descendantsOf(part, 'primitive'),
-  );
+  const resources = sectionOf(configuration, 'resources');
+  const primitives = resources.flatMap((part) => descendantsOf(part, 'primitive'));
   const states = statesOf(cib);
   const nodes = nodesOf(configuration, primitives, states);
   if (!nodes.ok) return nodes;
@@ -96,7 +95,10 @@ export function parseCib(xml: string): Result<ClusterView> {
     stonithEnabled: parseBoolean(properties.get('stonith-enabled') ?? null) ?? true,
     maintenanceMode: parseBoolean(properties.get('maintenance-mode') ?? null) ?? false,
     properties,
-    fencingAgents: agentsOf(primitives),
+    fencingAgents: agentsOf(
+      primitives,
+      resources.flatMap((part) => descendantsOf(part, 'template')),
+    ),
   });
 }
 
@@ -260,12 +262,15 @@ function targetOf(level: XmlElement): FencingTarget | null {
   return attribute !== null && value !== null ? { kind: 'attribute', attribute, value } : null;
 }
 
-function agentsOf(primitives: readonly XmlElement[]): Map<string, string> {
+/** A primitive made of a template has its agent there (lib/pengine/complex.c `unpack_template`). */
+function agentsOf(primitives: readonly XmlElement[], templates: readonly XmlElement[]): Map<string, string> {
+  const byId = new Map(templates.map((template) => [attributeOf(template, 'id'), template]));
   const agents = new Map<string, string>();
   for (const primitive of primitives) {
     const id = attributeOf(primitive, 'id');
-    const type = attributeOf(primitive, 'type');
-    if (attributeOf(primitive, 'class') === 'stonith' && id !== null && type !== null) agents.set(id, type);
+    const source = byId.get(attributeOf(primitive, 'template') ?? '') ?? primitive;
+    const type = attributeOf(source, 'type');
+    if (attributeOf(source, 'class') === 'stonith' && id !== null && type !== null) agents.set(id, type);
   }
   return agents;
 }

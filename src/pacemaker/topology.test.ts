@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { nodeName } from '../core/names.ts';
 import type { ClusterView, FencingLevel } from './cib.ts';
-import { isPowerFencedFirst } from './topology.ts';
+import { isPowerFencedFirst, whyNoPowerFirst } from './topology.ts';
 
 const AGENTS = new Map([
   ['ipmi-1', 'fence_ipmilan'],
   ['redfish-1', 'fence_redfish'],
   ['fence-nova', 'fence_compute'],
+  ['kdump', 'fence_kdump'],
+  ['scsi', 'fence_scsi'],
+  ['ping', 'fence_heuristics_ping'],
 ]);
 
 const cluster = (...fencingLevels: FencingLevel[]): ClusterView => ({
@@ -58,6 +61,63 @@ describe('a node’s fencing proves its power off', () => {
     expect(isPowerFencedFirst(cluster(level(['ipmi-1'])), 'compute-1')).toBe(false);
     expect(isPowerFencedFirst(cluster(), 'compute-1')).toBe(false);
     expect(isPowerFencedFirst(cluster(level(['ipmi-1', 'fence-nova'])), 'compute-2')).toBe(false);
+  });
+
+  it.each([
+    'fence_kdump',
+    'fence_scsi',
+    'fence_mpath',
+    'fence_brocade',
+    'fence_cisco_mds',
+    'fence_sanbox2',
+    'fence_ifmib',
+    'fence_aws_vpc_net',
+    'fence_heuristics_ping',
+    'fence_crosslink',
+    'fence_dummy',
+    'fence_evacuate',
+    'fence_sanlock',
+    'external/kdumpcheck',
+    'null',
+  ])('not by %s, which turns nothing off', (agent) => {
+    const fencingAgents = new Map([...AGENTS, ['first', agent]]);
+    const own = { ...cluster(level(['first', 'fence-nova'])), fencingAgents };
+    expect(isPowerFencedFirst(own, 'compute-1')).toBe(false);
+    expect(whyNoPowerFirst(own, 'compute-1')).toContain(`level 1: first (${agent}) turns nothing off, it`);
+  });
+
+  it('by an agent whose machine resets itself, and by one that nobody has listed', () => {
+    for (const agent of ['fence_sbd', 'fence_watchdog', 'fence_xvm', 'fence_virsh', 'fence_of_our_own'])
+      expect(
+        isPowerFencedFirst(
+          {
+            ...cluster(level(['first', 'fence-nova'])),
+            fencingAgents: new Map([...AGENTS, ['first', agent]]),
+          },
+          'compute-1',
+        ),
+      ).toBe(true);
+  });
+
+  it('in every level: what a crashed kernel says is none where the power device is in the next one', () => {
+    const power = { ...level(['ipmi-1', 'fence-nova']), index: 2 };
+    expect(whyNoPowerFirst(cluster(level(['kdump', 'fence-nova']), power), 'compute-1')).toBe(
+      'level 1: kdump (fence_kdump) turns nothing off, it takes a message that claims to be from the crashed host for its fencing',
+    );
+    // It records nothing, but the history does not tell its success from that of the other.
+    expect(isPowerFencedFirst(cluster(level(['kdump']), power), 'compute-1')).toBe(false);
+  });
+
+  it('where a power device stands beside one that turns nothing off, before fence_compute', () => {
+    expect(isPowerFencedFirst(cluster(level(['ping', 'ipmi-1', 'fence-nova'])), 'compute-1')).toBe(true);
+    expect(isPowerFencedFirst(cluster(level(['ipmi-1', 'scsi', 'fence-nova'])), 'compute-1')).toBe(true);
+    expect(isPowerFencedFirst(cluster(level(['ping', 'fence-nova', 'ipmi-1'])), 'compute-1')).toBe(false);
+    expect(whyNoPowerFirst(cluster(level(['kdump', 'scsi', 'fence-nova'])), 'compute-1')).toMatch(
+      /^level 1: kdump .*; scsi /,
+    );
+    expect(whyNoPowerFirst(cluster(level(['fence-nova'])), 'compute-1')).toBe(
+      'level 1: no power device stands before fence_compute',
+    );
   });
 
   it('for levels by pattern and by attribute too', () => {

@@ -1,17 +1,43 @@
 import type { ClusterView, FencingLevel } from './cib.ts';
+import { RECORDER, whyNoPower } from './power-agents.ts';
 
-/** The agent that records; it turns nothing off. */
-const RECORDER = 'fence_compute';
+/** Whether fencing this node confirms its power off before it is marked; see {@link whyNoPowerFirst}. */
+export function isPowerFencedFirst(cluster: ClusterView, node: string): boolean {
+  return whyNoPowerFirst(cluster, node) === null;
+}
 
 /**
- * Whether fencing this node confirms its power off before it is marked: in every level of the node that has
- * fence_compute another device stands before it, and there is such a level. A level without fence_compute
- * turns off and marks nothing, so it does not matter here.
+ * Why a success of fencing this node does not prove its power off; null: it does. The fencing history does not say which
+ * level succeeded, so it takes a device that turns the machine off in each of them, before fence_compute where that is
+ * in it (all devices of a level have to succeed, in their order: Pacemaker daemons/fenced/fenced_remote.c
+ * `advance_topology_device_in_level`), and a level that has fence_compute.
  */
-export function isPowerFencedFirst(cluster: ClusterView, node: string): boolean {
-  const levels = cluster.fencingLevels.filter((level) => isLevelOf(cluster, level, node));
-  const marking = levels.filter((level) => level.devices.some((id) => isRecorder(cluster, id)));
-  return marking.length > 0 && marking.every((level) => !isRecorder(cluster, level.devices[0] ?? ''));
+export function whyNoPowerFirst(cluster: ClusterView, node: string): string | null {
+  const levels = levelsOf(cluster, node);
+  if (!levels.some((level) => level.devices.some((id) => isRecorder(cluster, id))))
+    return `none of its levels has ${RECORDER}`;
+  for (const level of levels) {
+    const why = whyLevelProvesNothing(cluster, level);
+    if (why !== null) return `level ${level.index}: ${why}`;
+  }
+  return null;
+}
+
+/** The fencing levels that are for a node. */
+export function levelsOf(cluster: ClusterView, node: string): readonly FencingLevel[] {
+  return cluster.fencingLevels.filter((level) => isLevelOf(cluster, level, node));
+}
+
+function whyLevelProvesNothing(cluster: ClusterView, { devices }: FencingLevel): string | null {
+  const at = devices.findIndex((id) => isRecorder(cluster, id));
+  const before = at < 0 ? devices : devices.slice(0, at);
+  const idle = before.flatMap((id) => {
+    const agent = cluster.fencingAgents.get(id) ?? '';
+    const why = whyNoPower(agent);
+    return why === null ? [] : [`${id} (${agent}) turns nothing off, ${why}`];
+  });
+  if (idle.length < before.length) return null;
+  return idle.length === 0 ? `no power device stands before ${RECORDER}` : idle.join('; ');
 }
 
 function isRecorder(cluster: ClusterView, device: string): boolean {

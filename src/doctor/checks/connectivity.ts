@@ -1,6 +1,6 @@
 import { INCIDENT_ATTRIBUTE } from '../../core/records.ts';
 import type { FencingTarget } from '../../pacemaker/cib.ts';
-import { isPowerFencedFirst } from '../../pacemaker/topology.ts';
+import { levelsOf, whyNoPowerFirst } from '../../pacemaker/topology.ts';
 import { WATCHDOG_DEVICE } from '../../pacemaker/watchdog.ts';
 import { parseBoolean } from '../../pacemaker/xml.ts';
 import { type ConfigurationFacts, computesOf, type Facts, recordersOf } from '../facts.ts';
@@ -79,9 +79,11 @@ function levels(configuration: ConfigurationFacts): Problem[] {
       ),
     ];
   return computesOf(configuration).flatMap((node): Problem[] => {
-    const own = cluster.fencingLevels.filter(({ target }) => target.kind !== 'node' || target.node === node);
-    if (isPowerFencedFirst(cluster, node)) return [];
-    const marking = own.filter(({ devices }) => devices.some((id) => recorders.includes(id)));
+    const why = whyNoPowerFirst(cluster, node);
+    if (why === null) return [];
+    const marking = levelsOf(cluster, node).filter(({ devices }) =>
+      devices.some((id) => recorders.includes(id)),
+    );
     if (marking.length === 0)
       return [
         fault(
@@ -92,8 +94,8 @@ function levels(configuration: ConfigurationFacts): Problem[] {
       ];
     return [
       fault(
-        `no power device stands before ${recorders.join(' or ')} in the level of ${node}: its power is never confirmed off`,
-        `pcs stonith level: put the power device before ${recorders[0]}`,
+        `fencing ${node} does not confirm its power off: ${why}`,
+        `pcs stonith level: put a device that turns ${node} off before ${recorders[0]}, and into each of its levels`,
         node,
       ),
     ];

@@ -1,5 +1,5 @@
 import { hostName, hostOfNode, nodeName } from '../../core/names.ts';
-import { isPowerFencedFirst } from '../../pacemaker/topology.ts';
+import { whyNoPowerFirst } from '../../pacemaker/topology.ts';
 import { computesOf, evacuatorOf, type Facts } from '../facts.ts';
 import { type Check, fault, type Problem, unsure } from '../finding.ts';
 
@@ -51,7 +51,8 @@ export function protectionOf(facts: Facts, node: string): Protection {
   if (cluster.maintenanceMode) lacks.push('the cluster is in maintenance mode');
   const own = cluster.nodes.find(({ name }) => name === node);
   if (own?.maintenance) lacks.push('the node is in maintenance');
-  if (!isPowerFencedFirst(cluster, node)) lacks.push('no level of a power device, then fence_compute');
+  const noPower = whyNoPowerFirst(cluster, node);
+  if (noPower !== null) lacks.push(`its fencing proves nothing (${noPower})`);
   for (const answer of power.filter((each) => each.node === node)) {
     if (answer.state === 'failed') lacks.push(`${answer.device} does not answer`);
   }
