@@ -120,6 +120,15 @@ describe('a node’s fencing proves its power off', () => {
     );
   });
 
+  it('also where the level writes its name in other letters; a pattern goes by them', () => {
+    const devices = ['ipmi-1', 'fence-nova'];
+    expect(
+      isPowerFencedFirst(cluster(level(devices, { kind: 'node', node: 'Compute-1' })), 'compute-1'),
+    ).toBe(true);
+    const byPattern = level(devices, { kind: 'pattern', pattern: '^Compute-' });
+    expect(isPowerFencedFirst(cluster(byPattern), 'compute-1')).toBe(false);
+  });
+
   it('for levels by pattern and by attribute too', () => {
     const devices = ['ipmi-1', 'fence-nova'];
     const byPattern = level(devices, { kind: 'pattern', pattern: '^compute-[0-9]+$' });
@@ -127,6 +136,9 @@ describe('a node’s fencing proves its power off', () => {
     expect(isPowerFencedFirst(cluster(byPattern), 'compute-1')).toBe(true);
     expect(isPowerFencedFirst(cluster(byPattern), 'controller-1')).toBe(false);
     expect(isPowerFencedFirst(cluster(byAttribute), 'compute-1')).toBe(true);
+    const byClass = level(devices, { kind: 'pattern', pattern: '^compute-[[:digit:]]+$' });
+    expect(isPowerFencedFirst(cluster(byClass), 'compute-1')).toBe(true);
+    expect(isPowerFencedFirst(cluster(byClass), 'compute-x')).toBe(false);
     expect(isPowerFencedFirst(cluster(level(devices, { kind: 'pattern', pattern: '([' })), 'compute-1')).toBe(
       false,
     );

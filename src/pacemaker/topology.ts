@@ -1,4 +1,5 @@
 import type { ClusterView, FencingLevel } from './cib.ts';
+import { posixRegExp } from './posix-regexp.ts';
 import { RECORDER, whyNoPower } from './power-agents.ts';
 
 /** Whether fencing this node confirms its power off before it is marked; see {@link whyNoPowerFirst}. */
@@ -44,27 +45,22 @@ function isRecorder(cluster: ClusterView, device: string): boolean {
   return cluster.fencingAgents.get(device) === RECORDER;
 }
 
+/**
+ * As the fencer compares them (Pacemaker daemons/fenced/fenced_remote.c `topology_matches`): a name without regard to case
+ * (pcmk__str_casei), a pattern as regcomp(3) reads it with REG_EXTENDED, anywhere in the name and with regard to case.
+ */
 function isLevelOf(cluster: ClusterView, level: FencingLevel, node: string): boolean {
   const { target } = level;
   switch (target.kind) {
     case 'node':
-      return target.node === node;
+      return target.node.toLowerCase() === node.toLowerCase();
     case 'pattern':
-      return matches(target.pattern, node);
+      return posixRegExp(target.pattern)?.test(node) ?? false;
     case 'attribute':
       return (
         cluster.nodes.find((each) => each.name === node)?.permanent.get(target.attribute) === target.value
       );
     default:
       return target satisfies never;
-  }
-}
-
-/** Pacemaker's `target-pattern` is an extended regular expression that may match anywhere (`fenced_commands.c` stonith_level matching). */
-function matches(pattern: string, node: string): boolean {
-  try {
-    return new RegExp(pattern).test(node);
-  } catch {
-    return false;
   }
 }
