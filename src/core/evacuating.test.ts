@@ -140,3 +140,27 @@ describe('a host that is forced down', () => {
     expect(of(since + 1, {})).toEqual(['write-evacuation']);
   });
 });
+
+describe('a node that has no host in Nova', () => {
+  const text = (hosts: readonly string[], domain: string | null): string | undefined =>
+    decided({}, { services: known(hosts.map((host) => aService(host))), domain }).verdicts.find(
+      ({ phase }) => phase === 'blocked',
+    )?.text;
+
+  it('is told both from a name that is wrong, and how a host goes of which Nova knows nothing', () => {
+    const told = text(['compute-2'], null);
+    expect(told).toContain('Set the parameter domain');
+    expect(told).toContain('If this host is new, or its compute service was deleted');
+    expect(told).toContain(
+      'crm_attribute --node compute-1 --name instance-ha-incident --lifetime forever --delete',
+    );
+  });
+
+  it('is not to be let go where two of them have its name', () => {
+    const told = text(['compute-1', 'compute-1.example.org'], 'example.org');
+    expect(told).toContain(
+      "more than one compute host of this node's name (compute-1, compute-1.example.org)",
+    );
+    expect(told).not.toContain('--delete');
+  });
+});

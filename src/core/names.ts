@@ -20,14 +20,14 @@ export function hostOfNode(
   hosts: readonly HostName[],
   domain: string | null,
 ): HostName | null {
+  const [fit, another] = hostsFor(node, hosts, domain);
+  return another === undefined ? (fit ?? null) : null;
+}
+
+/** All Nova hosts whose name fits that of a Pacemaker node. */
+export function hostsFor(node: NodeName, hosts: readonly HostName[], domain: string | null): HostName[] {
   const long = domain === null ? null : `${node}.${domain}`;
-  let fit: HostName | null = null;
-  for (const host of hosts) {
-    if ((host as string) !== node && host !== long) continue;
-    if (fit !== null) return null;
-    fit = host;
-  }
-  return fit;
+  return hosts.filter((host) => (host as string) === node || host === long);
 }
 
 /** {@link hostOfNode} for many nodes: the hosts are gone through once. */
