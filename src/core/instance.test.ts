@@ -78,6 +78,10 @@ describe('an instance of a dead host', () => {
     }
   });
 
+  it('is not said to go elsewhere when it is unshelved: only what is offloaded is scheduled anew', () => {
+    expect(whyNotEvacuable('shelved')).toMatch(/unshelve it on this host alone/);
+  });
+
   it('is never asked for while an evacuation of it may be live, an unknown status included', () => {
     for (const status of ['accepted', 'pre-migrating', 'a status of tomorrow']) {
       expect(judged({ evacuations: [evacuation(status)] })).toBe('moving');

@@ -65,7 +65,8 @@ export interface InstanceFacts {
 
 /**
  * Why Nova would not evacuate an instance in this vm_state, or null when it would.
- * `nova/compute/api.py` evacuate: check_instance_state(vm_state=[ACTIVE, STOPPED, ERROR]).
+ * `nova/compute/api.py` evacuate: check_instance_state(vm_state=[ACTIVE, STOPPED, ERROR]). What is shelved and not offloaded is
+ * started where it is (nova/conductor/manager.py unshelve_instance): only the offloaded one is scheduled anew.
  */
 export function whyNotEvacuable(vmState: string): string | null {
   switch (vmState) {
@@ -80,7 +81,7 @@ export function whyNotEvacuable(vmState: string): string | null {
     case 'building':
       return `Nova does not evacuate an instance that is ${vmState}; it stays on its host and comes back with it`;
     case 'shelved':
-      return 'it is shelved: nothing of it runs here; unshelve it to have it elsewhere';
+      return 'it is shelved and not offloaded: nothing of it runs, and Nova would unshelve it on this host alone; it comes back with it';
     default:
       return `its vm_state is ${vmState}, which Nova does not evacuate`;
   }
