@@ -86,7 +86,7 @@ const ServerSchema = v.object({
   status: v.string(),
   'OS-EXT-SRV-ATTR:host': v.optional(v.nullable(v.string())),
   'OS-EXT-SRV-ATTR:hypervisor_hostname': v.nullish(v.string(), null),
-  'OS-EXT-STS:vm_state': v.nullish(v.string(), null),
+  'OS-EXT-STS:vm_state': v.optional(v.nullable(v.string())),
   'OS-EXT-STS:task_state': v.nullish(v.string(), null),
   'OS-EXT-STS:power_state': v.nullish(v.number(), null),
   'OS-EXT-AZ:availability_zone': v.nullish(v.string(), null),
@@ -167,7 +167,7 @@ export interface Server {
   /** `ACTIVE`, `SHUTOFF`, `ERROR`, `REBUILD`, ...; `DELETED` for one that is gone. */
   readonly status: string;
   readonly deleted: boolean;
-  /** nova/compute/vm_states.py */
+  /** nova/compute/vm_states.py; null: Nova says that it has none. */
   readonly vmState: string | null;
   /** nova/compute/task_states.py */
   readonly taskState: string | null;
@@ -210,7 +210,7 @@ export function toServer(record: ServerRecord): Server {
     hypervisorHostname: record['OS-EXT-SRV-ATTR:hypervisor_hostname'],
     status: record.status,
     deleted: record.status === 'DELETED',
-    vmState: record['OS-EXT-STS:vm_state'],
+    vmState: record['OS-EXT-STS:vm_state'] ?? null,
     taskState: record['OS-EXT-STS:task_state'],
     powerState: record['OS-EXT-STS:power_state'],
     locked: record.locked,

@@ -84,16 +84,16 @@ export function createNovaServers(channel: NovaChannel): NovaServers {
     return success({ servers, partial: unreadable.length > 0, unreadable, date: listing.value.date });
   }
 
-  /** Without `OS-EXT-SRV-ATTR:host` the user is no admin; taking that for "on no host" would be wrong. */
   function readServer(request: ServiceRequest, record: ServerRecord): Result<Server> {
-    if (record['OS-EXT-SRV-ATTR:host'] !== undefined) return success(toServer(record));
+    const hidden = hiddenField(record);
+    if (hidden === null) return success(toServer(record));
     return failure({
       code: 'auth-forbidden',
       certainty: 'definite',
       effect: 'none',
       ...channel.where(request),
       login: channel.login,
-      message: 'servers are shown without their host',
+      message: `servers are shown without their ${hidden}`,
     });
   }
 
@@ -123,4 +123,17 @@ export function createNovaServers(channel: NovaChannel): NovaServers {
   }
 
   return { listServers, getServer, listActions };
+}
+
+/**
+ * What a policy of Nova hides of a server, and which one it is. Without `OS-EXT-SRV-ATTR:host` the user is no admin, and taking
+ * that for "on no host" would be wrong; without `OS-EXT-STS:vm_state` (a policy that Nova had until Rocky) nobody can tell
+ * whether it can be evacuated.
+ */
+function hiddenField(record: ServerRecord): string | null {
+  if (record['OS-EXT-SRV-ATTR:host'] === undefined)
+    return 'host (OS-EXT-SRV-ATTR:host, policy os_compute_api:os-extended-server-attributes)';
+  if (record['OS-EXT-STS:vm_state'] === undefined)
+    return 'state (OS-EXT-STS:vm_state, policy os_compute_api:os-extended-status)';
+  return null;
 }

@@ -166,7 +166,7 @@ describe('servers', () => {
     expect(asked?.query.get('changes-since')).toBe('2026-11-23T04:00:00Z');
   });
 
-  it('refuses answers that ignore the filter, hide the host, never end or are HTML', async () => {
+  it('refuses answers that ignore the filter, hide the host or the state, never end or are HTML', async () => {
     const code = async (answer: FakeAnswer) => {
       const { nova } = await connect({ [SERVERS]: () => answer });
       const listed = await nova.listServers({ host: 'compute-1' });
@@ -177,6 +177,9 @@ describe('servers', () => {
       'bad-answer',
     );
     expect(await code({ body: { servers: [server(1, { 'OS-EXT-SRV-ATTR:host': undefined })] } })).toBe(
+      'auth-forbidden',
+    );
+    expect(await code({ body: { servers: [server(1, { 'OS-EXT-STS:vm_state': undefined })] } })).toBe(
       'auth-forbidden',
     );
     expect(await code({ body: { servers: [server(1)], servers_links: circle } })).toBe('bad-answer');

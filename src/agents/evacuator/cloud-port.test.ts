@@ -55,6 +55,33 @@ const service = (binary: string, host: string, more = {}) => ({
 const upTo = (version: string) => () => ({ body: { version: { id: 'v2.1', version, min_version: '2.1' } } });
 
 describe('the cloud port', () => {
+  it('shows no instance whose state Nova hides: what is unknown is not what it can not evacuate', async () => {
+    const server = (more: object): FakeAnswer => ({
+      body: {
+        server: {
+          id: 's',
+          name: 'vm',
+          status: 'ACTIVE',
+          'OS-EXT-SRV-ATTR:host': 'compute-1',
+          tenant_id: 'p1',
+          created: '2026-11-23T04:00:00Z',
+          ...more,
+        },
+      },
+    });
+    const seen = async (more: object) =>
+      (await connect({ [`GET ${ROOT}/servers/s`]: () => server(more) })).port.getServer(serverId('s'));
+    expect(await seen({})).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining('OS-EXT-STS:vm_state, policy os_compute_api:os-extended-status'),
+    });
+    expect(await seen({ 'OS-EXT-STS:vm_state': 'active' })).toMatchObject({ ok: true });
+    expect(await seen({ 'OS-EXT-STS:vm_state': null })).toMatchObject({
+      ok: true,
+      value: { vmState: 'none' },
+    });
+  });
+
   it('tells compute services and control services apart, from one list', async () => {
     const { port, cloud } = await connect({
       [`GET ${ROOT}/os-services`]: () => ({
@@ -186,6 +213,7 @@ describe('the cloud port', () => {
             name: 'vm',
             status: 'ACTIVE',
             'OS-EXT-SRV-ATTR:host': 'compute-1',
+            'OS-EXT-STS:vm_state': 'active',
             tenant_id: 'p',
             flavor: { id: 'f1' },
             created: '2026-11-23T04:00:00Z',

@@ -193,7 +193,8 @@ function seenServer(server: Server): SeenServer {
     id: serverId(server.id),
     name: server.name,
     host: server.host === null ? null : hostName(server.host),
-    vmState: server.vmState ?? 'unknown',
+    // One that Nova shows as null is none of those that it evacuates (nova/compute/api.py check_instance_state).
+    vmState: server.vmState ?? 'none',
     taskState: server.taskState,
     fault: server.fault?.message ?? null,
     deleted: server.deleted,
