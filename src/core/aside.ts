@@ -1,5 +1,5 @@
 import type { InFlight } from './claims.ts';
-import { abandoned, nodesByHost } from './deaths.ts';
+import { abandoned, hostsOfNodes } from './deaths.ts';
 import { type Draft, lookAt, wakeWithin } from './draft.ts';
 import type { Candidates } from './judged.ts';
 import { novaNowBy } from './looks.ts';
@@ -38,7 +38,7 @@ export function asideOf(
 ): Asides {
   const found: Aside[] = [];
   const unseen: HostName[] = [];
-  for (const [host, node] of nodesByHost(draft.observation, cluster)) {
+  for (const [host, node] of hostsOfNodes(draft.observation, cluster)) {
     if (hosts.some((each) => each.view.host === host)) continue;
     const view = draft.observation.hosts.get(host) ?? null;
     const aside = view === null ? null : asideFrom(draft, node, view, isLost);

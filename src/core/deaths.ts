@@ -33,18 +33,28 @@ function claimsLost(draft: Draft, cluster: ClusterView): ReadonlyMap<HostName, n
   return deaths;
 }
 
-/** The nodes of Nova's compute hosts, as far as their names match. */
-export function nodesByHost(
+/** Nova's compute hosts with their nodes, as far as their names match; one that two nodes are is there twice (twins.ts). */
+export function hostsOfNodes(
   { services, domain }: Observation,
   cluster: ClusterView,
-): ReadonlyMap<HostName, NodeView> {
+): readonly (readonly [HostName, NodeView])[] {
   const hosts = services.known ? services.value.map((service) => service.host) : [];
-  const nodes = new Map<HostName, NodeView>();
   const hostOf = hostFinder(hosts, domain);
-  for (const node of cluster.nodes) {
+  return cluster.nodes.flatMap((node) => {
     const host = hostOf(node.name);
-    if (host !== null) nodes.set(host, node);
+    return host === null ? [] : [[host, node] as const];
+  });
+}
+
+/** The nodes of Nova's compute hosts. A host that two nodes are has none: the death of the one says nothing of the other. */
+export function nodesByHost(observation: Observation, cluster: ClusterView): ReadonlyMap<HostName, NodeView> {
+  const nodes = new Map<HostName, NodeView>();
+  const shared = new Set<HostName>();
+  for (const [host, node] of hostsOfNodes(observation, cluster)) {
+    if (nodes.has(host)) shared.add(host);
+    nodes.set(host, node);
   }
+  for (const host of shared) nodes.delete(host);
   return nodes;
 }
 

@@ -1,5 +1,5 @@
 import { type Asides, asideOf } from './aside.ts';
-import { destinationsOff, evacuationsLost, nodesByHost } from './deaths.ts';
+import { destinationsOff, evacuationsLost, hostsOfNodes } from './deaths.ts';
 import type { Decision } from './decision.ts';
 import { type Draft, finish, issue, lookAtServices, newDraft, say, wakeWithin } from './draft.ts';
 import { decideEvacuating, type Evacuating } from './evacuating.ts';
@@ -17,6 +17,7 @@ import { queuesToSee } from './queues.ts';
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
 import { decideReturning } from './returning.ts';
 import { selector } from './selection.ts';
+import { whyBothBlocked } from './twins.ts';
 
 /**
  * What to do next, from what was observed alone: commands, what to look at, and a verdict in words for every
@@ -69,7 +70,7 @@ export function decide(observation: Observation, policy: Policy): Decision {
   });
   const isUnderWay = rules.gates.cloud === null && (draft.pace?.inFlight ?? 0) > 0;
   lookAtServices(draft, policy.timing[isUnderWay ? 'followServicesMs' : 'idleServicesMs']);
-  for (const node of cluster.nodes) answerHold(draft, node);
+  for (const node of cluster.nodes) answerHold(draft, cluster, node);
   return finish(draft);
 }
 
@@ -88,7 +89,7 @@ function whyClosed(draft: Draft, cluster: ClusterView, { cloud }: Gates, { unsee
  * turns of their server groups, and no look shows them before they have taken effect.
  */
 function predecessorsUntil(draft: Draft, cluster: ClusterView): number {
-  const until = [...nodesByHost(draft.observation, cluster)].map(([host, { evacuation }]) =>
+  const until = hostsOfNodes(draft.observation, cluster).map(([host, { evacuation }]) =>
     evacuation === 'unreadable'
       ? 0
       : quietUntil(draft, evacuation, draft.observation.hosts.get(host) ?? null),
@@ -108,6 +109,11 @@ function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | nu
       node,
       `its attribute ${name} can't be read, so nothing is done for it; see its value with crm_attribute --node ${node.name} --name ${name} --query`,
     );
+    return null;
+  }
+  const twins = whyBothBlocked(draft.observation, rules.cluster, node);
+  if (twins !== null) {
+    blocked(draft, node, twins);
     return null;
   }
   if (incident === null) {

@@ -1,6 +1,6 @@
 import type { HostVerdict } from './decision.ts';
 import { type Draft, issue } from './draft.ts';
-import type { NodeView } from './observation.ts';
+import type { ClusterView, NodeView } from './observation.ts';
 import {
   EVACUATION_ATTRIBUTE,
   formatHoldAnswer,
@@ -8,6 +8,7 @@ import {
   INCIDENT_ATTRIBUTE,
   isHoldToken,
 } from './records.ts';
+import { whyBothBlocked } from './twins.ts';
 
 /** The longest reason that goes into the answer's attribute, characters. */
 const MAX_REASON_LENGTH = 200;
@@ -16,15 +17,18 @@ const MAX_REASON_LENGTH = 200;
  * Answers a boot that asks to be let go. It needs the cluster only, never Nova: a node without an incident must
  * come up while the cloud's APIs are still down.
  */
-export function answerHold(draft: Draft, node: NodeView): void {
+export function answerHold(draft: Draft, cluster: ClusterView, node: NodeView): void {
   const token = node.holdToken;
   if (token === null || !isHoldToken(token) || node.online !== true) return;
   const verdict = draft.verdicts.find((each) => each.node === node.name);
-  const answer = formatHoldAnswer(token, mayGo(node, verdict));
+  const answer = formatHoldAnswer(
+    token,
+    mayGo(node, verdict, whyBothBlocked(draft.observation, cluster, node)),
+  );
   if (node.holdAnswer !== answer) issue(draft, { kind: 'answer-hold', node: node.name, answer });
 }
 
-function mayGo(node: NodeView, verdict: HostVerdict | undefined): HoldAnswer {
+function mayGo(node: NodeView, verdict: HostVerdict | undefined, twins: string | null): HoldAnswer {
   const hold = (reason: string): HoldAnswer => ({
     released: false,
     // People's words are in it, and Nova's: an attribute takes one line without control characters.
@@ -32,6 +36,7 @@ function mayGo(node: NodeView, verdict: HostVerdict | undefined): HoldAnswer {
   });
   if (node.incident === 'unreadable') return hold(`the attribute ${INCIDENT_ATTRIBUTE} can't be read`);
   if (node.evacuation === 'unreadable') return hold(`the attribute ${EVACUATION_ATTRIBUTE} can't be read`);
+  if (twins !== null) return hold(twins);
   if (node.incident !== null) return hold(verdict?.text ?? 'its evacuation has not begun');
   if (node.mark === 'yes') return hold('it is marked evacuate=yes');
   if (node.evacuation?.phase === 'evacuating') return hold(verdict?.text ?? 'its evacuation is not over');

@@ -1,4 +1,4 @@
-import { abandoned, nodesByHost } from './deaths.ts';
+import { abandoned, hostsOfNodes } from './deaths.ts';
 import { type Draft, lookAt } from './draft.ts';
 import type { HostName } from './names.ts';
 import type { ClusterView } from './observation.ts';
@@ -19,7 +19,7 @@ export interface QueueToSee {
 export function queuesToSee(draft: Draft, cluster: ClusterView): readonly QueueToSee[] {
   const { observation, policy } = draft;
   const found: QueueToSee[] = [];
-  for (const [host, { incident, evacuation: record }] of nodesByHost(observation, cluster)) {
+  for (const [host, { incident, evacuation: record }] of hostsOfNodes(observation, cluster)) {
     const view = observation.hosts.get(host);
     if (view === undefined || record === null || record === 'unreadable' || incident === 'unreadable')
       continue;

@@ -24,6 +24,14 @@ const cib = (from: string | RegExp, to: string): Partial<Facts> => ({
     }),
   ),
 });
+/** compute-0 is compute-0.example.org now, for Nova too; the <node> of its old name has stayed. */
+const renamed = (): Partial<Facts> => ({
+  ...cloudIs({ services: [serviceOf('compute-0.example.org'), serviceOf('compute-1')] }),
+  ...cib(
+    /<nodes>([\s\S]*)<nvpair id="nova-evacuate-ia-rc_file"/,
+    '<nodes><node id="n" type="remote" uname="compute-0.example.org"/>$1<nvpair id="d" name="domain" value="example.org"/><nvpair id="nova-evacuate-ia-rc_file"',
+  ),
+});
 const cloudIs = (changes: Partial<CloudFacts>): Partial<Facts> => {
   const { cloud } = healthyFacts();
   if (!cloud.known) throw new Error('no cloud');
@@ -294,6 +302,20 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     'names',
     'fault',
     /node is compute-0, Nova's host is compute-0\.example\.org/,
+  ],
+  [
+    'a renamed compute whose old node is left',
+    renamed(),
+    'names',
+    'fault',
+    /nodes compute-0 and compute-0\.example\.org are one host of Nova/,
+  ],
+  [
+    'neither of the two protected',
+    renamed(),
+    'protection',
+    'fault',
+    /compute-0 is NOT PROTECTED: .*compute-0\.example\.org is the same host of Nova/,
   ],
   [
     'host outside of the cluster',

@@ -1,4 +1,5 @@
 import { hostName, hostOfNode, nodeName } from '../../core/names.ts';
+import { twinOf } from '../../core/twins.ts';
 import { computesOf, evacuatorOf } from '../facts.ts';
 import { type Check, fault, type Problem, warning } from '../finding.ts';
 
@@ -16,7 +17,12 @@ export const names: Check = {
     const nodes = computesOf(configuration.value);
     const found = new Map(nodes.map((node) => [node, hostOfNode(nodeName(node), hosts, domain)]));
     const covered = new Set<string | null>(found.values());
+    const all = configuration.value.cluster.nodes;
     return [
+      ...all.flatMap(({ name }) => {
+        const twin = twinOf(name, all, { hosts, domain });
+        return twin === null || twin < name ? [] : [twins(name, twin)];
+      }),
       ...nodes.filter((node) => found.get(node) === null).map((node) => mismatch(node, hosts)),
       ...hosts
         .filter(
@@ -33,6 +39,14 @@ export const names: Check = {
     ];
   },
 };
+
+function twins(node: string, twin: string): Problem {
+  return fault(
+    `the nodes ${node} and ${twin} are one host of Nova: if it dies nothing is evacuated, and neither is let go`,
+    'remove the one that is no more: crm_node --force --remove NODE',
+    node,
+  );
+}
 
 function mismatch(node: string, hosts: readonly string[]): Problem {
   const near = hosts.find((host) => sameShort(node, host));

@@ -1,4 +1,5 @@
 import { hostName, hostOfNode, nodeName } from '../../core/names.ts';
+import { twinOf } from '../../core/twins.ts';
 import { whyNoPowerFirst } from '../../pacemaker/topology.ts';
 import { computesOf, evacuatorOf, type Facts } from '../facts.ts';
 import { type Check, fault, type Problem, unsure } from '../finding.ts';
@@ -66,8 +67,10 @@ export function protectionOf(facts: Facts, node: string): Protection {
     const hosts = cloud.value.services
       .filter(({ binary }) => binary === 'nova-compute')
       .map(({ host }) => hostName(host));
-    if (hostOfNode(nodeName(node), hosts, evacuator?.parameters.get('domain') ?? null) === null)
-      lacks.push('Nova has no host of its name');
+    const domain = evacuator?.parameters.get('domain') ?? null;
+    if (hostOfNode(nodeName(node), hosts, domain) === null) lacks.push('Nova has no host of its name');
+    const twin = twinOf(nodeName(node), cluster.nodes, { hosts, domain });
+    if (twin !== null) lacks.push(`${twin} is the same host of Nova`);
   }
   return { lacks, unknowns };
 }
