@@ -1,7 +1,7 @@
 import { elementsOf, removeChild, type TreeElement, walkTree } from '../pacemaker/cib-tree.ts';
+import { whyNoPower } from '../pacemaker/power-agents.ts';
 import type { Change, Draft } from './draft.ts';
 import { isDevice, levelDevices, levelName, primitiveOf } from './levels.ts';
-import { RECORDER_AGENT } from './model.ts';
 
 /** What the agents and the operator's commands write at run time begins so: it goes with what is ours. */
 const RUNTIME_PREFIX = 'instance-ha-';
@@ -55,7 +55,8 @@ function takeOutOfLevels(draft: Draft, removed: ReadonlySet<string>): void {
 }
 
 function isPowerDevice(configuration: TreeElement, id: string): boolean {
-  return isDevice(configuration, id) && primitiveOf(configuration, id)?.attributes.type !== RECORDER_AGENT;
+  const agent = primitiveOf(configuration, id)?.attributes.type;
+  return isDevice(configuration, id) && (agent === undefined || whyNoPower(agent) === null);
 }
 
 /** Elements that carry the same id as a resource, or only name one. */
