@@ -132,6 +132,8 @@ export interface Look {
   readonly allocations: readonly ServerId[];
   /** Servers of which Nova is asked whether somebody has started them. */
   readonly starts: readonly ServerId[];
+  /** Servers of which Nova is asked where they are. */
+  readonly whereabouts: readonly ServerId[];
   readonly hosts: ReadonlyMap<HostName, HostLook>;
 }
 

@@ -28,6 +28,7 @@ export interface Draft {
   readonly history: Set<NodeName>;
   readonly allocations: Set<ServerId>;
   readonly starts: Set<ServerId>;
+  readonly whereabouts: Set<ServerId>;
   services: boolean;
   pace: PaceView | null;
   wakeMs: number;
@@ -54,6 +55,7 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     history: new Set(),
     allocations: new Set(),
     starts: new Set(),
+    whereabouts: new Set(),
     services: false,
     pace: null,
     wakeMs: Number.POSITIVE_INFINITY,
@@ -73,6 +75,7 @@ export function finish(draft: Draft): Decision {
       history: [...draft.history],
       allocations: [...draft.allocations],
       starts: [...draft.starts],
+      whereabouts: [...draft.whereabouts],
       hosts: draft.looks,
     },
     wakeMs: Math.min(draft.wakeMs, (draft.pace?.inFlight ?? 0) > 0 ? TICK_UNDER_WAY_MS : TICK_MS),

@@ -1,3 +1,4 @@
+import { affinityRule } from './affinity.ts';
 import { abandoned } from './deaths.ts';
 import { decideReserve, NO_RESERVE } from './destinations.ts';
 import { type Draft, haveSeenServices, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
@@ -98,6 +99,7 @@ export function decideEvacuating(
   if (!rememberLost(draft, { node, record, view, isLost, unclaimed })) return null;
   const { storage } = draft.policy;
   const asking = { node: node.name, incident: incident.id, answer: node.localDiskAnswer };
+  const admitByGroup = affinityRule(draft, cluster);
   const judged = judgeAll(draft, {
     record,
     view,
@@ -106,7 +108,9 @@ export function decideEvacuating(
     wasOff,
     admit: (server) => {
       const selected = select(server, view.host);
-      return selected.kind === 'admitted' ? admitByStorage(server, storage, asking) : selected;
+      if (selected.kind !== 'admitted') return selected;
+      const placed = admitByGroup(server, view.host);
+      return placed.kind === 'admitted' ? admitByStorage(server, storage, asking) : placed;
     },
   });
   const reserve = judged.some(({ outcome }) => outcome.kind === 'ready')

@@ -60,6 +60,17 @@ describe('what is foreseen', () => {
     expect(Object.values(found).map((each) => each.kind === 'asked' && each.turn)).toEqual([1, 2, 3]);
   });
 
+  it('leaves those of a server group with the policy affinity where all of it dies with them', () => {
+    const affinity = (...members: string[]) => ({
+      serverGroups: fact([{ id: 'g', policy: 'affinity' as const, members: members.map(serverId) }]),
+    });
+    const all = foreseen([server('a'), server('b')], {}, someFacts(affinity('a', 'b')));
+    expect(Object.values(all).map(({ kind }) => kind)).toEqual(['cannot', 'cannot']);
+    // One of it is elsewhere.
+    const some = foreseen([server('a'), server('b')], {}, someFacts(affinity('a', 'b', 'c')));
+    expect(Object.values(some).map(({ kind }) => kind)).toEqual(['asked', 'asked']);
+  });
+
   it('names what Nova can not evacuate, what is not selected, and what a person is asked about', () => {
     const storage = { ...DEFAULT_POLICY.storage, shared: false, localDisk: 'ask' as const };
     const found = foreseen(

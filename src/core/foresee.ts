@@ -1,3 +1,4 @@
+import { strictGroups } from './affinity.ts';
 import { whyNotEvacuable } from './instance.ts';
 import type { Member } from './member.ts';
 import type { HostName, NodeName } from './names.ts';
@@ -38,8 +39,9 @@ export function foresee(
 ): ReadonlyMap<ServerView['id'], Foreseen> {
   const found = new Map<ServerView['id'], Foreseen>();
   const select = selector(facts, policy);
+  const isStuck = stuckByAffinity(doomed, facts);
   let members = doomed.map(({ server, node, host }): Member => {
-    const why = whyNotEvacuable(server.vmState);
+    const why = whyNotEvacuable(server.vmState) ?? isStuck(server.id);
     const admission = why === null ? admit(select(server, host), server, node, policy) : null;
     if (why !== null) found.set(server.id, { kind: 'cannot', reason: why });
     else if (admission !== null && admission.kind !== 'admitted') found.set(server.id, admission);
@@ -72,6 +74,20 @@ export function foresee(
       found.set(server.id, { kind: 'held', reason: waits.get(server.id) ?? 'waiting for its turn' });
   }
   return found;
+}
+
+/** Why Nova could place an instance nowhere: its server group has it go where other members are, and these would have died, too. */
+function stuckByAffinity(
+  doomed: readonly Doomed[],
+  { serverGroups }: CloudFacts,
+): (server: ServerView['id']) => string | null {
+  const groups = strictGroups(serverGroups.value);
+  const dead = new Set(doomed.map(({ server }) => server.id));
+  return (id) => {
+    const group = groups.get(id);
+    if (group === undefined || !group.members.every((member) => dead.has(member))) return null;
+    return `its server group ${group.id} has the policy affinity, and no member of it would be left that Nova could put it to`;
+  };
 }
 
 function admit(selected: Admission, server: ServerView, node: NodeName, policy: Policy): Admission {

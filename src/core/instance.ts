@@ -242,7 +242,7 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
     return { kind: 'waiting', reason: 'a request of the evacuator before this one may still be under way' };
   }
   const admission = facts.admit();
-  if (admission.kind === 'excluded') return admission;
+  if (admission.kind === 'excluded' || admission.kind === 'cannot') return admission;
   if (admission.kind === 'held') return { kind: 'waiting', reason: admission.reason };
   // Only the server's own record says that its guest may be left where that failed.
   if (failures.at(-1)?.status === 'failed' && facts.seenAt < facts.followedAt)

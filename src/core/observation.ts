@@ -307,6 +307,8 @@ export interface Observation {
   readonly allocations: ReadonlyMap<ServerId, Fact<readonly string[]>>;
   /** Whether somebody has started a server since it was last evacuated or stopped, of those that were asked for. */
   readonly startedSince: ReadonlyMap<ServerId, Fact<boolean>>;
+  /** The hosts of servers, of those that were asked for; null: on none, or deleted. */
+  readonly whereabouts: ReadonlyMap<ServerId, Fact<HostName | null>>;
   /** Nova's clock at the first report of a compute service that was seen since it has been up without a break; not there: it is not up. */
   readonly upSince: ReadonlyMap<HostName, number>;
   readonly requests: ReadonlyMap<ServerId, RequestView>;

@@ -8,7 +8,18 @@ import type { EvacuationView, Observation, RequestView } from './observation.ts'
 import { DEFAULT_POLICY } from './policy.ts';
 import type { QueueToSee } from './queues.ts';
 import { ask, stateInOrder } from './requests.ts';
-import { aHostView, aNode, anObservation, aRecord, aServer, aService, ELSEWHERE, SOURCE } from './testing.ts';
+import {
+  aHostView,
+  aNode,
+  anObservation,
+  aRecord,
+  aServer,
+  aService,
+  ELSEWHERE,
+  fact,
+  SOURCE,
+  someFacts,
+} from './testing.ts';
 
 const server = aServer();
 const moving: Judged = {
@@ -167,4 +178,21 @@ it('looks at a host of which nothing is under way before it asks for its instanc
   expect(asked(NOW - followMs, true, { trouble: 'HTTP 503' })).toMatchObject({ isAsked: false, look });
   // A look of this very step is new, however slow Nova is.
   expect(asked(NOW - followMs - 1, false, { begunAt: NOW - followMs - 1 }).isAsked).toBe(true);
+});
+
+it('names the reserved host in a request, but for an instance that may go only where its server group is', () => {
+  const optionsWith = (policy: 'affinity' | 'anti-affinity') => {
+    const serverGroups = fact([{ id: 'g', policy, members: [server.id] }]);
+    const draft = newDraft(anObservation({ facts: someFacts({ serverGroups }) }), DEFAULT_POLICY);
+    const host: Candidates = {
+      ...{ node: aNode('compute-1', 'i1'), service: aService('compute-1'), record: aRecord() },
+      view: aHostView(),
+      judged: [{ ...moving, live: false, outcome: { kind: 'ready' }, records: 0 }],
+      reserve: { kind: 'ready', target: ELSEWHERE, text: null },
+    };
+    ask(draft, [host], BESIDES);
+    return draft.commands.map((command) => command.kind === 'evacuate' && command.options.host);
+  };
+  expect(optionsWith('anti-affinity')).toEqual([ELSEWHERE]);
+  expect(optionsWith('affinity')).toEqual([undefined]);
 });

@@ -1,3 +1,4 @@
+import { isBound } from './affinity.ts';
 import type { Aside } from './aside.ts';
 import type { InFlight } from './claims.ts';
 import type { EvacuateOptions } from './decision.ts';
@@ -144,7 +145,7 @@ function send(
       server: server.id,
       name: server.name,
       recordsBefore: records,
-      options: optionsOf(draft, from.host),
+      options: optionsOf(draft, from.host, server.id),
     });
     asked.add(server.id);
     taken.set(name, here + 1);
@@ -190,9 +191,14 @@ function unseenRequest(requests: Observation['requests'], { server, records }: J
   return request?.state === 'accepted' && records <= request.recordsBefore ? request : null;
 }
 
-function optionsOf({ policy }: Draft, { reserve }: Candidates): EvacuateOptions {
+function optionsOf(
+  { observation, policy }: Draft,
+  { reserve }: Candidates,
+  server: ServerId,
+): EvacuateOptions {
   const target = reserve.kind === 'ready' ? reserve.target : null;
-  return { onSharedStorage: policy.storage.shared, ...(target === null ? {} : { host: target }) };
+  const isNamed = target !== null && !isBound(observation.facts.serverGroups.value, server);
+  return { onSharedStorage: policy.storage.shared, ...(isNamed ? { host: target } : {}) };
 }
 
 /** What the instances of a host wait for while its reserved host is not ready. */

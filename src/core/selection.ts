@@ -14,6 +14,8 @@ import { isFalse, isTrue } from './words.ts';
 export type Admission =
   | { readonly kind: 'admitted' }
   | { readonly kind: 'excluded'; readonly reason: string }
+  /** Nova could not place it anywhere. */
+  | { readonly kind: 'cannot'; readonly reason: string }
   /** It can't be said yet: a query failed, or a person is asked. Nothing is done with it meanwhile. */
   | { readonly kind: 'held'; readonly reason: string };
 

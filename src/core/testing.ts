@@ -125,6 +125,7 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     hosts: new Map(),
     allocations: new Map(),
     startedSince: new Map(),
+    whereabouts: new Map(),
     upSince: new Map(),
     requests: new Map(),
     unansweredChanges: new Map(),

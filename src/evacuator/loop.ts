@@ -41,6 +41,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
       history: [],
       allocations: [],
       starts: [],
+      whereabouts: [],
       hosts: new Map(),
     };
     while (!stopping) {

@@ -45,6 +45,8 @@ export interface Memory {
   readonly allocations: Map<ServerId, Fact<readonly string[]>>;
   /** See {@link Observation}. */
   readonly startedSince: Map<ServerId, Fact<boolean>>;
+  /** See {@link Observation}. Forgotten when no host is evacuated. */
+  readonly whereabouts: Map<ServerId, Fact<HostName | null>>;
   /** See {@link Observation}. */
   readonly upSince: Map<HostName, number>;
   readonly requests: Map<ServerId, RequestView>;
@@ -112,6 +114,7 @@ export function newMemory(owner: string, mono: number): Memory {
     withIncident: new Set(),
     allocations: new Map(),
     startedSince: new Map(),
+    whereabouts: new Map(),
     upSince: new Map(),
     requests: new Map(),
     unansweredChanges: new Map(),
@@ -310,5 +313,6 @@ export function forget(memory: Memory, { open, toProve, domain }: Needed): void 
         if (key.startsWith(`stop-server:${server}:`)) memory.commands.delete(key);
     }
   }
+  if (memory.hosts.size === 0) memory.whereabouts.clear();
   for (const node of memory.history.keys()) if (!toProve.has(node)) memory.history.delete(node);
 }

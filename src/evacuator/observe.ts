@@ -63,7 +63,11 @@ export async function observe(
   const settling = [...look.hosts.values()].some((host) => host.settle);
   if (look.services && !settling) workers.push(lookAtServices(ports, memory));
   for (const server of look.allocations) void lookAtAllocations(ports, memory, server);
-  workers.push(lookAtFacts(ports, memory, look.facts), lookAtStarts(ports, memory, look.starts));
+  workers.push(
+    lookAtFacts(ports, memory, look.facts),
+    lookAtStarts(ports, memory, look.starts),
+    lookForServers(ports, memory, look.whereabouts),
+  );
   await Promise.all(workers);
   const listed = [...look.hosts.keys()].some((name) => (memory.hosts.get(name)?.listedAt ?? -1) >= begunAt);
   if (settling && (look.services || (listed && memory.servicesAt >= 0))) await lookAtServices(ports, memory);
@@ -85,6 +89,7 @@ export async function observe(
     hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
     allocations: new Map(memory.allocations),
     startedSince: new Map(memory.startedSince),
+    whereabouts: new Map(memory.whereabouts),
     upSince: new Map(memory.upSince),
     requests: new Map(memory.requests),
     unansweredChanges: new Map(memory.unansweredChanges),
@@ -359,6 +364,22 @@ async function lookAtStarts(
         ? known(false)
         : unknown(answer.reason);
     memory.startedSince.set(server, { value, mono });
+  }
+}
+
+/** Where these servers are. */
+async function lookForServers(
+  { cloud, clock }: Ports,
+  memory: Memory,
+  servers: readonly ServerId[],
+): Promise<void> {
+  for (const server of servers.slice(0, SINGLE_GETS_PER_LOOK)) {
+    const mono = clock.mono();
+    const answer = await cloud.getServer(server);
+    const value = answer.ok
+      ? known(answer.value === null || answer.value.deleted ? null : answer.value.host)
+      : unknown(answer.reason);
+    memory.whereabouts.set(server, { value, mono });
   }
 }
 

@@ -34,7 +34,8 @@ export type FeatureName =
   | 'started-again'
   | 'lost-messages'
   | 'changed-groups'
-  | 'left-guests';
+  | 'left-guests'
+  | 'affinity';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -63,6 +64,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'lost-messages', share: 0.04, apply: withLostMessages },
   { name: 'changed-groups', share: 0.05, apply: withChangedGroups },
   { name: 'left-guests', share: 0.04, apply: withLeftGuests },
+  { name: 'affinity', share: 0.04, apply: withAffinity },
 ];
 
 /**
@@ -733,4 +735,33 @@ function withLostMessages(row: Row, plan: Plan): Plan {
     (): Fault => ({ at: death + row.int(0, 60_000), do: 'conductor-loses', times: row.int(1, 3) }),
   );
   return withFaults(plan, ...losses);
+}
+
+/**
+ * Server groups with the policy affinity, as Nova makes them: all members on one host. Those of the first host, some with a member
+ * that an operator has put to another host, which dies too, or has no room.
+ */
+function withAffinity(row: Row, before: Plan): Plan {
+  const { computes, instances, nova } = before.world;
+  const [first] = computes;
+  const groups = Array.from({ length: row.int(1, 2) }, (_, index) => ({
+    id: uuidOf(0x62, index),
+    name: `together-${index}`,
+    policy: row.pick(['affinity', 'affinity', 'soft-affinity'] as const),
+  }));
+  const [strays, ...others] = victimsOf(before, 2);
+  const isSplit = row.chance(0.4);
+  const together = instances.map((instance): InstanceSpec => {
+    const isThere = instance.host === first?.host || (isSplit && instance.host === strays?.host);
+    return isThere && row.chance(0.6) ? { ...instance, group: row.pick(groups).id } : instance;
+  });
+  const used = instances.filter(({ host }) => host === strays?.host).length;
+  const isNarrow = row.chance(0.2);
+  const narrow = computes.map((compute) =>
+    isNarrow && compute === strays ? { ...compute, capacity: Math.max(1, used + row.int(0, 2)) } : compute,
+  );
+  let plan = withWorld(before, { computes: narrow, instances: together });
+  plan = withNova(plan, { groups: [...nova.groups, ...groups] });
+  const dying = row.pick([[], [], strays === undefined ? [] : [strays], others]);
+  return withFaults(plan, ...deathsOf(row, plan, dying, row.pick([500, 5_000, 30_000])));
 }

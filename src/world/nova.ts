@@ -166,8 +166,8 @@ export function pickHost(
     const used = load.get(host) ?? 0;
     if (used >= capacity) continue;
     if (policy === 'anti-affinity' && groupHosts.has(host)) continue;
-    const others = [...groupHosts].filter((each) => each !== move.source);
-    if (policy === 'affinity' && others.length > 0 && !groupHosts.has(host)) continue;
+    // Its own host counts among them, and is left out (nova/scheduler/utils.py _get_group_details): nobody there is nowhere to go.
+    if (policy === 'affinity' && !groupHosts.has(host)) continue;
     const weight = used + world.dice('weigher', move.key, host) * 0.5;
     if (weight < bestLoad) {
       best = host;

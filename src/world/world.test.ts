@@ -5,6 +5,7 @@ import type { Fact } from './facts.ts';
 import { type HttpAnswer, serve } from './http.ts';
 import { powerOff } from './machines.ts';
 import {
+  type Agents,
   createWorld,
   DEFAULT_IMAGE,
   type InstanceSpec,
@@ -13,7 +14,7 @@ import {
   type World,
   type WorldSpec,
 } from './model.ts';
-import { stopServer } from './nova.ts';
+import { pickHost, stopServer } from './nova.ts';
 import { runPacemakerTool } from './tools/run.ts';
 
 const SPEC: WorldSpec = {
@@ -336,4 +337,27 @@ describe('Pacemaker', () => {
     if (member !== undefined) member.pacemaker = false;
     expect(runPacemakerTool(world, 'controller-1', 'attrd_updater', query)).toMatchObject({ exitCode: 102 });
   });
+});
+
+it('the scheduler admits for a group with the policy affinity only hosts of its members, and of these not the one that is left', () => {
+  const group = 'group-1';
+  const instances = [1, 2].map((index) => ({ ...instance(index), group }));
+  const chosen = (policy: 'affinity' | 'soft-affinity', others: string | null): string | null => {
+    const spec: WorldSpec = {
+      ...SPEC,
+      instances: instances.map((each, index) =>
+        index === 1 ? { ...each, host: others, group: others === null ? null : group } : each,
+      ),
+      nova: { ...SPEC.nova, groups: [{ id: group, name: 'together', policy }] },
+    };
+    const world = createWorld(spec, { dice: () => 0, agents: {} as Agents, emit: () => {} });
+    const [first] = world.nova.instances.values();
+    if (first === undefined) throw new Error('no instance');
+    return pickHost(world, first, { key: 1, source: 'compute-1' }, null);
+  };
+  expect(chosen('affinity', 'compute-3')).toBe('compute-3');
+  expect(chosen('affinity', 'compute-1')).toBe(null);
+  // It is the only one of its group.
+  expect(chosen('affinity', null)).toBe(null);
+  expect(chosen('soft-affinity', 'compute-1')).not.toBe(null);
 });

@@ -1,3 +1,4 @@
+import { affinity } from './affinity.ts';
 import type { CheckerKind } from './checker.ts';
 import { noResetState, oneActor, quorum, remoteTools } from './conduct.ts';
 import { gates } from './gates.ts';
@@ -41,6 +42,7 @@ export const CHECKERS: readonly CheckerKind[] = [
   localDisk,
   order,
   serverGroups,
+  affinity,
   pace,
   gates,
   quarantine,

@@ -420,6 +420,11 @@ export const MUTANTS: readonly Mutant[] = [
       ['core/ledger.ts', 'outcome.isUnseen === true', 'outcome.isUnseen === undefined && false'],
     ),
   ),
+  mutantOf('affinity', 'whose group is on the dead host alone is asked for all the same', 200, [
+    'core/evacuating.ts',
+    'const placed = admitByGroup(server, view.host);',
+    'const placed = { ...admitByGroup(server, view.host), kind: "admitted" as const };',
+  ]),
   mutantOf('new-policies', 'a new policy is in force only after a restart', 400, [
     'agents/evacuator/policy-in-force.ts',
     'policy = { ...DEFAULT_POLICY, ...next.value };',
