@@ -5,12 +5,13 @@ import { type Draft, finish, issue, lookAtServices, newDraft, say, wakeWithin } 
 import { decideEvacuating, type Evacuating } from './evacuating.ts';
 import { type Gates, gates } from './gates.ts';
 import { answerHold } from './hold.ts';
-import type { Candidates } from './judged.ts';
+import { type Candidates, isEnd } from './judged.ts';
 import { decideInstances } from './ledger.ts';
 import { letGoByHand } from './let-go.ts';
 import type { ClusterView, NodeView, Observation } from './observation.ts';
 import { putRight } from './overtaken.ts';
 import { quietUntil } from './ownership.ts';
+import { whyUnplaceable } from './placement.ts';
 import type { Policy } from './policy.ts';
 import { howToUnmark, isAdoptable, markIsFresh } from './proof.ts';
 import { queuesToSee } from './queues.ts';
@@ -61,12 +62,15 @@ export function decide(observation: Observation, policy: Policy): Decision {
   const evacuating = cluster.nodes.filter(
     ({ evacuation }) => evacuation !== 'unreadable' && evacuation?.phase === 'evacuating',
   );
+  const left = candidates.flatMap(({ judged }) =>
+    judged.filter((each) => !isEnd(each)).map(({ outcome }) => outcome),
+  );
   const asides = asideOf(draft, cluster, candidates, rules.isLost);
   decideInstances(draft, candidates, {
     evacuating: evacuating.map((node) => node.name),
     asides: asides.found,
     queues: queuesToSee(draft, cluster),
-    closed: whyClosed(draft, cluster, rules.gates, asides),
+    closed: whyClosed(draft, cluster, rules.gates, asides) ?? whyUnplaceable(draft, left),
   });
   const isUnderWay = rules.gates.cloud === null && (draft.pace?.inFlight ?? 0) > 0;
   lookAtServices(draft, policy.timing[isUnderWay ? 'followServicesMs' : 'idleServicesMs']);

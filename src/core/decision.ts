@@ -128,6 +128,8 @@ export interface Look {
   /** What of the cloud that changes seldom. */
   readonly facts: FactsLook;
   readonly history: readonly NodeName[];
+  /** Whether Placement answers; nothing waits for the answer. */
+  readonly placement: boolean;
   /** Servers of which Placement is asked who gives them resources; nothing waits for the answer. */
   readonly allocations: readonly ServerId[];
   /** Servers of which Nova is asked whether somebody has started them. */

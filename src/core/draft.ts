@@ -30,6 +30,7 @@ export interface Draft {
   readonly starts: Set<ServerId>;
   readonly whereabouts: Set<ServerId>;
   services: boolean;
+  placement: boolean;
   pace: PaceView | null;
   wakeMs: number;
 }
@@ -57,6 +58,7 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     starts: new Set(),
     whereabouts: new Set(),
     services: false,
+    placement: false,
     pace: null,
     wakeMs: Number.POSITIVE_INFINITY,
   };
@@ -71,6 +73,7 @@ export function finish(draft: Draft): Decision {
     pace: draft.pace,
     look: {
       services: draft.services,
+      placement: draft.placement,
       facts: draft.facts,
       history: [...draft.history],
       allocations: [...draft.allocations],

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type InstanceFacts, judge, lacksServices, type Outcome, whyNotEvacuable } from './instance.ts';
 import { serverId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
+import { ASKING_PLACEMENT } from './placement.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
 import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
 
@@ -51,6 +52,7 @@ const factsOf = (more: Partial<InstanceFacts>): InstanceFacts => ({
   isLost: () => false,
   wasOff: () => false,
   whyUnclaimed: () => null,
+  placementAfter: () => true,
   admit: () => ({ kind: 'admitted' }),
   ...more,
 });
@@ -309,5 +311,39 @@ describe('an instance of a dead host', () => {
     expect(judged({ ...excluded, evacuations: [evacuation('accepted')] })).toBe('moving');
     expect(judged({ ...excluded, request: request('accepted') })).toBe('moving');
     expect(judged({ admit: () => ({ kind: 'held', reason: 'Glance does not answer' }) })).toBe('waiting');
+  });
+});
+
+describe('an instance whose evacuation has ended in error', () => {
+  const failed = (id: number, ageMs: number) => ({
+    ...evacuation('error', { id }),
+    ...{ createdAt: SINCE + 60_000 - ageMs - 500, updatedAt: SINCE + 60_000 - ageMs },
+  });
+  const three = [failed(1, 30_000), failed(2, 20_000), failed(3, 2_000)];
+  const judgedBy = (...answers: readonly (boolean | null)[]): Outcome =>
+    outcome({
+      server: server({ vmState: 'error' }),
+      evacuations: three.slice(0, answers.length),
+      placementAfter: ({ id }) => answers[id - 1] ?? null,
+    });
+
+  it('is given up after as many attempts as may be, without those for which Placement was not there', () => {
+    expect(judgedBy(true, true, true)).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(/^3 evacuations failed/),
+    });
+    expect(judgedBy(true, false, true)).toMatchObject({
+      kind: 'waiting',
+      reason: expect.stringMatching(/^attempt 2 of 3 failed.*; again after 20 s$/),
+    });
+    expect(judgedBy(false, false, false)).toMatchObject({
+      kind: 'waiting',
+      reason: 'Placement did not answer in its last attempt, which does not count; again after 20 s',
+    });
+    expect(judgedBy(false).kind).toBe('ready');
+  });
+
+  it('waits for Placement to be asked', () => {
+    expect(judgedBy(true, true, null)).toEqual({ kind: 'waiting', reason: ASKING_PLACEMENT });
   });
 });

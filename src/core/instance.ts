@@ -1,6 +1,7 @@
 import { completedUnderWay, isBeingRebuilt, whyGuestMayBeLeft } from './left-guest.ts';
 import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
+import { ASKING_PLACEMENT, countAttempts } from './placement.ts';
 import type { Policy, Timing } from './policy.ts';
 import type { Admission } from './selection.ts';
 import { hasOvertaken, hasSucceeded, isLive } from './status.ts';
@@ -59,6 +60,8 @@ export interface InstanceFacts {
   readonly wasOff: (evacuation: EvacuationView) => boolean;
   /** What an evacuation waits for that has had no claim for long; null: nothing unusual. */
   readonly whyUnclaimed: (evacuation: EvacuationView) => string | null;
+  /** Whether Placement was there after an evacuation had ended in `error`; null: it is to be asked. */
+  readonly placementAfter: (evacuation: EvacuationView) => boolean | null;
   /** Whether it is selected, and what the policy says of its disk; asked only of one that could be asked for. */
   readonly admit: () => Admission;
 }
@@ -235,8 +238,10 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
 
   const failures = failedAttempts(facts);
   const fault = server.fault ? `: ${server.fault}` : '';
-  if (failures.length >= policy.retry.maxAttempts) {
-    return { kind: 'failed', reason: `${failures.length} evacuations failed${fault}` };
+  const counted = countAttempts(failures, facts.placementAfter);
+  if (counted === null) return { kind: 'waiting', reason: ASKING_PLACEMENT };
+  if (counted >= policy.retry.maxAttempts) {
+    return { kind: 'failed', reason: `${counted} evacuations failed${fault}` };
   }
   if (mono < facts.quietUntil) {
     return { kind: 'waiting', reason: 'a request of the evacuator before this one may still be under way' };
@@ -261,14 +266,14 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   }
   const failed = failures.at(-1);
   if (failed) {
-    const pauseMs = policy.retry.retryDelayMs * 2 ** (failures.length - 1);
-    if (facts.novaNow - failed.updatedAt < pauseMs) {
-      return {
-        kind: 'waiting',
-        reason: `attempt ${failures.length} of ${policy.retry.maxAttempts} failed${fault}; again after ${pauseMs / 1000} s`,
-        isUnseen: true,
-      };
-    }
+    const { maxAttempts, retryDelayMs } = policy.retry;
+    const pauseMs = retryDelayMs * 2 ** (Math.min(failures.length, maxAttempts) - 1);
+    const what =
+      counted === 0
+        ? 'Placement did not answer in its last attempt, which does not count'
+        : `attempt ${counted} of ${maxAttempts} failed${fault}`;
+    if (facts.novaNow - failed.updatedAt < pauseMs)
+      return { kind: 'waiting', reason: `${what}; again after ${pauseMs / 1000} s`, isUnseen: true };
   }
   return { kind: 'ready' };
 }

@@ -18,6 +18,7 @@ import type {
   ServerView,
   ServiceView,
 } from './observation.ts';
+import { asksPlacement, lookAtPlacement, placementAfter } from './placement.ts';
 import type { EvacuationRecord } from './records.ts';
 import { seenIn } from './seen.ts';
 import type { Admission } from './selection.ts';
@@ -79,6 +80,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
     const fate = unclaimed.get(id);
     return fate?.kind === 'waiting' ? fate.reason : null;
   };
+  const answered = placementAfter(draft, view);
   return seen.servers.map((server) => {
     const evacuations = seen.evacuations.get(server.id) ?? NONE;
     const over = abandoned(evacuations, record.lost);
@@ -101,11 +103,13 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       isLost: ({ id }) => over.has(id),
       wasOff,
       whyUnclaimed,
+      placementAfter: answered,
       admit: () => admit(server),
     };
     if (lacksServices(facts, policy)) lookAtServices(draft, observation.mono - view.followedAt);
     const live = liveEvacuations(facts, policy);
     const outcome = judge(facts, policy, live);
+    if (asksPlacement(outcome)) lookAtPlacement(draft);
     return {
       server,
       outcome,

@@ -140,6 +140,8 @@ export interface HostView {
   readonly before: ReadonlyMap<ServerId, ServerView>;
   /** Of those that were in ERROR then: whether they had been stopped before that. */
   readonly stoppedInError: ReadonlyMap<ServerId, Maybe<boolean>>;
+  /** Evacuations that were seen to have ended in `error`: whether Placement answered when it was asked after that. */
+  readonly placementAfter: ReadonlyMap<number, boolean>;
   /** Ports of the servers that have arrived, as Neutron shows them. */
   readonly ports: ReadonlyMap<ServerId, Maybe<readonly PortView[]>>;
   /** Why the last look at it failed; null when it did not. */
@@ -237,6 +239,18 @@ export interface ImageQuery {
   readonly names: readonly string[];
 }
 
+/** Whether Placement answers. It is asked only when an evacuation has ended in `error`, and from then on until it does. */
+export interface PlacementView {
+  /** Why it did not answer the last question that has come to its end; null: it did, or was not asked. */
+  readonly trouble: string | null;
+  /** `mono` of the last question; -1: none. */
+  readonly askedAt: number;
+  /** `mono` of the first question that it did not answer, with no answer since; -1: none. */
+  readonly awaySince: number;
+  /** Whether a question is open. */
+  readonly isAsking: boolean;
+}
+
 /** What became of a request to evacuate that this process sent. */
 export interface RequestView {
   readonly state: 'pending' | 'accepted' | 'unknown' | 'refused' | 'unsent';
@@ -303,6 +317,7 @@ export interface Observation {
   readonly novaNow: number;
   readonly facts: CloudFacts;
   readonly hosts: ReadonlyMap<HostName, HostView>;
+  readonly placement: PlacementView;
   /** Names of the resource providers that give resources to a server, of those that were asked for. */
   readonly allocations: ReadonlyMap<ServerId, Fact<readonly string[]>>;
   /** Whether somebody has started a server since it was last evacuated or stopped, of those that were asked for. */

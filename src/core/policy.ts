@@ -137,6 +137,8 @@ export interface Timing {
   readonly unclaimedMs: number;
   /** One of which Placement names no host after this long may have been lost by nova-conductor or RabbitMQ: a person is told how to find out. */
   readonly lostRequestMs: number;
+  /** Placement that has not answered for this long is waited for no more: it may be out of reach from the controllers alone. */
+  readonly placementWaitMs: number;
   /** A nova-compute that has been up for this long has taken up what was in its queue: it takes messages as fast as they come, and claims in seconds. */
   readonly queueDrainMs: number;
   /** How far clocks may differ about whether a host died before or after a record was made. Less than a node needs from its death to its next nova-compute. */
@@ -236,6 +238,7 @@ export const DEFAULT_POLICY: Policy = {
     overtakenMs: 600_000,
     unclaimedMs: 30_000,
     lostRequestMs: 300_000,
+    placementWaitMs: 1_800_000,
     queueDrainMs: 30_000,
     deathMarginMs: 5_000,
     deletedSettleMs: 60_000,

@@ -33,7 +33,15 @@ it('the next reading of the changes begins where the last was asked for, however
     ...{ listing: false, settle: false, traits: false, ports: false },
   };
   const look: Look = {
-    ...{ services: false, facts: NO_FACTS, history: [], allocations: [], starts: [], whereabouts: [] },
+    ...{
+      services: false,
+      placement: false,
+      facts: NO_FACTS,
+      history: [],
+      allocations: [],
+      starts: [],
+      whereabouts: [],
+    },
     hosts: new Map([[world.victimHost, host]]),
   };
   for (const _ of ['first', 'second']) {

@@ -37,6 +37,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
   async function run(): Promise<void> {
     let look: Look = {
       services: false,
+      placement: false,
       facts: NO_FACTS,
       history: [],
       allocations: [],

@@ -9,6 +9,7 @@ import type {
   LevelCorrection,
   Maybe,
   NodeView,
+  PlacementView,
   PortView,
   RequestView,
   ServerView,
@@ -42,6 +43,8 @@ export interface Memory {
   readonly levelsCorrected: Map<NodeName, Correction>;
   /** Nodes that had an incident when they were last seen, or have been marked since. */
   readonly withIncident: Set<NodeName>;
+  /** Forgotten when no host is evacuated. */
+  placement: PlacementView;
   readonly allocations: Map<ServerId, Fact<readonly string[]>>;
   /** See {@link Observation}. */
   readonly startedSince: Map<ServerId, Fact<boolean>>;
@@ -70,6 +73,7 @@ export interface HostMemory {
   readonly foundInError: Set<ServerId>;
   /** Servers of which an evacuation of this incident, or a live one, has been seen. */
   readonly begun: Set<ServerId>;
+  readonly placementAfter: Map<number, boolean>;
   readonly ports: Map<ServerId, Maybe<readonly PortView[]>>;
   trouble: string | null;
   firstLookAt: number;
@@ -85,6 +89,8 @@ export interface HostMemory {
   /** All of this as the rules see it; null: it has changed since it was made. */
   view: HostView | null;
 }
+
+const NO_PLACEMENT: PlacementView = { trouble: null, askedAt: -1, awaySince: -1, isAsking: false };
 
 const notAsked = <T>(): Fact<T> => ({ value: unknown('not asked yet'), mono: -1 });
 
@@ -112,6 +118,7 @@ export function newMemory(owner: string, mono: number): Memory {
     levelsWithoutPower: new Set(),
     levelsCorrected: new Map(),
     withIncident: new Set(),
+    placement: NO_PLACEMENT,
     allocations: new Map(),
     startedSince: new Map(),
     whereabouts: new Map(),
@@ -140,6 +147,7 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     actionTries: new Map(),
     foundInError: new Set(),
     begun: new Set(),
+    placementAfter: new Map(held?.placementAfter),
     ports: new Map(),
     trouble: null,
     firstLookAt: -1,
@@ -171,6 +179,7 @@ function makeView(host: HostMemory): HostView {
     servers: [...host.servers.values()],
     before: new Map(host.before),
     stoppedInError: new Map(host.stoppedInError),
+    placementAfter: new Map(host.placementAfter),
     ports: new Map(host.ports),
     trouble: host.trouble,
     firstLookAt: host.firstLookAt,
@@ -313,6 +322,9 @@ export function forget(memory: Memory, { open, toProve, domain }: Needed): void 
         if (key.startsWith(`stop-server:${server}:`)) memory.commands.delete(key);
     }
   }
-  if (memory.hosts.size === 0) memory.whereabouts.clear();
+  if (memory.hosts.size === 0) {
+    memory.whereabouts.clear();
+    if (!memory.placement.isAsking) memory.placement = NO_PLACEMENT;
+  }
   for (const node of memory.history.keys()) if (!toProve.has(node)) memory.history.delete(node);
 }

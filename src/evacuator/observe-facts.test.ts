@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
 import type { FactsLook } from '../core/decision.ts';
 import type { ImageQuery, ImageView } from '../core/observation.ts';
-import { newMemory } from './memory.ts';
-import { lookAtFacts } from './observe-facts.ts';
+import { SOURCE } from '../core/testing.ts';
+import { evacuation } from '../core/testing-evacuations.ts';
+import { hostMemory, newMemory } from './memory.ts';
+import { lookAtFacts, lookAtPlacement } from './observe-facts.ts';
 import type { Answer, Ports } from './ports.ts';
 
 it('images are known as those of the question that they answer, and not of one that was asked since', async () => {
@@ -30,4 +32,52 @@ it('images are known as those of the question that they answer, and not of one t
   await new Promise(setImmediate);
   expect(memory.facts.images.value.known).toBe(true);
   expect(memory.facts.imageQuery).toEqual(naming('one'));
+});
+
+it('an evacuation that has ended in error is put down with whether Placement answered after that, and asked about once', async () => {
+  const answers: ((answer: Answer<null>) => void)[] = [];
+  let mono = 1_000;
+  const ports = {
+    cloud: { findPlacement: () => new Promise((resolve) => answers.push(resolve)) },
+    clock: { mono: () => mono, wake: () => {} },
+  } as unknown as Ports;
+  const memory = newMemory('controller-1:1', 0);
+  const host = hostMemory(memory, SOURCE, 'i1');
+  const seen = (id: number, status: string): void =>
+    void host.evacuations.set(id, evacuation({ id, status }));
+  seen(1, 'error');
+  seen(2, 'failed');
+  void lookAtPlacement(ports, memory);
+  expect(memory.placement).toMatchObject({ isAsking: true, trouble: null });
+  // What is seen while the question is open is not answered by it.
+  seen(3, 'error');
+  void lookAtPlacement(ports, memory);
+  expect(answers).toHaveLength(1);
+  answers[0]?.({ ok: false, reason: '503', effect: 'none' });
+  await new Promise(setImmediate);
+  expect([...host.placementAfter]).toEqual([[1, false]]);
+  expect(memory.placement).toEqual({ trouble: '503', askedAt: 1_000, awaySince: 1_000, isAsking: false });
+  mono = 3_000;
+  void lookAtPlacement(ports, memory);
+  answers[1]?.({ ok: false, reason: '502', effect: 'none' });
+  await new Promise(setImmediate);
+  expect(memory.placement).toEqual({ trouble: '502', askedAt: 3_000, awaySince: 1_000, isAsking: false });
+  seen(4, 'error');
+  mono = 63_001;
+  void lookAtPlacement(ports, memory);
+  answers[2]?.({ ok: false, reason: '502', effect: 'none' });
+  await new Promise(setImmediate);
+  expect(memory.placement).toMatchObject({ askedAt: 63_001, awaySince: 63_001 });
+  seen(5, 'error');
+  mono = 65_000;
+  void lookAtPlacement(ports, memory);
+  answers[3]?.({ ok: true, value: null });
+  await new Promise(setImmediate);
+  expect(memory.placement).toEqual({ trouble: null, askedAt: 65_000, awaySince: -1, isAsking: false });
+  expect([...host.placementAfter]).toEqual([
+    [1, false],
+    [3, false],
+    [4, false],
+    [5, true],
+  ]);
 });

@@ -90,3 +90,33 @@ export async function lookAtAllocations(
   });
   clock.wake();
 }
+
+/** After so long without a question, ms, nobody knows whether Placement has been away all the time. */
+const PLACEMENT_GAP_MS = 60_000;
+
+/**
+ * Asks whether Placement answers, one question at a time, and takes down for each evacuation that had been seen to end in `error`
+ * whether it did. The answer comes when it comes, and wakes the loop.
+ */
+export async function lookAtPlacement({ cloud, clock }: Ports, memory: Memory): Promise<void> {
+  if (memory.placement.isAsking) return;
+  const askedAt = clock.mono();
+  const open = [...memory.hosts.values()].flatMap((host) =>
+    [...host.evacuations.values()]
+      .filter(({ id, status }) => status === 'error' && !host.placementAfter.has(id))
+      .map(({ id }) => ({ host, id })),
+  );
+  const before = memory.placement;
+  memory.placement = { ...before, askedAt, isAsking: true };
+  const answer = await cloud.findPlacement();
+  for (const { host, id } of open) {
+    host.placementAfter.set(id, answer.ok);
+    host.view = null;
+  }
+  const isNew = before.awaySince < 0 || askedAt - before.askedAt > PLACEMENT_GAP_MS;
+  const awaySince = isNew ? askedAt : before.awaySince;
+  memory.placement = answer.ok
+    ? { trouble: null, askedAt, awaySince: -1, isAsking: false }
+    : { trouble: answer.reason, askedAt, awaySince, isAsking: false };
+  clock.wake();
+}

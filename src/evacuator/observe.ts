@@ -23,7 +23,7 @@ import {
   rememberServer,
   rememberServices,
 } from './memory.ts';
-import { lookAtAllocations, lookAtFacts, lookAtPorts } from './observe-facts.ts';
+import { lookAtAllocations, lookAtFacts, lookAtPlacement, lookAtPorts } from './observe-facts.ts';
 import type { Answer, CloudPort, Listed, Ports } from './ports.ts';
 import { traceList } from './traces.ts';
 
@@ -62,6 +62,7 @@ export async function observe(
   });
   const settling = [...look.hosts.values()].some((host) => host.settle);
   if (look.services && !settling) workers.push(lookAtServices(ports, memory));
+  if (look.placement) void lookAtPlacement(ports, memory);
   for (const server of look.allocations) void lookAtAllocations(ports, memory, server);
   workers.push(
     lookAtFacts(ports, memory, look.facts),
@@ -87,6 +88,7 @@ export async function observe(
     novaNow: memory.novaNow,
     facts: { controlServices: memory.controlServices, ...memory.facts },
     hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
+    placement: memory.placement,
     allocations: new Map(memory.allocations),
     startedSince: new Map(memory.startedSince),
     whereabouts: new Map(memory.whereabouts),

@@ -72,6 +72,8 @@ export interface CloudPort {
   evacuate(server: ServerId, options: EvacuateOptions): Promise<Answer<null>>;
   stopServer(server: ServerId): Promise<Answer<null>>;
   providerTraits(host: HostName): Promise<Answer<readonly string[] | null>>;
+  /** Whether Placement answers at all, one that refuses or a cloud that has none as well: then nobody need wait for it. */
+  findPlacement(): Promise<Answer<null>>;
   /** Names of the resource providers of the compute nodes that give resources to this server. */
   hostsOfConsumer(server: ServerId): Promise<Answer<readonly string[]>>;
   listAggregates(): Promise<Answer<readonly AggregateView[]>>;

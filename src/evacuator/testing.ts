@@ -453,6 +453,7 @@ export class World {
             return null;
           }),
         providerTraits: () => cloud(() => [...this.traits]),
+        findPlacement: () => elsewhere('placement', () => null),
         hostsOfConsumer: (id) => elsewhere('placement', () => this.#allocated(id)),
       },
       journal: {

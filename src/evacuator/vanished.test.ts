@@ -33,7 +33,15 @@ async function lookAgain(
       ...{ listing: false, settle: false, traits: false, ports: false },
     };
     const look: Look = {
-      ...{ services: false, facts: NO_FACTS, history: [], allocations: [], starts: [], whereabouts: [] },
+      ...{
+        services: false,
+        placement: false,
+        facts: NO_FACTS,
+        history: [],
+        allocations: [],
+        starts: [],
+        whereabouts: [],
+      },
       hosts: new Map([[world.victimHost, host]]),
     };
     const looked = observe(world.ports(), memory, look, null);

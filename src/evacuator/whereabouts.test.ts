@@ -6,7 +6,7 @@ import { observe } from './observe.ts';
 import { World } from './testing.ts';
 
 const NO_LOOK = {
-  ...{ services: false, facts: NO_FACTS, history: [], allocations: [], starts: [] },
+  ...{ services: false, placement: false, facts: NO_FACTS, history: [], allocations: [], starts: [] },
   hosts: new Map(),
 } as const;
 

@@ -9,6 +9,9 @@ const MICROVERSION = '1.6';
 /** The resource class that only the provider of a compute node itself gives, and to every guest. */
 const HOST_RESOURCE = 'MEMORY_MB';
 
+/** The name of a provider that no cloud has. */
+const NOBODY = 'instance-ha-is-placement-there';
+
 const ProvidersSchema = v.object({
   resource_providers: v.array(v.object({ uuid: v.pipe(v.string(), v.uuid()), name: v.string() })),
 });
@@ -23,6 +26,8 @@ const AllocationsSchema = v.object({
 const TraitsSchema = v.object({ traits: v.array(v.string()) });
 
 export interface Placement {
+  /** Asks for what is answered at once, and needs its database and Keystone as any other question does. */
+  ping(): Promise<Result<null>>;
   /**
    * Traits of the resource provider with exactly this name; null when there is none. A compute node's
    * provider is named by its hypervisor hostname, which may differ from the service's host.
@@ -41,6 +46,10 @@ export interface Placement {
 export function createPlacement(session: Session): Placement {
   const read = openServiceReader(session, PLACEMENT, MICROVERSION);
   return {
+    async ping() {
+      const answer = await read({ path: '/resource_providers', query: { name: NOBODY } }, ProvidersSchema);
+      return answer.ok ? success(null) : answer;
+    },
     async providerTraits(hostName) {
       const query = { name: hostName };
       const found = await read({ path: '/resource_providers', query }, ProvidersSchema);

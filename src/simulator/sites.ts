@@ -35,7 +35,8 @@ export type FeatureName =
   | 'lost-messages'
   | 'changed-groups'
   | 'left-guests'
-  | 'affinity';
+  | 'affinity'
+  | 'placement-away';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -65,6 +66,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'changed-groups', share: 0.05, apply: withChangedGroups },
   { name: 'left-guests', share: 0.04, apply: withLeftGuests },
   { name: 'affinity', share: 0.04, apply: withAffinity },
+  { name: 'placement-away', share: 0.03, apply: withPlacementAway },
 ];
 
 /**
@@ -764,4 +766,23 @@ function withAffinity(row: Row, before: Plan): Plan {
   plan = withNova(plan, { groups: [...nova.groups, ...groups] });
   const dying = row.pick([[], [], strays === undefined ? [] : [strays], others]);
   return withFaults(plan, ...deathsOf(row, plan, dying, row.pick([500, 5_000, 30_000])));
+}
+
+/** A rack dies, and Placement (or the controller on which it is) is away for a while then. */
+function withPlacementAway(row: Row, before: Plan): Plan {
+  const first = firstDeathOf(before);
+  const away = Array.from(
+    { length: row.pick([1, 1, 2]) },
+    (_, index): Fault => ({
+      at: Math.max(0, first + row.int(-3_000, 20_000) + index * 70_000),
+      do: 'api',
+      api: 'placement',
+      state: row.pick(['down', 'failing']),
+      forMs: row.pick([20_000, 40_000, 60_000]),
+    }),
+  );
+  const maxAttempts = row.pick([1, 2, 3, 3]);
+  const plan = withPolicy(before, { retry: { ...DEFAULT_POLICY.retry, maxAttempts } });
+  const dying = row.chance(0.5) ? deathsOf(row, plan, victimsOf(plan, 2), 3_000) : [];
+  return withFaults(plan, ...away, ...dying);
 }

@@ -121,7 +121,10 @@ function schedule(world: World, asked: Migration, wanted: string | null): void {
     migration.flight = 'over';
     return;
   }
-  const host = pickHost(world, instance, { key: migration.id, source: migration.source }, wanted);
+  // To the scheduler a Placement that gives no answer has no host (nova/scheduler/manager.py select_destinations).
+  const { up, failing } = world.apis.placement;
+  const move = { key: migration.id, source: migration.source };
+  const host = up && !failing ? pickHost(world, instance, move, wanted) : null;
   if (host === null) {
     migration.flight = 'over';
     changeMigration(world, migration, { status: 'error' });

@@ -361,3 +361,19 @@ it('the scheduler admits for a group with the policy affinity only hosts of its 
   expect(chosen('affinity', null)).toBe(null);
   expect(chosen('soft-affinity', 'compute-1')).not.toBe(null);
 });
+
+it('the scheduler finds no host while Placement is down or failing', () => {
+  for (const health of [{ up: false }, { failing: true }]) {
+    const { world } = newWorld();
+    forceDown(world, true);
+    Object.assign(world.apis.placement, health);
+    evacuate(world, 1);
+    advance(world, 5_000);
+    expect(recordsOf(world).map(({ status }) => status)).toEqual(['error']);
+    expect(world.nova.instances.get(uuidOf(0x50, 1))).toMatchObject({ vmState: 'error', host: 'compute-1' });
+    Object.assign(world.apis.placement, { up: true, failing: false });
+    evacuate(world, 1);
+    advance(world, 20_000);
+    expect(recordsOf(world).map(({ status }) => status)).toEqual(['done', 'error']);
+  }
+});

@@ -4,6 +4,7 @@ import { createGlance } from '../../openstack/glance.ts';
 import { createNeutron } from '../../openstack/neutron.ts';
 import { createNova } from '../../openstack/nova.ts';
 import { createPlacement } from '../../openstack/placement.ts';
+import { failure } from '../../openstack/result.ts';
 import { createSession } from '../../openstack/session.ts';
 import {
   type FakeAnswer,
@@ -36,7 +37,7 @@ async function connect(routes: Record<string, () => FakeAnswer>, options: FakeCl
     glance: createGlance(session),
     neutron: createNeutron(session),
   };
-  return { cloud, port: createCloudPort(clients, () => 0) };
+  return { cloud, clients, port: createCloudPort(clients, () => 0) };
 }
 
 const service = (binary: string, host: string, more = {}) => ({
@@ -165,6 +166,25 @@ describe('the cloud port', () => {
       ok: false,
       reason: expect.stringContaining('placement'),
     });
+  });
+
+  it('takes Placement for there where it answers, refuses, or is not there at all', async () => {
+    const path = '/placement/resource_providers';
+    const found = async (answer: FakeAnswer, options: FakeCloudOptions = {}) =>
+      (await connect({ [`GET ${path}`]: () => answer }, options)).port.findPlacement();
+    const there = { ok: true, value: null };
+    expect(await found({ body: { resource_providers: [] } })).toEqual(there);
+    expect(await found({ status: 403, body: {} })).toEqual(there);
+    expect(await found({ status: 503, body: {} })).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining('placement'),
+    });
+    expect(await found({ body: {} })).toMatchObject({ ok: false });
+    const none = { code: 'no-endpoint', certainty: 'definite', effect: 'none' } as const;
+    const where = { service: 'placement', region: null, endpointInterface: 'public', available: [] };
+    const { clients } = await connect({});
+    const placement = { ...clients.placement, ping: async () => failure({ ...none, ...where }) };
+    expect(await createCloudPort({ ...clients, placement }, () => 0).findPlacement()).toEqual(there);
   });
 
   it('drops server groups whose policy nobody knows', async () => {

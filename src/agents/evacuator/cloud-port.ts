@@ -129,6 +129,13 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
       const answer = await placement.hostsOfConsumer(server);
       return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
     },
+    async findPlacement() {
+      const answer = await placement.ping();
+      // Before Ocata Nova could do without it.
+      if (answer.ok || answer.error.code === 'no-endpoint') return { ok: true, value: null };
+      const failure = failed(answer.error);
+      return failure.effect === 'refused' ? { ok: true, value: null } : failure;
+    },
     async providerTraits(host) {
       const answer = await placement.providerTraits(host);
       return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);

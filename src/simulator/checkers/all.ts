@@ -12,6 +12,7 @@ import { oneHost } from './one-host.ts';
 import { operators } from './operators.ts';
 import { order } from './order.ts';
 import { pace } from './pace.ts';
+import { placement } from './placement.ts';
 import { proof } from './proof.ts';
 import { quarantine } from './quarantine.ts';
 import { reserves } from './reserves.ts';
@@ -43,6 +44,7 @@ export const CHECKERS: readonly CheckerKind[] = [
   order,
   serverGroups,
   affinity,
+  placement,
   pace,
   gates,
   quarantine,

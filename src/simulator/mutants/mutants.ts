@@ -153,7 +153,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('a failing instance is tried for ever', 200, [
     'core/instance.ts',
-    'if (failures.length >= policy.retry.maxAttempts) {',
+    'if (counted >= policy.retry.maxAttempts) {',
     'if (failures.length >= 1_000_000) {',
   ]),
   mutant('the password stands in the error', 200, [
@@ -420,6 +420,11 @@ export const MUTANTS: readonly Mutant[] = [
       ['core/ledger.ts', 'outcome.isUnseen === true', 'outcome.isUnseen === undefined && false'],
     ),
   ),
+  mutantOf('placement-away', 'an attempt counts though Placement was away', 400, [
+    'core/placement.ts',
+    'return failures.length - Math.min(uncounted, UNCOUNTED_LIMIT);',
+    'return failures.length - Math.min(uncounted, 0);',
+  ]),
   mutantOf('affinity', 'whose group is on the dead host alone is asked for all the same', 200, [
     'core/evacuating.ts',
     'const placed = admitByGroup(server, view.host);',
