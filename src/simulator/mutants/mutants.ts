@@ -366,7 +366,7 @@ export const MUTANTS: readonly Mutant[] = [
       'quarantine !== null && policy.destinations.reservedHosts',
       'quarantine === undefined && policy.destinations.reservedHosts',
     ],
-    ['core/destinations.ts', 'whyQuarantined(node, policy.gates) !== null', 'false'],
+    ['core/destinations.ts', 'whyQuarantined(node, gates) === null ? [] : [host]', '[]'],
   ),
   mutantOf('new-policies', 'a broken new policy counts as empty', 400, [
     'agents/evacuator/policy-in-force.ts',
