@@ -97,7 +97,11 @@ async function monitor(ports: ComputePorts): Promise<OcfResult> {
   return { code: (await ports.find()).length > 0 ? OCF.SUCCESS : OCF.NOT_RUNNING };
 }
 
-/** What keeps it from being started here; null when nothing does. */
+/**
+ * What keeps it from being started here; null when nothing does. All of it is this node's own and none of it "not
+ * configured": after that Pacemaker would stop the whole clone, nova-compute on every other host with it
+ * (lib/pengine/unpack.c `unpack_rsc_op`, PCMK_EXEC_ERROR_FATAL).
+ */
 function validate(context: OcfContext, ports: ComputePorts): OcfResult | null {
   warnUnused(context);
   const binary = context.text('binary') ?? '';
@@ -105,14 +109,17 @@ function validate(context: OcfContext, ports: ComputePorts): OcfResult | null {
     return { code: OCF.ERR_INSTALLED, reason: `${binary} is not there: install nova-compute, or set binary` };
   }
   if (ports.files.read(NOVA_CONF) === null) {
-    return { code: OCF.ERR_CONFIGURED, reason: `${NOVA_CONF} is not there` };
+    return {
+      code: OCF.ERR_INSTALLED,
+      reason: `${NOVA_CONF} is not there: configure nova-compute on this node`,
+    };
   }
   const host = configuredHost(ports);
   if (host === null || context.node === null || isSameHost(host, context.node, context.text('domain'))) {
     return null;
   }
   return {
-    code: OCF.ERR_CONFIGURED,
+    code: OCF.ERR_INSTALLED,
     reason: `host in ${NOVA_CONF} is ${host}, but the cluster calls this node ${context.node}: nova-evacuate would not find it; make them equal, or set domain`,
   };
 }
