@@ -442,7 +442,7 @@ describe.skipIf(!canOverlay)('on a machine that has them', () => {
         });
         writeFileSync(rc, lines.join('').replace('correct', 'wrong'));
         const refused = await installed(`env ${tried}`);
-        expect(refused.code).toBe(6);
+        expect(refused.code).toBe(5);
         expect(refused.out).toContain('check username, password, project_name');
       } finally {
         await cloud.close();

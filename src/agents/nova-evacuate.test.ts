@@ -202,6 +202,18 @@ describe('NovaEvacuate', () => {
     expect((await agent('monitor')).code).toBe(0);
   });
 
+  it('starts although an error page answers in the place of Keystone, and says so', async () => {
+    const proxy = await startFakeCloud({ handle: () => ({ status: 404, body: '<html>no backend</html>' }) });
+    const login = { auth_url: proxy.url, username: 'a', password: PASSWORD, tenant_name: 'b' };
+    try {
+      const seen = await agent('start', login);
+      expect(seen).toMatchObject({ code: 0, stderr: expect.stringContaining('not as Keystone v3') });
+      expect((await agent('validate-all', login)).code).toBe(1);
+    } finally {
+      await proxy.close();
+    }
+  });
+
   it('keeps the password out of the command line, the environment and the files of the evacuator', async () => {
     await agent('start', {
       auth_url: cloud.url,
@@ -237,13 +249,13 @@ describe('the policy file', () => {
     writeFileSync(policyFile(), 'pace:\n  stager: 1\n');
     for (const action of ['start', 'validate-all']) {
       const seen = await agent(action, parameters());
-      expect(seen.code).toBe(6);
+      expect(seen.code).toBe(5);
       expect(seen.stderr).toBe(
         `ocf-exit-reason:the policy file ${policyFile()}: line 2: pace.stager is unknown; did you mean stagger?\n`,
       );
     }
     expect((await agent('monitor', parameters())).code).toBe(7);
-    expect((await agent('start', { rc_file: join(dir, 'rc'), policy_file: '/nowhere' })).code).toBe(6);
+    expect((await agent('start', { rc_file: join(dir, 'rc'), policy_file: '/nowhere' })).code).toBe(5);
     expect((await agent('start', { rc_file: join(dir, 'rc'), policy_file: 'policy.yaml' })).code).toBe(6);
   });
 
@@ -307,35 +319,35 @@ describe('bad input gets one clear line, the right code, no secret and no stack 
     endpoint_type: 'publicURL',
   });
 
-  /** A value that is wrong by itself, for every parameter that can have one. */
-  const WRONG: readonly (readonly [name: string, value: string])[] = [
-    ['rc_file', '/no/such'],
-    ['os_cloud', 'no-such'],
-    ['auth_url', 'no url'],
-    ['password_script', '/no/such'],
-    ['application_credential_id', 'without-its-secret'],
-    ['endpoint_type', 'bogus'],
-    ['ca_file', '/no/such'],
-    ['cert_file', '/no/such'],
-    ['key_file', '/no/such'],
-    ['insecure', 'maybe'],
-    ['notify_webhook', 'ftp://example.org/'],
-    ['notify_webhook_secret_file', '/no/such'],
-    ['notify_command', 'relative'],
-    ['notify_command', '/no/such'],
-    ['notify_alerts', 'perhaps'],
-    ['domain', 'a b'],
-    ['node_attribute', 'region'],
-    ['policy_file', '/no/such'],
-    ['evacuate_delay', '-1'],
-    ['evacuate_delay', '3601'],
-    ['http_listen', 'nonsense'],
-    ['http_tls_cert', '/no/such'],
-    ['http_tls_key', '/no/such'],
-    ['http_token_file', '/no/such'],
-    ['no_shared_storage', 'perhaps'],
-    ['instance_filtering', 'perhaps'],
-    ['verbose', 'perhaps'],
+  /** A value that is wrong by itself, for every parameter that can have one: 6; 5 where it names what another node may have. */
+  const WRONG: readonly (readonly [name: string, value: string, code: number])[] = [
+    ['rc_file', '/no/such', 5],
+    ['os_cloud', 'no-such', 5],
+    ['auth_url', 'no url', 6],
+    ['password_script', '/no/such', 5],
+    ['application_credential_id', 'without-its-secret', 6],
+    ['endpoint_type', 'bogus', 6],
+    ['ca_file', '/no/such', 5],
+    ['cert_file', '/no/such', 5],
+    ['key_file', '/no/such', 6],
+    ['insecure', 'maybe', 6],
+    ['notify_webhook', 'ftp://example.org/', 6],
+    ['notify_webhook_secret_file', '/no/such', 5],
+    ['notify_command', 'relative', 6],
+    ['notify_command', '/no/such', 5],
+    ['notify_alerts', 'perhaps', 6],
+    ['domain', 'a b', 6],
+    ['node_attribute', 'region', 6],
+    ['policy_file', '/no/such', 5],
+    ['evacuate_delay', '-1', 6],
+    ['evacuate_delay', '3601', 6],
+    ['http_listen', 'nonsense', 6],
+    ['http_tls_cert', '/no/such', 6],
+    ['http_tls_key', '/no/such', 6],
+    ['http_token_file', '/no/such', 5],
+    ['no_shared_storage', 'perhaps', 6],
+    ['instance_filtering', 'perhaps', 6],
+    ['verbose', 'perhaps', 6],
   ];
   /** Words that only Keystone or Nova can find wrong, or that are looked at with another one. */
   const FREE =
@@ -349,16 +361,16 @@ describe('bad input gets one clear line, the right code, no secret and no stack 
       os_cloud: /clouds_file/,
       application_credential_id: /application_credential_secret/,
     };
-    for (const [name, value] of WRONG) {
+    for (const [name, value, code] of WRONG) {
       const seen = await agent('validate-all', { ...parameters(), [name]: value });
-      expectLine(seen, 6, named[name] ?? new RegExp(name));
+      expectLine(seen, code, named[name] ?? new RegExp(name));
     }
   }, 120_000);
 
   it('a wrong password', async () => {
     const given = { ...parameters(), password: 's3cret' };
-    expectLine(await agent('validate-all', given), 6, /password/);
-    expectLine(await agent('start', given), 6, /username.*password|password/);
+    expectLine(await agent('validate-all', given), 5, /password/);
+    expectLine(await agent('start', given), 5, /username.*password|password/);
     expect((await agent('monitor', given)).code).toBe(7);
   });
 
@@ -373,7 +385,7 @@ describe('bad input gets one clear line, the right code, no secret and no stack 
   it('an unknown region', async () => {
     expectLine(
       await agent('validate-all', { ...parameters(), region_name: 'Atlantis' }),
-      6,
+      5,
       /Atlantis.*region_name|region_name.*Atlantis/,
     );
   });
@@ -382,7 +394,7 @@ describe('bad input gets one clear line, the right code, no secret and no stack 
     const certificate = makeCertificate();
     const tls = await startFakeCloud({ tls: certificate, password: PASSWORD });
     try {
-      expectLine(await agent('validate-all', { ...parameters(), auth_url: tls.url }), 6, /ca_file/);
+      expectLine(await agent('validate-all', { ...parameters(), auth_url: tls.url }), 5, /ca_file/);
     } finally {
       await tls.close();
       certificate.remove();
@@ -403,12 +415,17 @@ describe('bad input gets one clear line, the right code, no secret and no stack 
       6,
       /notify_command must be/,
     );
-    expectLine(await agent('start', { os_cloud: 'none', clouds_file: '/no' }), 6, /clouds_file \/no/);
+    expectLine(await agent('start', { os_cloud: 'none', clouds_file: '/no' }), 5, /clouds_file \/no/);
   });
 
   it('a credentials file that others can read', async () => {
     chmodSync(join(dir, 'rc'), 0o644);
-    expectLine(await agent('start'), 6, /chmod 600/);
+    expectLine(await agent('start'), 5, /chmod 600/);
+  });
+
+  it('an rc file in which something is missing or wrong: another controller has its own', async () => {
+    writeFileSync(join(dir, 'rc'), `OS_AUTH_URL=${cloud.url}\nOS_INTERFACE=bogus\n`, { mode: 0o600 });
+    expectLine(await agent('start'), 5, /endpoint_type.*username is missing/);
   });
 
   it('an unknown action', async () => {

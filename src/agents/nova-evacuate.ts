@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { DEFAULT_LISTEN, type ListenSettings } from '../http/settings.ts';
+import { DEFAULT_LISTEN, type ListenSettings, whatIsWrong } from '../http/settings.ts';
 import {
   OCF,
   type OcfAgent,
@@ -31,18 +31,32 @@ const POLL_MS = 100;
 export interface EvacuateEnvironment {
   readonly evacuatorPath: string;
   readonly logFile: string;
-  /** Asks the cloud with these parameters: null when all is well, else what is wrong and whether it is certain. */
+  /** Asks the cloud with these parameters: null when all is well, else what is wrong and whose fault it is. */
   readonly checkCloud: (parameters: Readonly<Record<string, string>>) => Promise<CloudProblem | null>;
   /** What is wrong with a policy file, in one line; null when nothing is. */
   readonly checkPolicy: (path: string) => Promise<string | null>;
   readonly incidentDirectory: string;
 }
 
+/**
+ * `parameters`: what stands in the CIB is wrong, for every node. `machine`: a file of this one is, or the cloud
+ * refuses what comes from here; another controller has other files, another clock, another way there. `moment`: the
+ * cloud could not be asked, or that may pass.
+ */
 export interface CloudProblem {
-  /** `definite`: the configuration is wrong, and the service said so. `passing`: it could not be asked. */
-  readonly certainty: 'definite' | 'passing';
+  readonly of: 'parameters' | 'machine' | 'moment';
   readonly text: string;
 }
+
+/**
+ * "Not configured" is for the CIB alone: after that Pacemaker starts the resource nowhere, after "not installed" on
+ * every node but this one (lib/pengine/unpack.c `unpack_rsc_op`).
+ */
+const PROBLEM_CODES = {
+  parameters: OCF.ERR_CONFIGURED,
+  machine: OCF.ERR_INSTALLED,
+  moment: OCF.ERR_GENERIC,
+} as const;
 
 const text = (name: string, shortdesc: string, more: Partial<OcfParameter> = {}): OcfParameter => ({
   name,
@@ -176,9 +190,8 @@ function listenSettings(context: OcfContext): ListenSettings {
   };
 }
 
-/** Loaded only where it is needed: monitor opens no certificate. */
-async function whatIsWrongWithHttp(context: OcfContext): Promise<string | null> {
-  const settings = listenSettings(context);
+/** What is wrong with the files of `http_*`. Loaded only where it is needed: monitor opens no certificate. */
+async function httpProblem(settings: ListenSettings): Promise<string | null> {
   if (settings.listen === 'off') return null;
   const { readAccess } = await import('../http/access.ts');
   const access = await readAccess(settings);
@@ -190,19 +203,25 @@ export function policyFileOf(context: Pick<OcfContext, 'text'>): string {
   return context.text('policy_file') ?? POLICY_FILE;
 }
 
+/** What keeps the evacuator from being started here before the cloud is asked; null when nothing does. */
+async function setUpProblem(
+  context: OcfContext,
+  environment: EvacuateEnvironment,
+): Promise<OcfResult | null> {
+  const settings = listenSettings(context);
+  const wrong = whatIsWrong(settings);
+  if (wrong !== null) return { code: PROBLEM_CODES.parameters, reason: wrong };
+  const unfit = (await httpProblem(settings)) ?? (await environment.checkPolicy(policyFileOf(context)));
+  return unfit === null ? null : { code: PROBLEM_CODES.machine, reason: unfit };
+}
+
 async function validate(context: OcfContext, environment: EvacuateEnvironment): Promise<OcfResult> {
-  const wrong = await whatIsWrongWithHttp(context);
-  if (wrong !== null) return { code: OCF.ERR_CONFIGURED, reason: wrong };
-  const broken = await environment.checkPolicy(policyFileOf(context));
-  if (broken !== null) return { code: OCF.ERR_CONFIGURED, reason: broken };
+  const unfit = await setUpProblem(context, environment);
+  if (unfit !== null) return unfit;
   const untold = await notifyProblem(context.raw());
-  if (untold !== null) return { code: OCF.ERR_CONFIGURED, reason: untold };
+  if (untold !== null) return { code: PROBLEM_CODES.machine, reason: untold };
   const problem = await environment.checkCloud(context.raw());
-  if (problem === null) return { code: OCF.SUCCESS };
-  return {
-    code: problem.certainty === 'definite' ? OCF.ERR_CONFIGURED : OCF.ERR_GENERIC,
-    reason: problem.text,
-  };
+  return problem === null ? { code: OCF.SUCCESS } : { code: PROBLEM_CODES[problem.of], reason: problem.text };
 }
 
 async function start(context: OcfContext, environment: EvacuateEnvironment): Promise<OcfResult> {
@@ -210,12 +229,12 @@ async function start(context: OcfContext, environment: EvacuateEnvironment): Pro
   const before = await readHealth(directory);
   if (before.state === 'healthy') return { code: OCF.SUCCESS };
   if (before.state === 'wedged') await end(before.life.pid, before.life.start, STOP_LIMIT_MS);
-  const wrong = await whatIsWrongWithHttp(context);
-  if (wrong !== null) return { code: OCF.ERR_CONFIGURED, reason: wrong };
-  const broken = await environment.checkPolicy(policyFileOf(context));
-  if (broken !== null) return { code: OCF.ERR_CONFIGURED, reason: broken };
+  const unfit = await setUpProblem(context, environment);
+  if (unfit !== null) return unfit;
   const problem = await environment.checkCloud(context.raw());
-  if (problem?.certainty === 'definite') return { code: OCF.ERR_CONFIGURED, reason: problem.text };
+  if (problem !== null && problem.of !== 'moment') {
+    return { code: PROBLEM_CODES[problem.of], reason: problem.text };
+  }
   // A cloud that does not answer is no reason to fail: it may be the very thing that is down, and hosts
   // without an incident have to be let go without it.
   if (problem !== null) context.log(`${problem.text}; the evacuator starts all the same and keeps asking`);

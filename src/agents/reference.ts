@@ -43,8 +43,8 @@ const OCF_EXITS = [
   ['2', 'called without an action'],
   ['3', 'an action that it does not have'],
   ['4', 'a file that may not be written'],
-  ['5', 'something is not installed on this node'],
-  ['6', 'the configuration is wrong, and no other node would fare better'],
+  ['5', 'a program or a file of this node is missing or wrong, or the cloud refuses it; another node may do'],
+  ['6', 'a parameter is wrong, and no other node would fare better'],
   ['7', 'for monitor: not running'],
 ] as const;
 

@@ -9,6 +9,7 @@ import type { Severity } from './finding.ts';
 import { configurationOf, healthyFacts, NOW, serverOf, serviceOf, usageOf } from './testing.ts';
 
 const AT = { certainty: 'definite', effect: 'none' } as const;
+const PASSING = { certainty: 'passing', effect: 'none' } as const;
 const WHERE = { service: 'identity', method: 'POST', url: 'http://k:5000/v3/auth/tokens' };
 const refused = (error: CloudError): Partial<Facts> => ({
   login: known({ state: 'refused', error }),
@@ -131,6 +132,20 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     'credentials',
     'fault',
     /not as Keystone v3/,
+  ],
+  [
+    'an error page in the place of Keystone',
+    refused({ ...PASSING, code: 'not-keystone', url: WHERE.url, message: 'HTTP 404' }),
+    'credentials',
+    'fault',
+    /not as Keystone v3/,
+  ],
+  [
+    'a wrong clock',
+    refused({ ...PASSING, ...WHERE, code: 'tls-untrusted', caFile: null, message: 'CERT_NOT_YET_VALID' }),
+    'credentials',
+    'fault',
+    /not valid at this time.*chronyc/,
   ],
   [
     'rc file open to all',

@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseCloudsFile } from './clouds-file.ts';
-import { credentialsFromParameters, type ReadSecretFile } from './credentials.ts';
+import { credentialsFromParameters, needMachine, type ReadSecretFile } from './credentials.ts';
 import { explain } from './errors.ts';
 import { parseRcFile } from './rcfile.ts';
 
@@ -337,4 +337,16 @@ clouds: { x: { auth: { username: *d } } }`;
       fc.property(fc.jsonValue(), (value) => void parseCloudsFile(JSON.stringify({ clouds: { x: value } }))),
     );
   });
+});
+
+it.each([
+  [PARAMETERS, false],
+  [{ ...PARAMETERS, rc_file: '' }, false],
+  [{ rc_file: '/etc/rc' }, true],
+  [{ cloud: 'one' }, true],
+  [{ ...PARAMETERS, clouds_file: '/etc/clouds.yaml' }, true],
+  [{ ...PARAMETERS, passwd: undefined, passwd_script: '/usr/bin/password' }, true],
+  [{ ...PARAMETERS, passwd: 'lrm://' }, true],
+])('tells parameters that are complete from those that need this machine: %j', (parameters, expected) => {
+  expect(needMachine(parameters)).toBe(expected);
 });

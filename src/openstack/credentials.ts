@@ -146,6 +146,21 @@ export async function credentialsFromParameters(
   return problems.length > 0 ? failure(configError(...new Set(problems))) : success(credentials);
 }
 
+/** What gives values that do not stand in the parameters themselves. */
+const OUTSIDE: readonly SettingName[] = ['rcFile', 'cloud', 'cloudsFile', 'passwordScript'];
+
+/**
+ * Whether this machine has to complete these parameters, by a file, a program or cibsecret: then what is wrong with
+ * the credentials may be right on another one.
+ */
+export function needMachine(parameters: Readonly<Record<string, string | undefined>>): boolean {
+  const isOutside = OUTSIDE.some((name) => {
+    const { name: plain, aliases } = CREDENTIAL_PARAMETERS[name];
+    return given(parameters, [plain, ...aliases]) !== undefined;
+  });
+  return isOutside || Object.values(parameters).includes(CIBSECRET);
+}
+
 type Read = (name: SettingName) => string | undefined;
 
 function passwordCredentials(

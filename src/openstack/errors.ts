@@ -1,5 +1,13 @@
-/** `definite`: Keystone, TLS or the catalogue said that the configuration is wrong. `passing`: may mend itself. */
+/** `definite`: a file, Keystone, TLS or the catalogue says that the configuration is wrong. `passing`: may mend itself. */
 export type Certainty = 'definite' | 'passing';
+
+/** Verification results that another moment, or a clock put right, changes. */
+const CLOCK_RESULTS = /^(CERT|CRL)_(NOT_YET_VALID|HAS_EXPIRED)$/;
+
+/** Whether a certificate is refused for the time alone: the clock of this machine may be what is wrong. */
+export function isMatterOfTime(verification: string): boolean {
+  return CLOCK_RESULTS.test(verification);
+}
 
 /** `none`: the request changed nothing. `unknown`: it may have been carried out; look before asking again. */
 export type Effect = 'none' | 'unknown';
@@ -87,6 +95,9 @@ function oneLineOf(error: CloudError): string {
         error.message === '' ? '' : `, ${error.message}`
       }): check ${addressSetting(error.service)}, DNS and the network between here and there`;
     case 'tls-untrusted':
+      if (isMatterOfTime(error.message)) {
+        return `the certificate of ${error.service} at ${error.url} is not valid at this time${quote(error.message)}: check the clock of this machine (chronyc tracking), then the dates of the certificate`;
+      }
       return (
         `the certificate of ${error.service} at ${error.url} is not trusted${quote(error.message)}: ` +
         `${error.caFile === null ? 'set ca_file to the CA that signed it' : `check ca_file (${error.caFile})`}` +

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type CloudError, explain } from './errors.ts';
 import { preflight } from './preflight.ts';
-import type { Result } from './result.ts';
+import { failure, type Result } from './result.ts';
 import { Secret } from './secret.ts';
 import { createSession, type Session, type SessionOptions } from './session.ts';
 import {
@@ -149,16 +149,19 @@ describe('tokens', () => {
   });
 
   it.each([
-    [300, '{"versions": {"values": []}}', 'not-keystone'],
-    [200, '<html><body>It works!</body></html>', 'not-keystone'],
-    [404, '<html>not found</html>', 'not-keystone'],
-    [401, '<html>proxy login</html>', 'not-keystone'],
-    [201, '<html>?</html>', 'bad-answer'],
-    [201, '{"token": {}}', 'bad-answer'],
-    [503, 'busy', 'http'],
-  ])('takes a %i %s at auth_url for %s', async (status, body, code) => {
+    [300, '{"versions": {"values": []}}', 'not-keystone', 'definite'],
+    [200, '<html><body>It works!</body></html>', 'not-keystone', 'definite'],
+    // Keystone itself has nothing at this path.
+    [404, '{"error": {"code": 404, "message": "Could not find"}}', 'not-keystone', 'definite'],
+    // A proxy, or a web server, whose Keystone is away.
+    [404, '<html>not found</html>', 'not-keystone', 'passing'],
+    [401, '<html>proxy login</html>', 'not-keystone', 'passing'],
+    [201, '<html>?</html>', 'bad-answer', 'passing'],
+    [201, '{"token": {}}', 'bad-answer', 'passing'],
+    [503, 'busy', 'http', 'passing'],
+  ])('takes a %i %s at auth_url for %s, %s', async (status, body, code, certainty) => {
     const cloud = await cloudWith({ handle: () => ({ status, body }) });
-    expect(errorOf(await sessionOf(cloud).identity())).toMatchObject({ code, effect: 'none' });
+    expect(errorOf(await sessionOf(cloud).identity())).toMatchObject({ code, effect: 'none', certainty });
   });
 });
 
@@ -247,6 +250,15 @@ describe('what may have happened', () => {
   });
 });
 
+/** A session whose every handshake ends with this verification result. */
+function refusedBy(detail: string) {
+  const transport = {
+    send: async () => failure({ kind: 'tls-untrusted' as const, detail }),
+    close: async () => {},
+  };
+  return createSession(testCredentials('https://cloud'), { transport }).identity();
+}
+
 describe('connections', () => {
   it('has no effect where nothing listens', async () => {
     const server = createServer().listen(0, '127.0.0.1');
@@ -291,6 +303,22 @@ describe('connections', () => {
     const other = makeCertificate();
     cleanups.push(() => other.remove());
     expect(errorOf(await sessionOf(cloud, { caFile: other.certFile }).identity()).code).toBe('tls-untrusted');
+  });
+
+  it.each([
+    'CERT_NOT_YET_VALID',
+    'CERT_HAS_EXPIRED',
+    'CRL_HAS_EXPIRED',
+  ])('takes %s for a matter of time: the clock of this machine may be wrong', async (detail) => {
+    const error = errorOf(await refusedBy(detail));
+    expect(error).toMatchObject({ code: 'tls-untrusted', certainty: 'passing' });
+    expect(explain(error)).toMatch(/check the clock of this machine/);
+    expect(explain(error)).not.toContain('insecure');
+  });
+
+  it('takes a certificate of another CA for a fault that stays', async () => {
+    const error = errorOf(await refusedBy('SELF_SIGNED_CERT_IN_CHAIN'));
+    expect(error).toMatchObject({ code: 'tls-untrusted', certainty: 'definite' });
   });
 
   it('shows a client certificate where one is configured', async () => {

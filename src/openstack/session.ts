@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { CloudCredentials } from './credentials.ts';
-import { type CloudError, type Effect, oneLine, showUrl, type Where } from './errors.ts';
+import { type CloudError, type Effect, isMatterOfTime, oneLine, showUrl, type Where } from './errors.ts';
 import {
   type Catalogue,
   describeLogin,
@@ -167,7 +167,7 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
         const caFile = credentials.caFile ?? null;
         return {
           code: 'tls-untrusted',
-          certainty: 'definite',
+          certainty: isMatterOfTime(error.detail) ? 'passing' : 'definite',
           effect: 'none',
           ...where,
           caFile,
@@ -252,7 +252,9 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
         message: message ?? '',
       };
     }
-    return { code: 'not-keystone', certainty: 'definite', effect: 'none', url, message: text };
+    // An error page may be that of a proxy whose Keystone is away, or of a web server that has not got it yet.
+    const certainty = message === null && status >= 400 ? 'passing' : 'definite';
+    return { code: 'not-keystone', certainty, effect: 'none', url, message: text };
   }
 
   /** Many ask, one login is under way. */

@@ -52,7 +52,7 @@ What the evacuator does, and how, is decided by one file on the controllers, \`/
 
 - The file has to be the same on every controller: the one that runs the evacuator reads its own.
 - An unknown key, or a value that a key does not take, is an error, told with its line. NovaEvacuate does not start with a
-  broken file (exit 6, not configured), and \`validate-all\` says what is wrong with it.
+  broken file (exit 5, on the controller that has it; Pacemaker tries another), and \`validate-all\` says what is wrong with it.
 - A time is written with its unit (\`500ms\`, \`30s\`, \`2min\`, \`1h\`); a bare number is seconds. A list is written
   \`[a, b]\`, or line by line.
 - \`kill -HUP $(jq .pid /run/resource-agents/instance-ha-nova-evacuate/status.json)\` makes a running evacuator read it

@@ -1,6 +1,6 @@
 import { CREDENTIAL_PARAMETERS } from '../../configure/model.ts';
 import type { CloudError } from '../../openstack/errors.ts';
-import { explain } from '../../openstack/errors.ts';
+import { explain, isMatterOfTime } from '../../openstack/errors.ts';
 import { evacuatorOf, waitsOf } from '../facts.ts';
 import { type Check, fault, type Problem, unsure, warning } from '../finding.ts';
 
@@ -37,7 +37,7 @@ function loginProblems(
       ];
     case 'refused': {
       const text = explain(login.error);
-      return login.error.certainty === 'definite'
+      return login.error.certainty === 'definite' || STILL_FAULTS.includes(login.error.code)
         ? [fault(text, fixOf(login.error))]
         : [unsure(text, fixOf(login.error))];
     }
@@ -45,6 +45,9 @@ function loginProblems(
       return login satisfies never;
   }
 }
+
+/** What may pass, but has been answered, so that somebody should look. */
+const STILL_FAULTS: readonly CloudError['code'][] = ['tls-untrusted', 'not-keystone'];
 
 /** Which line of the rc file to look at. */
 function fixOf(error: CloudError): string {
@@ -56,6 +59,8 @@ function fixOf(error: CloudError): string {
     case 'no-endpoint':
       return 'correct OS_REGION_NAME or OS_INTERFACE in the rc_file: `openstack catalog list` shows what there is';
     case 'tls-untrusted':
+      if (isMatterOfTime(error.message))
+        return 'put the clock of this controller right (chronyc tracking), or renew the certificate';
       return 'set OS_CACERT in the rc_file to the CA that signed the certificate (the file has to be on every controller)';
     case 'not-keystone':
       return 'correct OS_AUTH_URL in the rc_file: it usually ends in :5000/v3';
