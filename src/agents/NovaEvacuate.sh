@@ -3,7 +3,7 @@
 # without a second process. Everything else, an evacuator that is not healthy included, is the program's to say.
 #
 # Healthy: the process that left the sign of life runs still (its pid and start: with both it is no other one),
-# and that sign is not older than 60 s of uptime (evacuator/life.ts writes it: PID START UPTIME).
+# and that sign is not older than 60 s of uptime (evacuator/life.ts writes it: PID START UPTIME). The first one is of the launch.
 if [ "$1" = monitor ]; then
   case ${OCF_RESOURCE_INSTANCE-} in
     '' | *[!A-Za-z0-9_.-]*) ;;

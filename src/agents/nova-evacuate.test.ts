@@ -1,11 +1,14 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type FakeCloud, makeCertificate, startFakeCloud } from '../openstack/testing.ts';
+import { runOcfAgent } from '../pacemaker/ocf-agent.ts';
 import { OCF_AGENTS } from './all-agents.ts';
+import { processStart, statusPath, uptimeS, writeStatus } from './evacuator/life.ts';
+import { novaEvacuate } from './nova-evacuate.ts';
 
 /**
  * The agent and the evacuator as the processes they are, against a cluster of one-line shims and a cloud on
@@ -81,11 +84,10 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-function agent(
-  action: string,
-  parameters: Record<string, string> = { rc_file: join(dir, 'rc') },
-  more: Record<string, string> = {},
-): Promise<Run> {
+function environmentOf(
+  parameters: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, string>>,
+): Record<string, string> {
   const env: Record<string, string> = {
     PATH: `${join(dir, 'bin')}:${process.env.PATH ?? ''}`,
     HA_RSCTMP: join(dir, 'state'),
@@ -98,16 +100,50 @@ function agent(
     ...more,
   };
   for (const [name, value] of Object.entries(parameters)) env[`OCF_RESKEY_${name}`] = value;
+  return env;
+}
+
+function agent(
+  action: string,
+  parameters: Record<string, string> = { rc_file: join(dir, 'rc') },
+  more: Record<string, string> = {},
+): Promise<Run> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
       [join(bundles, 'NovaEvacuate'), action],
-      { env, timeout: 60_000 },
+      { env: environmentOf(parameters, more), timeout: 60_000 },
       (error, stdout, stderr) => {
         resolve({ code: error ? Number(error.code ?? 255) : 0, stdout, stderr });
       },
     );
   });
+}
+
+/** Begins an action, which a test may cut off. */
+function begin(
+  action: string,
+  more: Record<string, string>,
+): { readonly child: ChildProcess; readonly ended: Promise<unknown> } {
+  const env = environmentOf({ rc_file: join(dir, 'rc') }, more);
+  const child = spawn(process.execPath, [join(bundles, 'NovaEvacuate'), action], { env, stdio: 'ignore' });
+  return { child, ended: new Promise((resolve) => child.once('exit', resolve)) };
+}
+
+/** An evacuator that never has a tick; `pids`: of those that have got their settings. */
+function silentEvacuator(): { readonly more: Record<string, string>; readonly pids: () => number[] } {
+  const file = join(dir, 'pids');
+  writeFileSync(file, '');
+  writeFileSync(
+    join(dir, 'silent'),
+    `const note = () => require('fs').appendFileSync(${JSON.stringify(file)}, process.pid + '\\n');
+     process.stdin.resume().on('end', note);
+     setInterval(() => {}, 1000);`,
+  );
+  return {
+    more: { INSTANCE_HA_EVACUATOR: join(dir, 'silent') },
+    pids: () => readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number),
+  };
 }
 
 /** A zombie has ended, though its new parent may not have looked yet. */
@@ -188,6 +224,106 @@ describe('NovaEvacuate', () => {
     expect(other.exitCode).toBeNull();
     expect(existsSync(`/proc/${other.pid}`)).toBe(true);
   });
+
+  it.each([
+    'SIGTERM',
+    'SIGKILL',
+  ] as const)('finds one whose start was ended by %s before the first tick, and ends it', async (signal) => {
+    const { more, pids } = silentEvacuator();
+    for (const action of ['stop', 'start']) {
+      const { ended, child } = begin('start', more);
+      await expect.poll(pids).toHaveLength(action === 'stop' ? 1 : 2);
+      child.kill(signal);
+      await ended;
+      const pid = pids().at(-1) ?? -1;
+      expect(runs(pid)).toBe(true);
+      expect((await agent('monitor')).code).toBe(0);
+      expect((await agent(action)).code).toBe(0);
+      expect(runs(pid)).toBe(false);
+    }
+    expect(status().pid).not.toBe(pids().at(-1));
+  });
+
+  it('takes one that has had no first tick for long for hung', async () => {
+    const { more, pids } = silentEvacuator();
+    const { ended, child } = begin('start', more);
+    await expect.poll(pids).toHaveLength(1);
+    child.kill('SIGKILL');
+    await ended;
+    const life = join(dir, 'state', 'instance-ha-nova-evacuate', 'life');
+    const [pid, start, uptime] = readFileSync(life, 'utf8').split(' ');
+    writeFileSync(life, `${pid} ${start} ${Number(uptime) - 600}\n`);
+    const seen = await agent('monitor');
+    expect(seen).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/no status that can be read for 60\d s/),
+    });
+    expect((await agent('stop')).code).toBe(0);
+    expect(runs(Number(pid))).toBe(false);
+  });
+
+  it('has an evacuator that ends when it gets no settings', () => {
+    const ended = spawnSync(process.execPath, [join(bundles, 'evacuator')], { input: '', encoding: 'utf8' });
+    expect(ended).toMatchObject({ status: 1, stderr: expect.stringContaining('no settings') });
+  });
+
+  it('starts nothing when the checks have taken the time of the operation', async () => {
+    const { more, pids } = silentEvacuator();
+    const slow = await startFakeCloud({
+      handle: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 2_500));
+        return { status: 503, body: 'busy' };
+      },
+    });
+    const login = { auth_url: slow.url, username: 'a', password: PASSWORD, tenant_name: 'b' };
+    try {
+      const seen = await agent('start', login, { ...more, OCF_RESKEY_CRM_meta_timeout: '7000' });
+      expect(seen).toMatchObject({ code: 1, stderr: expect.stringMatching(/checks took all the time/) });
+      expect(pids()).toEqual([]);
+    } finally {
+      await slow.close();
+    }
+  });
+
+  it('starts no second one beside a process that can not be ended', async () => {
+    const stuck = spawn('sleep', ['60']);
+    strays.push(stuck);
+    const directory = join(dir, 'state', 'instance-ha-nova-evacuate');
+    mkdirSync(directory, { recursive: true });
+    await writeStatus(statusPath(directory), {
+      pid: stuck.pid ?? -1,
+      start: (await processStart(stuck.pid ?? -1)) ?? '',
+      tickUptimeS: (await uptimeS()) - 600,
+      at: 'now',
+    });
+    const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+    let said = '';
+    const asked = vi.fn(async () => null);
+    const agentHere = novaEvacuate(
+      {
+        evacuatorPath: '/no/such',
+        logFile: join(dir, 'log', 'evacuator.log'),
+        incidentDirectory: dir,
+        checkCloud: asked,
+        checkPolicy: asked,
+      },
+      '1',
+    );
+    try {
+      const code = await runOcfAgent(agentHere, {
+        argv: ['start'],
+        env: { HA_RSCTMP: join(dir, 'state'), OCF_RESOURCE_INSTANCE: 'nova-evacuate' },
+        out: () => {},
+        err: (text) => (said += text),
+        signal: new AbortController().signal,
+      });
+      expect(code).toBe(1);
+    } finally {
+      kill.mockRestore();
+    }
+    expect(said).toMatch(new RegExp(`process ${stuck.pid}\\) can't be ended`));
+    expect(asked).not.toHaveBeenCalled();
+  }, 20_000);
 
   it('starts although the cloud does not answer, and says so', async () => {
     const seen = await agent('start', {

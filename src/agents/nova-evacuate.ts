@@ -12,12 +12,19 @@ import {
 } from '../pacemaker/ocf-agent.ts';
 import { POLICY_FILE } from '../policy/path.ts';
 import { OCF_CREDENTIALS } from './credential-tables.ts';
-import { clearStatus, type Health, processStart, readHealth } from './evacuator/life.ts';
+import {
+  clearStatus,
+  type Health,
+  type LivingProcess,
+  processStart,
+  readHealth,
+  writeLaunch,
+} from './evacuator/life.ts';
 import type { Settings } from './evacuator/settings.ts';
 import { parseNodeAttribute } from './node-attribute.ts';
 import { NOTIFY_PARAMETERS, notifyProblem } from './notify-parameters.ts';
 
-/** How long a start waits for the evacuator's first tick, ms; less where the operation's own timeout is shorter. */
+/** How long a start waits for the evacuator's first tick, ms; less where the operation's own timeout leaves less. */
 const START_LIMIT_MS = 40_000;
 /** How long a stop waits for a clean end before it kills, ms: longer than the evacuator's own DRAIN_LIMIT_MS. */
 const STOP_LIMIT_MS = 40_000;
@@ -170,6 +177,9 @@ function resultOf(health: Health): OcfResult {
   switch (health.state) {
     case 'healthy':
       return { code: OCF.SUCCESS };
+    // It runs, whoever waited for it: "not running" would let Pacemaker start another one beside it.
+    case 'starting':
+      return { code: OCF.SUCCESS };
     case 'stopped':
       return { code: OCF.NOT_RUNNING };
     case 'dead':
@@ -225,10 +235,14 @@ async function validate(context: OcfContext, environment: EvacuateEnvironment): 
 }
 
 async function start(context: OcfContext, environment: EvacuateEnvironment): Promise<OcfResult> {
+  // Counted from here: a cloud that is slow to answer takes of the time in which the first tick has to come.
+  const endsAt = performance.now() + (context.timeoutMs ?? Number.POSITIVE_INFINITY) - TIMEOUT_MARGIN_MS;
   const directory = stateDirectoryOf(context);
   const before = await readHealth(directory);
   if (before.state === 'healthy') return { code: OCF.SUCCESS };
-  if (before.state === 'wedged') await end(before.life.pid, before.life.start, STOP_LIMIT_MS);
+  // One that is hung, or that an earlier start has left before its first tick.
+  const isLeft = before.state === 'wedged' || before.state === 'starting';
+  if (isLeft && !(await end(before.life, 0))) return cannotEnd(before.life);
   const unfit = await setUpProblem(context, environment);
   if (unfit !== null) return unfit;
   const problem = await environment.checkCloud(context.raw());
@@ -238,28 +252,41 @@ async function start(context: OcfContext, environment: EvacuateEnvironment): Pro
   // A cloud that does not answer is no reason to fail: it may be the very thing that is down, and hosts
   // without an incident have to be let go without it.
   if (problem !== null) context.log(`${problem.text}; the evacuator starts all the same and keeps asking`);
-
+  if (performance.now() >= endsAt) {
+    return {
+      code: OCF.ERR_GENERIC,
+      reason:
+        'the checks took all the time of start, nothing was started: see why the cloud is slow, or raise the timeout of start',
+    };
+  }
   await mkdir(directory, { recursive: true, mode: 0o755 });
   await clearStatus(directory);
-  const pid = await launch(context, environment, directory);
-  if (typeof pid !== 'number') return pid;
-  const limitMs = Math.min(START_LIMIT_MS, (context.timeoutMs ?? START_LIMIT_MS) - TIMEOUT_MARGIN_MS);
-  for (let waitedMs = 0; waitedMs < limitMs && !context.signal.aborted; waitedMs += POLL_MS) {
-    const health = await readHealth(directory);
-    if (health.state === 'healthy' && health.life.pid === pid) return { code: OCF.SUCCESS };
-    if ((await processStart(pid)) === null) {
-      return {
-        code: OCF.ERR_GENERIC,
-        reason: `the evacuator ended at once; see ${logFileOf(context, environment)}`,
-      };
+  const launched = await launch(context, environment, directory);
+  return 'code' in launched ? launched : firstTick(context, environment, launched, endsAt);
+}
+
+/** Waits for the first tick of a process; one that has none in time is ended. */
+async function firstTick(
+  context: OcfContext,
+  environment: EvacuateEnvironment,
+  launched: LivingProcess,
+  endsAt: number,
+): Promise<OcfResult> {
+  const begunAt = performance.now();
+  const limitMs = Math.min(START_LIMIT_MS, endsAt - begunAt);
+  const log = logFileOf(context, environment);
+  while (performance.now() - begunAt < limitMs && !context.signal.aborted) {
+    const health = await readHealth(stateDirectoryOf(context));
+    if (health.state === 'healthy' && health.life.pid === launched.pid) return { code: OCF.SUCCESS };
+    if (!(await isThere(launched))) {
+      return { code: OCF.ERR_GENERIC, reason: `the evacuator ended at once; see ${log}` };
     }
     await pause(POLL_MS);
   }
-  const begun = await processStart(pid);
-  if (begun !== null) await end(pid, begun, 0);
+  if (!(await end(launched, 0))) return cannotEnd(launched);
   return {
     code: OCF.ERR_GENERIC,
-    reason: `the evacuator had no first tick within ${Math.round(limitMs / 1000)} s; see ${logFileOf(context, environment)}`,
+    reason: `the evacuator had no first tick within ${Math.round(limitMs / 1000)} s; see ${log}`,
   };
 }
 
@@ -272,12 +299,12 @@ export function overridesOf(context: Pick<OcfContext, 'boolean' | 'milliseconds'
   };
 }
 
-/** Starts the evacuator apart from the agent, with its settings through a pipe; gives its pid. */
+/** Starts the evacuator apart from the agent, with its settings through a pipe. */
 async function launch(
   context: OcfContext,
   environment: EvacuateEnvironment,
   directory: string,
-): Promise<number | OcfResult> {
+): Promise<LivingProcess | OcfResult> {
   const logFile = logFileOf(context, environment);
   let log: Awaited<ReturnType<typeof open>>;
   try {
@@ -318,10 +345,14 @@ async function launch(
     });
     const begun = new Promise<number>((resolve) => child.once('spawn', () => resolve(child.pid ?? -1)));
     child.stdin?.on('error', () => {});
-    child.stdin?.end(JSON.stringify(settings));
     const outcome = await Promise.race([begun, failed]);
     child.unref();
-    return outcome;
+    if (typeof outcome !== 'number') return outcome;
+    const launched = { pid: outcome, start: (await processStart(outcome)) ?? '' };
+    // It waits for its settings, and ends when the agent does before it has got them: what works is on record.
+    await writeLaunch(directory, launched);
+    child.stdin?.end(JSON.stringify(settings));
+    return launched;
   } finally {
     await log.close();
   }
@@ -335,36 +366,46 @@ function evacuatorEnvironment(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 async function stop(context: OcfContext): Promise<OcfResult> {
   const directory = stateDirectoryOf(context);
   const health = await readHealth(directory);
-  if (health.state === 'healthy' || health.state === 'wedged') {
+  if (health.state !== 'stopped' && health.state !== 'dead') {
     const limitMs = Math.min(
       STOP_LIMIT_MS,
       (context.timeoutMs ?? STOP_LIMIT_MS) - KILL_LIMIT_MS - TIMEOUT_MARGIN_MS,
     );
-    const { pid, start: begun } = health.life;
     // One that is hung does not heed SIGTERM; there is nothing to wait for.
-    if (!(await end(pid, begun, health.state === 'wedged' ? 0 : limitMs))) {
-      return { code: OCF.ERR_GENERIC, reason: `the evacuator (process ${pid}) can't be ended` };
-    }
+    if (!(await end(health.life, health.state === 'wedged' ? 0 : limitMs))) return cannotEnd(health.life);
   }
   await clearStatus(directory);
   return { code: OCF.SUCCESS };
 }
 
-/** Ends one process: asks, waits `graceMs`, kills. It is named by its start too, so that another one with its pid is safe. */
-async function end(pid: number, begun: string, graceMs: number): Promise<boolean> {
-  const isThere = async (): Promise<boolean> => (await processStart(pid)) === begun;
+function cannotEnd({ pid }: LivingProcess): OcfResult {
+  return {
+    code: OCF.ERR_GENERIC,
+    reason: `the evacuator (process ${pid}) can't be ended: see what it waits for in the kernel (cat /proc/${pid}/stack)`,
+  };
+}
+
+/** By its start too, so that another process with its pid is safe. */
+async function isThere({ pid, start }: LivingProcess): Promise<boolean> {
+  return (await processStart(pid)) === start;
+}
+
+/** Ends one process: asks, waits `graceMs`, kills. False: it is there still. */
+async function end(target: LivingProcess, graceMs: number): Promise<boolean> {
   const signal = async (name: NodeJS.Signals): Promise<void> => {
-    if (await isThere()) process.kill(pid, name);
+    if (await isThere(target)) process.kill(target.pid, name);
   };
   await signal('SIGTERM');
-  for (let waitedMs = 0; waitedMs < graceMs; waitedMs += POLL_MS) {
-    if (!(await isThere())) return true;
-    await pause(POLL_MS);
-  }
+  if (await isGone(target, graceMs)) return true;
   await signal('SIGKILL');
-  for (let waitedMs = 0; waitedMs < KILL_LIMIT_MS; waitedMs += POLL_MS) {
-    if (!(await isThere())) return true;
+  return isGone(target, KILL_LIMIT_MS);
+}
+
+async function isGone(target: LivingProcess, limitMs: number): Promise<boolean> {
+  const deadline = performance.now() + limitMs;
+  while (await isThere(target)) {
+    if (performance.now() >= deadline) return false;
     await pause(POLL_MS);
   }
-  return !(await isThere());
+  return true;
 }

@@ -18,20 +18,28 @@ const LifeSchema = v.object({
 });
 export type Life = v.InferOutput<typeof LifeSchema>;
 
+/** A process, named for sure. */
+export type LivingProcess = Pick<Life, 'pid' | 'start'>;
+
+/** `starting`: it was launched, and has left no status yet. */
 export type Health =
-  | { readonly state: 'healthy'; readonly life: Life }
+  | { readonly state: 'healthy'; readonly life: LivingProcess }
+  | { readonly state: 'starting'; readonly life: LivingProcess }
   | { readonly state: 'stopped' }
   | { readonly state: 'dead'; readonly reason: string }
-  | { readonly state: 'wedged'; readonly life: Life; readonly reason: string };
+  | { readonly state: 'wedged'; readonly life: LivingProcess; readonly reason: string };
 
 /** The status file of a resource instance. */
 export function statusPath(directory: string): string {
   return `${directory}/status.json`;
 }
 
-/** The sign of life alone, for NovaEvacuate.sh, which reads no JSON: `PID START UPTIME`, in whole seconds. */
-function lifePath(path: string): string {
-  return `${dirname(path)}/life`;
+/**
+ * The sign of life alone, for NovaEvacuate.sh, which reads no JSON: `PID START UPTIME`, in whole seconds. NovaEvacuate
+ * writes the first one when it has launched the process.
+ */
+function lifePath(directory: string): string {
+  return `${directory}/life`;
 }
 
 /** The metrics of a resource instance, for node_exporter's textfile collector. */
@@ -41,11 +49,22 @@ export function metricsPath(directory: string): string {
 
 /** Takes the state of one that has ended away. */
 export async function clearStatus(directory: string): Promise<void> {
-  const path = statusPath(directory);
   // Metrics that stay would be read as if an evacuator ran here still.
   await rm(metricsPath(directory), { force: true });
-  await rm(lifePath(path), { force: true });
-  await rm(path, { force: true });
+  await rm(lifePath(directory), { force: true });
+  await rm(statusPath(directory), { force: true });
+}
+
+/**
+ * The sign of life of a process that has just been launched. It stands before the process has anything to do, so that
+ * one whose start is cut off, by the operation's timeout or with the agent, is found all the same.
+ */
+export async function writeLaunch(directory: string, launched: LivingProcess): Promise<void> {
+  await writeSign(directory, { ...launched, tickUptimeS: await uptimeS() });
+}
+
+function writeSign(directory: string, life: Omit<Life, 'at'>): Promise<void> {
+  return replaceFile(lifePath(directory), `${life.pid} ${life.start} ${Math.floor(life.tickUptimeS)}\n`);
 }
 
 /**
@@ -57,7 +76,7 @@ export async function writeStatus(
   status: Life & Readonly<Record<string, unknown>>,
 ): Promise<void> {
   await replaceFile(path, `${JSON.stringify(status)}\n`);
-  await replaceFile(lifePath(path), `${status.pid} ${status.start} ${Math.floor(status.tickUptimeS)}\n`);
+  await writeSign(dirname(path), status);
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
@@ -66,8 +85,32 @@ async function replaceFile(path: string, text: string): Promise<void> {
   await rename(next, path);
 }
 
-/** Whether the evacuator of this directory lives and makes progress. */
+/**
+ * Whether the evacuator of this directory lives and makes progress. One that has left no status, or whose status is
+ * gone, is known by its sign of life: as long as that process runs there must be no second one.
+ */
 export async function readHealth(directory: string): Promise<Health> {
+  const told = await readStatus(directory);
+  const isOver = told.state === 'stopped' || told.state === 'dead';
+  return (isOver ? await readSign(directory) : null) ?? told;
+}
+
+/** What the sign of life alone says; null: no process of it runs. */
+async function readSign(directory: string): Promise<Health | null> {
+  const text = await readFile(lifePath(directory), 'utf8').catch(() => '');
+  const [, pid, start, tickUptimeS] = /^(\d{1,10}) (\d+) (\d+)\n$/.exec(text) ?? [];
+  if (start === undefined || (await processStart(Number(pid))) !== start) return null;
+  const life = { pid: Number(pid), start };
+  const ageS = Math.round((await uptimeS()) - Number(tickUptimeS));
+  if (ageS * 1000 <= TICK_LIMIT_MS) return { state: 'starting', life };
+  return {
+    state: 'wedged',
+    life,
+    reason: `no status that can be read for ${ageS} s (at most ${TICK_LIMIT_MS / 1000} s); process ${life.pid} is hung`,
+  };
+}
+
+async function readStatus(directory: string): Promise<Health> {
   let text: string;
   try {
     text = await readFile(statusPath(directory), 'utf8');
