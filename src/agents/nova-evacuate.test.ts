@@ -1,5 +1,14 @@
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -324,6 +333,22 @@ describe('NovaEvacuate', () => {
     expect(said).toMatch(new RegExp(`process ${stuck.pid}\\) can't be ended`));
     expect(asked).not.toHaveBeenCalled();
   }, 20_000);
+
+  const fullDisk = (): void => {
+    mkdirSync(join(dir, 'log'));
+    symlinkSync('/dev/full', join(dir, 'log', 'evacuator.log'));
+  };
+  it.each([
+    ['that is full', fullDisk, 'ENOSPC'],
+    ['that can not be opened', () => writeFileSync(join(dir, 'log'), ''), 'EEXIST'],
+  ])('starts and works with a log %s, and says so in the status', async (_, prepare, why) => {
+    prepare();
+    expect(await agent('start')).toMatchObject({ code: 0 });
+    const trouble = (): unknown => JSON.parse(readFileSync(statusFile(), 'utf8')).logTrouble;
+    await expect.poll(trouble).toMatch(new RegExp(`evacuator.log can't be written since .* \\(${why}\\)`));
+    expect((await agent('monitor')).code).toBe(0);
+    expect((await agent('stop')).code).toBe(0);
+  });
 
   it('starts although the cloud does not answer, and says so', async () => {
     const seen = await agent('start', {

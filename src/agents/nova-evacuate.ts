@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DEFAULT_LISTEN, type ListenSettings, whatIsWrong } from '../http/settings.ts';
 import {
@@ -306,16 +307,12 @@ async function launch(
   directory: string,
 ): Promise<LivingProcess | OcfResult> {
   const logFile = logFileOf(context, environment);
-  let log: Awaited<ReturnType<typeof open>>;
-  try {
-    await mkdir(logFile.slice(0, logFile.lastIndexOf('/')), { recursive: true, mode: 0o750 });
-    log = await open(logFile, 'a', 0o640);
-  } catch (error) {
-    return {
-      code: OCF.ERR_PERM,
-      reason: `the log ${logFile} can't be written: ${error instanceof Error ? error.message : 'unknown'}`,
-    };
-  }
+  const log = await openLogFile(logFile).catch((error: unknown) => {
+    const what = error instanceof Error ? error.message : 'unknown';
+    // A full disk is the usual reason, and none not to evacuate. The evacuator goes on trying, and its status says so.
+    context.log(`the log ${logFile} can't be written, the evacuator starts all the same: ${what}`);
+    return null;
+  });
   try {
     const settings: Settings = {
       parameters: { ...context.raw() },
@@ -333,7 +330,7 @@ async function launch(
       detached: true,
       cwd: '/',
       env: evacuatorEnvironment(process.env),
-      stdio: ['pipe', log.fd, log.fd],
+      stdio: ['pipe', log?.fd ?? 'ignore', log?.fd ?? 'ignore'],
     });
     const failed = new Promise<OcfResult>((resolve) => {
       child.once('error', (error) =>
@@ -354,8 +351,13 @@ async function launch(
     child.stdin?.end(JSON.stringify(settings));
     return launched;
   } finally {
-    await log.close();
+    await log?.close();
   }
+}
+
+async function openLogFile(path: string): Promise<FileHandle> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o750 });
+  return open(path, 'a', 0o640);
 }
 
 /** Nothing of the resource's parameters: they hold secrets, and OCF_RESKEY_CRM_meta_on_node misleads Pacemaker's tools. */

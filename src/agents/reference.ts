@@ -42,7 +42,6 @@ const OCF_EXITS = [
   ['1', 'failed; it may pass (ocf-exit-reason says why)'],
   ['2', 'called without an action'],
   ['3', 'an action that it does not have'],
-  ['4', 'a file that may not be written'],
   ['5', 'a program or a file of this node is missing or wrong, or the cloud refuses it; another node may do'],
   ['6', 'a parameter is wrong, and no other node would fare better'],
   ['7', 'for monitor: not running'],

@@ -102,6 +102,10 @@ describe('status', () => {
     expect(text).toContain('GATE       too many failures at once; it opens when fewer have failed');
     expect(text).toContain('evacuating: 0 of 1 moved');
     expect(text).toContain('vm-1: moving: asked for');
+    expect(text).not.toContain('log    ');
+    expect(
+      statusText({ ...situation.value, evacuator: { ...read.value, logTrouble: 'no room' } }, NOW),
+    ).toContain('log        no room');
     const broken = parseEvacuatorStatus('{"at":1}', statusFile);
     expect(broken).toMatchObject({ known: false, reason: expect.stringContaining('at') });
     expect(statusText({ ...situation.value, evacuatorTrouble: 'no JSON' }, NOW)).toContain(

@@ -38,6 +38,7 @@ const EvacuatorStatusSchema = v.looseObject({
     [],
   ),
   cloudTrouble: v.optional(v.nullable(v.string()), null),
+  logTrouble: v.optional(v.nullable(v.string()), null),
   verdicts: v.optional(
     v.array(
       v.looseObject({

@@ -1,7 +1,8 @@
-import { destination, pino, stdTimeFunctions } from 'pino';
+import { pino, stdTimeFunctions } from 'pino';
 import type { IncidentReport } from '../../core/report.ts';
 import type { JournalPort, TickReport } from '../../evacuator/ports.ts';
 import { type Life, uptimeS, writeStatus } from './life.ts';
+import { openLog } from './log-file.ts';
 
 export interface JournalOptions {
   readonly logFile: string;
@@ -30,10 +31,18 @@ export interface Journal extends JournalPort {
 
 /**
  * The real journal: events as JSON lines in the log file, the newest state in the status file. The status is
- * written by one writer at a time, and only the newest of those that wait.
+ * written by one writer at a time, and only the newest of those that wait. That the log can't be written costs no
+ * evacuation; the status says it.
  */
 export function createJournal(options: JournalOptions): Journal {
-  const file = destination({ dest: options.logFile, mkdir: true, sync: true, append: true });
+  let report: TickReport | null = null;
+  let policy: PolicyState | null = null;
+  let isDue = false;
+  let isWriting = false;
+  const file = openLog(options.logFile, {
+    onTrouble: () => writeSoon(),
+    onRecovery: (text) => log.warn(text),
+  });
   const log = pino(
     {
       base: { owner: options.owner },
@@ -42,11 +51,6 @@ export function createJournal(options: JournalOptions): Journal {
     },
     file,
   );
-  let report: TickReport | null = null;
-  let policy: PolicyState | null = null;
-  let isDue = false;
-  let isWriting = false;
-
   async function write(): Promise<void> {
     isWriting = true;
     while (isDue && report !== null) {
@@ -59,6 +63,7 @@ export function createJournal(options: JournalOptions): Journal {
           at: new Date(report.at).toISOString(),
           gates: report.gates,
           cloudTrouble: report.cloudTrouble,
+          logTrouble: file.trouble(),
           pace: report.pace,
           policy: policy && { ...policy, readAt: new Date(policy.readAt).toISOString() },
           verdicts: report.verdicts,

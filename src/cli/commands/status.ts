@@ -74,6 +74,7 @@ export function statusText(situation: Situation, now: number): string {
     `evacuator  ${evacuatorOn === null ? 'DOES NOT RUN: nothing is evacuated, no compute is let go' : `on ${evacuatorOn}`}`,
     ...pauseLines(situation, now),
     ...(evacuator?.cloudTrouble ? [`cloud      ${evacuator.cloudTrouble}`] : []),
+    ...(evacuator?.logTrouble ? [`log        ${evacuator.logTrouble}`] : []),
     ...(evacuatorTrouble === null ? [] : [`verdicts   CAN'T BE READ: ${evacuatorTrouble}`]),
     // What holds up one node is told in that node's verdict.
     ...(evacuator?.gates ?? [])
