@@ -562,6 +562,20 @@ describe('bad input gets one clear line, the right code, no secret and no stack 
     }
   });
 
+  it('a key that does not belong to the certificate of the dashboard', async () => {
+    const [certificate, other] = [makeCertificate(), makeCertificate()];
+    const given = {
+      ...parameters(),
+      http_tls_cert: certificate.certFile,
+      http_tls_key: other.keyFile,
+    };
+    for (const action of ['validate-all', 'start']) {
+      expectLine(await agent(action, given), 5, /http_tls_key .* can't be used with http_tls_cert/);
+    }
+    certificate.remove();
+    other.remove();
+  });
+
   it('a missing parameter, and one that is no number', async () => {
     expectLine(await agent('validate-all', { auth_url: cloud.url }), 6, /username/);
     expectLine(await agent('start', { auth_url: cloud.url }), 6, /username/);

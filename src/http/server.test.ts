@@ -234,9 +234,9 @@ describe('what may be asked', () => {
 
   it('wants the token over TLS for all that tells of the cloud', async () => {
     const { key, cert } = makeCertificate();
-    writeFileSync(join(dir, 'key'), key);
+    writeFileSync(join(dir, 'key'), key, { mode: 0o600 });
     writeFileSync(join(dir, 'cert'), cert);
-    writeFileSync(join(dir, 'token'), `${TOKEN}\n`);
+    writeFileSync(join(dir, 'token'), `${TOKEN}\n`, { mode: 0o600 });
     const access = await readAccess({
       listen: '127.0.0.1:0',
       tlsCert: join(dir, 'cert'),

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { hostName, serverId } from '../../core/names.ts';
 import { known, unknown } from '../../core/observation.ts';
-import type { Result } from '../../core/result.ts';
+import { failure, type Result } from '../../core/result.ts';
 import { readAccess } from '../../http/access.ts';
 import { createFace, type Face } from '../../http/face.ts';
 import { readStaticFiles } from '../../http/files.ts';
@@ -90,7 +90,10 @@ async function openWhenPossible(
   const { journal, settings } = options;
   let said = '';
   while (!signal.aborted) {
-    const server = await open(options, face);
+    // Whatever it is that can't be opened, the process that evacuates must not end by it.
+    const server = await open(options, face).catch((error: unknown) =>
+      failure(error instanceof Error ? error.message : 'unknown'),
+    );
     if (server.ok) {
       journal.event({ level: 'info', msg: `the dashboard is served on ${settings.listen}` });
       return server.value;
