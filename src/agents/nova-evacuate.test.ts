@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type FakeCloud, makeCertificate, startFakeCloud } from '../openstack/testing.ts';
@@ -232,6 +232,22 @@ describe('NovaEvacuate', () => {
     expect((await agent('stop')).code).toBe(0);
     expect(other.exitCode).toBeNull();
     expect(existsSync(`/proc/${other.pid}`)).toBe(true);
+  });
+
+  it('has stopped when nothing runs any more, also where its files can not be taken away', async () => {
+    const stubborn = join(dir, 'state', 'instance-ha-nova-evacuate', 'instance-ha.prom', 'file');
+    mkdirSync(dirname(stubborn), { recursive: true });
+    expect(await agent('stop')).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(
+        /nothing runs any more, but .*instance-ha-nova-evacuate can't be written/,
+      ),
+    });
+    expect(await agent('start')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^ocf-exit-reason:the state directory .* full or read-only\n$/),
+    });
+    rmSync(dirname(stubborn), { recursive: true });
   });
 
   it.each([

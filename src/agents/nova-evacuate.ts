@@ -24,13 +24,12 @@ import {
 import type { Settings } from './evacuator/settings.ts';
 import { parseNodeAttribute } from './node-attribute.ts';
 import { NOTIFY_PARAMETERS, notifyProblem } from './notify-parameters.ts';
+import { endProcess, isRunning, KILL_LIMIT_MS } from './processes.ts';
 
 /** How long a start waits for the evacuator's first tick, ms; less where the operation's own timeout leaves less. */
 const START_LIMIT_MS = 40_000;
 /** How long a stop waits for a clean end before it kills, ms: longer than the evacuator's own DRAIN_LIMIT_MS. */
 const STOP_LIMIT_MS = 40_000;
-/** How long the kernel may take to end a killed process, ms. */
-const KILL_LIMIT_MS = 5_000;
 /** Kept free of an operation's timeout for the agent itself, ms. */
 const TIMEOUT_MARGIN_MS = 5_000;
 const POLL_MS = 100;
@@ -243,7 +242,7 @@ async function start(context: OcfContext, environment: EvacuateEnvironment): Pro
   if (before.state === 'healthy') return { code: OCF.SUCCESS };
   // One that is hung, or that an earlier start has left before its first tick.
   const isLeft = before.state === 'wedged' || before.state === 'starting';
-  if (isLeft && !(await end(before.life, 0))) return cannotEnd(before.life);
+  if (isLeft && !(await endProcess(before.life, 0))) return cannotEnd(before.life);
   const unfit = await setUpProblem(context, environment);
   if (unfit !== null) return unfit;
   const problem = await environment.checkCloud(context.raw());
@@ -260,8 +259,12 @@ async function start(context: OcfContext, environment: EvacuateEnvironment): Pro
         'the checks took all the time of start, nothing was started: see why the cloud is slow, or raise the timeout of start',
     };
   }
-  await mkdir(directory, { recursive: true, mode: 0o755 });
-  await clearStatus(directory);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o755 });
+    await clearStatus(directory);
+  } catch (error) {
+    return { code: OCF.ERR_GENERIC, reason: explainFile(directory, error) };
+  }
   const launched = await launch(context, environment, directory);
   return 'code' in launched ? launched : firstTick(context, environment, launched, endsAt);
 }
@@ -279,12 +282,12 @@ async function firstTick(
   while (performance.now() - begunAt < limitMs && !context.signal.aborted) {
     const health = await readHealth(stateDirectoryOf(context));
     if (health.state === 'healthy' && health.life.pid === launched.pid) return { code: OCF.SUCCESS };
-    if (!(await isThere(launched))) {
+    if (!(await isRunning(launched))) {
       return { code: OCF.ERR_GENERIC, reason: `the evacuator ended at once; see ${log}` };
     }
     await pause(POLL_MS);
   }
-  if (!(await end(launched, 0))) return cannotEnd(launched);
+  if (!(await endProcess(launched, 0))) return cannotEnd(launched);
   return {
     code: OCF.ERR_GENERIC,
     reason: `the evacuator had no first tick within ${Math.round(limitMs / 1000)} s; see ${log}`,
@@ -374,10 +377,21 @@ async function stop(context: OcfContext): Promise<OcfResult> {
       (context.timeoutMs ?? STOP_LIMIT_MS) - KILL_LIMIT_MS - TIMEOUT_MARGIN_MS,
     );
     // One that is hung does not heed SIGTERM; there is nothing to wait for.
-    if (!(await end(health.life, health.state === 'wedged' ? 0 : limitMs))) return cannotEnd(health.life);
+    if (!(await endProcess(health.life, health.state === 'wedged' ? 0 : limitMs)))
+      return cannotEnd(health.life);
   }
-  await clearStatus(directory);
+  try {
+    await clearStatus(directory);
+  } catch (error) {
+    // Nothing runs, and that is what a stop is for: one that fails gets this controller fenced.
+    context.log(`nothing runs any more, but what it left stays: ${explainFile(directory, error)}`);
+  }
   return { code: OCF.SUCCESS };
+}
+
+function explainFile(directory: string, error: unknown): string {
+  const what = error instanceof Error ? error.message : 'unknown';
+  return `the state directory ${directory} can't be written (${what}): see whether its file system is full or read-only`;
 }
 
 function cannotEnd({ pid }: LivingProcess): OcfResult {
@@ -385,29 +399,4 @@ function cannotEnd({ pid }: LivingProcess): OcfResult {
     code: OCF.ERR_GENERIC,
     reason: `the evacuator (process ${pid}) can't be ended: see what it waits for in the kernel (cat /proc/${pid}/stack)`,
   };
-}
-
-/** By its start too, so that another process with its pid is safe. */
-async function isThere({ pid, start }: LivingProcess): Promise<boolean> {
-  return (await processStart(pid)) === start;
-}
-
-/** Ends one process: asks, waits `graceMs`, kills. False: it is there still. */
-async function end(target: LivingProcess, graceMs: number): Promise<boolean> {
-  const signal = async (name: NodeJS.Signals): Promise<void> => {
-    if (await isThere(target)) process.kill(target.pid, name);
-  };
-  await signal('SIGTERM');
-  if (await isGone(target, graceMs)) return true;
-  await signal('SIGKILL');
-  return isGone(target, KILL_LIMIT_MS);
-}
-
-async function isGone(target: LivingProcess, limitMs: number): Promise<boolean> {
-  const deadline = performance.now() + limitMs;
-  while (await isThere(target)) {
-    if (performance.now() >= deadline) return false;
-    await pause(POLL_MS);
-  }
-  return true;
 }

@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { processStart } from './evacuator/life.ts';
 import type { ProcessName } from './nova-compute.ts';
 
 const NAME = 'nova-compute';
+/** How long the kernel may take to end a killed process, ms. */
+export const KILL_LIMIT_MS = 5_000;
+const POLL_MS = 100;
 
 /** Whether a command line (arguments with NUL between them) is nova-compute's: itself, or an interpreter that runs it. */
 export function isNovaCompute(cmdline: string): boolean {
@@ -63,12 +67,34 @@ export function launchAs(binary: string, user: string): Promise<void> {
   });
 }
 
+/** Whether a process runs; by its start too, so that another one with its pid is not taken for it. */
+export async function isRunning({ pid, start }: ProcessName): Promise<boolean> {
+  return (await processStart(pid)) === start;
+}
+
 /** Signals a process if it is still the same one. */
 export async function signalProcess(target: ProcessName, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if ((await processStart(target.pid)) !== target.start) return;
+  if (!(await isRunning(target))) return;
   try {
     process.kill(target.pid, signal);
   } catch {
     // It has ended meanwhile; whoever waits sees that.
   }
+}
+
+/** Ends one process: asks, waits `graceMs`, kills. False: it is there still. */
+export async function endProcess(target: ProcessName, graceMs: number): Promise<boolean> {
+  await signalProcess(target, 'SIGTERM');
+  if (await isGone(target, graceMs)) return true;
+  await signalProcess(target, 'SIGKILL');
+  return isGone(target, KILL_LIMIT_MS);
+}
+
+async function isGone(target: ProcessName, limitMs: number): Promise<boolean> {
+  const deadline = performance.now() + limitMs;
+  while (await isRunning(target)) {
+    if (performance.now() >= deadline) return false;
+    await pause(POLL_MS);
+  }
+  return true;
 }
