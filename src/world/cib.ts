@@ -274,7 +274,7 @@ function stateXml(world: World, id: string, name: string): string {
 
 /** The operation history says whether nova-compute runs: the last operation with the highest call-id. */
 function remoteStateXml({ spec }: World, remote: Remote): string {
-  const { node, online, novaCompute } = remote;
+  const { node, online, fenced, novaCompute } = remote;
   const operation =
     novaCompute === 'started'
       ? '<lrm_rsc_op id="nova-compute_last_0" operation="start" call-id="2" rc-code="0" op-status="0"/>'
@@ -285,5 +285,5 @@ function remoteStateXml({ spec }: World, remote: Remote): string {
     online && spec.cluster.unit !== true
       ? `<lrm id="${node}"><lrm_resources><lrm_resource id="nova-compute" type="nova-compute" class="systemd">${operation}</lrm_resource></lrm_resources></lrm>`
       : '';
-  return `<node_state remote_node="true" id="${node}" uname="${node}" in_ccm="${online}" node_fenced="0">${lrm}</node_state>`;
+  return `<node_state remote_node="true" id="${node}" uname="${node}" in_ccm="${online}" node_fenced="${fenced ? Math.floor(spec.epoch / 1000) : 0}">${lrm}</node_state>`;
 }

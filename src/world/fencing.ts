@@ -1,5 +1,5 @@
 import { after } from './agenda.ts';
-import { isReachable, powerOff, powerOn } from './machines.ts';
+import { bmcOf, isReachable, powerOff, powerOn } from './machines.ts';
 import { isQuorate } from './membership.ts';
 import {
   between,
@@ -73,7 +73,9 @@ export function confirmByHand(world: World, node: string, on: string): void {
   const record = addRecord(world, node, { action: 'off', delegate: 'a human', client: 'stonith_admin', on });
   close(world, record, 'success', on);
   const target = world.cluster.remotes.get(node) ?? world.cluster.members.get(node);
-  if (target === undefined || !target.unclean) return;
+  if (target === undefined) return;
+  if ('node' in target && !target.online) target.fenced = true;
+  if (!target.unclean) return;
   target.fencing = null;
   target.unclean = false;
 }
@@ -154,11 +156,11 @@ function turnOff(world: World, target: Target, fencing: Fencing): void {
     return;
   }
   const failsAfterMs =
-    machine.bmc === 'unreachable' ? SILENT_BMC_MS : machine.bmc === 'refuses' ? REFUSING_BMC_MS : null;
+    bmcOf(machine) === 'unreachable' ? SILENT_BMC_MS : bmcOf(machine) === 'refuses' ? REFUSING_BMC_MS : null;
   const takes = between(world, world.spec.cluster.bmcMs, 'bmc', fencing.node, world.counter++);
   after(world.agenda, failsAfterMs ?? takes, () => {
     if (!isCurrent()) return;
-    if (failsAfterMs !== null || machine.bmc !== 'ok') {
+    if (failsAfterMs !== null || bmcOf(machine) !== 'ok') {
       failed(world, target, fencing, 'the power device failed');
       return;
     }
@@ -210,7 +212,7 @@ function turnOn(world: World, target: Target, fencing: Fencing): void {
   const isModel = world.agents.power === undefined;
   const complete = (): void => {
     if (!isCarriedOn(world, target, fencing)) return;
-    if (isModel && machine.bmc === 'ok' && fencing.action === 'reboot')
+    if (isModel && bmcOf(machine) === 'ok' && fencing.action === 'reboot')
       powerOn(world, fencing.node, 'fencing');
     fencing.record.action = fencing.action;
     close(world, fencing.record, 'success', fencing.by);
@@ -218,6 +220,7 @@ function turnOn(world: World, target: Target, fencing: Fencing): void {
     target.unclean = false;
     world.emit({ kind: 'fencing', node: fencing.node, step: 'complete', ok: true });
     if ('node' in target) {
+      target.fenced = true;
       // Fenced by hand, before its connection was missed.
       if (target.online) dropConnection(world, target);
       tryReconnect(world, target);

@@ -22,10 +22,21 @@ export function powerOff(world: World, name: string, by: string): void {
 
 export function powerOn(world: World, name: string, by: string): void {
   const machine = machineOf(world, name);
-  if (machine.power) return;
+  if (machine.power || machine.feed === 'dead') return;
   machine.power = true;
   world.emit({ kind: 'power', machine: name, on: true, by });
   boot(world, machine);
+}
+
+/** The feed of a machine dies, and its BMC has no power either; when it is live again the machine stays off until somebody switches it on. */
+export function setFeed(world: World, name: string, feed: Machine['feed']): void {
+  machineOf(world, name).feed = feed;
+  if (feed === 'dead') powerOff(world, name, 'its feed is dead');
+}
+
+/** How a BMC answers. */
+export function bmcOf({ bmc, feed }: Machine): Machine['bmc'] {
+  return feed === 'dead' ? 'unreachable' : bmc;
 }
 
 /** A kernel panic: the power stays on, the guests are gone with the kernel. `rebootsBy` ms later it boots, or never. */

@@ -149,6 +149,8 @@ export interface Machine {
   /** ... but its requests still reach the APIs: only the cluster's network is cut. */
   keepsApi: boolean;
   bmc: 'ok' | 'unreachable' | 'refuses';
+  /** Dead: neither it nor its BMC has power, whoever switches it on. */
+  feed: 'live' | 'dead';
   /** Its clock against the world's, ms. */
   clockMs: number;
   /** The world's time at which its power was last off; -1: never. */
@@ -275,6 +277,8 @@ export interface Remote {
   targetRole: 'Stopped' | 'Started' | null;
   /** Its connection was lost and it has not been fenced since. */
   unclean: boolean;
+  /** It has been fenced, or confirmed so by hand, since it joined last (`node_fenced`). */
+  fenced: boolean;
   /** Waits for `on` of fence_compute before its chain may start. */
   unfenced: boolean;
   fencing: Fencing | null;
@@ -491,6 +495,7 @@ function newMachine(name: string, role: Machine['role']): Machine {
     isolated: false,
     keepsApi: false,
     bmc: 'ok',
+    feed: 'live',
     clockMs: 0,
     poweredOffAt: -1,
     guests: new Map(),
@@ -524,6 +529,7 @@ function newCluster(spec: WorldSpec): Cluster {
           life: 1,
           targetRole: null,
           unclean: false,
+          fenced: false,
           unfenced: true,
           fencing: null,
           wait: 'started',

@@ -99,6 +99,7 @@ export function tryReconnect(world: World, remote: Remote): void {
 /** The node is back: its transient attributes are erased once more (measured), then it is unfenced. */
 function rejoin(world: World, remote: Remote): void {
   remote.online = true;
+  remote.fenced = false;
   remote.life = machineOf(world, remote.node).life;
   remote.failedUntil = 0;
   eraseTransients(world, remote.node);

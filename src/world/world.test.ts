@@ -3,7 +3,7 @@ import { step } from './agenda.ts';
 import { setTransient } from './attributes.ts';
 import type { Fact } from './facts.ts';
 import { type HttpAnswer, serve } from './http.ts';
-import { powerOff } from './machines.ts';
+import { powerOff, powerOn, setFeed } from './machines.ts';
 import {
   type Agents,
   createWorld,
@@ -280,6 +280,42 @@ describe('Pacemaker', () => {
       action: 'reboot',
       status: 'success',
     });
+  });
+
+  it('can fence nobody whose BMC has no power either, until the feed is live again', () => {
+    const { world, facts } = newWorld();
+    setFeed(world, 'compute-1', 'dead');
+    advance(world, 100_000);
+    const remote = world.cluster.remotes.get('compute-1');
+    expect(remote).toMatchObject({ online: false, unclean: true, fenced: false });
+    powerOn(world, 'compute-1', 'test');
+    expect(machineOf(world, 'compute-1').power).toBe(false);
+    expect(facts.some((fact) => fact.kind === 'fencing' && fact.step === 'fence_compute off')).toBe(false);
+    setFeed(world, 'compute-1', 'live');
+    advance(world, 66_000);
+    expect(facts.some((fact) => fact.kind === 'fencing' && fact.step === 'fence_compute off')).toBe(true);
+    expect(machineOf(world, 'compute-1').power).toBe(true);
+  });
+
+  it('calls no agent when somebody confirms a fencing; node_fenced says so until the node joins', () => {
+    const { world, facts } = newWorld();
+    const fenced = (): unknown => {
+      const cib = runPacemakerTool(world, 'controller-1', 'cibadmin', ['--query', '--local']);
+      const { stdout } = cib as { readonly stdout: string };
+      return /uname="compute-1" in_ccm="(\w+)" node_fenced="(\d+)"/.exec(stdout)?.slice(1);
+    };
+    setFeed(world, 'compute-1', 'dead');
+    advance(world, 10_000);
+    expect(fenced()).toEqual(['false', '0']);
+    runPacemakerTool(world, 'controller-1', 'stonith_admin', ['--confirm', 'compute-1']);
+    advance(world, 100_000);
+    expect(fenced()).toEqual(['false', expect.stringMatching(/^[1-9]/)]);
+    expect(world.cluster.remotes.get('compute-1')?.unclean).toBe(false);
+    expect(facts.some((fact) => fact.kind === 'fencing' && fact.step === 'fence_compute off')).toBe(false);
+    setFeed(world, 'compute-1', 'live');
+    powerOn(world, 'compute-1', 'test');
+    advance(world, 20_000);
+    expect(fenced()).toEqual(['true', '0']);
   });
 
   it('ends a fencing with the machine of its fencer, also before the others have missed that', () => {
