@@ -19,6 +19,7 @@ import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
 import { decideReturning } from './returning.ts';
 import { selector } from './selection.ts';
 import { whyBothBlocked } from './twins.ts';
+import { tellUnfenced } from './unfenced.ts';
 
 /**
  * What to do next, from what was observed alone: commands, what to look at, and a verdict in words for every
@@ -127,6 +128,7 @@ function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | nu
     else if (node.mark === 'yes' && (evacuation === null || node.online === false))
       adoptMark(draft, node, rules.cluster);
     else if (evacuation !== null) decideReturning(draft, node, evacuation);
+    else tellUnfenced(draft, node, rules.cluster);
     return null;
   }
   // Released, but the hold not taken away yet: the mark goes first, so that it can never stand alone.

@@ -19,6 +19,8 @@ export interface NodeView {
   readonly kind: 'cluster' | 'remote';
   /** null: the cluster's status does not say. */
   readonly online: boolean | null;
+  /** Whether it has been fenced, or confirmed so by hand, since it joined last; null: the cluster's status does not say. */
+  readonly fenced: boolean | null;
   readonly incident: Stored<IncidentRecord>;
   readonly evacuation: Stored<EvacuationRecord>;
   /** Whether the nova-compute that Pacemaker manages there runs; null: it manages none, or knows nothing yet. */
@@ -56,6 +58,16 @@ export interface ClusterView {
   readonly levelsCorrected: ReadonlyMap<NodeName, LevelCorrection>;
   /** Nodes whose incident this evacuator has seen, and that have none any more, but are marked still: somebody took it away. */
   readonly incidentsTaken: ReadonlySet<NodeName>;
+  /** Nodes that are offline, as this evacuator has seen. */
+  readonly offline: ReadonlyMap<NodeName, OfflineView>;
+}
+
+/** What is known of a node that is offline. */
+export interface OfflineView {
+  /** Since when it has been seen so without a break, `mono`. */
+  readonly since: number;
+  /** Its fencing history, as far as it was asked for since then. */
+  readonly fencing: Fact<readonly FencingEvent[]>;
 }
 
 /** All by this evacuator's own clock: the controllers' may be hours apart. */

@@ -178,6 +178,11 @@ export interface Timing {
   readonly commandRetryMs: number;
   /** A fencing that was complete this long before the incident was written still belongs to it (the history has whole seconds, controllers' clocks differ a little). */
   readonly historySkewMs: number;
+  /**
+   * A node that has been offline for this long without an incident is told of: its fencing has called fence_compute by then, if it
+   * ever will by itself (detection, and up to 72 s for the power device).
+   */
+  readonly unfencedMs: number;
   /** A fencing that began before a level was corrected has called fence_compute within this time (72 s a device, by Pacemaker's default stonith-timeout). */
   readonly levelSettleMs: number;
   /** A bare mark without an incident is adopted only if the fencing was complete at most this long ago. */
@@ -260,6 +265,7 @@ export const DEFAULT_POLICY: Policy = {
     factAgeMs: 60_000,
     commandRetryMs: 1_000,
     historySkewMs: 2_000,
+    unfencedMs: 120_000,
     levelSettleMs: 90_000,
     markProofMs: 120_000,
   },

@@ -1,4 +1,4 @@
-import type { ClusterView, NodeView } from './observation.ts';
+import type { ClusterView, FencingEvent, NodeView } from './observation.ts';
 import type { Policy } from './policy.ts';
 import type { IncidentRecord } from './records.ts';
 
@@ -10,6 +10,9 @@ export type Proof =
   | { readonly proven: false; readonly ask: false; readonly reason: string };
 
 const POWERS_OFF: ReadonlySet<string> = new Set(['off', 'reboot']);
+
+/** Whether an operation of the fencer was to switch its target off. */
+export const isToPowerOff = ({ action }: FencingEvent): boolean => POWERS_OFF.has(action);
 
 /**
  * The proof that a node was fenced in this incident, from Pacemaker's fencing history.
@@ -49,7 +52,7 @@ export function fencingProof(
   if (history === undefined) return { proven: false, ask: true, reason: 'reading the fencing history' };
   if (!history.known)
     return { proven: false, ask: true, reason: `the fencing history can't be read: ${history.reason}` };
-  const events = history.value.filter((event) => POWERS_OFF.has(event.action));
+  const events = history.value.filter(isToPowerOff);
   const ended = events.filter(
     (e) => e.status === 'success' && (e.completedAt ?? 0) >= incident.at - policy.timing.historySkewMs,
   );
@@ -79,7 +82,7 @@ export function markIsFresh(
   if (!history?.known) return 'ask';
   return history.value.some(
     (event) =>
-      POWERS_OFF.has(event.action) &&
+      isToPowerOff(event) &&
       (event.status === 'pending' ||
         (event.status === 'success' && now - (event.completedAt ?? 0) <= policy.timing.markProofMs)),
   );

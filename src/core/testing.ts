@@ -92,6 +92,7 @@ export function aNode(name: string, incident: string | null, more: Partial<NodeV
     name: nodeName(name),
     kind: 'remote',
     online: incident === null,
+    fenced: null,
     incident: incident === null ? null : { id: incident, at: 0, by: 'fencer', on: 'controller-1' },
     evacuation: null,
     past: null,
@@ -204,4 +205,5 @@ export const A_CLUSTER: ClusterView = {
   history: new Map(),
   levelsCorrected: new Map(),
   incidentsTaken: new Set(),
+  offline: new Map(),
 };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { hostName, nodeName } from '../core/names.ts';
-import type { RequestView } from '../core/observation.ts';
+import { known, type RequestView } from '../core/observation.ts';
 import { aNode, aServer, ELSEWHERE, SOURCE } from '../core/testing.ts';
 import { evacuation } from '../core/testing-evacuations.ts';
 import {
@@ -8,8 +8,10 @@ import {
   hostMemory,
   type Needed,
   newMemory,
+  rememberFencing,
   rememberIncidents,
   rememberLevels,
+  rememberOffline,
   rememberServer,
 } from './memory.ts';
 
@@ -109,4 +111,22 @@ it('the evacuations of a host are known under its next incident until a look sho
   const again = hostMemory(memory, SOURCE, 'again');
   expect([...again.evacuations.keys()]).toEqual([1]);
   expect([again.servers.size, again.followedAt]).toEqual([0, -1]);
+});
+
+it('knows since when a node is offline, until the cluster says that it is online, and what was read of it since', () => {
+  const memory = newMemory('controller-1:1', 0);
+  const name = nodeName('compute-1');
+  const see = (online: boolean | null, mono: number) => {
+    rememberOffline(memory, [aNode('compute-1', null, { online })], mono);
+    return memory.offline.get(name);
+  };
+  expect(see(null, 1_000)).toBeUndefined();
+  expect(see(false, 2_000)).toMatchObject({ since: 2_000, fencing: { mono: -1 } });
+  rememberFencing(memory, name, { value: known([]), mono: 2_500 });
+  expect(see(null, 3_000)).toMatchObject({ since: 2_000, fencing: { mono: 2_500 } });
+  expect(see(true, 4_000)).toBeUndefined();
+  rememberFencing(memory, name, { value: known([]), mono: 4_500 });
+  expect(see(false, 5_000)).toMatchObject({ since: 5_000, fencing: { mono: -1 } });
+  rememberOffline(memory, [], 6_000);
+  expect(memory.offline.size).toBe(0);
 });

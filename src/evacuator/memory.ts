@@ -9,6 +9,7 @@ import type {
   LevelCorrection,
   Maybe,
   NodeView,
+  OfflineView,
   PlacementView,
   PortView,
   RequestView,
@@ -45,6 +46,8 @@ export interface Memory {
   readonly withIncident: Set<NodeName>;
   /** Forgotten when no host is evacuated. */
   placement: PlacementView;
+  /** See {@link OfflineView}. */
+  readonly offline: Map<NodeName, OfflineView>;
   readonly allocations: Map<ServerId, Fact<readonly string[]>>;
   /** See {@link Observation}. */
   readonly startedSince: Map<ServerId, Fact<boolean>>;
@@ -119,6 +122,7 @@ export function newMemory(owner: string, mono: number): Memory {
     levelsCorrected: new Map(),
     withIncident: new Set(),
     placement: NO_PLACEMENT,
+    offline: new Map(),
     allocations: new Map(),
     startedSince: new Map(),
     whereabouts: new Map(),
@@ -282,6 +286,22 @@ export function rememberIncidents(
     else if (withIncident.has(name)) taken.add(name);
   }
   return taken;
+}
+
+/** Takes in which nodes are offline. Where the cluster does not say, what was known before stands. */
+export function rememberOffline({ offline }: Memory, nodes: readonly NodeView[], mono: number): void {
+  const names = new Set(nodes.map(({ name }) => name));
+  for (const name of offline.keys()) if (!names.has(name)) offline.delete(name);
+  for (const { name, online } of nodes) {
+    if (online === true) offline.delete(name);
+    else if (online === false && !offline.has(name)) offline.set(name, { since: mono, fencing: notAsked() });
+  }
+}
+
+/** Takes in the fencing history of a node that is offline. */
+export function rememberFencing({ offline }: Memory, node: NodeName, fencing: OfflineView['fencing']): void {
+  const held = offline.get(node);
+  if (held !== undefined) offline.set(node, { ...held, fencing });
 }
 
 /** Forgets commands that ended before this look: it shows what they did. That a server was stopped again is kept with its host. */

@@ -18,8 +18,10 @@ import {
   hostMemory,
   hostView,
   type Memory,
+  rememberFencing,
   rememberIncidents,
   rememberLevels,
+  rememberOffline,
   rememberServer,
   rememberServices,
 } from './memory.ts';
@@ -153,18 +155,25 @@ async function observeCluster(
   forget(memory, { open, toProve, domain });
   rememberLevels(memory, nodes, { askedAt, mono: ports.clock.mono() });
   const incidentsTaken = rememberIncidents(memory, nodes);
+  rememberOffline(memory, nodes, ports.clock.mono());
   for (const { name, evacuation } of nodes)
     if (evacuation === 'unreadable' || (evacuation !== null && isAnothers(evacuation, memory)))
       memory.inherited.add(name);
   await Promise.all(
     look.history.map(async (node) => {
-      if (toProve.has(node)) memory.history.set(node, await ports.cluster.readHistory(node));
+      const isToProve = toProve.has(node);
+      if (!isToProve && !memory.offline.has(node)) return;
+      const value = await ports.cluster.readHistory(node);
+      // What was read before an incident stood proves nothing of it: the two are kept apart.
+      if (isToProve) memory.history.set(node, value);
+      else rememberFencing(memory, node, { value, mono: ports.clock.mono() });
     }),
   );
   return known({
     history: new Map(memory.history),
     levelsCorrected: new Map(memory.levelsCorrected),
     incidentsTaken,
+    offline: new Map(memory.offline),
     ...read.value,
   });
 }

@@ -28,9 +28,12 @@ export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: string; readonly effect: 'refused' | 'none' | 'unknown' };
 
+/** What of the cluster only the evacuator's own memory knows. */
+type RememberedOfCluster = 'history' | 'levelsCorrected' | 'incidentsTaken' | 'offline';
+
 /** Pacemaker, as the evacuator sees it. */
 export interface ClusterPort {
-  readNodes(): Promise<Maybe<Omit<ClusterView, 'history' | 'levelsCorrected' | 'incidentsTaken'>>>;
+  readNodes(): Promise<Maybe<Omit<ClusterView, RememberedOfCluster>>>;
   readHistory(node: NodeName): Promise<Maybe<readonly FencingEvent[]>>;
   writePermanent(node: NodeName, attribute: string, value: string): Promise<Answer<null>>;
   /** Deletes the attribute only if its value still belongs to this incident (`id=` or `incident=`), in one step of the CIB. */

@@ -129,6 +129,8 @@ export class World {
   readonly incidents: IncidentReport[] = [];
   history: FencingEvent[] = [];
   online = new Set<NodeName>();
+  /** Nodes that somebody has confirmed to be fenced. */
+  readonly confirmed = new Set<NodeName>();
   quorum = true;
   /** The controllers' clock against Nova's, ms. */
   clockMs = 0;
@@ -480,6 +482,7 @@ export class World {
         name,
         kind: 'remote',
         online: this.online.has(name),
+        fenced: this.confirmed.has(name),
         novaCompute: this.novaCompute,
         incident: incident === undefined ? null : (parseIncident(incident) ?? 'unreadable'),
         evacuation: evacuation === undefined ? null : (parseEvacuation(evacuation) ?? 'unreadable'),

@@ -57,6 +57,17 @@ describe('parseCib', () => {
     ]);
   });
 
+  it.each([
+    ['0', false],
+    ['1', true],
+    ['1795884420', true],
+    ['yes', null],
+  ])('reads whether a remote node has been fenced since it joined: %s', (value, fenced) => {
+    const xml = CIB.replace('node_fenced="0"', `node_fenced="${value}"`);
+    expect(parsed(xml).nodes.find(({ name }) => name === 'compute-1')?.fenced).toBe(fenced);
+    expect(parsed(xml).nodes[0]?.fenced).toBeNull();
+  });
+
   it('takes missing quorum for none, and knows no state where there is none', () => {
     const bare = parsed('<cib><configuration><nodes><node id="1" uname="a"/></nodes></configuration></cib>');
     expect(bare.haveQuorum).toBe(false);

@@ -13,6 +13,8 @@ export interface ClusterNode {
   readonly permanent: ReadonlyMap<string, string>;
   /** As the CIB's status section has it; null: it does not say. */
   readonly online: boolean | null;
+  /** Whether it has been fenced since it joined last; null: the status section does not say, as for all that is no remote node. */
+  readonly fenced: boolean | null;
   /** The node attribute `maintenance` is true: Pacemaker keeps its hands off this node. */
   readonly maintenance: boolean;
   /** What the operation history says of a nova-compute that Pacemaker manages here; null: it manages none, or knows nothing yet. */
@@ -181,6 +183,7 @@ function nodeOf(
     kind,
     permanent,
     online: state === undefined ? null : kind === 'remote' ? isRemoteOnline(state) : isClusterOnline(state),
+    fenced: state === undefined ? null : isFenced(state),
     maintenance: parseBoolean(permanent.get('maintenance') ?? null) ?? false,
     novaCompute: state === undefined ? null : novaComputeOf(state),
   };
@@ -217,6 +220,15 @@ function remoteNodesOf(primitive: XmlElement): string[] {
 
 function isRemoteOnline(state: XmlElement): boolean | null {
   return truthOf(attributeOf(state, 'in_ccm'), null);
+}
+
+/**
+ * `node_fenced` of a remote node: 0 from its join on (daemons/controld/controld_remote_ra.c `remote_node_up`), the time of its
+ * fencing after that, a confirmation by hand included (daemons/controld/controld_fencing.c `send_stonith_update`).
+ */
+function isFenced(state: XmlElement): boolean | null {
+  const text = attributeOf(state, 'node_fenced');
+  return text !== null && /^\d+$/.test(text) ? Number(text) > 0 : null;
 }
 
 /** Part of corosync's membership, with a running controller that has joined (lib/pengine/unpack.c `determine_online_status_fencing`). */

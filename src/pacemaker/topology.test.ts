@@ -22,6 +22,7 @@ const cluster = (...fencingLevels: FencingLevel[]): ClusterView => ({
       kind: 'remote',
       permanent: new Map([['rack', 'r1']]),
       online: true,
+      fenced: null,
       maintenance: false,
       novaCompute: null,
     },

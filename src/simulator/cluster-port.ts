@@ -160,6 +160,7 @@ function nodesOf(world: World, seen: NonNullable<ReturnType<typeof seenFrom>>, r
       name: nodeName(node),
       kind,
       online,
+      fenced: remote?.fenced ?? null,
       novaCompute:
         remote === null || !remote.online ? null : remote.novaCompute === 'started' ? 'running' : 'stopped',
       incident: read(permanent?.get(INCIDENT_ATTRIBUTE), parseIncident),

@@ -54,6 +54,7 @@ export function createClusterPort(
           name,
           kind: node.kind,
           online: node.online,
+          fenced: node.fenced,
           novaCompute: node.novaCompute,
           incident: stored(node.permanent.get(INCIDENT_ATTRIBUTE), parseIncident),
           evacuation: stored(node.permanent.get(EVACUATION_ATTRIBUTE), parseEvacuation),
