@@ -11,8 +11,9 @@ import { after } from '../world/agenda.ts';
 import { setPermanent, setProperty, setTransient } from '../world/attributes.ts';
 import { crashCompute, drainQueue } from '../world/compute.ts';
 import { changeInstance, instanceOf } from '../world/database.ts';
-import { fenceByHand, pickMember } from '../world/fencing.ts';
-import { crash, powerOff, setIsolated } from '../world/machines.ts';
+import { confirmByHand, fenceByHand, pickMember } from '../world/fencing.ts';
+import { crash, powerOff, setFeed, setIsolated } from '../world/machines.ts';
+import { isQuorate } from '../world/membership.ts';
 import { type ApiHealth, hostOfNode, machineOf, nodeOfHost, type World } from '../world/model.ts';
 import {
   deleteServer,
@@ -56,6 +57,10 @@ export function happen(stage: Stage, fault: Fault): void {
   switch (fault.do) {
     case 'power-loss':
       powerOff(world, fault.machine, 'a power loss');
+      return;
+    case 'dead-feed':
+      setFeed(world, fault.machine, 'dead');
+      if (fault.mendedAfterMs !== null) later(fault.mendedAfterMs, () => mendFeed(world, fault.machine));
       return;
     case 'crash':
       crash(world, fault.machine, fault.rebootsAfterMs);
@@ -256,6 +261,14 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       tell(`has ${fault.node} fenced`);
       fenceByHand(world, fault.node);
       return;
+    case 'operator-confirms': {
+      // They look first: what has power, or is in the cluster, is not off. And somebody has to take the command.
+      const isOff = !machineOf(world, fault.node).power && !world.cluster.remotes.get(fault.node)?.online;
+      if (!isOff || !isQuorate(world)) return;
+      tell(`confirms that ${fault.node} is fenced (stonith_admin --confirm)`);
+      confirmByHand(world, fault.node, pickMember(world, 'operator'));
+      return;
+    }
     case 'operator-removes-incident':
       if (!world.cluster.permanent.get(fault.node)?.has(INCIDENT_ATTRIBUTE)) return;
       tell(`takes the incident of ${fault.node} away`);
@@ -366,6 +379,12 @@ function change(world: World, host: string, update: Parameters<typeof updateServ
 export function heal(world: World, name: string): void {
   setIsolated(world, name, false);
   if (machineOf(world, name).role === 'compute') drainQueue(world, name);
+}
+
+export function mendFeed(world: World, name: string): void {
+  if (machineOf(world, name).feed === 'live') return;
+  setFeed(world, name, 'live');
+  world.emit({ kind: 'operator', what: `the feed of ${name} is mended` });
 }
 
 function degrade(api: ApiHealth, state: 'down' | 'failing', on: boolean): void {

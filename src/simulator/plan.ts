@@ -4,6 +4,8 @@ import type { WorldSpec } from '../world/model.ts';
 /** Something that goes wrong, or that somebody does, at a time of the world, ms. */
 export type Fault = { readonly at: number } & (
   | { readonly do: 'power-loss'; readonly machine: string }
+  /** Its BMC loses its power along with it; `mendedAfterMs`: null where an electrician comes only when its instances are elsewhere. */
+  | { readonly do: 'dead-feed'; readonly machine: string; readonly mendedAfterMs: number | null }
   | { readonly do: 'crash'; readonly machine: string; readonly rebootsAfterMs: number | null }
   /** Cut off from everything but the BMC; `keepsApi`: from the cluster only. */
   | { readonly do: 'isolate'; readonly machine: string; readonly forMs: number; readonly keepsApi?: boolean }
@@ -69,6 +71,8 @@ export type Fault = { readonly at: number } & (
   /** By hand, as one does who looks first: only what does not run, is not evacuated already, and whose host has no nova-compute and is not let go. */
   | { readonly do: 'operator-evacuates'; readonly server: string }
   | { readonly do: 'operator-fences'; readonly node: string }
+  /** `stonith_admin --confirm`, of a node that is off: no agent is called. */
+  | { readonly do: 'operator-confirms'; readonly node: string }
   | { readonly do: 'operator-removes-incident'; readonly node: string }
   | { readonly do: 'operator-marks'; readonly node: string }
   /** A pause of everything, or of one node; `lastsMs`: null for one that nobody can read. */
@@ -141,5 +145,6 @@ export function policiesOf({ policy, faults }: Plan): readonly Policy[] {
 
 /** When a fault is over; those that last say so. */
 export function endOf(fault: Fault): number {
+  if (fault.do === 'dead-feed') return fault.at + (fault.mendedAfterMs ?? 0);
   return fault.at + ('forMs' in fault ? fault.forMs : 0);
 }

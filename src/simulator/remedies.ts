@@ -2,6 +2,8 @@ import type { InstanceVerdict } from '../core/decision.ts';
 import { isQuarantine } from '../core/quarantine.ts';
 import {
   EVACUATE_ATTRIBUTE,
+  EVACUATION_ATTRIBUTE,
+  formatIncident,
   INCIDENT_ATTRIBUTE,
   PAUSE_ATTRIBUTE,
   PAUSE_PROPERTY,
@@ -11,18 +13,18 @@ import type { TickReport } from '../evacuator/ports.ts';
 import { setPermanent, setTransient } from '../world/attributes.ts';
 import { crashCompute } from '../world/compute.ts';
 import { changeInstance, changeMigration, instanceOf } from '../world/database.ts';
-import { fenceByHand, pickMember } from '../world/fencing.ts';
+import { confirmByHand, fenceByHand, pickMember } from '../world/fencing.ts';
 import { powerOff, powerOn } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
-import { hostOfNode, type Migration, nodeOfHost, type World } from '../world/model.ts';
+import { hostOfNode, type Migration, machineNow, machineOf, nodeOfHost, type World } from '../world/model.ts';
 import { evacuate, updateService } from '../world/nova.ts';
-import { answerLocalDisk, byHand, heal, resume } from './faults.ts';
+import { answerLocalDisk, byHand, heal, mendFeed, resume } from './faults.ts';
 
 /**
  * What the people in charge do once the faults have stopped: everything that was broken is repaired, what is off
  * is switched on.
  */
-export function repair(world: World): void {
+export function repair(world: World, touched: ReadonlySet<string>): void {
   for (const api of Object.values(world.apis)) Object.assign(api, { up: true, failing: false, slowMs: 0 });
   for (const member of world.cluster.members.values()) member.toolsHang = false;
   world.nova.cellDown = false;
@@ -31,16 +33,55 @@ export function repair(world: World): void {
     machine.bmc = 'ok';
     heal(world, machine.name);
   }
-  switchOn(world);
+  switchOn(world, touched);
+}
+
+/** A feed that is dead for so long, ms, is mended whatever has become of its host. */
+const MENDED_AFTER_MS = 1_800_000;
+
+/** An electrician comes when what was on a host is elsewhere or let go, or when it has taken long. */
+export function mendFeeds(world: World): void {
+  for (const { name, feed, poweredOffAt } of world.machines.values()) {
+    if (feed === 'live') continue;
+    const permanent = world.cluster.permanent.get(name);
+    const isLetGo = permanent?.has(EVACUATION_ATTRIBUTE) === true && !permanent.has(INCIDENT_ATTRIBUTE);
+    if (isLetGo || world.agenda.now - poweredOffAt > MENDED_AFTER_MS) mendFeed(world, name);
+  }
+}
+
+/**
+ * `instance-ha confirm-fenced NODE`, as a verdict says (src/cli/commands/confirm-fenced.ts): the incident, the mark, the
+ * confirmation. They look first whether it is off.
+ */
+function confirmFenced(world: World, node: string): string | null {
+  if (machineOf(world, node).power || world.cluster.remotes.get(node)?.online !== false || !isQuorate(world))
+    return null;
+  const on = pickMember(world, 'operator');
+  const at = machineNow(world, on);
+  const incident = formatIncident({ id: `${at.toString(36)}-${node}`, at, by: 'operator', on });
+  setPermanent(world, on, node, INCIDENT_ATTRIBUTE, incident, 'operator');
+  setTransient(world, node, EVACUATE_ATTRIBUTE, 'yes', 'operator');
+  confirmByHand(world, node, on);
+  return `an operator runs instance-ha confirm-fenced ${node}, as the verdict says: it is off`;
+}
+
+/** Fenced, and down since, with nothing that tells the evacuator so. */
+function isUnmarked({ cluster }: World, node: string): boolean {
+  const remote = cluster.remotes.get(node);
+  if (remote === undefined || remote.online || !remote.fenced) return false;
+  const permanent = cluster.permanent.get(node);
+  return !permanent?.has(INCIDENT_ATTRIBUTE) && !permanent?.has(EVACUATION_ATTRIBUTE);
 }
 
 /** A node that died between its fencing and its return is taken for clean, and nobody switches it on (measured). */
-export function switchOn(world: World): void {
+export function switchOn(world: World, touched: ReadonlySet<string>): void {
   for (const machine of world.machines.values()) {
     const target = world.cluster.remotes.get(machine.name) ?? world.cluster.members.get(machine.name);
     // Without quorum nobody is fenced: controllers are switched on all the same.
     const isLeft = machine.role === 'controller' && !isQuorate(world);
     if (!isLeft && (target === undefined || target.fencing !== null || target.unclean)) continue;
+    // What was on it would stay where it is: it is left off until a verdict has said what to do.
+    if (isUnmarked(world, machine.name) && !touched.has(machine.name)) continue;
     if (machine.power && machine.os === 'down') {
       if (machine.role === 'compute' && isQuorate(world)) fenceByHand(world, machine.name);
       else powerOff(world, machine.name, 'an operator');
@@ -177,6 +218,10 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
       const what = helpWithIncident(world, node, words);
       if (what !== null) done.push(what);
       if (what?.includes('takes the incident')) touched.add(node).add(hostOfNode(world, node));
+    }
+    if (text.includes(`instance-ha confirm-fenced ${node}`) && !touched.has(node)) {
+      const what = confirmFenced(world, node);
+      if (what !== null) done.push(what);
     }
     if (text.includes(`Restart nova-compute on ${node} once`)) {
       crashCompute(world, hostOfNode(world, node));

@@ -21,7 +21,7 @@ import { whatIsLeft } from './liveness.ts';
 import { endOf, type Plan, policyOf } from './plan.ts';
 import { newPolicies } from './policies.ts';
 import { freeze, hear, type Process } from './process.ts';
-import { helpOut, repair, switchOn } from './remedies.ts';
+import { helpOut, mendFeeds, repair, switchOn } from './remedies.ts';
 
 /** After the faults everything has to be as it should be within this time, ms: the bound of the liveness phase. */
 export const LIVENESS_MS = 3_600_000;
@@ -261,10 +261,11 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
     world.nova.conductorLoses = 0;
     means.trouble.writes = null;
     world.emit({ kind: 'operator', what: 'the faults are over: everything is repaired and switched on' });
-    repair(world);
+    repair(world, touched);
   });
   const visit = (): void => {
-    switchOn(world);
+    mendFeeds(world);
+    switchOn(world, touched);
     const done = helpOut(world, report, touched);
     remedies.push(...done);
     for (const what of done) world.emit({ kind: 'operator', what });

@@ -36,7 +36,8 @@ export type FeatureName =
   | 'changed-groups'
   | 'left-guests'
   | 'affinity'
-  | 'placement-away';
+  | 'placement-away'
+  | 'dead-feed';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -67,6 +68,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'left-guests', share: 0.04, apply: withLeftGuests },
   { name: 'affinity', share: 0.04, apply: withAffinity },
   { name: 'placement-away', share: 0.03, apply: withPlacementAway },
+  { name: 'dead-feed', share: 0.03, apply: withDeadFeed },
 ];
 
 /**
@@ -785,4 +787,23 @@ function withPlacementAway(row: Row, before: Plan): Plan {
   const plan = withPolicy(before, { retry: { ...DEFAULT_POLICY.retry, maxAttempts } });
   const dying = row.chance(0.5) ? deathsOf(row, plan, victimsOf(plan, 2), 3_000) : [];
   return withFaults(plan, ...away, ...dying);
+}
+
+/**
+ * A host whose feed dies, and with it the power of its BMC: nobody can fence it. In some an operator confirms it by hand; the
+ * rest is left to what the verdict says, or to an electrician.
+ */
+function withDeadFeed(row: Row, plan: Plan): Plan {
+  const { node: machine } = row.pick(plan.world.computes.slice(0, 2));
+  const at = Math.max(2_000, firstDeathOf(plan) + row.int(-2_000, row.pick([-500, 20_000])));
+  const mendedAfterMs = row.pick([null, null, null, 30_000, 200_000, 400_000]);
+  const confirms = Array.from(
+    { length: row.pick([0, 0, 1, 1, 2]) },
+    (): Fault => ({
+      at: at + row.int(10_000, row.pick([60_000, 300_000])),
+      do: 'operator-confirms',
+      node: machine,
+    }),
+  );
+  return withFaults(plan, { at, do: 'dead-feed', machine, mendedAfterMs }, ...confirms);
 }

@@ -19,7 +19,7 @@ import { reserves } from './reserves.ts';
 import { selection } from './selection.ts';
 import { serverGroups } from './server-groups.ts';
 import { users } from './users.ts';
-import { reasons, secrets } from './words.ts';
+import { reasons, secrets, unmarkedDeaths } from './words.ts';
 import { zones } from './zones.ts';
 
 /** All checkers that watch every step; liveness.ts has what must come true in the end. */
@@ -38,6 +38,7 @@ export const CHECKERS: readonly CheckerKind[] = [
   givenBack,
   secrets,
   reasons,
+  unmarkedDeaths,
   remoteTools,
   selection,
   localDisk,

@@ -430,6 +430,16 @@ export const MUTANTS: readonly Mutant[] = [
     'const placed = admitByGroup(server, view.host);',
     'const placed = { ...admitByGroup(server, view.host), kind: "admitted" as const };',
   ]),
+  mutantOf('dead-feed', 'a node whose power could not be cut is passed over', 60, [
+    'core/unfenced.ts',
+    "return events.length > 0 ? 'vain' : 'none';",
+    "return 'none';",
+  ]),
+  mutantOf('dead-feed', 'a node that was confirmed by hand is passed over', 100, [
+    'core/unfenced.ts',
+    "node.fenced === true ? 'done'",
+    "node.fenced === true ? 'none'",
+  ]),
   mutantOf('new-policies', 'a new policy is in force only after a restart', 400, [
     'agents/evacuator/policy-in-force.ts',
     'policy = { ...DEFAULT_POLICY, ...next.value };',
