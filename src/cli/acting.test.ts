@@ -145,6 +145,25 @@ function recovery(): () => Promise<void> {
   return async () => steps.shift()?.();
 }
 
+const takeOut = (): void => {
+  site.cib = site.cib.replace(
+    /(<primitive id="compute-0"[^>]*>)/,
+    '$1<meta_attributes id="m"><nvpair id="t" name="target-role" value="Stopped"/></meta_attributes>',
+  );
+};
+
+describe('a node that is taken out', () => {
+  it('is neither fenced nor cut off, whatever name is given: the command that ends it is said', async () => {
+    takeOut();
+    for (const command of ['evacuate', 'drill'])
+      expect(await run([command, 'compute-0', '--name', 'compute-0'])).toMatchObject({
+        code: 3,
+        out: expect.stringMatching(/taken out .* nothing was done: .*maintenance compute-0 --end/),
+      });
+    expect(acts()).toEqual([]);
+  });
+});
+
 describe('evacuate', () => {
   it('fences by the cluster, follows, and reports the times', async () => {
     const { code, out, err } = await run(['evacuate', 'compute-0', '--reason', 'storage'], {

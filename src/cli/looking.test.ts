@@ -31,6 +31,13 @@ const onCompute = (name: string, value: string): void => {
   );
 };
 
+const takeOut = (): void => {
+  site.cib = site.cib.replace(
+    /(<primitive id="compute-0"[^>]*>)/,
+    '$1<meta_attributes id="m"><nvpair id="t" name="target-role" value="Stopped"/></meta_attributes>',
+  );
+};
+
 describe('status', () => {
   it('says that all is quiet', async () => {
     const { code, out } = await run('status');
@@ -126,14 +133,13 @@ describe('status', () => {
       out: expect.stringMatching(/OFFLINE +dead for the cluster, not fenced yet: .*confirm-fenced compute-0/),
     });
     site.unclean = [];
-    site.cib = site.cib.replace(
-      /(<primitive id="compute-0"[^>]*>)/,
-      '$1<meta_attributes id="m"><nvpair id="t" name="target-role" value="Stopped"/></meta_attributes>',
-    );
+    takeOut();
     expect(await run('status')).toMatchObject({
       code: 0,
       out: expect.stringMatching(/compute-0 +OFFLINE +taken out of the cluster: .*--end/),
     });
+    onCompute('instance-ha-evacuation', EVACUATING);
+    expect((await run('status')).out).toMatch(/evacuated, and taken out of the cluster: .*--end/);
   });
 
   it('warns while anything is paused', async () => {
@@ -216,6 +222,20 @@ describe('plan', () => {
     expect(out).toMatch(/does not wait for a: the dependencies go in a circle \(a after b after a\)/);
     // Nine by a window of eight.
     expect(out).toContain('9 would be evacuated to compute-1, in about 40 s');
+  });
+
+  it('knows that nothing comes of a node that is taken out', async () => {
+    takeOut();
+    const { code, out } = await run('plan', 'compute-0');
+    expect(code).toBe(4);
+    expect(out).toMatch(/compute-0 is taken out .* nothing of it would be .*compute-0 --end/);
+    expect(out).not.toContain('vm-1');
+    const both = await run('plan', 'compute-0', 'compute-1', '-o', 'json');
+    expect(JSON.parse(both.out)).toMatchObject({
+      takenOut: ['compute-0'],
+      hosts: ['compute-1'],
+      instances: [],
+    });
   });
 
   it('names those without room', async () => {
@@ -379,6 +399,16 @@ describe('explain', () => {
     site.cib = site.cib.replace('devices="ipmilan-compute-0,fence-nova"', 'devices="fence-nova"');
     expect((await run('explain', 'compute-0')).out).toContain(
       'compute-0: NOT PROTECTED: no level of a power device',
+    );
+  });
+
+  it('a node that is taken out, and what is on it, is not protected', async () => {
+    takeOut();
+    expect((await run('explain', 'compute-0')).out).toContain(
+      'compute-0: NOT PROTECTED: taken out of the cluster (maintenance)',
+    );
+    expect((await run('explain', 'vm-1')).out).toContain(
+      'it would not be evacuated: compute-0 is taken out of the cluster (maintenance)',
     );
   });
 

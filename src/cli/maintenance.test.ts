@@ -13,6 +13,12 @@ beforeEach(async () => {
 afterEach(() => site.close());
 const run = (argv: string[], world: TestWorld = {}): Promise<TestRun> =>
   runCli([maintenance], ['maintenance', ...argv], { run: site.run, ...world });
+const takeOut = (): void => {
+  site.cib = site.cib.replace(
+    /(<primitive id="compute-0"[^>]*>)/,
+    '$1<meta_attributes id="m"><nvpair id="t" name="target-role" value="Stopped"/></meta_attributes>',
+  );
+};
 const roles = (): string[] => site.calls.filter((call) => call.startsWith('crm_resource'));
 
 describe('emptying a host', () => {
@@ -161,6 +167,38 @@ describe('maintenance', () => {
     });
     expect(ran).toMatchObject({ code: 0, out: 'compute-0 is back and enabled\n' });
     expect(looks).toBe(3);
+  });
+
+  it('brings back what was evacuated while it was out; its record waits for just that', async () => {
+    const record =
+      'v=1,incident=abc,phase=returning,fenced=2026-11-25T04:00:00.000Z,since=2026-11-25T04:00:00.000Z,status=enabled,forced=no,owner=o,clean=no,released=2026-11-25T04:00:00.000Z,stopped=,lost=';
+    const on = (name: string, value: string): void => {
+      site.cib = site.cib.replace(
+        '<nvpair id="nodes-compute-0-osprole"',
+        `<nvpair id="x-${name}" name="${name}" value="${value}"/>$&`,
+      );
+    };
+    takeOut();
+    on('instance-ha-evacuation', record);
+    site.services.set('compute-0', {
+      status: 'disabled',
+      disabled_reason: 'instance-ha: maintenance by ann: x',
+    });
+    expect((await run(['compute-0', '--yes'])).code).toBe(3);
+    expect((await run(['compute-0', '--end'])).code).toBe(0);
+    expect(site.services.get('compute-0')?.status).toBe('enabled');
+    site.services.set('compute-0', {
+      status: 'disabled',
+      disabled_reason: 'instance-ha: evacuation (incident abc)',
+    });
+    expect(await run(['compute-0', '--end'])).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('the evacuator enables it'),
+    });
+    const before = roles().length;
+    on('instance-ha-incident', 'x');
+    expect((await run(['compute-0', '--end'])).code).toBe(3);
+    expect(roles()).toHaveLength(before);
   });
 
   it('changes nothing without a yes, or while an incident stands', async () => {

@@ -15,7 +15,7 @@ import {
   parseIncident,
   parsePause,
 } from '../core/records.ts';
-import { type ConfigurationFacts, computesOf, evacuatorOf } from '../doctor/facts.ts';
+import { type ConfigurationFacts, computesOf, evacuatorOf, isTakenOut } from '../doctor/facts.ts';
 import { evacuatorCredentials, readConfiguration } from '../doctor/gather.ts';
 import { onThisMachine } from '../doctor/root.ts';
 import { explain as explainCloud } from '../openstack/errors.ts';
@@ -133,12 +133,6 @@ export async function readSituation({ run, doing }: Pick<Io, 'run' | 'doing'>): 
   });
 }
 
-/** A disabled remote resource takes its node out in an orderly way: nothing is fenced. */
-function isTakenOut({ resources }: ConfigurationFacts, node: string): boolean {
-  const role = resources.find(({ id }) => id === node)?.meta.get('target-role');
-  return role?.toLowerCase() === 'stopped';
-}
-
 function stored<T>(text: string | undefined, parse: (text: string) => T | null): T | 'unreadable' | null {
   return text === undefined ? null : (parse(text) ?? 'unreadable');
 }
@@ -178,6 +172,11 @@ export async function openCloud(configuration: ConfigurationFacts): Promise<Mayb
     );
   }
   return known(createSession(credentials));
+}
+
+/** The node of Nova's host; the host's own name where the cluster has none for it. */
+export function nodeOfHost(configuration: ConfigurationFacts, host: string): string {
+  return computesOf(configuration).find((node) => novaHostOf(configuration, node, [host]) !== null) ?? host;
 }
 
 /** Nova's host of a node, by the same rule as the evacuator's. */

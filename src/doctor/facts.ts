@@ -101,6 +101,15 @@ export function computesOf({ cluster, resources }: ConfigurationFacts): readonly
   return [...new Set([...byRole, ...listed])].sort();
 }
 
+/** A disabled remote resource takes its node out in an orderly way: nothing of it is fenced, so nothing is evacuated. */
+export function isTakenOut({ resources }: ConfigurationFacts, node: string): boolean {
+  const role = resources.find(({ id }) => id === node)?.meta.get('target-role');
+  return role?.toLowerCase() === 'stopped';
+}
+
+/** What brings a node back that was taken out. */
+export const backCommand = (node: string): string => `instance-ha maintenance ${node} --end`;
+
 /** The resource that runs the evacuator; null: there is none. */
 export function evacuatorOf({ resources }: ConfigurationFacts): ConfiguredResource | null {
   return resources.find(({ agent }) => agent === 'ocf:openstack:NovaEvacuate') ?? null;

@@ -63,6 +63,22 @@ const conf = (...lines: string[]): Partial<Facts> =>
   bySsh({ novaConf: { path: '/etc/nova/nova.conf', lines } });
 const onNode = (name: string, value: string): Partial<Facts> =>
   cib('<nvpair id="nodes-compute-0-osprole"', `<nvpair id="x" name="${name}" value="${value}"/>$&`);
+const INCIDENT = `<nvpair id="i" name="instance-ha-incident" value="${formatIncident({ id: 'abc', at: NOW, by: 'fencer', on: 'controller-0' })}"/>`;
+const RELEASED =
+  '<nvpair id="r" name="instance-ha-evacuation" value="v=1,incident=abc,phase=returning,fenced=2026-11-25T04:00:00.000Z,since=2026-11-25T04:00:00.000Z,status=enabled,forced=no,owner=o,clean=no,released=2026-11-25T02:00:00.000Z,stopped=,lost="/>';
+/** With what the node has in records beside that. */
+const takenOut = (records: string): Partial<Facts> => ({
+  configuration: known(
+    configurationOf((xml) =>
+      xml
+        .replace('<nvpair id="nodes-compute-0-osprole"', `${records}$&`)
+        .replace(
+          /(<primitive id="compute-0"[^>]*>)/,
+          '$1<meta_attributes id="m"><nvpair id="t" name="target-role" value="Stopped"/></meta_attributes>',
+        ),
+    ),
+  ),
+});
 const power = (detail: string): Partial<Facts> => ({
   power: [
     { device: 'ipmilan-compute-0', agent: 'fence_ipmilan', node: 'compute-0', state: 'failed', detail },
@@ -352,6 +368,34 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     'protection',
     'fault',
     /compute-0 is NOT PROTECTED: the node is in maintenance/,
+  ],
+  [
+    'node taken out',
+    takenOut(''),
+    'protection',
+    'fault',
+    /compute-0 is NOT PROTECTED: taken out of the cluster \(maintenance\)/,
+  ],
+  [
+    'node taken out, and how it comes back',
+    takenOut(''),
+    'connectivity',
+    'warning',
+    /compute-0 is taken out of the cluster \(maintenance\): nothing/,
+  ],
+  [
+    'node taken out while it is evacuated',
+    takenOut(INCIDENT),
+    'incidents',
+    'warning',
+    /compute-0 is taken out of the cluster \(maintenance\), and has an incident/,
+  ],
+  [
+    'node taken out before it came back',
+    takenOut(RELEASED),
+    'incidents',
+    'warning',
+    /^compute-0 has the record of an evacuation, and is taken out of the cluster \(maintenance\): .*by itself$/,
   ],
   ['no quorum', cib('have-quorum="1"', 'have-quorum="0"'), 'quorum', 'fault', /no quorum/],
   [
@@ -646,6 +690,21 @@ describe('doctor', () => {
       expect(result?.problems.every(({ fix }) => fix !== '')).toBe(true);
     });
   }
+
+  it('says how a node that was taken out comes back, once', () => {
+    for (const records of ['', INCIDENT, RELEASED]) {
+      const problems = runChecks(healthyFacts(takenOut(records)))
+        .filter(({ check }) => check.id !== 'protection')
+        .flatMap((result) => result.problems);
+      expect(problems.map(({ fix }) => fix)).toEqual([
+        expect.stringMatching(
+          records === INCIDENT
+            ? /^wait .* then .*maintenance compute-0 --end/
+            : /maintenance compute-0 --end/,
+        ),
+      ]);
+    }
+  });
 
   it('has a seeded fault for every check', () => {
     const tried = new Set(FAULTS.map(([, , check]) => check));

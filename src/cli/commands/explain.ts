@@ -5,7 +5,7 @@ import { VERSION } from '../../agents/version.ts';
 import type { Foreseen } from '../../core/foresee.ts';
 import { serverId } from '../../core/names.ts';
 import { protectionOf } from '../../doctor/checks/protection.ts';
-import { computesOf } from '../../doctor/facts.ts';
+import { isTakenOut } from '../../doctor/facts.ts';
 import { gatherFacts } from '../../doctor/gather.ts';
 import { localPort } from '../../doctor/gather-local.ts';
 import { onThisMachine } from '../../doctor/root.ts';
@@ -15,7 +15,7 @@ import type { Evacuation, Server } from '../../openstack/nova-schemas.ts';
 import type { Session } from '../../openstack/session.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { foreseeHosts } from '../foreseen.ts';
-import { novaHostOf, openCloud, readSituation, type Situation } from '../situation.ts';
+import { nodeOfHost, openCloud, readSituation, type Situation } from '../situation.ts';
 import { statusText } from './status.ts';
 
 const LOG_FILE = '/var/log/instance-ha/evacuator.log';
@@ -119,8 +119,9 @@ async function futureOf(
   { id, host }: Server,
 ): Promise<Foreseen | null> {
   if (host === null) return null;
-  const node =
-    computesOf(configuration).find((name) => novaHostOf(configuration, name, [host]) !== null) ?? host;
+  const node = nodeOfHost(configuration, host);
+  if (isTakenOut(configuration, node))
+    return { kind: 'cannot', reason: `${node} is taken out of the cluster (maintenance)` };
   const foresight = await foreseeHosts(session, configuration, [{ node, host }], call.io.now);
   if (!foresight.known) return { kind: 'held', reason: foresight.reason };
   return foresight.value.foreseen.get(serverId(id)) ?? null;

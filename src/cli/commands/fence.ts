@@ -2,7 +2,7 @@ import { VERSION } from '../../agents/version.ts';
 import type { Maybe } from '../../core/observation.ts';
 import { protectionOf } from '../../doctor/checks/protection.ts';
 import { runChecks } from '../../doctor/checks.ts';
-import type { ConfigurationFacts, Facts } from '../../doctor/facts.ts';
+import { backCommand, type ConfigurationFacts, type Facts, isTakenOut } from '../../doctor/facts.ts';
 import { gatherFacts } from '../../doctor/gather.ts';
 import { type LocalPort, localPort } from '../../doctor/gather-local.ts';
 import { powerDevicesOf, powerOff } from '../../doctor/gather-power.ts';
@@ -166,6 +166,15 @@ async function readiness(
     return not(failed(`${node} is no compute node of this cluster`));
   if (own.permanent.has('instance-ha-incident') || own.permanent.has('instance-ha-evacuation')) {
     return not(outcome('conflict', `${node} has an incident already: instance-ha status`, { node }));
+  }
+  if (isTakenOut(facts.configuration.value, node)) {
+    return not(
+      outcome(
+        'conflict',
+        `${node} is taken out of the cluster (maintenance), so nothing was done: first ${backCommand(node)}`,
+        { node, isTakenOut: true },
+      ),
+    );
   }
   const { lacks, unknowns } = protectionOf(facts, node);
   if (lacks.length + unknowns.length > 0) {

@@ -1,3 +1,4 @@
+import { isOurMarker } from '../../core/records.ts';
 import { explain as explainCloud } from '../../openstack/errors.ts';
 import { isLiveMigrating, liveMigrate } from '../../openstack/live-migration.ts';
 import { createNova, type Nova } from '../../openstack/nova.ts';
@@ -23,7 +24,7 @@ export const maintenance: CommandSpec = {
   description: [
     'Disables its compute service, moves what runs there to other hosts alive, two at a time, and then takes its remote node out of the cluster in an orderly way: after that it may be switched off, and nothing is fenced or evacuated. Stopped instances stay on it.',
     'While a running instance is left, the node stays in the cluster (exit code 4): run it again, or --leave-instances.',
-    '--end brings it back: the node joins, its compute chain starts, and the service is enabled when it is up, if it was this command that disabled it.',
+    '--end brings it back: the node joins, its compute chain starts, and the service is enabled when it is up, if it was this command that disabled it. It is refused while the node has an incident.',
     'Ctrl-C is safe: what is under way ends in Nova, and the command can be run again and goes on where it was.',
   ],
   arguments: [{ name: 'host', says: 'the compute', offers: 'node' }],
@@ -83,7 +84,8 @@ async function runMaintenance(call: Call): Promise<Outcome> {
   if (!configuration.resources.some(({ id, agent }) => id === node && agent === 'ocf:pacemaker:remote')) {
     return failed(`the cluster has no remote resource ${node} that could be taken out`);
   }
-  if (records.incident !== null || records.evacuation !== null) {
+  // A record that is on its way back ends when the node is back: to bring it back is what it waits for.
+  if (records.incident !== null || (records.evacuation !== null && !call.flag('end'))) {
     return outcome('conflict', `${node} has an incident: wait for its end (instance-ha status)`, { node });
   }
   const session = await openCloud(configuration);
@@ -234,6 +236,13 @@ async function bringBack(site: Site, before: ComputeService): Promise<Outcome> {
     );
   if (service.status === 'enabled')
     return outcome('ok', `${node} is back and enabled`, { node, enabled: true });
+  if (isOurMarker(service.disabledReason)) {
+    return outcome(
+      'warning',
+      `${node} is back; the evacuator enables it at the end of its evacuation (instance-ha status)`,
+      { node, enabled: false },
+    );
+  }
   if (!service.disabledReason?.startsWith(MARKER)) {
     return outcome(
       'warning',

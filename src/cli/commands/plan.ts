@@ -1,5 +1,6 @@
 import type { DiskFate } from '../../core/decision.ts';
 import { hostName } from '../../core/names.ts';
+import { backCommand, isTakenOut } from '../../doctor/facts.ts';
 import { readCloud } from '../../doctor/gather.ts';
 import { worstOf } from '../../doctor/room.ts';
 import { explain } from '../../openstack/errors.ts';
@@ -7,7 +8,7 @@ import { type HostUsage, readUsage } from '../../openstack/usage.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { type Forecast, forecast, type InstanceForecast, isSame } from '../forecast.ts';
 import { foreseeHosts, foreseenReserves } from '../foreseen.ts';
-import { novaHostOf, openCloud, readSituation } from '../situation.ts';
+import { nodeOfHost, novaHostOf, openCloud, readSituation } from '../situation.ts';
 import { counted } from '../words.ts';
 
 /** Sets of hosts that are tried for `--survive`. */
@@ -121,8 +122,18 @@ async function runPlan(call: Call): Promise<Outcome> {
     const missing = hosts.filter(({ host }) => host === null).map(({ name }) => name);
     if (missing.length > 0)
       return failed(`Nova has no compute host ${missing.join(', ')}; it has ${all.join(', ')}`);
-    const doomed = hosts.map(({ name, host }) => ({ node: name, host: host ?? name }));
     const { configuration } = situation.value;
+    const named = hosts.map(({ name, host }) => ({
+      node: nodeOfHost(configuration, host ?? name),
+      host: host ?? name,
+    }));
+    const takenOut = named.filter(({ node }) => isTakenOut(configuration, node)).map(({ node }) => node);
+    const doomed = named.filter(({ node }) => !takenOut.includes(node));
+    const notes = takenOut.map(
+      (node) =>
+        `${node} is taken out of the cluster (maintenance): nothing of it would be fenced or evacuated; back with ${backCommand(node)}`,
+    );
+    if (doomed.length === 0) return outcome('warning', notes.join('\n'), { takenOut });
     call.io.doing('asking the rules and the policy');
     const foresight = await foreseeHosts(session.value, configuration, doomed, call.io.now);
     if (!foresight.known) return failed(foresight.reason, 'unknown');
@@ -134,7 +145,11 @@ async function runPlan(call: Call): Promise<Outcome> {
     );
     const isShort = result.instances.some(({ verdict }) => verdict === 'no-room');
     const isPartial = result.instances.some(({ verdict }) => verdict === 'cannot' || verdict === 'held');
-    return outcome(isShort ? 'fault' : isPartial ? 'warning' : 'ok', forecastText(result), result);
+    return outcome(
+      isShort ? 'fault' : isPartial || takenOut.length > 0 ? 'warning' : 'ok',
+      [...notes, forecastText(result)].join('\n'),
+      { ...result, takenOut },
+    );
   } finally {
     await session.value.close();
   }

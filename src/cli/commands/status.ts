@@ -1,4 +1,5 @@
 import { PAUSE_PROPERTY, parsePause } from '../../core/records.ts';
+import { backCommand } from '../../doctor/facts.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { type NodeRecords, readSituation, type Situation } from '../situation.ts';
 import { pauseText } from './pause.ts';
@@ -126,14 +127,18 @@ function stateOf(
           : 'being evacuated';
     return `incident ${incident.id} for ${age(now - incident.at)}: ${phase}`;
   }
-  if (evacuation !== null)
-    return `evacuated, on its way back${evacuation.releasedAt === null ? '' : ` (released ${age(now - evacuation.releasedAt)} ago)`}`;
+  if (evacuation !== null) {
+    const since = evacuation.releasedAt === null ? '' : ` (released ${age(now - evacuation.releasedAt)} ago)`;
+    return isTakenOut
+      ? `evacuated, and taken out of the cluster${since}: back with ${backCommand(node)}`
+      : `evacuated, on its way back${since}`;
+  }
   if (mark === 'yes') return 'marked evacuate=yes without an incident';
   if (isMaintained) return 'in maintenance: not fenced, not evacuated';
   if (isUnclean)
     return `dead for the cluster, not fenced yet: stonith_admin --history ${node}; where fencing can't succeed: instance-ha confirm-fenced ${node}`;
   if (isTakenOut)
-    return `taken out of the cluster: not fenced, not evacuated; back with instance-ha maintenance ${node} --end`;
+    return `taken out of the cluster: not fenced, not evacuated; back with ${backCommand(node)}`;
   return online ? 'fine' : `without an incident: instance-ha explain ${node}`;
 }
 

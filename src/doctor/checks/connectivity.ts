@@ -1,9 +1,16 @@
-import { INCIDENT_ATTRIBUTE } from '../../core/records.ts';
+import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../../core/records.ts';
 import type { FencingTarget } from '../../pacemaker/cib.ts';
 import { levelsOf, whyNoPowerFirst } from '../../pacemaker/topology.ts';
 import { WATCHDOG_DEVICE } from '../../pacemaker/watchdog.ts';
 import { parseBoolean } from '../../pacemaker/xml.ts';
-import { type ConfigurationFacts, computesOf, type Facts, recordersOf } from '../facts.ts';
+import {
+  backCommand,
+  type ConfigurationFacts,
+  computesOf,
+  type Facts,
+  isTakenOut,
+  recordersOf,
+} from '../facts.ts';
 import { type Check, fault, type Problem, unsure, warning } from '../finding.ts';
 
 /** The second: can the cluster fence, and does it see its computes? */
@@ -155,14 +162,15 @@ function remotes({ status }: Facts, configuration: ConfigurationFacts): Problem[
   );
   return [
     ...offline
-      .filter(({ name }) => !hasIncident(configuration, name))
+      .filter(({ name }) => !hasIncident(configuration, name) && !isTakenOut(configuration, name))
       .map(({ name }) =>
         warning(
-          `${name} is offline without an incident: it was taken out, or has never joined`,
+          `${name} is offline without an incident: its pacemaker_remote does not run, or it has never joined`,
           `systemctl status pacemaker_remote on ${name}; pcs resource enable ${name}`,
           name,
         ),
       ),
+    ...takenOut(configuration),
     ...missing.map((name) =>
       fault(
         `the cluster has no node ${name}, though fence_compute is for it`,
@@ -178,6 +186,24 @@ function remotes({ status }: Facts, configuration: ConfigurationFacts): Problem[
     ),
     ...oneByOne(configuration),
   ];
+}
+
+/** Those with a record are the business of the check incidents. */
+function takenOut(configuration: ConfigurationFacts): Problem[] {
+  return computesOf(configuration)
+    .filter((name) => isTakenOut(configuration, name) && !hasRecord(configuration, name))
+    .map((name) =>
+      warning(
+        `${name} is taken out of the cluster (maintenance): nothing of it is fenced or evacuated`,
+        `${backCommand(name)}, when the work on it is done`,
+        name,
+      ),
+    );
+}
+
+function hasRecord(configuration: ConfigurationFacts, name: string): boolean {
+  const own = configuration.cluster.nodes.find((node) => node.name === name);
+  return hasIncident(configuration, name) || (own?.permanent.has(EVACUATION_ATTRIBUTE) ?? false);
 }
 
 function hasIncident({ cluster }: ConfigurationFacts, name: string): boolean {

@@ -5,7 +5,7 @@ import {
   parseEvacuation,
   parseIncident,
 } from '../../core/records.ts';
-import type { Facts } from '../facts.ts';
+import { backCommand, type ConfigurationFacts, type Facts, isTakenOut } from '../facts.ts';
 import { type Check, fault, type Problem, warning } from '../finding.ts';
 
 /** An evacuation that lasts longer is looked at by a person, ms. */
@@ -21,7 +21,7 @@ export const incidents: Check = {
     if (!configuration.known) return [];
     const nodes = configuration.value.cluster.nodes;
     return [
-      ...nodes.flatMap((node) => recordProblems(facts, node.name, node.permanent)),
+      ...nodes.flatMap((node) => recordProblems(facts, configuration.value, node.name, node.permanent)),
       ...(marks.known
         ? [...marks.value]
             .filter(([, value]) => value === 'yes')
@@ -41,7 +41,12 @@ export const incidents: Check = {
   },
 };
 
-function recordProblems(facts: Facts, node: string, permanent: ReadonlyMap<string, string>): Problem[] {
+function recordProblems(
+  facts: Facts,
+  configuration: ConfigurationFacts,
+  node: string,
+  permanent: ReadonlyMap<string, string>,
+): Problem[] {
   const incidentText = permanent.get(INCIDENT_ATTRIBUTE);
   const evacuationText = permanent.get(EVACUATION_ATTRIBUTE);
   const incident = incidentText === undefined ? null : parseIncident(incidentText);
@@ -63,7 +68,27 @@ function recordProblems(facts: Facts, node: string, permanent: ReadonlyMap<strin
       ),
     );
   }
+  const isOut = isTakenOut(configuration, node);
+  if (isOut && incident !== null) {
+    problems.push(
+      warning(
+        `${node} is taken out of the cluster (maintenance), and has an incident`,
+        `wait until the incident is over (instance-ha explain ${node}), then ${backCommand(node)}`,
+        node,
+      ),
+    );
+  }
+  if (isOut && incident === null && evacuation !== null) {
+    problems.push(
+      warning(
+        `${node} has the record of an evacuation, and is taken out of the cluster (maintenance): it can't come back by itself`,
+        backCommand(node),
+        node,
+      ),
+    );
+  }
   if (
+    !isOut &&
     incident === null &&
     evacuation?.phase === 'returning' &&
     evacuation.releasedAt !== null &&

@@ -1,7 +1,7 @@
 import { hostName, hostOfNode, nodeName } from '../../core/names.ts';
 import { twinOf } from '../../core/twins.ts';
 import { whyNoPowerFirst } from '../../pacemaker/topology.ts';
-import { computesOf, evacuatorOf, type Facts } from '../facts.ts';
+import { computesOf, evacuatorOf, type Facts, isTakenOut } from '../facts.ts';
 import { type Check, fault, type Problem, unsure } from '../finding.ts';
 
 /** The one answer that matters: if this compute died now, would its instances come back? */
@@ -10,7 +10,7 @@ export const protection: Check = {
   needs: ['configuration', 'status', 'cloud'],
   title: 'every compute is protected',
   looksAt:
-    'for each compute: fencing enabled, its level, its power device, its name in Nova, maintenance, and a running nova-evacuate',
+    'for each compute: fencing enabled, its level, its power device, its name in Nova, maintenance of it or of the cluster, and a running nova-evacuate',
   run: (facts) => {
     if (!facts.configuration.known) return [];
     const nodes = computesOf(facts.configuration.value);
@@ -52,6 +52,7 @@ export function protectionOf(facts: Facts, node: string): Protection {
   if (cluster.maintenanceMode) lacks.push('the cluster is in maintenance mode');
   const own = cluster.nodes.find(({ name }) => name === node);
   if (own?.maintenance) lacks.push('the node is in maintenance');
+  if (isTakenOut(configuration.value, node)) lacks.push('taken out of the cluster (maintenance)');
   const noPower = whyNoPowerFirst(cluster, node);
   if (noPower !== null) lacks.push(`its fencing proves nothing (${noPower})`);
   for (const answer of power.filter((each) => each.node === node)) {
