@@ -224,6 +224,20 @@ describe('plan', () => {
     expect(out).toContain('9 would be evacuated to compute-1, in about 40 s');
   });
 
+  it('counts a host once, however often and by whichever name it is given', async () => {
+    const once = await run('plan', 'compute-0');
+    expect(await run('plan', 'compute-0', 'compute-0')).toEqual(once);
+    const domain = 'compute-0.example.org';
+    site.cib = site.cib.replace(
+      '<nvpair id="nova-evacuate-ia-rc_file"',
+      '<nvpair id="x-domain" name="domain" value="example.org"/>$&',
+    );
+    site.services.set('compute-0', { host: domain });
+    site.servers = site.servers.map((server) => ({ ...server, host: domain }));
+    const { out } = await run('plan', 'compute-0', domain);
+    expect(out).toContain(`if ${domain} died now: 2 instances are affected`);
+  });
+
   it('knows that nothing comes of a node that is taken out', async () => {
     takeOut();
     const { code, out } = await run('plan', 'compute-0');

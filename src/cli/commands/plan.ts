@@ -123,9 +123,10 @@ async function runPlan(call: Call): Promise<Outcome> {
     if (missing.length > 0)
       return failed(`Nova has no compute host ${missing.join(', ')}; it has ${all.join(', ')}`);
     const { configuration } = situation.value;
-    const named = hosts.map(({ name, host }) => ({
-      node: nodeOfHost(configuration, host ?? name),
-      host: host ?? name,
+    // A node and its host by name, or one of them twice, are one.
+    const named = [...new Set(hosts.map(({ name, host }) => host ?? name))].map((host) => ({
+      node: nodeOfHost(configuration, host),
+      host,
     }));
     const takenOut = named.filter(({ node }) => isTakenOut(configuration, node)).map(({ node }) => node);
     const doomed = named.filter(({ node }) => !takenOut.includes(node));
