@@ -179,10 +179,29 @@ describe('evacuate', () => {
     expect(out).toContain('vm-1 (11111111-1111-4111-8111-111111111111): on compute-1 after 3.0 s');
   });
 
-  it('is not passed where it does not end', async () => {
+  for (const [steps, code, end] of [
+    [2, 5, 'is NOT EVACUATED yet; it goes on: instance-ha explain compute-0'],
+    [4, 5, 'is evacuated, but NOT BACK yet: instance-ha explain compute-0'],
+    [5, 0, 'is evacuated, and back'],
+  ] as const) {
+    it(`says what it has come to, not that it passed: compute-0 ${end}`, async () => {
+      const recover = recovery();
+      let done = 0;
+      const ended = await run(['evacuate', 'compute-0', '--limit', '10'], {
+        answer: 'compute-0',
+        sleep: async () => {
+          if (++done <= steps) await recover();
+        },
+      });
+      expect(ended.code).toBe(code);
+      expect(ended.out.endsWith(`\n\ncompute-0 ${end}\n`)).toBe(true);
+    });
+  }
+
+  it('says so where nothing of it is seen', async () => {
     const { code, out } = await run(['evacuate', 'compute-0', '--limit', '10'], { answer: 'compute-0' });
     expect(code).toBe(5);
-    expect(out).toContain('NOT PASSED');
+    expect(out).toContain('NO INCIDENT is recorded: instance-ha doctor --node compute-0');
   });
 
   it('does nothing for a host that is not protected or has an incident', async () => {
@@ -221,6 +240,13 @@ describe('drill', () => {
       out: expect.stringContaining('the power of compute-0 is off already, says ipmilan-compute-0'),
     });
     expect(acts()).toEqual([]);
+  });
+
+  it('is not passed where it does not end', async () => {
+    expect(await run(['drill', 'compute-0', '--limit', '10'], { answer: 'compute-0' })).toMatchObject({
+      code: 5,
+      out: expect.stringContaining('NOT PASSED: instance-ha explain compute-0'),
+    });
   });
 
   it('says what goes on after Ctrl-C', async () => {

@@ -2,11 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BUSY_AFTER_MS, busy } from './busy.ts';
+import { type CommandSpec, type Io, outcome } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { bashCompletion } from './completion.ts';
 import { manualPages, pageName } from './manual.ts';
-import { exitsOf, optionsOf } from './program.ts';
+import { exitsOf, optionsOf, runProgram } from './program.ts';
 import { runCli } from './testing.ts';
 
 describe('every command', () => {
@@ -37,6 +39,55 @@ describe('every command', () => {
     expect(manualPages(COMMANDS)).toHaveLength(names.length + 1);
     const overview = manualPages(COMMANDS)[0]?.text ?? '';
     for (const name of names) expect(overview).toContain(`.B ${name.replaceAll('-', '\\-')}`);
+  });
+});
+
+describe('what a command is at', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('is told while it works, and not while it waits, asks, or has shown what it found', async () => {
+    const lines: string[] = [];
+    const pass = (ms: number): void => {
+      vi.advanceTimersByTime(ms);
+    };
+    const io = {
+      ...busy((line) => void lines.push(line)),
+      print: () => {},
+      ask: async () => {
+        pass(BUSY_AFTER_MS);
+        return null;
+      },
+      sleep: async (ms: number) => pass(ms),
+      signal: new AbortController().signal,
+      output: 'text',
+    } as unknown as Io;
+    const spec: CommandSpec = {
+      path: ['try'],
+      summary: '',
+      description: [],
+      examples: [],
+      exits: [],
+      run: async ({ io: own }) => {
+        own.doing('reading before a wait');
+        await own.sleep(BUSY_AFTER_MS);
+        own.doing('reading before a question');
+        await own.ask('?');
+        own.doing('reading before a look');
+        own.print('');
+        pass(BUSY_AFTER_MS);
+        own.doing('trying');
+        await own.sleep(0);
+        pass(BUSY_AFTER_MS);
+        return outcome('ok', '', {});
+      },
+    };
+    await runProgram([spec], ['try'], { out: () => {}, err: () => {}, io: () => io });
+    expect(lines).toEqual(['trying ...']);
   });
 });
 

@@ -139,10 +139,31 @@ function commandOf(
       arguments: words.filter((word): word is string => typeof word === 'string'),
       text: (name) => textOf(values[camelCase(name)]),
       flag: (name) => values[camelCase(name)] === true,
-      io: streams.io(values.output === 'json' ? 'json' : 'text'),
+      io: resting(streams.io(values.output === 'json' ? 'json' : 'text')),
     });
   });
   return command;
+}
+
+/** While a command waits, asks or has shown what it found, it is no longer at what it named last. */
+function resting(io: Io): Io {
+  const rest = (): void => io.doing('');
+  return {
+    ...io,
+    ask: (question) => {
+      rest();
+      return io.ask(question);
+    },
+    print: (text) => {
+      rest();
+      io.print(text);
+    },
+    sleep: (ms) => {
+      // No time at all only lets others in: the work goes on.
+      if (ms > 0) rest();
+      return io.sleep(ms);
+    },
+  };
 }
 
 function textOf(value: string | boolean | undefined): string | null {

@@ -134,6 +134,7 @@ async function act(call: Call, world: FenceWorld, kind: 'drill' | 'evacuate'): P
   if (!session.known) return failed(session.reason, 'unknown');
   try {
     return await follow(call, {
+      kind,
       node,
       host: ready.host,
       nova: createNova(session.value),
@@ -265,6 +266,7 @@ async function cutPower(
 }
 
 interface Chase {
+  readonly kind: 'drill' | 'evacuate';
   readonly node: string;
   readonly host: string;
   readonly nova: Nova;
@@ -274,7 +276,7 @@ interface Chase {
 }
 
 async function follow(call: Call, chase: Chase): Promise<Outcome> {
-  const { node, host, begun, limitMs, result } = chase;
+  const { kind, node, host, begun, limitMs, result } = chase;
   const followed = result.instances.map(
     ({ id, name, verdict }): Followed => ({ id, name, expected: verdict === 'moves' }),
   );
@@ -286,11 +288,24 @@ async function follow(call: Call, chase: Chase): Promise<Outcome> {
     if (progress.back === null) await call.io.sleep(LOOK_PAUSE_MS);
   }
   const isWhole = progress.back !== null && progress.evacuated !== null;
+  const end = kind === 'drill' ? drillEnd(isWhole, node) : evacuateEnd(progress, node);
   return outcome(
     isWhole ? 'ok' : 'fault',
-    `${reportText(progress, followed)}\n\n${isWhole ? 'passed' : `NOT PASSED: instance-ha explain ${node}`}`,
+    `${reportText(progress, followed)}\n\n${end}`,
     reportData(progress, followed, isWhole),
   );
+}
+
+const drillEnd = (isWhole: boolean, node: string): string =>
+  isWhole ? 'passed' : `NOT PASSED: instance-ha explain ${node}`;
+
+/** What has become of the host until the following ended; what is not done by then goes on. */
+function evacuateEnd({ recorded, evacuated, back }: Progress, node: string): string {
+  if (recorded === null)
+    return `${node} was fenced, but NO INCIDENT is recorded: instance-ha doctor --node ${node}`;
+  if (evacuated === null) return `${node} is NOT EVACUATED yet; it goes on: instance-ha explain ${node}`;
+  if (back === null) return `${node} is evacuated, but NOT BACK yet: instance-ha explain ${node}`;
+  return `${node} is evacuated, and back`;
 }
 
 async function look(
