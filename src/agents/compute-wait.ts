@@ -5,6 +5,7 @@ import {
   CALL_LIMIT_MS,
   HOLD_PARAMETERS,
   type HoldPorts,
+  holdOf,
   holdUntilReleased,
   NO_BOOT_TOKEN,
   systemCode,
@@ -55,22 +56,23 @@ async function start(context: OcfContext, ports: WaitPorts): Promise<OcfResult> 
   const token = bootToken(ports.files);
   if (token === null) return NO_BOOT_TOKEN;
   if (isReleased(context, ports, token)) return { code: OCF.SUCCESS };
-  await removeStockOverlays(context, ports);
-  return (await holdUntilReleased(context, ports, token)) ?? release(context, ports, token);
+  await removeStockOverlays(ports, context.log);
+  return (await holdUntilReleased(holdOf(context), ports, token)) ?? release(context, ports, token);
 }
 
-/** Best effort: they are gone after the next boot anyway. */
-async function removeStockOverlays(context: OcfContext, ports: WaitPorts): Promise<void> {
+/** Takes away what the stock agent has left for systemd. Best effort: it is gone after the next boot anyway. */
+export async function removeStockOverlays(
+  ports: Pick<WaitPorts, 'run' | 'files'>,
+  log: (line: string) => void,
+): Promise<void> {
   try {
     const left = STOCK_OVERLAYS.filter((path) => ports.files.read(path) !== null);
     if (left.length === 0) return;
     for (const path of left) ports.files.remove(path);
-    context.log(
-      `removed ${left.join(', ')}, which the stock agent had made: it calls fence_compute on a compute`,
-    );
+    log(`removed ${left.join(', ')}, which the stock agent had made: it calls fence_compute on a compute`);
     await ports.run('systemctl', ['daemon-reload'], { timeoutMs: CALL_LIMIT_MS });
   } catch (cause) {
-    context.log(`what the stock agent left for systemd cannot be removed (${systemCode(cause)})`);
+    log(`what the stock agent left for systemd cannot be removed (${systemCode(cause)})`);
   }
 }
 

@@ -12,6 +12,8 @@ import { OCF_UNUSED_CREDENTIALS } from './credential-tables.ts';
 const DEFAULT_DELAY_S = 120;
 /** What is kept of Pacemaker's timeout to end in an orderly way, with a reason. */
 const TIMEOUT_RESERVE_MS = 5_000;
+/** Between two lines of progress. */
+const PROGRESS_PAUSE_MS = 60_000;
 const LOOK_PAUSE_MS = 1_000;
 /** The first looks come sooner: a node without an incident is let go within half a second. */
 const FIRST_LOOKS_PAUSES_MS = [200, 200, 200, 400];
@@ -63,6 +65,30 @@ export interface HoldPorts {
   readonly random: () => string;
 }
 
+/** One wait for the release. */
+export interface Hold {
+  /** The time that it may take. */
+  readonly limitMs: number;
+  /** This node, as Pacemaker has told it; null: it is the one whose request carries our question. */
+  readonly node: NodeName | null;
+  /** Ends the wait, without a release. */
+  readonly signal: AbortSignal;
+  /** Who tries again where the time is over; null: that is not known. */
+  readonly retriedBy: string | null;
+  /** Told once a minute for how long it has waited in all, and what for. */
+  readonly progress?: (line: string) => void;
+}
+
+/** The wait of an agent's start. */
+export function holdOf(context: OcfContext): Hold {
+  return {
+    limitMs: holdLimitMs(context),
+    node: ownNode(context),
+    signal: context.signal,
+    retriedBy: 'Pacemaker',
+  };
+}
+
 /**
  * What names this boot: the kernel's boot id, and the start time of PID 1, since a container shares the
  * kernel's boot id with its host but not its own init.
@@ -82,7 +108,7 @@ export function bootToken(files: Pick<WaitFiles, 'read'>): string | null {
 
 /** Waits until the evacuator lets this boot go: null then, else how the start fails. It never lets go by itself. */
 export async function holdUntilReleased(
-  context: OcfContext,
+  hold: Hold,
   ports: HoldPorts,
   token: string,
 ): Promise<OcfResult | null> {
@@ -90,22 +116,30 @@ export async function holdUntilReleased(
   const begun = clock.now();
   // An answer to an earlier start of this boot is none to this one: an incident may have begun since.
   const question = `${token}-${ports.random()}`;
-  const deadline = begun + holdLimitMs(context);
+  const deadline = begun + hold.limitMs;
   let last: Look = { state: 'silent' };
+  let told = begun;
   const options: CallOptions = { run: boundedRun(ports.run, clock, deadline), timeoutMs: CALL_LIMIT_MS };
-  for (let looks = 0; deadline - clock.now() >= MIN_LOOK_MS && !context.signal.aborted; looks++) {
-    const look = await lookOnce(context, question, options);
+  for (let looks = 0; deadline - clock.now() >= MIN_LOOK_MS && !hold.signal.aborted; looks++) {
+    const look = await lookOnce(hold.node, question, options);
     if (look.state === 'released') return null;
     if (look.state === 'trouble' && look.error.code === 'tool-missing') {
       return { code: OCF.ERR_INSTALLED, reason: explain(look.error) };
     }
     // What the evacuator said last says more than a passing silence or trouble.
     if (look.state === 'held' || last.state !== 'held') last = look;
+    if (clock.now() - told >= PROGRESS_PAUSE_MS) {
+      told = clock.now();
+      hold.progress?.(heldReason(told - begun, last));
+    }
     const pauseMs = FIRST_LOOKS_PAUSES_MS[looks] ?? LOOK_PAUSE_MS;
     await clock.sleep(Math.min(pauseMs, Math.max(0, deadline - clock.now())));
   }
-  const heldS = Math.round((clock.now() - begun) / 1000);
-  return { code: OCF.ERR_GENERIC, reason: heldReason(heldS, last) };
+  const end =
+    last.state !== 'held'
+      ? ''
+      : `. ${hold.retriedBy === null ? 'If' : `${hold.retriedBy} tries again; if`} it stays so, see what nova-evacuate logs`;
+  return { code: OCF.ERR_GENERIC, reason: `${heldReason(clock.now() - begun, last)}${end}` };
 }
 
 type Look =
@@ -123,8 +157,8 @@ function holdLimitMs(context: OcfContext): number {
 }
 
 /** Asks, and looks for the answer. Absence of anything is no release. */
-async function lookOnce(context: OcfContext, question: string, options: CallOptions): Promise<Look> {
-  const node = await ask(context, question, options);
+async function lookOnce(own: NodeName | null, question: string, options: CallOptions): Promise<Look> {
+  const node = await ask(own, question, options);
   if (!node.ok) return { state: 'trouble', error: node.error };
   if (node.value === null) return { state: 'silent' };
   const text = await readOwnTransient(RELEASE_ATTRIBUTE, node.value, options);
@@ -140,11 +174,10 @@ async function lookOnce(context: OcfContext, question: string, options: CallOpti
  * environment; then the node is the one whose request carries our question.
  */
 async function ask(
-  context: OcfContext,
+  own: NodeName | null,
   question: string,
   options: CallOptions,
 ): Promise<Result<NodeName | null>> {
-  const own = ownNode(context);
   if (own !== null) {
     const standing = await readOwnTransient(HOLD_ATTRIBUTE, own, options);
     if (!standing.ok) return standing;
@@ -164,11 +197,11 @@ function ownNode(context: OcfContext): NodeName | null {
   return context.node !== null && isNodeName(context.node) ? nodeName(context.node) : null;
 }
 
-function heldReason(heldS: number, last: Look): string {
-  const held = `nova-compute held back for ${heldS} s and not released`;
+function heldReason(heldMs: number, last: Look): string {
+  const held = `nova-compute held back for ${Math.round(heldMs / 1000)} s and not released`;
   switch (last.state) {
     case 'held':
-      return `${held}: ${oneLine(last.reason)}. Pacemaker tries again; if it stays so, see what nova-evacuate logs`;
+      return `${held}: ${oneLine(last.reason)}`;
     case 'trouble':
       return `${held}: ${explain(last.error)}`;
     case 'silent':

@@ -9,6 +9,7 @@ import {
   bootToken,
   HOLD_PARAMETERS,
   type HoldPorts,
+  holdOf,
   holdUntilReleased,
   NO_BOOT_TOKEN,
   warnUnused,
@@ -152,7 +153,7 @@ async function start(context: OcfContext, ports: ComputePorts): Promise<OcfResul
   const token = bootToken(ports.files);
   if (token === null) return NO_BOOT_TOKEN;
   const begun = ports.clock.now();
-  const held = await holdUntilReleased(context, ports, token);
+  const held = await holdUntilReleased(holdOf(context), ports, token);
   if (held !== null) return held;
   const binary = context.text('binary') ?? '';
   try {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { OCF, type OcfAgent, type OcfContext, ocfMetadata, runOcfAgent } from './ocf-agent.ts';
@@ -56,6 +57,18 @@ const OK = agentWith(() => ({ code: OCF.SUCCESS }));
 const URL = { OCF_RESKEY_auth_url: 'http://k' };
 
 describe('runOcfAgent', () => {
+  it('listens to its signal no longer than an action lasts', async () => {
+    const { signal } = new AbortController();
+    let during = 0;
+    const looking = agentWith(() => {
+      during = getEventListeners(signal, 'abort').length;
+      return { code: OCF.SUCCESS };
+    });
+    for (const _ of Array(3)) expect((await call(looking, ['start'], URL, signal)).code).toBe(OCF.SUCCESS);
+    expect(during).toBeLessThan(2);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
   it('gives parameters in their types', async () => {
     let seen: unknown[] = [];
     const agent = agentWith((c) => {

@@ -169,16 +169,22 @@ async function perform(
   const strict = action.strict ?? (name !== 'stop' && name !== 'monitor');
   if (strict && problems.length > 0) return { code: OCF.ERR_CONFIGURED, reason: problems.join('; ') };
   if (io.signal.aborted) return interrupted(name);
+  const over = new AbortController();
   try {
     const context = contextOf(agent, name, values, io);
     // The race: a SIGTERM ends the action even while it waits for a tool that doesn't answer.
-    return await Promise.race([action.run(context), aborted(io.signal).then(() => interrupted(name))]);
+    return await Promise.race([
+      action.run(context),
+      aborted(io.signal, over.signal).then(() => interrupted(name)),
+    ]);
   } catch (cause) {
     const what = cause instanceof Error ? `${cause.name}: ${cause.message}` : 'unknown';
     return {
       code: OCF.ERR_GENERIC,
       reason: `internal error in ${agent.name} ${name}: ${withoutSecrets(agent, values, what)}`,
     };
+  } finally {
+    over.abort();
   }
 }
 
@@ -186,8 +192,11 @@ function interrupted(name: string): OcfResult {
   return { code: OCF.ERR_GENERIC, reason: `${name} was ended by SIGTERM (the timeout of the operation?)` };
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+/** Resolves when the signal fires; listens no more once `over` does. */
+function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
+  return new Promise((resolve) =>
+    signal.addEventListener('abort', () => resolve(), { once: true, signal: over }),
+  );
 }
 
 function withoutSecrets(agent: OcfAgent, values: ReadonlyMap<string, string>, text: string): string {
