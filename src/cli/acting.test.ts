@@ -62,6 +62,8 @@ describe('confirm-fenced', () => {
     expect((await run(CONFIRM, { answer: 'compute-0' })).code).toBe(3);
     site.offline = ['compute-0'];
     for (const answer of ['compute-1', 'yes', null]) expect((await run(CONFIRM, { answer })).code).toBe(7);
+    expect((await run(CONFIRM, { answer: 'yes' })).out).toContain('not its name');
+    expect((await run(CONFIRM)).out).toMatch(/no terminal .*--name/);
     expect(
       (await run(['confirm-fenced', 'controller-0', '--reason', 'x'], { answer: 'controller-0' })).code,
     ).toBe(1);
@@ -265,6 +267,10 @@ describe('drill', () => {
 
   it('does nothing without the name', async () => {
     expect((await run(['drill', 'compute-0'], { answer: 'yes' })).code).toBe(7);
+    expect(await run(['drill', 'compute-0'])).toMatchObject({
+      code: 7,
+      out: expect.stringMatching(/no terminal .*--name/),
+    });
     expect(acts()).toEqual([]);
   });
 

@@ -306,6 +306,10 @@ describe('plan', () => {
       out: expect.stringContaining('yes: any 1'),
     });
     expect((await run('plan')).code).toBe(64);
+    expect(await run('plan', 'compute-1', '--survive', '2')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('not both'),
+    });
     expect(await run('plan', 'nowhere')).toMatchObject({
       code: 1,
       err: expect.stringContaining('no compute host nowhere'),
@@ -380,6 +384,11 @@ describe('history with reports', () => {
       ],
     });
     expect((await call('compute-1')).out).toContain('no incident in the last 30 days');
+    expect(await call('nosuch')).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('nosuch is no compute node of this cluster: it has compute-0, compute-1'),
+    });
     rmSync(directory, { recursive: true });
   });
 });

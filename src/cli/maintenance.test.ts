@@ -133,7 +133,27 @@ describe('maintenance', () => {
     expect(roles()).toEqual([]);
   });
 
+  it('does nothing to end what has not begun', async () => {
+    for (const service of [{}, { status: 'disabled', disabled_reason: 'broken fan' }]) {
+      site.services.set('compute-0', service);
+      expect(await run(['compute-0', '--end'])).toMatchObject({
+        code: 0,
+        out: 'compute-0 is not taken out of the cluster: nothing was done\n',
+      });
+    }
+    expect(roles()).toEqual([]);
+  });
+
+  it('goes on where an earlier end has not found it up', async () => {
+    site.services.set('compute-0', {
+      status: 'disabled',
+      disabled_reason: 'instance-ha: maintenance by ann: x',
+    });
+    expect((await run(['compute-0', '--end'])).out).toBe('compute-0 is back and enabled\n');
+  });
+
   it('brings it back, and enables only what it has disabled itself', async () => {
+    takeOut();
     site.services.set('compute-0', {
       status: 'disabled',
       disabled_reason: 'instance-ha: maintenance by ann: x',
@@ -203,6 +223,7 @@ describe('maintenance', () => {
 
   it('changes nothing without a yes, or while an incident stands', async () => {
     expect((await run(['compute-0'], { answer: 'no' })).code).toBe(7);
+    expect((await run(['compute-0'])).out).toMatch(/no terminal .*--yes/);
     site.cib = site.cib.replace(
       '<nvpair id="nodes-compute-0-osprole"',
       '<nvpair id="i" name="instance-ha-incident" value="x"/>$&',

@@ -33,6 +33,15 @@ describe('every command', () => {
     });
   }
 
+  it('names the whole of itself where its command line is wrong', async () => {
+    const { code, err } = await runCli(COMMANDS, ['configure', 'show', '--as', 'foo']);
+    expect(code).toBe(64);
+    expect(err).toContain('(see instance-ha configure show --help)');
+    expect((await runCli(COMMANDS, ['configure', 'nothing'])).err).toContain(
+      '(see instance-ha configure --help)',
+    );
+  });
+
   it('has a name of its own, is in the list of all, and no other page is there', async () => {
     const names = COMMANDS.map(({ path }) => path.join(' '));
     expect(new Set(names).size).toBe(names.length);

@@ -100,7 +100,7 @@ function buildProgram(
     }
     let group = groups.get(first);
     if (group === undefined) {
-      group = silent(new Command(first), streams).description(GROUPS[first] ?? '');
+      group = silent(new Command(first), [first], streams).description(GROUPS[first] ?? '');
       groups.set(first, group);
       program.addCommand(group);
     }
@@ -109,10 +109,10 @@ function buildProgram(
   return program;
 }
 
-function silent(command: Command, streams: ProgramIo): Command {
+function silent(command: Command, path: readonly string[], streams: ProgramIo): Command {
   return command
     .configureOutput({ writeOut: streams.out, writeErr: streams.err })
-    .showHelpAfterError(`(see ${PROGRAM} ${command.name()} --help)`)
+    .showHelpAfterError(`(see ${[PROGRAM, ...path].join(' ')} --help)`)
     .exitOverride();
 }
 
@@ -121,7 +121,7 @@ function commandOf(
   streams: ProgramIo,
   perform: (spec: CommandSpec, call: Call) => Promise<void>,
 ): Command {
-  const command = silent(new Command(spec.path.at(-1)), streams)
+  const command = silent(new Command(spec.path.at(-1)), spec.path, streams)
     .summary(spec.summary)
     .description(`${spec.summary}.\n\n${spec.description.join('\n\n')}`)
     .addHelpText('after', helpTail(spec))

@@ -14,6 +14,7 @@ import { failure, type Result, success } from '../../core/result.ts';
 import { element, parseTree, serializeTree, type TreeElement, walkTree } from '../../pacemaker/cib-tree.ts';
 import { explain } from '../../pacemaker/errors.ts';
 import { readStatus } from '../../pacemaker/status.ts';
+import { refusal } from '../asking.ts';
 import { type Call, type CommandSpec, failed, type OptionSpec, type Outcome, outcome } from '../command.ts';
 
 const DEFAULT_INPUT = '/etc/instance-ha/cluster.yaml';
@@ -244,8 +245,9 @@ async function bringIn(call: Call, mode: 'apply' | 'adopt'): Promise<Outcome> {
   if (held !== null) return outcome('conflict', held, { error: held });
   if (planned.changes.length + fileNames.length === 0)
     return outcome('ok', 'nothing to change', planData(planned, fileNames));
-  if (!(await agreed(call, text, 'Change the cluster so?')))
-    return outcome('declined', 'nothing was changed', planData(planned, fileNames));
+  if (!call.flag('yes')) call.io.progress(text);
+  const refused = await refusal(call, 'Change the cluster so?');
+  if (refused !== null) return outcome('declined', refused, planData(planned, fileNames));
 
   // Files first: with the resource but without its file nova-evacuate would not start.
   const written = await writeFiles(loaded.value.files);
@@ -294,8 +296,9 @@ async function runUndo(call: Call): Promise<Outcome> {
   const text = changesText(planned);
   if (planned.conflicts.length > 0) return outcome('conflict', text, planData(planned, []));
   if (call.text('cib') !== null) return outcome('ok', text, planData(planned, []));
-  if (!(await agreed(call, text, 'Take this away?')))
-    return outcome('declined', 'nothing was changed', planData(planned, []));
+  if (!call.flag('yes')) call.io.progress(text);
+  const refused = await refusal(call, 'Take this away?');
+  if (refused !== null) return outcome('declined', refused, planData(planned, []));
   let backup: string | null = null;
   const backUpOnce = async (before: TreeElement): Promise<void> => {
     backup ??= await backUp(before, call.io.now());
@@ -393,12 +396,6 @@ function incidentsIn(cib: TreeElement): string[] {
       [...walkTree(node)].some(({ node: pair }) => pair.attributes.name === INCIDENT_ATTRIBUTE),
     )
     .map(({ node }) => node.attributes.uname ?? '');
-}
-
-async function agreed(call: Call, text: string, question: string): Promise<boolean> {
-  if (call.flag('yes')) return true;
-  call.io.progress(text);
-  return (await call.io.ask(`${question} (yes)`))?.trim().toLowerCase() === 'yes';
 }
 
 async function backUp(cib: TreeElement, now: number): Promise<string> {

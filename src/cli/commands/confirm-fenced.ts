@@ -10,6 +10,7 @@ import {
 import { writePermanent, writeTransient } from '../../pacemaker/attributes.ts';
 import { explain } from '../../pacemaker/errors.ts';
 import { exitError } from '../../pacemaker/tool.ts';
+import { notNamed } from '../asking.ts';
 import { type Audit, audit } from '../audit.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { readSituation } from '../situation.ts';
@@ -53,8 +54,7 @@ async function confirm(call: Call, write: Audit): Promise<Outcome> {
   const typed =
     call.text('name') ??
     (await call.io.ask(`If ${host} is not off, its instances will run twice. Type its name:`));
-  if (typed?.trim() !== host)
-    return outcome('declined', 'nothing was done: that is not its name', { node: host });
+  if (typed?.trim() !== host) return outcome('declined', notNamed(typed), { node: host });
   const reason = call.text('reason') ?? '';
   try {
     await write({ command: 'confirm-fenced', node: host, reason }, now());

@@ -9,6 +9,7 @@ import { powerDevicesOf, powerOff } from '../../doctor/gather-power.ts';
 import { createNova, type Nova } from '../../openstack/nova.ts';
 import { explain } from '../../pacemaker/errors.ts';
 import { exitError, type RunTool } from '../../pacemaker/tool.ts';
+import { notNamed } from '../asking.ts';
 import { type Audit, audit } from '../audit.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { advance, beginning, type Followed, news, type Progress, reportText, type Sight } from '../follow.ts';
@@ -113,8 +114,7 @@ async function act(call: Call, world: FenceWorld, kind: 'drill' | 'evacuate'): P
   const text = forecastText(ready.forecast);
   call.io.progress(text);
   const typed = call.text('name') ?? (await call.io.ask(`The power of ${node} will be cut. Type its name:`));
-  if (typed?.trim() !== node)
-    return outcome('declined', 'nothing was done: that is not its name', { node, forecast: ready.forecast });
+  if (typed?.trim() !== node) return outcome('declined', notNamed(typed), { node, forecast: ready.forecast });
   try {
     await world.audit({ command: kind, node, reason: call.text('reason') ?? kind }, call.io.now());
   } catch {

@@ -48,16 +48,16 @@ export const history = (reportDirectory: string): CommandSpec => ({
     try {
       const nova = createNova(session.value);
       const name = call.arguments[0];
+      const { nodes } = situation.value;
       const services = await nova.listComputeServices();
       if (!services.ok) return failed(explain(services.error), 'unknown');
+      const hosts = services.value.services.map((each) => each.host);
+      if (name !== undefined && !hosts.includes(name) && !nodes.some(({ node }) => node === name))
+        return failed(
+          `${name} is no compute node of this cluster: it has ${nodes.map(({ node }) => node).join(', ')}`,
+        );
       const host =
-        name === undefined
-          ? null
-          : (novaHostOf(
-              situation.value.configuration,
-              name,
-              services.value.services.map((each) => each.host),
-            ) ?? name);
+        name === undefined ? null : (novaHostOf(situation.value.configuration, name, hosts) ?? name);
       const listed = await nova.listEvacuations({
         createdSince: call.io.now() - days * DAY_MS,
         ...(host === null ? {} : { sourceHost: host }),

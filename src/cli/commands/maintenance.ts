@@ -6,6 +6,7 @@ import type { ComputeService, Server } from '../../openstack/nova-schemas.ts';
 import type { Session } from '../../openstack/session.ts';
 import { explain } from '../../pacemaker/errors.ts';
 import { exitError, TOOL_TIMEOUT_MS } from '../../pacemaker/tool.ts';
+import { refusal } from '../asking.ts';
 import { operator } from '../audit.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { type Asked, drainStep, type Elsewhere, isMovable, leftOpen } from '../drain.ts';
@@ -103,17 +104,22 @@ async function runMaintenance(call: Call): Promise<Outcome> {
     const service = services.value.services.find((each) => each.host === host);
     if (host === null || service === undefined) return failed(`Nova has no compute host ${node}`);
     const site: Site = { call, node, host, nova, session: session.value, limitMs: limitS * 1000 };
-    return await (call.flag('end') ? bringBack(site, service) : takeOut(site, service));
+    if (!call.flag('end')) return await takeOut(site, service);
+    if (!records.isTakenOut && !isDisabledByUs(service))
+      return outcome('ok', `${node} is not taken out of the cluster: nothing was done`, { node });
+    return await bringBack(site, service);
   } finally {
     await session.value.close();
   }
 }
 
+const isDisabledByUs = ({ status, disabledReason }: ComputeService): boolean =>
+  status === 'disabled' && (disabledReason?.startsWith(MARKER) ?? false);
+
 async function takeOut(site: Site, service: ComputeService): Promise<Outcome> {
   const { call, node, nova } = site;
-  const question = `Empty ${node} and take it out of the cluster? (yes)`;
-  if (!call.flag('yes') && (await call.io.ask(question))?.trim().toLowerCase() !== 'yes')
-    return outcome('declined', 'nothing was changed', { node });
+  const refused = await refusal(call, `Empty ${node} and take it out of the cluster?`);
+  if (refused !== null) return outcome('declined', refused, { node });
   if (service.status === 'enabled') {
     const reason = `${MARKER} by ${operator()}: ${call.text('why') ?? ''}`.slice(0, MAX_REASON_CHARS);
     const changed = await nova.updateService(service.id ?? '', {
@@ -243,7 +249,7 @@ async function bringBack(site: Site, before: ComputeService): Promise<Outcome> {
       { node, enabled: false },
     );
   }
-  if (!service.disabledReason?.startsWith(MARKER)) {
+  if (!isDisabledByUs(service)) {
     return outcome(
       'warning',
       `${node} is back; its service stays disabled, as somebody else has set it (${service.disabledReason ?? 'no reason'})`,

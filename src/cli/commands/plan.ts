@@ -45,8 +45,13 @@ async function runPlan(call: Call): Promise<Outcome> {
   const survive = call.text('survive');
   if (survive !== null && !/^[1-9]\d?$/.test(survive))
     return failed('--survive takes a number from 1 to 99', 'usage');
-  if ((survive === null) === (call.arguments.length === 0))
+  if (survive === null && call.arguments.length === 0)
     return failed('name the hosts, or give --survive N', 'usage');
+  if (survive !== null && call.arguments.length > 0)
+    return failed(
+      'name the hosts, or give --survive N, not both: --survive tries any N of all hosts',
+      'usage',
+    );
   const situation = await readSituation(call.io);
   if (!situation.known) return failed(situation.reason, 'unknown');
   const session = await openCloud(situation.value.configuration);
