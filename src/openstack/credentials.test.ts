@@ -169,7 +169,9 @@ describe('parameters', () => {
     expect(await problemsOf({ rc_file })).toContain(`chmod 600 ${rc_file}`);
     chmodSync(rc_file, 0o600);
     expect((await credentialsFromParameters({ rc_file })).ok).toBe(true);
-    expect(await problemsOf({ rc_file: join(directory, 'none') })).toContain('ENOENT');
+    const none = join(directory, 'none');
+    const alone = await credentialsFromParameters({ rc_file: none, insecure: 'perhaps' });
+    expect(alone).toMatchObject({ error: { problems: [`rc_file ${none} cannot be read (ENOENT)`] } });
   });
 
   it('says that a computed password has to be written plainly', async () => {
@@ -320,6 +322,7 @@ clouds:
   ])('says what is wrong: %j', async (parameters, readFile, words) => {
     const line = await problemsOf(parameters, readFile);
     expect(line).toContain(words);
+    expect(line).not.toContain('is missing');
     expect(line).not.toContain('hunter2');
   });
 

@@ -105,7 +105,8 @@ const CIBSECRET = 'lrm://';
  * what is open after that; each must be readable by its owner (root, or who runs this) alone.
  * `password_script` (`passwd_script`) names a program that prints the password, which then overrides
  * `password`. Without `endpoint_type` the internal endpoints are used. The error is `config` and lists every
- * problem found, not only the first; no value of a secret is in it.
+ * problem found, not only the first; but where a source that is named gives nothing, that alone, since what it would
+ * have filled in is not missing. No value of a secret is in it.
  */
 export async function credentialsFromParameters(
   parameters: Readonly<Record<string, string | undefined>>,
@@ -117,11 +118,17 @@ export async function credentialsFromParameters(
   const read = (name: SettingName): string | undefined =>
     lookUp(CREDENTIAL_PARAMETERS[name], parameters, sources, problems);
   const rcFile = read('rcFile');
-  if (rcFile !== undefined) sources.push(...(await loadRcFile(rcFile, readFile, problems)));
+  if (rcFile !== undefined) {
+    const source = await loadRcFile(rcFile, readFile, problems);
+    if (source === null) return refused(problems);
+    sources.push(source);
+  }
   const cloud = read('cloud');
   if (cloud !== undefined) {
     const file = read('cloudsFile') ?? CREDENTIAL_PARAMETERS.cloudsFile.default;
-    sources.push(...(await loadCloud(cloud, file, readFile, problems)));
+    const source = await loadCloud(cloud, file, readFile, problems);
+    if (source === null) return refused(problems);
+    sources.push(source);
   }
   const script = read('passwordScript');
   const scriptPassword = script === undefined ? undefined : await passwordFrom(script, runScript, problems);
@@ -143,8 +150,10 @@ export async function credentialsFromParameters(
   const credentials = byApplication
     ? applicationCredentials(target, read, sources, problems)
     : passwordCredentials(target, read, sources, scriptPassword, script !== undefined, problems);
-  return problems.length > 0 ? failure(configError(...new Set(problems))) : success(credentials);
+  return problems.length > 0 ? refused(problems) : success(credentials);
 }
+
+const refused = (problems: readonly string[]): Result<never> => failure(configError(...new Set(problems)));
 
 /** What gives values that do not stand in the parameters themselves. */
 const OUTSIDE: readonly SettingName[] = ['rcFile', 'cloud', 'cloudsFile', 'passwordScript'];
@@ -260,21 +269,28 @@ function lookUp(
   return undefined;
 }
 
-/** The file as a source; none when it can't be read, which is a problem then. */
-async function loadRcFile(path: string, readFile: ReadSecretFile, problems: string[]): Promise<Source[]> {
+/** The file as a source; null when it can't be read, which is a problem then. */
+async function loadRcFile(
+  path: string,
+  readFile: ReadSecretFile,
+  problems: string[],
+): Promise<Source | null> {
   const text = await readPrivately('rc_file', path, readFile, problems);
-  return text === null ? [] : [{ name: 'rc_file', ...parseRcFile(text) }];
+  return text === null ? null : { name: 'rc_file', ...parseRcFile(text) };
 }
 
-/** One cloud of a clouds.yaml, with the secure.yaml beside it, as a source. The YAML parser is loaded for it alone. */
+/**
+ * One cloud of a clouds.yaml, with the secure.yaml beside it, as a source; null when there is none, which is a problem
+ * then. The YAML parser is loaded for it alone.
+ */
 async function loadCloud(
   cloud: string,
   path: string,
   readFile: ReadSecretFile,
   problems: string[],
-): Promise<Source[]> {
+): Promise<Source | null> {
   const text = await readPrivately('clouds_file', path, readFile, problems);
-  if (text === null) return [];
+  if (text === null) return null;
   const securePath = join(dirname(path), 'secure.yaml');
   const secureText = await readFile(securePath).then(
     () => readPrivately('clouds_file', securePath, readFile, problems),
@@ -285,13 +301,13 @@ async function loadCloud(
   const secure = secureText === null ? null : parseCloudsFile(secureText);
   if (!clouds.ok) problems.push(`clouds_file ${path} ${clouds.problem}`);
   if (secure?.ok === false) problems.push(`clouds_file ${securePath} ${secure.problem}`);
-  if (!clouds.ok || secure?.ok === false) return [];
+  if (!clouds.ok || secure?.ok === false) return null;
   const found = cloudVariables(cloud, clouds.value, secure?.value ?? null);
   if (!found.ok) {
     problems.push(`os_cloud ${cloud}: ${path} ${found.problem}`);
-    return [];
+    return null;
   }
-  return [{ name: `os_cloud ${cloud}`, values: found.values, computed: [] }];
+  return { name: `os_cloud ${cloud}`, values: found.values, computed: [] };
 }
 
 /** The text of a file with secrets in it; that others can read it is a problem. */
