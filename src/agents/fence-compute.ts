@@ -232,7 +232,7 @@ function whyHeld(request: FenceRequest, options: FenceOptions, cluster: ClusterV
     const problem =
       incident === null
         ? `${node.name} has an incident that cannot be read: look at ${INCIDENT_ATTRIBUTE} with crm_attribute`
-        : `${node.name} is still under evacuation (incident ${incident.id} since ${new Date(incident.at).toISOString()}); see what nova-evacuate says`;
+        : `${node.name} is still under evacuation (incident ${incident.id} since ${`${new Date(incident.at).toISOString().slice(0, 19)}Z`}); see what nova-evacuate says`;
     return { ok: false, problem };
   }
   // What another part of the cluster recorded is not known here.

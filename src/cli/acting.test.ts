@@ -200,6 +200,26 @@ describe('evacuate', () => {
     });
   }
 
+  it('takes the time that it follows for as other commands take theirs', async () => {
+    for (const [limit, said] of [
+      ['10', 10],
+      ['90s', 90],
+      ['2m', 120],
+    ] as const) {
+      let slept = 0;
+      const sleep = async (): Promise<void> => void slept++;
+      expect(
+        (await run(['evacuate', 'compute-0', '--limit', limit], { answer: 'compute-0', sleep })).code,
+      ).toBe(5);
+      expect(slept).toBe(said);
+    }
+    for (const limit of ['0', 'soon', '1.5h'])
+      expect(await run(['drill', 'compute-0', '--limit', limit], { answer: 'compute-0' })).toMatchObject({
+        code: 64,
+        err: expect.stringContaining('--limit takes a time, such as 90s, 30m or 2h'),
+      });
+  });
+
   it('says so where nothing of it is seen', async () => {
     const { code, out } = await run(['evacuate', 'compute-0', '--limit', '10'], { answer: 'compute-0' });
     expect(code).toBe(5);

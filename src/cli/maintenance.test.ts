@@ -222,7 +222,8 @@ describe('maintenance', () => {
   });
 
   it('changes nothing without a yes, or while an incident stands', async () => {
-    expect((await run(['compute-0'], { answer: 'no' })).code).toBe(7);
+    expect((await run(['compute-0', '--limit', '1h'], { answer: 'no' })).code).toBe(7);
+    expect((await run(['compute-0', '--limit', 'x'], { answer: 'no' })).code).toBe(64);
     expect((await run(['compute-0'])).out).toMatch(/no terminal .*--yes/);
     site.cib = site.cib.replace(
       '<nvpair id="nodes-compute-0-osprole"',

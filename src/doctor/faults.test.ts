@@ -499,7 +499,7 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     ),
     'pause',
     'warning',
-    /paused until 2026-11-25T04:01:00.000Z by ann \(new switch\)/,
+    /paused until 2026-11-25T04:01:00Z by ann \(new switch\)/,
   ],
   [
     'one node paused',

@@ -6,6 +6,7 @@ import type { Severity } from '../../doctor/finding.ts';
 import { gatherFacts } from '../../doctor/gather.ts';
 import { localPort } from '../../doctor/gather-local.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
+import { momentText } from '../times.ts';
 
 /** Pause between two looks of `--watch`, ms. */
 const WATCH_PAUSE_MS = 15_000;
@@ -75,7 +76,7 @@ export const doctor: CommandSpec = {
       call.io.print(
         call.io.output === 'json'
           ? JSON.stringify(ended.data)
-          : `${new Date(call.io.now()).toISOString()}\n${ended.text}`,
+          : `${momentText(call.io.now())}\n${ended.text}`,
       );
       await call.io.sleep(WATCH_PAUSE_MS);
       if (call.io.signal.aborted) return outcome(ended.exit, '', ended.data);

@@ -16,6 +16,7 @@ import type { Session } from '../../openstack/session.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { foreseeHosts } from '../foreseen.ts';
 import { nodeOfHost, openCloud, readSituation, type Situation } from '../situation.ts';
+import { momentText } from '../times.ts';
 import { statusText } from './status.ts';
 
 const LOG_FILE = '/var/log/instance-ha/evacuator.log';
@@ -152,7 +153,7 @@ function serverText(server: Server, future: Foreseen | null): string[] {
 }
 
 function evacuationText({ createdAt, sourceHost, destHost, status }: Evacuation): string {
-  return `${new Date(createdAt).toISOString()}  evacuation from ${sourceHost} to ${destHost ?? '(no host yet)'}: ${status}`;
+  return `${momentText(createdAt)}  evacuation from ${sourceHost} to ${destHost ?? '(no host yet)'}: ${status}`;
 }
 
 const LogEntrySchema = v.object({
@@ -191,11 +192,16 @@ function parseEntry(line: string): LogEntry | null {
   }
 }
 
+function loggedAt(time: string | undefined): string {
+  const at = Date.parse(time ?? '');
+  return Number.isNaN(at) ? (time ?? '') : momentText(at);
+}
+
 function pastText(past: readonly LogEntry[]): string[] {
   if (past.length === 0) return [];
   return [
     '',
     'from the log of this controller:',
-    ...past.map(({ time, msg }) => `  ${time ?? ''}  ${msg ?? ''}`),
+    ...past.map(({ time, msg }) => `  ${loggedAt(time)}  ${msg ?? ''}`),
   ];
 }

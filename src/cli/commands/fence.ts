@@ -16,12 +16,13 @@ import { advance, beginning, type Followed, news, type Progress, reportText, typ
 import { type Forecast, forecast } from '../forecast.ts';
 import { type DoomedHost, type Foresight, foreseeHosts } from '../foreseen.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
+import { spanMs, takesTime } from '../times.ts';
 import { counted } from '../words.ts';
 import { forecastText } from './plan.ts';
 
 /** Pause between two looks while following, ms. */
 const LOOK_PAUSE_MS = 1_000;
-const DEFAULT_LIMIT_S = 1_800;
+const DEFAULT_LIMIT = '30m';
 /** Instances asked for one by one in one look. */
 const MAX_LOOKUPS = 8;
 /** The fencer answers when the whole level has been gone through, ms. */
@@ -29,9 +30,9 @@ const FENCE_LIMIT_MS = 300_000;
 
 const LIMIT = {
   name: 'limit',
-  value: 'SECONDS',
-  says: 'how long to follow',
-  default: String(DEFAULT_LIMIT_S),
+  value: 'TIME',
+  says: 'how long to follow, such as 90s, 30m or 2h',
+  default: DEFAULT_LIMIT,
 };
 const NAME = {
   name: 'name',
@@ -101,8 +102,8 @@ export function evacuate(world: FenceWorld): CommandSpec {
 
 async function act(call: Call, world: FenceWorld, kind: 'drill' | 'evacuate'): Promise<Outcome> {
   const node = call.arguments[0] ?? '';
-  const limitS = Number(call.text('limit') ?? DEFAULT_LIMIT_S);
-  if (!Number.isInteger(limitS) || limitS < 1) return failed('--limit takes a number of seconds', 'usage');
+  const limitMs = spanMs(call.text('limit') ?? DEFAULT_LIMIT);
+  if (limitMs === null) return failed(takesTime('limit'), 'usage');
   const facts = await gatherFacts({
     run: call.io.run,
     local: world.local(call.io.run),
@@ -139,7 +140,7 @@ async function act(call: Call, world: FenceWorld, kind: 'drill' | 'evacuate'): P
       host: ready.host,
       nova: createNova(session.value),
       begun,
-      limitMs: limitS * 1000,
+      limitMs,
       result: ready.forecast,
     });
   } finally {

@@ -12,6 +12,7 @@ import {
 } from '../incident-reports.ts';
 import { type PastIncident, pastIncidents } from '../past.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
+import { momentText } from '../times.ts';
 import { counted } from '../words.ts';
 
 const DEFAULT_DAYS = 30;
@@ -90,7 +91,7 @@ export const history = (reportDirectory: string): CommandSpec => ({
 function incidentText(incident: PastIncident & { readonly reports: readonly PastReport[] }): string {
   const attempts = incident.evacuations.length;
   const head = [
-    new Date(incident.begun).toISOString(),
+    momentText(incident.begun),
     incident.host,
     `${counted(incident.instances, 'instance')}: ${incident.moved} moved, ${incident.failed} failed${incident.live === 0 ? '' : `, ${incident.live} under way`}`,
     attempts === 0 ? '(by its report)' : `(${counted(attempts, 'request')})`,

@@ -3,9 +3,9 @@ import { type Clock, systemClock } from '../../agents/clock.ts';
 import { removeStockOverlays } from '../../agents/compute-wait.ts';
 import { bootToken, holdUntilReleased, NO_BOOT_TOKEN } from '../../agents/hold.ts';
 import { systemFiles } from '../../agents/system-files.ts';
-import { parseTimeMs } from '../../core/duration.ts';
 import { OCF } from '../../pacemaker/ocf-agent.ts';
 import { type Call, type CommandSpec, failed, type Io, type Outcome, outcome } from '../command.ts';
+import { spanMs, takesTime } from '../times.ts';
 
 const DEFAULT_TIMEOUT = '1h';
 
@@ -33,9 +33,8 @@ export const holdBy = (clockOf: (io: Io) => Clock): CommandSpec => ({
 });
 
 async function runHold(call: Call, clock: Clock): Promise<Outcome> {
-  const limitMs = parseTimeMs(call.text('timeout') ?? DEFAULT_TIMEOUT);
-  if (limitMs === null || limitMs === 0)
-    return failed('--timeout takes a time, such as 90s, 15m or 2h', 'usage');
+  const limitMs = spanMs(call.text('timeout') ?? DEFAULT_TIMEOUT);
+  if (limitMs === null) return failed(takesTime('timeout'), 'usage');
   const { run, progress, signal } = call.io;
   const token = bootToken(systemFiles);
   if (token === null) return failed(NO_BOOT_TOKEN.reason ?? '');

@@ -11,13 +11,14 @@ import { operator } from '../audit.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { type Asked, drainStep, type Elsewhere, isMovable, leftOpen } from '../drain.ts';
 import { novaHostOf, openCloud, readSituation } from '../situation.ts';
+import { spanMs, takesTime } from '../times.ts';
 import { counted } from '../words.ts';
 
 /** What the disabled_reason of a host in maintenance begins with; only that is taken back at the end. */
 const MARKER = 'instance-ha: maintenance';
 const MAX_REASON_CHARS = 255;
 const LOOK_PAUSE_MS = 2_000;
-const DEFAULT_LIMIT_S = 3_600;
+const DEFAULT_LIMIT = '1h';
 
 export const maintenance: CommandSpec = {
   path: ['maintenance'],
@@ -43,9 +44,9 @@ export const maintenance: CommandSpec = {
     },
     {
       name: 'limit',
-      value: 'SECONDS',
-      says: 'how long to wait for each step',
-      default: String(DEFAULT_LIMIT_S),
+      value: 'TIME',
+      says: 'how long to wait for each step, such as 90s, 30m or 2h',
+      default: DEFAULT_LIMIT,
     },
     { name: 'yes', short: 'y', says: 'do not ask' },
   ],
@@ -72,8 +73,8 @@ interface Site {
 
 async function runMaintenance(call: Call): Promise<Outcome> {
   const node = call.arguments[0] ?? '';
-  const limitS = Number(call.text('limit') ?? DEFAULT_LIMIT_S);
-  if (!Number.isInteger(limitS) || limitS < 1) return failed('--limit takes a number of seconds', 'usage');
+  const limitMs = spanMs(call.text('limit') ?? DEFAULT_LIMIT);
+  if (limitMs === null) return failed(takesTime('limit'), 'usage');
   const situation = await readSituation(call.io);
   if (!situation.known) return failed(situation.reason, 'unknown');
   const { configuration, nodes } = situation.value;
@@ -103,7 +104,7 @@ async function runMaintenance(call: Call): Promise<Outcome> {
     );
     const service = services.value.services.find((each) => each.host === host);
     if (host === null || service === undefined) return failed(`Nova has no compute host ${node}`);
-    const site: Site = { call, node, host, nova, session: session.value, limitMs: limitS * 1000 };
+    const site: Site = { call, node, host, nova, session: session.value, limitMs };
     if (!call.flag('end')) return await takeOut(site, service);
     if (!records.isTakenOut && !isDisabledByUs(service))
       return outcome('ok', `${node} is not taken out of the cluster: nothing was done`, { node });

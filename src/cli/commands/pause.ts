@@ -1,4 +1,3 @@
-import { parseTimeMs } from '../../core/duration.ts';
 import { type NodeName, nodeName } from '../../core/names.ts';
 import {
   formatPause,
@@ -14,6 +13,7 @@ import { explain, type Result } from '../../pacemaker/errors.ts';
 import { writeProperty } from '../../pacemaker/properties.ts';
 import { operator } from '../audit.ts';
 import { type Call, type CommandSpec, failed, type OptionSpec, type Outcome, outcome } from '../command.ts';
+import { momentText, spanMs, takesTime } from '../times.ts';
 
 const DEFAULT_TIME = '1h';
 /** A pause that nobody remembers is worse than none, ms. */
@@ -84,9 +84,8 @@ function subjectOf(call: Call, configuration: ConfigurationFacts): Subject {
 }
 
 async function runPause(call: Call): Promise<Outcome> {
-  const ms = parseTimeMs(call.text('for') ?? DEFAULT_TIME);
-  if (ms === null || ms <= 0 || ms > MAX_PAUSE_MS)
-    return failed('--for takes a time, such as 30m or 2h; at most 7 days', 'usage');
+  const ms = spanMs(call.text('for') ?? DEFAULT_TIME);
+  if (ms === null || ms > MAX_PAUSE_MS) return failed(`${takesTime('for')}; at most 7 days`, 'usage');
   const why = call.text('why') ?? '';
   if (why.trim() === '' || why.length > MAX_WHY_CHARS)
     return failed(`--why takes up to ${MAX_WHY_CHARS} characters`, 'usage');
@@ -149,5 +148,5 @@ function write(
 /** A pause in words. */
 export function pauseText({ until, by, why }: PauseRecord, now: number): string {
   const state = until > now ? 'paused until' : 'was paused until';
-  return `${state} ${new Date(until).toISOString()} by ${by || 'somebody'} (${why || 'no reason given'})`;
+  return `${state} ${momentText(until)} by ${by || 'somebody'} (${why || 'no reason given'})`;
 }

@@ -2,6 +2,7 @@ import { PAUSE_PROPERTY, parsePause } from '../../core/records.ts';
 import { backCommand } from '../../doctor/facts.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { type NodeRecords, readSituation, type Situation } from '../situation.ts';
+import { momentText } from '../times.ts';
 import { pauseText } from './pause.ts';
 
 /** Pause between two looks of `--watch`, ms. */
@@ -27,9 +28,7 @@ export const status: CommandSpec = {
       if (!call.flag('watch')) return ended;
       if (call.io.output === 'json') call.io.print(JSON.stringify(ended.data));
       else
-        call.io.print(
-          `${call.io.isTerminal ? CLEAR_SCREEN : ''}${new Date(call.io.now()).toISOString()}\n${ended.text}`,
-        );
+        call.io.print(`${call.io.isTerminal ? CLEAR_SCREEN : ''}${momentText(call.io.now())}\n${ended.text}`);
       await call.io.sleep(WATCH_PAUSE_MS);
       if (call.io.signal.aborted) return outcome(ended.exit, '', ended.data);
     }

@@ -28,7 +28,7 @@ function problemsOf(text: string | undefined, node: string | null, now: number):
   if (record.until <= now) return [];
   return [
     warning(
-      `${node === null ? '' : `${node} is `}paused until ${new Date(record.until).toISOString()} by ${record.by || 'somebody'} (${record.why || 'no reason given'}): ${nothing}`,
+      `${node === null ? '' : `${node} is `}paused until ${`${new Date(record.until).toISOString().slice(0, 19)}Z`} by ${record.by || 'somebody'} (${record.why || 'no reason given'}): ${nothing}`,
       `${resume}, when the work is done`,
       node,
     ),
