@@ -119,7 +119,10 @@ describe('demo --shell', { timeout: LIMIT_MS }, () => {
     async () => {
       const there = on('compute-1');
       const ran = await ha('evacuate', 'compute-1', '--name', 'compute-1', '--reason', 'it smokes');
-      expect(ran).toMatchObject({ code: 0, out: expect.stringMatching(/passed\n$/) });
+      expect(ran).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(/compute-1 is evacuated, and back\n$/),
+      });
       expect(on('compute-1')).toBe(0);
       const audit = readFileSync(
         join(rootIn(lab.directory, 'controller-2'), 'var/log/instance-ha/audit.log'),
