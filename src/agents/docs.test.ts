@@ -4,6 +4,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fenceParameters } from '../pacemaker/fence-agent.ts';
 import { FENCE_AGENTS, OCF_AGENTS } from './all-agents.ts';
+import { manualPages } from './reference.ts';
 
 /** The documents, held to what the agents and the tree really are. */
 const FILES = [
@@ -155,11 +156,28 @@ describe('the documents', () => {
     for (const option of options.split(' ')) expect(named, option).toContain(option);
   });
 
+  it('the pages of the manual that are named are made, or not ours', () => {
+    const pages = [...manualPages(FENCE_AGENTS, OCF_AGENTS).keys()].map((path) =>
+      path.replace(/^man\d\//, ''),
+    );
+    const named = FILES.flatMap((file) =>
+      [...read(file).matchAll(/`man ([78]) ((?:fence_|ocf_|Nova)[\w-]+)`/g)].map(
+        ([, section, name]) => `${name}.${section}`,
+      ),
+    );
+    expect(named.length).toBeGreaterThan(1);
+    expect(named.filter((page) => !pages.includes(page))).toEqual([]);
+  });
+
   it('docs/migrate.md names keys of the policy that there are', () => {
     const policy = read('docs/policy.md');
-    for (const [, section = '', key = ''] of read('docs/migrate.md').matchAll(
-      /`(selection|order|pace|destinations|gates|storage|retry|delays)\.([a-z_.]+)/g,
-    )) {
+    const named = [
+      ...read('docs/migrate.md').matchAll(
+        /`(selection|order|pace|destinations|gates|storage|retry|delays)\.([a-z_.]+)/g,
+      ),
+    ];
+    expect(named.length).toBeGreaterThan(15);
+    for (const [, section = '', key = ''] of named) {
       const part = policy.slice(policy.indexOf(`## ${section}`)).split('\n## ')[0] ?? '';
       expect(part, `${section}.${key}`).toContain(`| \`${key}\` |`);
     }

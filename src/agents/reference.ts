@@ -119,7 +119,7 @@ export function agentsMarkdown(fence: readonly FenceAgent[], ocf: readonly OcfAg
     '# The agents',
     '',
     "Made from the agents' own tables by `npm run docs`; what stands here is what they read. The same is on the machine:",
-    '`man 8 fence_compute`, `man 7 NovaEvacuate`, `fence_compute --help`, `pcs resource describe`, `crm ra info`.',
+    '`man 8 fence_compute`, `man 7 ocf_openstack_NovaEvacuate`, `fence_compute --help`, `pcs resource describe`, `crm ra info`.',
     ...entries.flatMap(markdownOf),
     '',
   ].join('\n');

@@ -7,6 +7,7 @@ import { BUSY_AFTER_MS, busy } from './busy.ts';
 import { type CommandSpec, type Io, outcome } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { bashCompletion } from './completion.ts';
+import { EXIT_CODES } from './exit-codes.ts';
 import { manualPages, pageName } from './manual.ts';
 import { exitsOf, optionsOf, runProgram } from './program.ts';
 import { runCli } from './testing.ts';
@@ -26,6 +27,8 @@ describe('every command', () => {
       for (const argument of spec.arguments ?? []) expect(plain).toContain(argument.says);
       expect(plain).toContain(spec.summary);
       expect(spec.examples.length).toBeGreaterThan(0);
+      const codes = exitsOf(spec).map((exit) => EXIT_CODES[exit].code);
+      expect(codes).toEqual(codes.toSorted((a, b) => a - b));
       expect(exitsOf(spec).length).toBe(new Set(exitsOf(spec)).size);
     });
     it(`${name}: an unknown option is a mistake of the caller`, async () => {

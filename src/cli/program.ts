@@ -191,9 +191,11 @@ function helpTail(spec: CommandSpec): string {
   return `\nExamples:\n${examples}\n\nExit codes:\n${exitRows(exitsOf(spec))}`;
 }
 
-/** The exits that a command can have. */
+/** The exits that a command can have, by their codes. */
 export function exitsOf(spec: CommandSpec): readonly (keyof typeof EXIT_CODES)[] {
-  return ['ok', ...spec.exits, 'usage', 'interrupted'];
+  return (['ok', ...spec.exits, 'usage', 'interrupted'] as const).toSorted(
+    (a, b) => EXIT_CODES[a].code - EXIT_CODES[b].code,
+  );
 }
 
 function exitRows(names: readonly (keyof typeof EXIT_CODES)[]): string {
