@@ -49,7 +49,8 @@ const RECORD_ONLY: FenceParameter = {
   placeholder: 'word',
   type: 'string',
   default: 'False',
-  shortdesc: '"disabled" (or 2): on, off and reboot succeed and record nothing',
+  shortdesc:
+    'With "disabled" (or 2) nothing is recorded, so nothing is evacuated; on, off and reboot succeed all the same. Other words have no effect',
 };
 
 function actionParameter(fallback: string): FenceParameter {

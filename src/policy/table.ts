@@ -147,12 +147,27 @@ export const POLICY_TABLE = {
     maxFailedHosts: count(
       0,
       100_000,
-      'With more failed hosts than this at a time, no new incident begins and a person is called; those under way are finished. 0: no limit.',
+      'With more failed hosts than this at a time, the evacuation of no other host begins and a person is called; those under way are finished. 0: no limit.',
       'hosts',
     ),
-    maxFailedHostsPerAggregate: count(0, 100_000, 'The same in one aggregate. 0: no limit.', 'hosts'),
-    maxFailedPercent: count(0, 100, 'The same as a share of all hosts. 0: no limit.', '%'),
-    maxFailedPercentPerAggregate: count(0, 100, 'The same as a share of one aggregate. 0: no limit.', '%'),
+    maxFailedHostsPerAggregate: count(
+      0,
+      100_000,
+      'With more failed hosts than this in one aggregate, the evacuation of no other host of it begins. 0: no limit.',
+      'hosts',
+    ),
+    maxFailedPercent: count(
+      0,
+      100,
+      'With a larger share of all hosts failed than this, the evacuation of no other host begins and a person is called. 0: no limit.',
+      '%',
+    ),
+    maxFailedPercentPerAggregate: count(
+      0,
+      100,
+      'With a larger share of the hosts of one aggregate failed than this, the evacuation of no other host of it begins. 0: no limit.',
+      '%',
+    ),
     shareFromHosts: count(1, 100_000, 'A share counts only where there are at least so many hosts.', 'hosts'),
     startsPerInterval: count(
       0,
