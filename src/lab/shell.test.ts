@@ -6,6 +6,7 @@ import { powerOff } from '../world/machines.ts';
 import { machineOf } from '../world/model.ts';
 import type { Lab } from './lab.ts';
 import { rootIn } from './machines.ts';
+import { welcome } from './shell.ts';
 import { labSpec } from './spec.ts';
 import { beginLab, buildDist } from './testing.ts';
 
@@ -55,6 +56,12 @@ describe('demo --shell', { timeout: LIMIT_MS }, () => {
     );
     expect(new Set(verdicts)).toEqual(new Set(['ok']));
     expect(code).toBe(0);
+  });
+
+  it('says at its start where the files of the machine are', async () => {
+    const text = welcome(lab, 'controller-2');
+    const [, root = ''] = /\/var\/lib are in (\S+); INSTANCE_HA_ROOT/.exec(text) ?? [];
+    expect((await shell('controller-2', 'sh', '-c', 'printf %s "$INSTANCE_HA_ROOT"')).out).toBe(root);
   });
 
   it('has status, plan, explain and history', async () => {

@@ -19,8 +19,7 @@ export async function openShell(wanted: {
   if (!lab.machines.includes(machine))
     return refuse(`there is no machine ${machine}; there are ${lab.machines.join(', ')}`);
   const [program, ...args] = wanted.command.length > 0 ? wanted.command : shellOn(lab, machine);
-  if (wanted.command.length === 0)
-    process.stderr.write(`On ${machine}: instance-ha status, crm_mon -1, ...; exit ends this shell.\n`);
+  if (wanted.command.length === 0) process.stderr.write(welcome(lab, machine));
   return new Promise((resolve) => {
     const child = spawn(program ?? '', args, { stdio: 'inherit', env: shellEnvironment(lab, machine) });
     // Ctrl-C is for what runs in it.
@@ -28,6 +27,16 @@ export async function openShell(wanted: {
     child.on('error', (error) => resolve(refuse(`${program} can't be run: ${error.message}`)));
     child.on('exit', (code) => resolve(code ?? INTERRUPTED));
   });
+}
+
+/** What to know of a shell on a machine of the lab, which has its own files and no file system of its own. */
+export function welcome({ directory }: Pick<FoundLab, 'directory'>, machine: string): string {
+  const root = rootIn(directory, machine);
+  return [
+    `On ${machine}: instance-ha status, crm_mon -1, ...; exit ends this shell.`,
+    `Its /run, /var/log and /var/lib are in ${root}; INSTANCE_HA_ROOT is that directory.`,
+    '',
+  ].join('\n');
 }
 
 function refuse(why: string): number {
