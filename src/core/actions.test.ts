@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { wasStartedSince, wasStopped } from './actions.ts';
+import { wasMigratedLast, wasStartedSince, wasStopped } from './actions.ts';
 
 /** Newest first; `!` behind one that failed. */
 const actions = (text: string): Parameters<typeof wasStopped>[0] =>
@@ -39,4 +39,15 @@ it('a server that somebody has started since it was evacuated or stopped is mean
   expect(wasStartedSince(actions('start! stop evacuate'))).toBe(false);
   expect(wasStartedSince(actions('create'))).toBe(false);
   expect(wasStartedSince([])).toBe(false);
+});
+
+it('a server was last migrated alive when nothing has begun its guest since', () => {
+  expect(wasMigratedLast(actions('live-migration create'))).toBe(true);
+  // A stop may be that of a guest that is not where Nova looks for it.
+  expect(wasMigratedLast(actions('lock stop live-migration create'))).toBe(true);
+  for (const later of ['start', 'reboot', 'evacuate', 'rebuild', 'migrate', 'resize'])
+    expect(wasMigratedLast(actions(`${later} live-migration create`))).toBe(false);
+  expect(wasMigratedLast(actions('live-migration! create'))).toBe(false);
+  expect(wasMigratedLast(actions('create'))).toBe(false);
+  expect(wasMigratedLast([])).toBe(false);
 });

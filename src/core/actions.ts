@@ -33,6 +33,16 @@ export function wasStopped(actions: readonly ActionView[]): boolean | null {
   return last === undefined ? null : last.action === 'stop';
 }
 
+/** After these a guest of it runs where Nova has it. A stop may be that of a guest that nova-compute does not find any more. */
+const PLACES: ReadonlySet<string> = new Set([...STARTS, 'evacuate', 'rebuild', 'migrate', 'resize']);
+
+/** Whether a server was last migrated alive, and nothing has begun its guest since, by what was done with it, newest first. */
+export function wasMigratedLast(actions: readonly ActionView[]): boolean {
+  const last = actions.find(({ action }) => action === 'live-migration' || PLACES.has(action));
+  // Where nova-conductor finds no host, or the hosts don't fit, the action has failed; the guest was not touched.
+  return last?.action === 'live-migration' && !last.hasFailed;
+}
+
 /**
  * Whether somebody has started a server since it was last evacuated or stopped, by what was done with it, newest first: then it is
  * meant to run.

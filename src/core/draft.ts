@@ -29,6 +29,7 @@ export interface Draft {
   readonly allocations: Set<ServerId>;
   readonly starts: Set<ServerId>;
   readonly whereabouts: Set<ServerId>;
+  readonly liveMigrations: Set<ServerId>;
   services: boolean;
   placement: boolean;
   pace: PaceView | null;
@@ -57,6 +58,7 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     allocations: new Set(),
     starts: new Set(),
     whereabouts: new Set(),
+    liveMigrations: new Set(),
     services: false,
     placement: false,
     pace: null,
@@ -79,6 +81,7 @@ export function finish(draft: Draft): Decision {
       allocations: [...draft.allocations],
       starts: [...draft.starts],
       whereabouts: [...draft.whereabouts],
+      liveMigrations: [...draft.liveMigrations],
       hosts: draft.looks,
     },
     wakeMs: Math.min(draft.wakeMs, (draft.pace?.inFlight ?? 0) > 0 ? TICK_UNDER_WAY_MS : TICK_MS),
@@ -152,6 +155,7 @@ const NO_LOOK = {
   changes: false,
   settle: false,
   traits: false,
+  brokenMoves: false,
   ports: false,
 } as const;
 
@@ -180,6 +184,7 @@ export function lookAt(
     changes: look.changes === true || other.changes,
     settle: look.settle === true || other.settle,
     traits: look.traits === true || other.traits,
+    brokenMoves: look.brokenMoves === true || other.brokenMoves,
     ports: look.ports === true || other.ports,
   });
   wakeWithin(draft, 0);

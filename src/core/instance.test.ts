@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type InstanceFacts, judge, lacksServices, type Outcome, whyNotEvacuable } from './instance.ts';
 import { serverId } from './names.ts';
-import type { EvacuationView, RequestView, ServerView } from './observation.ts';
+import { type EvacuationView, known, type RequestView, type ServerView } from './observation.ts';
 import { ASKING_PLACEMENT } from './placement.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
 import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
@@ -53,6 +53,7 @@ const factsOf = (more: Partial<InstanceFacts>): InstanceFacts => ({
   wasOff: () => false,
   whyUnclaimed: () => null,
   placementAfter: () => true,
+  liveMigration: known(null),
   admit: () => ({ kind: 'admitted' }),
   ...more,
 });

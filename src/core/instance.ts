@@ -1,4 +1,5 @@
 import { completedUnderWay, isBeingRebuilt, whyGuestMayBeLeft } from './left-guest.ts';
+import { judgeMovingAway, type MovingAwayFacts } from './moving-away.ts';
 import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
 import { ASKING_PLACEMENT, countAttempts } from './placement.ts';
@@ -62,6 +63,8 @@ export interface InstanceFacts {
   readonly whyUnclaimed: (evacuation: EvacuationView) => string | null;
   /** Whether Placement was there after an evacuation had ended in `error`; null: it is to be asked. */
   readonly placementAfter: (evacuation: EvacuationView) => boolean | null;
+  /** See {@link MovingAwayFacts}. */
+  readonly liveMigration: MovingAwayFacts['liveMigration'];
   /** Whether it is selected, and what the policy says of its disk; asked only of one that could be asked for. */
   readonly admit: () => Admission;
 }
@@ -249,6 +252,8 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   const admission = facts.admit();
   if (admission.kind === 'excluded' || admission.kind === 'cannot') return admission;
   if (admission.kind === 'held') return { kind: 'waiting', reason: admission.reason };
+  const movingAway = judgeMovingAway(facts, policy.timing);
+  if (movingAway !== null) return movingAway;
   // Only the server's own record says that its guest may be left where that failed.
   if (failures.at(-1)?.status === 'failed' && facts.seenAt < facts.followedAt)
     return {

@@ -10,6 +10,7 @@ import {
   type Outcome,
   shortId,
 } from './instance.ts';
+import { isMigratedAlive, liveMigrationOf, lookAtLiveMigration } from './moving-away.ts';
 import type {
   EvacuationView,
   HostView,
@@ -104,16 +105,20 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       wasOff,
       whyUnclaimed,
       placementAfter: answered,
+      liveMigration: liveMigrationOf(draft, view, server),
       admit: () => admit(server),
     };
     if (lacksServices(facts, policy)) lookAtServices(draft, observation.mono - view.followedAt);
     const live = liveEvacuations(facts, policy);
     const outcome = judge(facts, policy, live);
+    const isHeld = outcome.kind === 'waiting' && isHeldBy(admit(server), outcome.reason);
+    if (outcome.kind === 'waiting' && !isHeld && isMigratedAlive(server))
+      lookAtLiveMigration(draft, view, server);
     if (asksPlacement(outcome)) lookAtPlacement(draft);
     return {
       server,
       outcome,
-      isHeld: outcome.kind === 'waiting' && isHeldBy(admit(server), outcome.reason),
+      isHeld,
       attempts: evacuations.filter((e) => e.createdAt >= record.since).length,
       live: live.length > 0,
       records: evacuations.length,

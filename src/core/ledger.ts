@@ -5,6 +5,7 @@ import { unusedReserves } from './destinations.ts';
 import { type Draft, issueWithReport, lookAt, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import { followPauseMs, type Purpose } from './looks.ts';
+import { isMigratedAlive } from './moving-away.ts';
 import type { NodeName } from './names.ts';
 import type { EvacuationRecord } from './records.ts';
 import { ask, type Besides, lookAtEvacuations, type Round } from './requests.ts';
@@ -218,8 +219,9 @@ function isUrgent({ policy }: Draft, { evacuations, novaNow }: InFlight, left: r
 }
 
 /**
- * Whether to read the servers that changed: because one is to be seen before it is asked for again, somebody waits for those that have arrived by their records, or
- * nothing else is left to look at, or it is long ago. Otherwise the last look reads them all at once.
+ * Whether to read the servers that changed: because one is to be seen before it is asked for again, somebody waits for those that have
+ * arrived by their records, nothing else is left to look at, it is long ago, or one may arrive that was being migrated alive.
+ * Otherwise the last look reads them all at once.
  */
 function wantsChanges(
   { observation, policy }: Draft,
@@ -231,7 +233,12 @@ function wantsChanges(
   const waitsForNova = rest.some(({ outcome }) => outcome.kind === 'moving' || outcome.kind === 'restoring');
   const seenAt = Math.max(view.changedAt, view.listedAt);
   if (rest.some(({ outcome }) => outcome.kind === 'waiting' && outcome.isUnseen === true)) return true;
-  if (waitsForNova && observation.mono - seenAt >= policy.timing.changesMs) return true;
+  const seenForMs = observation.mono - seenAt;
+  if (waitsForNova && seenForMs >= policy.timing.changesMs) return true;
+  const mayArrive = rest.some(
+    ({ server, outcome, isHeld }) => outcome.kind === 'waiting' && !isHeld && isMigratedAlive(server),
+  );
+  if (mayArrive && seenForMs >= policy.timing.taskSettleMs) return true;
   if (!rest.some(({ outcome }) => outcome.kind === 'verifying')) return false;
   const waitsForArrival = rest.some(({ server, outcome }) => outcome.kind === 'ready' && isHeld(server.id));
   return waitsForArrival || (!waitsForNova && asked.size === 0);

@@ -139,6 +139,9 @@ export interface EvacuationView {
   readonly updatedAt: number;
 }
 
+/** The record of a live migration, which has the same fields. */
+export type LiveMigrationView = EvacuationView;
+
 /** Nova's side of one host, as far as it has been looked at. */
 export interface HostView {
   readonly host: HostName;
@@ -154,6 +157,8 @@ export interface HostView {
   readonly stoppedInError: ReadonlyMap<ServerId, Maybe<boolean>>;
   /** Evacuations that were seen to have ended in `error`: whether Placement answered when it was asked after that. */
   readonly placementAfter: ReadonlyMap<number, boolean>;
+  /** Of those whose last live migration, away from this host, ended in error, and that nothing has begun since: that one. */
+  readonly brokenMoves: ReadonlyMap<ServerId, LiveMigrationView>;
   /** Ports of the servers that have arrived, as Neutron shows them. */
   readonly ports: ReadonlyMap<ServerId, Maybe<readonly PortView[]>>;
   /** Why the last look at it failed; null when it did not. */
@@ -336,6 +341,8 @@ export interface Observation {
   readonly startedSince: ReadonlyMap<ServerId, Fact<boolean>>;
   /** The hosts of servers, of those that were asked for; null: on none, or deleted. */
   readonly whereabouts: ReadonlyMap<ServerId, Fact<HostName | null>>;
+  /** The last live migration of a server, of those that were asked for; null: Nova lists none. */
+  readonly liveMigrations: ReadonlyMap<ServerId, Fact<LiveMigrationView | null>>;
   /** Nova's clock at the first report of a compute service that was seen since it has been up without a break; not there: it is not up. */
   readonly upSince: ReadonlyMap<HostName, number>;
   readonly requests: ReadonlyMap<ServerId, RequestView>;

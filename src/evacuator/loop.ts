@@ -43,6 +43,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
       allocations: [],
       starts: [],
       whereabouts: [],
+      liveMigrations: [],
       hosts: new Map(),
     };
     while (!stopping) {

@@ -7,6 +7,7 @@ import type {
   FencingEvent,
   HostView,
   LevelCorrection,
+  LiveMigrationView,
   Maybe,
   NodeView,
   OfflineView,
@@ -54,6 +55,8 @@ export interface Memory {
   /** See {@link Observation}. Forgotten when no host is evacuated. */
   readonly whereabouts: Map<ServerId, Fact<HostName | null>>;
   /** See {@link Observation}. */
+  readonly liveMigrations: Map<ServerId, Fact<LiveMigrationView | null>>;
+  /** See {@link Observation}. */
   readonly upSince: Map<HostName, number>;
   readonly requests: Map<ServerId, RequestView>;
   /** See {@link Observation}. As many as there are hosts, at most. */
@@ -72,6 +75,8 @@ export interface HostMemory {
   readonly stoppedInError: Map<ServerId, Maybe<boolean>>;
   /** How often Nova was asked for that in vain. */
   readonly actionTries: Map<ServerId, number>;
+  readonly brokenMoves: Map<ServerId, LiveMigrationView>;
+  hasBrokenMoves: boolean;
   /** Servers that were in ERROR when they were seen first, on their way by an evacuation of an earlier incident as well. */
   readonly foundInError: Set<ServerId>;
   /** Servers of which an evacuation of this incident, or a live one, has been seen. */
@@ -126,6 +131,7 @@ export function newMemory(owner: string, mono: number): Memory {
     allocations: new Map(),
     startedSince: new Map(),
     whereabouts: new Map(),
+    liveMigrations: new Map(),
     upSince: new Map(),
     requests: new Map(),
     unansweredChanges: new Map(),
@@ -149,6 +155,8 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     before: new Map(),
     stoppedInError: new Map(),
     actionTries: new Map(),
+    brokenMoves: new Map(),
+    hasBrokenMoves: false,
     foundInError: new Set(),
     begun: new Set(),
     placementAfter: new Map(held?.placementAfter),
@@ -184,6 +192,7 @@ function makeView(host: HostMemory): HostView {
     before: new Map(host.before),
     stoppedInError: new Map(host.stoppedInError),
     placementAfter: new Map(host.placementAfter),
+    brokenMoves: new Map(host.brokenMoves),
     ports: new Map(host.ports),
     trouble: host.trouble,
     firstLookAt: host.firstLookAt,
@@ -336,6 +345,7 @@ export function forget(memory: Memory, { open, toProve, domain }: Needed): void 
       if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
       memory.allocations.delete(server);
       memory.startedSince.delete(server);
+      memory.liveMigrations.delete(server);
       if (memory.requests.get(server)?.state === 'pending') continue;
       memory.requests.delete(server);
       for (const key of memory.commands.keys())

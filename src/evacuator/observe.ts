@@ -1,10 +1,11 @@
-import { wasStartedSince, wasStopped } from '../core/actions.ts';
+import { wasMigratedLast, wasStartedSince, wasStopped } from '../core/actions.ts';
 import type { HostLook, Look } from '../core/decision.ts';
 import type { HostName, ServerId } from '../core/names.ts';
 import {
   type ClusterView,
   type EvacuationView,
   known,
+  type LiveMigrationView,
   type Maybe,
   type Observation,
   unknown,
@@ -70,6 +71,7 @@ export async function observe(
     lookAtFacts(ports, memory, look.facts),
     lookAtStarts(ports, memory, look.starts),
     lookForServers(ports, memory, look.whereabouts),
+    lookAtLiveMigrations(ports, memory, look.liveMigrations),
   );
   await Promise.all(workers);
   const listed = [...look.hosts.keys()].some((name) => (memory.hosts.get(name)?.listedAt ?? -1) >= begunAt);
@@ -94,6 +96,7 @@ export async function observe(
     allocations: new Map(memory.allocations),
     startedSince: new Map(memory.startedSince),
     whereabouts: new Map(memory.whereabouts),
+    liveMigrations: new Map(memory.liveMigrations),
     upSince: new Map(memory.upSince),
     requests: new Map(memory.requests),
     unansweredChanges: new Map(memory.unansweredChanges),
@@ -136,6 +139,7 @@ function forgetLists(memory: Memory, hosts: ReadonlySet<HostName>): void {
     const held = memory.hosts.get(host);
     if (held === undefined) continue;
     held.listedAt = held.followedAt = held.changedAt = -1;
+    held.hasBrokenMoves = false;
     held.view = null;
   }
 }
@@ -233,6 +237,8 @@ async function read(
   { look, at, cells }: Omit<LookAt, 'name'> & { readonly at: number },
 ): Promise<string | null> {
   const { cloud } = ports;
+  // Beside the lists, so that it costs no time.
+  const broken = look.brokenMoves && !host.hasBrokenMoves ? cloud.listBrokenMoves(host.host) : null;
   if (look.evacuations) {
     const since = followSince(host, look);
     const answer = await cloud.listEvacuations(host.host, since);
@@ -253,8 +259,14 @@ async function read(
   const missing = new Set<ServerId>();
   if (settled) await cells.lookBefore();
   if (look.listing || settled) {
-    const trouble = (await list(cloud, host, at, missing)) ?? (await readActions(cloud, host));
-    if (trouble !== null) return trouble;
+    const trouble =
+      (await list(cloud, host, at, missing)) ??
+      (await readActions(cloud, host)) ??
+      (broken === null ? null : await readBrokenMoves(cloud, host, await broken));
+    if (trouble !== null) {
+      if (broken !== null) host.listedAt = -1;
+      return trouble;
+    }
   }
   if (look.changes || settled) {
     const trouble = await readChanges(ports, host, look.since, at);
@@ -344,6 +356,10 @@ async function readActions(cloud: CloudPort, host: HostMemory): Promise<string |
     }
     const stopped = answer.ok ? wasStopped(answer.value ?? []) : null;
     const reason = answer.ok ? 'Nova’s list of what was done with it does not say' : answer.reason;
+    // One that failed so late that it was put into ERROR (nova/compute/manager.py _do_live_migration).
+    const wasMoving = answer.ok && wasMigratedLast(answer.value ?? []);
+    const trouble = wasMoving ? await readMove(cloud, host, id) : null;
+    if (trouble !== null) return trouble;
     host.stoppedInError.set(id, stopped === null ? unknown(reason) : known(stopped));
   }
   if (unread.length > SINGLE_GETS_PER_LOOK) host.listedAt = -1;
@@ -354,6 +370,40 @@ function isTriedEnough({ actionTries }: HostMemory, id: ServerId): boolean {
   const tries = (actionTries.get(id) ?? 0) + 1;
   actionTries.set(id, tries);
   return tries >= ACTION_TRIES;
+}
+
+/**
+ * Which of those on the host were last migrated alive, in vain: where the guest of such a one is nobody knows (core/moving-away.ts).
+ * That is known before any is asked for, and once for an incident. `broken`: such migrations away from the host, not only of them.
+ */
+async function readBrokenMoves(
+  cloud: CloudPort,
+  host: HostMemory,
+  broken: Answer<readonly LiveMigrationView[]>,
+): Promise<string | null> {
+  if (!broken.ok) return broken.reason;
+  for (const id of new Set(broken.value.map(({ server }) => server))) {
+    if (host.servers.get(id)?.host !== host.host) continue;
+    const actions = await cloud.listActions(id);
+    if (!actions.ok && actions.effect !== 'refused') return actions.reason;
+    // Where Nova's policy forbids the question, nothing is known to have begun it since.
+    const trouble =
+      !actions.ok || wasMigratedLast(actions.value ?? []) ? await readMove(cloud, host, id) : null;
+    if (trouble !== null) return trouble;
+  }
+  host.hasBrokenMoves = true;
+  return null;
+}
+
+/** Whether the last live migration of one that nothing has begun since was one away from the host, and ended in error. */
+async function readMove(cloud: CloudPort, host: HostMemory, id: ServerId): Promise<string | null> {
+  const last = await cloud.lastLiveMigration(id);
+  if (!last.ok) {
+    host.listedAt = -1;
+    return last.reason;
+  }
+  if (last.value?.source === host.host && last.value.status === 'error') host.brokenMoves.set(id, last.value);
+  return null;
 }
 
 /**
@@ -391,6 +441,20 @@ async function lookForServers(
       ? known(answer.value === null || answer.value.deleted ? null : answer.value.host)
       : unknown(answer.reason);
     memory.whereabouts.set(server, { value, mono });
+  }
+}
+
+/** The last live migration of each of these; what Nova will not say, its policy's refusal included, is unknown. */
+async function lookAtLiveMigrations(
+  { cloud, clock }: Ports,
+  memory: Memory,
+  servers: readonly ServerId[],
+): Promise<void> {
+  for (const server of servers.slice(0, SINGLE_GETS_PER_LOOK)) {
+    const mono = clock.mono();
+    const answer = await cloud.lastLiveMigration(server);
+    const value = answer.ok ? known(answer.value) : unknown(answer.reason);
+    memory.liveMigrations.set(server, { value, mono });
   }
 }
 

@@ -10,6 +10,7 @@ import type {
   FlavorView,
   ImageQuery,
   ImageView,
+  LiveMigrationView,
   Maybe,
   Microversion,
   Observation,
@@ -71,6 +72,10 @@ export interface CloudPort {
   getServer(server: ServerId): Promise<Answer<SeenServer | null>>;
   /** What was done with a server, newest first; null: there is no such server any more. */
   listActions(server: ServerId): Promise<Answer<readonly ActionView[] | null>>;
+  /** The newest live migrations away from a host that ended in error. */
+  listBrokenMoves(source: HostName): Promise<Answer<readonly LiveMigrationView[]>>;
+  /** The last live migration of a server, over or not; null: Nova lists none. */
+  lastLiveMigration(server: ServerId): Promise<Answer<LiveMigrationView | null>>;
   updateService(serviceId: string, change: ServiceChange): Promise<Answer<ServiceView>>;
   evacuate(server: ServerId, options: EvacuateOptions): Promise<Answer<null>>;
   stopServer(server: ServerId): Promise<Answer<null>>;

@@ -12,6 +12,7 @@ import {
   type FencingEvent,
   type ImageView,
   known,
+  type LiveMigrationView,
   type NodeView,
   type PortView,
   type ServerGroupView,
@@ -147,6 +148,8 @@ export class World {
   gets = 0;
   /** What was done with a server, newest first; those that are not here have been created, and no more. */
   readonly actions = new Map<ServerId, readonly ActionView[]>();
+  /** The last live migration of a server; one that is not there has had none. */
+  readonly liveMigrations = new Map<ServerId, LiveMigrationView>();
   /** Full listings of the host. */
   listings = 0;
   /** The fate of the n-th request, from 0. */
@@ -410,6 +413,11 @@ export class World {
           this.silent.has('actions')
             ? call(50, () => ({ ok: false, reason: 'policy forbids it', effect: 'refused' }))
             : cloud(() => this.actions.get(id) ?? [{ action: 'create', hasFailed: false }]),
+        listBrokenMoves: (host) =>
+          cloud(() =>
+            [...this.liveMigrations.values()].filter((e) => e.source === host && e.status === 'error'),
+          ),
+        lastLiveMigration: (id) => cloud(() => this.liveMigrations.get(id) ?? null),
         updateService: (id, change) =>
           call(50, () => {
             if (this.cloudDown) return { ok: false, reason: 'connection refused', effect: 'none' };

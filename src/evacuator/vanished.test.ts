@@ -30,7 +30,7 @@ async function lookAgain(
   const run = async (of: string) => {
     const host: HostLook = {
       ...{ incident: of, since: world.nova(), evacuations: true, changes: false },
-      ...{ listing: false, settle: false, traits: false, ports: false },
+      ...{ listing: false, settle: false, traits: false, ports: false, brokenMoves: false },
     };
     const look: Look = {
       ...{
@@ -41,6 +41,7 @@ async function lookAgain(
         allocations: [],
         starts: [],
         whereabouts: [],
+        liveMigrations: [],
       },
       hosts: new Map([[world.victimHost, host]]),
     };

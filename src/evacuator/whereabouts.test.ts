@@ -6,7 +6,15 @@ import { observe } from './observe.ts';
 import { World } from './testing.ts';
 
 const NO_LOOK = {
-  ...{ services: false, placement: false, facts: NO_FACTS, history: [], allocations: [], starts: [] },
+  ...{
+    services: false,
+    placement: false,
+    facts: NO_FACTS,
+    history: [],
+    allocations: [],
+    starts: [],
+    liveMigrations: [],
+  },
   hosts: new Map(),
 } as const;
 

@@ -1,6 +1,12 @@
 import { has } from './microversion.ts';
 import { latest, type NovaChannel } from './nova-channel.ts';
-import { type Evacuation, isEvacuation, MigrationPageSchema, toEvacuation } from './nova-schemas.ts';
+import {
+  type Evacuation,
+  isEvacuation,
+  MigrationPageSchema,
+  type MigrationRecord,
+  toEvacuation,
+} from './nova-schemas.ts';
 import { type Result, success } from './result.ts';
 import type { ServiceRequest } from './session.ts';
 
@@ -40,6 +46,8 @@ export interface Accepted {
 /** See {@link Nova} for what each promises. */
 export interface NovaEvacuations {
   listEvacuations(query?: EvacuationQuery): Promise<Result<EvacuationList>>;
+  lastLiveMigration(serverId: string): Promise<Result<Evacuation | null>>;
+  listBrokenMoves(sourceHost: string): Promise<Result<readonly Evacuation[]>>;
   evacuate(serverId: string, options?: EvacuateOptions): Promise<Result<Accepted>>;
   stopServer(serverId: string): Promise<Result<Accepted>>;
 }
@@ -77,6 +85,47 @@ export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
     return success({ migrations, date: listed.value.date });
   }
 
+  /** Live migrations that fit, newest first: a page of them. */
+  async function listLive(
+    limit: number,
+    query: Readonly<Record<string, string>>,
+    fits: (record: MigrationRecord) => boolean,
+  ): Promise<Result<readonly Evacuation[]>> {
+    const versions = await channel.microversions();
+    if (!versions.ok) return versions;
+    const pages = has(versions.value, 'migrationPages') ? { limit } : {};
+    const request: ServiceRequest = {
+      method: 'GET',
+      path: '/os-migrations',
+      query: { migration_type: 'live-migration', ...query, ...pages },
+    };
+    const listed = await channel.readPages(request, MigrationPageSchema, (page) => page.length > 0);
+    if (!listed.ok) return listed;
+    const records = listed.value.items
+      // As above; below 2.23 the record does not say of which type it is.
+      .filter(
+        (record) => !isEvacuation(record) && (record.migration_type ?? 'live-migration') === 'live-migration',
+      )
+      .filter(fits)
+      .map(toEvacuation);
+    return success(records.sort((a, b) => b.createdAt - a.createdAt || b.id - a.id));
+  }
+
+  async function lastLiveMigration(serverId: string): Promise<Result<Evacuation | null>> {
+    const isOfServer = (record: MigrationRecord): boolean => record.instance_uuid === serverId;
+    const listed = await listLive(1, { instance_uuid: serverId }, isOfServer);
+    return listed.ok ? success(listed.value[0] ?? null) : listed;
+  }
+
+  function listBrokenMoves(sourceHost: string): Promise<Result<readonly Evacuation[]>> {
+    const limit = Math.min(channel.pageLimit, RECENT_PAGE_LIMIT);
+    return listLive(
+      limit,
+      { source_compute: sourceHost, status: 'error' },
+      (record) => record.source_compute === sourceHost && record.status === 'error',
+    );
+  }
+
   async function act(serverId: string, body: unknown): Promise<Result<Accepted>> {
     const path = `/servers/${encodeURIComponent(serverId)}/action`;
     const answer = await channel.send({ method: 'POST', path, body });
@@ -85,6 +134,8 @@ export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
 
   return {
     listEvacuations,
+    lastLiveMigration,
+    listBrokenMoves,
     async evacuate(serverId, options = {}) {
       const versions = await channel.microversions();
       if (!versions.ok) return versions;

@@ -272,7 +272,10 @@ export function isEvacuation(record: MigrationRecord): boolean {
   return record.old_instance_type_id === null && record.new_instance_type_id === null;
 }
 
-/** A migration record of type `evacuation`: one for every request that Nova accepted. */
+/**
+ * A migration record of type `evacuation`: one for every request that Nova accepted. One of type `live-migration` has the same
+ * fields, and statuses of its own (nova/compute/manager.py live_migration).
+ */
 export interface Evacuation {
   /** Unique within a cell. */
   readonly id: number;

@@ -263,6 +263,33 @@ describe('evacuations', () => {
     expect(asked.some((request) => request.query.has('changes-since'))).toBe(false);
   });
 
+  it('asks for the last live migration of a server alone', async () => {
+    const live = { migration_type: 'live-migration', instance_uuid: 's', dest_compute: 'compute-2' };
+    const all = [migration(3, live), migration(2, { ...live, status: 'error' })];
+    const { nova, cloud } = await connect({ [MIGRATIONS]: paged('migrations', all) });
+    expect(await nova.lastLiveMigration('s')).toMatchObject({ value: { id: 3, destHost: 'compute-2' } });
+    // A Nova that drops the filters in silence.
+    expect(await nova.lastLiveMigration('t')).toEqual({ ok: true, value: null });
+    const [asked, ...more] = cloud.requests('GET', '/compute/v2.1/os-migrations');
+    expect(asked?.query.toString()).toBe('migration_type=live-migration&instance_uuid=s&limit=1');
+    expect(more).toHaveLength(1);
+  });
+
+  it('lists the live migrations away from a host that ended in error', async () => {
+    const live = { migration_type: 'live-migration', dest_compute: 'compute-2' };
+    const all = [
+      migration(4, { ...live, status: 'error' }),
+      migration(3, { ...live, status: 'completed' }),
+      migration(2, { status: 'error' }),
+      migration(1, { ...live, status: 'error', source_compute: 'compute-3' }),
+    ];
+    const { nova, cloud } = await connect({ [MIGRATIONS]: paged('migrations', all) });
+    expect(await nova.listBrokenMoves('compute-1')).toMatchObject({ value: [{ id: 4 }] });
+    const [asked] = cloud.requests('GET', '/compute/v2.1/os-migrations');
+    expect(asked?.query.get('status')).toBe('error');
+    expect(asked?.query.get('source_compute')).toBe('compute-1');
+  });
+
   it('posts an evacuation without keeping its password, and stops a server', async () => {
     const action = 'POST /compute/v2.1/servers/s/action';
     const { nova, cloud } = await connect({

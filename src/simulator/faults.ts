@@ -12,6 +12,7 @@ import { setPermanent, setProperty, setTransient } from '../world/attributes.ts'
 import { crashCompute, drainQueue } from '../world/compute.ts';
 import { changeInstance, instanceOf } from '../world/database.ts';
 import { confirmByHand, fenceByHand, pickMember } from '../world/fencing.ts';
+import { liveMigrate } from '../world/live-migration.ts';
 import { crash, powerOff, setFeed, setIsolated } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
 import { type ApiHealth, hostOfNode, machineOf, nodeOfHost, type World } from '../world/model.ts';
@@ -248,13 +249,19 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       );
       if (host === null || isUnderWay || world.nova.computes.get(host)?.state === 'running') return;
       const node = nodeOfHost(world, host);
-      if (machineOf(world, node).guests.get(fault.server) === 'running') return;
+      if (runsAnywhere(world, fault.server)) return;
       // From one that is let go, and may come back any moment, nobody evacuates by hand.
       const permanent = world.cluster.permanent.get(node);
       if (permanent?.has(EVACUATION_ATTRIBUTE) && !permanent.has(INCIDENT_ATTRIBUTE)) return;
       const refusal = evacuate(world, fault.server, { host: null, by: 'operator' });
       if (refusal === null) touched.add(fault.server).add(byHand(fault.server));
       tell(`evacuates ${instance?.name} by hand${refusal === null ? '' : `: ${refusal.message}`}`);
+      return;
+    }
+    case 'operator-migrates': {
+      const refusal = liveMigrate(world, fault.server, null);
+      const name = world.nova.instances.get(fault.server)?.name;
+      tell(`migrates ${name} alive${refusal === null ? '' : `: ${refusal.message}`}`);
       return;
     }
     case 'operator-fences':
@@ -348,6 +355,11 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
     default:
       fault satisfies never;
   }
+}
+
+/** Whether a guest of a server runs, wherever Nova has it. */
+export function runsAnywhere(world: World, server: string): boolean {
+  return [...world.machines.values()].some(({ guests }) => guests.get(server) === 'running');
 }
 
 /** A pause as the command line writes it, by the clock of the controller that it runs on; null: nobody can read it. */

@@ -70,6 +70,8 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'operator-takes-over'; readonly host: string }
   /** By hand, as one does who looks first: only what does not run, is not evacuated already, and whose host has no nova-compute and is not let go. */
   | { readonly do: 'operator-evacuates'; readonly server: string }
+  /** Alive, to wherever the scheduler wants it. */
+  | { readonly do: 'operator-migrates'; readonly server: string }
   | { readonly do: 'operator-fences'; readonly node: string }
   /** `stonith_admin --confirm`, of a node that is off: no agent is called. */
   | { readonly do: 'operator-confirms'; readonly node: string }

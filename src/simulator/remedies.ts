@@ -11,7 +11,7 @@ import {
 } from '../core/records.ts';
 import type { TickReport } from '../evacuator/ports.ts';
 import { setPermanent, setTransient } from '../world/attributes.ts';
-import { crashCompute } from '../world/compute.ts';
+import { crashCompute, destroyGuest } from '../world/compute.ts';
 import { changeInstance, changeMigration, instanceOf } from '../world/database.ts';
 import { confirmByHand, fenceByHand, pickMember } from '../world/fencing.ts';
 import { powerOff, powerOn } from '../world/machines.ts';
@@ -200,6 +200,34 @@ function redoLost(
 }
 
 /**
+ * What verdicts say of instances whose host died in the middle of their live migration: operators look where a guest runs, destroy
+ * it there, and evacuate the instance by hand, as long as its own host is held.
+ */
+function settleMovesAway(
+  world: World,
+  node: string,
+  instances: readonly InstanceVerdict[],
+  touched: Set<string>,
+): string[] {
+  const isHeld = world.cluster.permanent.get(node)?.has(INCIDENT_ATTRIBUTE) ?? false;
+  if (!isHeld || world.nova.computes.get(hostOfNode(world, node))?.state === 'running') return [];
+  const done: string[] = [];
+  for (const { id, outcome, text } of instances) {
+    const instance = instanceOf(world, id);
+    const isMeant = outcome === 'failed' && /live migration.*evacuate it by hand/.test(text);
+    if (!isMeant || instance === null || touched.has(byHand(id))) continue;
+    for (const { name, guests } of world.machines.values())
+      if (guests.get(id) === 'running') destroyGuest(world, name, id);
+    const refusal = evacuate(world, id, { host: null, by: 'operator' });
+    touched.add(id).add(byHand(id));
+    done.push(
+      `an operator evacuates ${instance.name} by hand when no guest of it runs${refusal === null ? '' : `: ${refusal.message}`}`,
+    );
+  }
+  return done;
+}
+
+/**
  * What an operator has to do because nothing in the world can know better, each after what the verdict says:
  * fence what could not be proven off, take a bare mark away, and close a record behind which nobody works
  * any more though its destination lives (a nova-compute that died under a spawn).
@@ -245,8 +273,10 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
     updateService(world, service, { forcedDown: false }, 'operator');
     done.push(`an operator takes forced_down of ${service.host} back, as the verdict says`);
   }
-  for (const { node, instances } of report?.verdicts ?? [])
+  for (const { node, instances } of report?.verdicts ?? []) {
     done.push(...redoLost(world, node, instances, touched));
+    done.push(...settleMovesAway(world, node, instances, touched));
+  }
   for (const migration of world.nova.migrations) {
     const isStuck =
       migration.flight === 'over' &&

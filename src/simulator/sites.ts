@@ -37,7 +37,8 @@ export type FeatureName =
   | 'left-guests'
   | 'affinity'
   | 'placement-away'
-  | 'dead-feed';
+  | 'dead-feed'
+  | 'moving-away';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -69,6 +70,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'affinity', share: 0.04, apply: withAffinity },
   { name: 'placement-away', share: 0.03, apply: withPlacementAway },
   { name: 'dead-feed', share: 0.03, apply: withDeadFeed },
+  { name: 'moving-away', share: 0.04, apply: withMovesAway },
 ];
 
 /**
@@ -806,4 +808,39 @@ function withDeadFeed(row: Row, plan: Plan): Plan {
     }),
   );
   return withFaults(plan, { at, do: 'dead-feed', machine, mendedAfterMs }, ...confirms);
+}
+
+/**
+ * Instances of the first host that are being migrated alive when it dies: some have not begun to be copied, of some the guest has
+ * switched over, and Nova does not know it. Some of their destinations die too, and their host once more.
+ */
+function withMovesAway(row: Row, before: Plan): Plan {
+  const [first] = before.world.computes;
+  const own = before.world.instances.filter(
+    ({ host, vmState, taskState }) => host === first?.host && vmState === 'active' && taskState === null,
+  );
+  if (first === undefined || own.length === 0) return before;
+  const death = firstDeathOf(before);
+  const copy = row.pick([
+    [300, 1_500],
+    [1_000, 4_000],
+  ] as const);
+  const post = row.pick([
+    [1_000, 4_000],
+    [4_000, 12_000],
+  ] as const);
+  const longestMs = copy[1] + post[1] + 1_000;
+  const moves = own.slice(0, row.int(2, 6)).map(
+    ({ id }): Fault => ({
+      at: Math.max(0, death - row.int(50, longestMs)),
+      do: 'operator-migrates',
+      server: id,
+    }),
+  );
+  const again: Fault[] = row.chance(0.5)
+    ? [{ at: death + row.int(60_000, 200_000), do: 'operator-fences', node: first.node }]
+    : [];
+  const plan = withFaults(withNova(before, { liveMs: { copy, post } }), ...moves, ...again);
+  if (!row.chance(0.4)) return plan;
+  return withFaults(plan, ...deathsOf(row, plan, victimsOf(plan, 2), row.pick([500, 8_000, 40_000])));
 }

@@ -50,13 +50,15 @@ export function createWire(
   watch: WireWatch,
 ): Transport {
   const by = `evacuator:${process.id}`;
+  let liveAsked = 0;
 
   function send(request: Request): Promise<Result<Answer, TransportFailure>> {
     const url = new URL(request.url);
     const { method, timeoutMs } = request;
     const path = url.pathname;
     const body: unknown = request.body === undefined ? null : JSON.parse(request.body);
-    const call = callOf(method, path);
+    const isLive = url.searchParams.get('migration_type') === 'live-migration';
+    const call = isLive ? LIVE_MIGRATIONS : callOf(method, path);
     const sent: Sent = { call, path, query: url.searchParams, body };
     watch.sending(process, sent);
     return new Promise((resolve) => {
@@ -82,12 +84,14 @@ export function createWire(
         end(3, failure({ kind: 'unreachable', reason: 'refused', detail: 'ECONNREFUSED' }));
         return;
       }
-      const fate = fateOf(world, losses, call);
+      // What came to be asked later has dice of its own, so that the seeds from before stay as they were.
+      const draw = (): string | number => (isLive ? `${by} live ${liveAsked++}` : world.counter++);
+      const fate = fateOf(world, losses, call, draw);
       if (fate === 'request') {
         end(timeoutMs, failure({ kind: 'timeout' }));
         return;
       }
-      const key = world.counter++;
+      const key = draw();
       const usualMs = 20 + Math.round(world.dice('latency', key) * (method === 'GET' ? 80 : 200));
       // A proxy that restarts drops the connection while the request still waits in the API's queue.
       const isReset = fate === 'answer' && world.dice('reset', key) < 0.5;
@@ -115,6 +119,9 @@ export function createWire(
   return { send, close: async () => {} };
 }
 
+/** The list of live migrations, of which no fault and no checker means that of evacuations. */
+const LIVE_MIGRATIONS = 'GET os-migrations, live';
+
 /** A request by what it does: the name under which faults and checkers know it. */
 export function callOf(method: string, path: string): string {
   if (path.startsWith('/identity')) return `${method} token`;
@@ -128,13 +135,18 @@ function hasController(world: World): boolean {
   return world.spec.controllers.some((name) => isReachable(machineOf(world, name)));
 }
 
-function fateOf(world: World, losses: Losses, call: string): 'request' | 'answer' | null {
+function fateOf(
+  world: World,
+  losses: Losses,
+  call: string,
+  draw: () => string | number,
+): 'request' | 'answer' | null {
   for (const loss of losses.list) {
     const isMeant =
       loss.what === 'any' ||
       (loss.what === 'evacuate' && call === 'POST action') ||
       (loss.what === 'change' && call === 'PUT os-services');
-    if (isMeant && world.dice('loss', world.counter++) * 100 < loss.percent) return loss.side;
+    if (isMeant && world.dice('loss', draw()) * 100 < loss.percent) return loss.side;
   }
   return null;
 }

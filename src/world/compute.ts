@@ -1,5 +1,6 @@
 import { type Appointment, after } from './agenda.ts';
 import { changeInstance, changeMigration, instanceOf } from './database.ts';
+import { resetLiveMigration } from './live-migration.ts';
 import { isReachable } from './machines.ts';
 import {
   between,
@@ -152,6 +153,7 @@ function initHost(world: World, host: string): void {
     // Its _init_instance makes up for it; of one in ERROR it does not, but then the message that lies in its queue comes.
     else if (instance.taskState === 'powering-off') stopInstance(world, host, instance);
     else if (instance.taskState === 'powering-on') startInstance(world, host, instance);
+    else if (instance.taskState === 'migrating') resetLiveMigration(world, instance);
   }
 }
 

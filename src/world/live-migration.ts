@@ -1,11 +1,23 @@
 import { after } from './agenda.ts';
 import { changeInstance, instanceOf } from './database.ts';
-import { between, type Instance, machineOf, nodeOfHost, type World } from './model.ts';
+import { isReachable } from './machines.ts';
+import {
+  between,
+  type Compute,
+  type Instance,
+  type LiveMigration,
+  machineOf,
+  nodeOfHost,
+  novaNow,
+  type Range,
+  uuidOf,
+  type World,
+} from './model.ts';
 import { isUp, pickHost, type Refusal } from './nova.ts';
 
 /**
  * `os-migrateLive` (nova/compute/api.py live_migrate): accepted, and carried out later. What finds no host stays where
- * it is (nova/conductor/tasks/live_migrate.py), as it does when one of the two hosts dies.
+ * it is (nova/conductor/tasks/live_migrate.py), as it does when its destination dies under the copy.
  */
 export function liveMigrate(world: World, server: string, wanted: string | null): Refusal {
   const instance = instanceOf(world, server);
@@ -16,9 +28,10 @@ export function liveMigrate(world: World, server: string, wanted: string | null)
   const service = host === null ? undefined : world.nova.services.get(host);
   if (host === null || service === undefined || !isUp(world, service))
     return { status: 400, message: `Compute service of ${host} is unavailable at this time.` };
+  instance.actions.push({ action: 'live-migration', at: novaNow(world) });
   changeInstance(world, instance, { taskState: 'migrating' }, 'live migration accepted');
   after(world.agenda, between(world, world.spec.nova.conductorMs, 'live', server, world.counter++), () =>
-    begin(world, instance, host, wanted),
+    schedule(world, instance, host, wanted),
   );
   return null;
 }
@@ -32,41 +45,112 @@ const invalid = (server: string, state: string): Refusal => ({
 const isMoving = ({ deleted, taskState, host }: Instance, source: string): boolean =>
   !deleted && taskState === 'migrating' && host === source;
 
-function begin(world: World, instance: Instance, source: string, wanted: string | null): void {
+/** The record is made before anything else (nova/conductor/manager.py _live_migrate). */
+function schedule(world: World, instance: Instance, source: string, wanted: string | null): void {
   if (!isMoving(instance, source)) return;
+  const record = newRecord(world, instance, source);
   const dest = pickHost(world, instance, { key: world.counter++, source }, wanted);
-  const compute = dest === null ? undefined : world.nova.computes.get(dest);
-  if (dest === null || compute?.state !== 'running') {
+  const to = dest === null ? undefined : world.nova.computes.get(dest);
+  const from = world.nova.computes.get(source);
+  if (dest === null || to?.state !== 'running') {
     const fault = 'No valid host was found. There are not enough hosts available.';
     changeInstance(world, instance, { taskState: null, fault }, 'no valid host');
+    change(world, record, 'error');
     return;
   }
-  const { process } = compute;
-  const from = world.nova.computes.get(source);
-  const sourceProcess = from?.process;
-  after(
-    world.agenda,
-    between(world, world.spec.nova.spawnMs, 'live-move', instance.id, world.counter++),
-    () => {
-      // A nova-compute that has gone takes its part of the move with it; the record stays `migrating`.
-      if (!isMoving(instance, source) || from?.process !== sourceProcess) return;
-      if (compute.process !== process) {
-        changeInstance(
-          world,
-          instance,
-          { taskState: null, fault: 'Live migration failed.' },
-          'destination died',
-        );
-        return;
-      }
-      const [old, next] = [source, dest].map((host) => machineOf(world, nodeOfHost(world, host)));
-      old?.guests.delete(instance.id);
-      next?.guests.set(instance.id, 'running');
-      if (old !== undefined)
-        world.emit({ kind: 'guest', host: old.name, server: instance.id, state: 'gone' });
-      if (next !== undefined)
-        world.emit({ kind: 'guest', host: next.name, server: instance.id, state: 'running' });
-      changeInstance(world, instance, { host: dest, taskState: null }, 'moved alive');
-    },
+  record.dest = dest;
+  if (from?.state === 'running') prepare(world, { instance, record, source, dest, from, to });
+}
+
+function newRecord(world: World, { id: server }: Instance, source: string): LiveMigration {
+  const id = world.nova.nextMigration++;
+  const uuid = uuidOf(0xe0, id);
+  const made = { createdAt: novaNow(world), updatedAt: null };
+  const record: LiveMigration = { id, uuid, server, source, dest: null, status: 'accepted', ...made };
+  world.nova.liveMigrations.push(record);
+  return record;
+}
+
+function change(world: World, record: LiveMigration, status: string): void {
+  Object.assign(record, { status, updatedAt: novaNow(world) });
+}
+
+interface Move {
+  readonly instance: Instance;
+  readonly record: LiveMigration;
+  readonly source: string;
+  readonly dest: string;
+  readonly from: Compute;
+  readonly to: Compute;
+}
+
+/**
+ * nova/compute/manager.py `_do_live_migration`: the destination is prepared, the memory is copied, the guest switches over, and
+ * only after all of that, at the end of `_post_live_migration`, the destination saves itself as the instance's host. Each
+ * step is the source's: what its death leaves undone nobody goes on with, and all records stay as they are.
+ */
+function prepare(world: World, move: Move): void {
+  const { instance, record } = move;
+  change(world, record, 'preparing');
+  const { claimMs, spawnMs, finishMs, liveMs } = world.spec.nova;
+  step(world, move, claimMs, 'prepare', () => {
+    if (move.to.state !== 'running') return giveUp(world, move);
+    change(world, record, 'running');
+    const copying = move.to.process;
+    step(world, move, liveMs?.copy ?? spawnMs, 'live-move', () => {
+      if (move.to.process !== copying) return giveUp(world, move);
+      switchOver(world, move);
+      step(world, move, liveMs?.post ?? finishMs, 'live-post', () => {
+        // What is called there without an answer is called in vain, and the record says completed all the same.
+        if (move.to.process === copying)
+          changeInstance(world, instance, { host: move.dest, taskState: null }, 'moved alive');
+        change(world, record, 'completed');
+      });
+    });
+  });
+}
+
+/** The next step of a source that lives, when both hosts reach each other; a nova-compute that has gone takes its part of the move with it. */
+function step(world: World, move: Move, range: Range, key: string, next: () => void): void {
+  const { instance, source, from, dest } = move;
+  const { process } = from;
+  const isCutOff = (): boolean =>
+    [source, dest].some((host) => {
+      const machine = machineOf(world, nodeOfHost(world, host));
+      return machine.os === 'up' && !isReachable(machine);
+    });
+  const go = (): void => {
+    if (!isMoving(instance, source) || from.process !== process) return;
+    if (isCutOff()) after(world.agenda, RETRY_MS, go);
+    else next();
+  };
+  after(world.agenda, between(world, range, key, instance.id, world.counter++), go);
+}
+
+/** Hosts that don't reach each other try again after so long, ms. */
+const RETRY_MS = 1_000;
+
+/** nova/compute/manager.py `_rollback_live_migration`. */
+function giveUp(world: World, { instance, record }: Move): void {
+  const fault = 'Live migration failed.';
+  changeInstance(world, instance, { taskState: null, fault }, 'destination died');
+  change(world, record, 'failed');
+}
+
+/** What libvirt does by itself, and Nova learns of afterwards. */
+function switchOver(world: World, { instance: { id }, source, dest }: Move): void {
+  const [old, next] = [source, dest].map((host) => machineOf(world, nodeOfHost(world, host)));
+  const isThere = old?.guests.delete(id);
+  if (old !== undefined && isThere) world.emit({ kind: 'guest', host: old.name, server: id, state: 'gone' });
+  next?.guests.set(id, 'running');
+  if (next !== undefined) world.emit({ kind: 'guest', host: next.name, server: id, state: 'running' });
+}
+
+/** nova/compute/manager.py `_reset_live_migration`, of an instance that nova-compute finds migrating when it starts. */
+export function resetLiveMigration(world: World, instance: Instance): void {
+  const running = world.nova.liveMigrations.find(
+    ({ server, status }) => server === instance.id && status === 'running',
   );
+  if (running !== undefined) change(world, running, 'error');
+  changeInstance(world, instance, { taskState: null }, 'nova-compute found it migrating');
 }

@@ -86,6 +86,11 @@ export interface NovaSpec {
   readonly spawnMs: Range;
   /** ACTIVE with host = source stands so long before `instance.host` changes. */
   readonly finishMs: Range;
+  /**
+   * Of a live migration: how long the memory is copied, and how long it is from the switch-over until `instance.host` changes. Left
+   * out: as long as a spawn, and as its end.
+   */
+  readonly liveMs?: { readonly copy: Range; readonly post: Range };
   /** The periodic task that brings the traits up to date, ms. */
   readonly periodicMs: number;
   /** Nova's clock against the world's, ms. */
@@ -207,6 +212,18 @@ export interface Migration {
   readonly askedBy: Actor;
 }
 
+/** The record of a live migration. */
+export interface LiveMigration {
+  readonly id: number;
+  readonly uuid: string;
+  readonly server: string;
+  readonly source: string;
+  dest: string | null;
+  status: string;
+  readonly createdAt: number;
+  updatedAt: number | null;
+}
+
 /** A message in the queue of a nova-compute. */
 export interface Rebuild {
   readonly migration: Migration;
@@ -224,7 +241,9 @@ export interface Compute {
 export interface Nova {
   readonly services: Map<string, Service>;
   readonly instances: Map<string, Instance>;
+  /** Evacuations. */
   readonly migrations: Migration[];
+  readonly liveMigrations: LiveMigration[];
   readonly computes: Map<string, Compute>;
   aggregates: AggregateSpec[];
   /** As they are listed now; a server keeps its flavor as it was when it was made. */
@@ -460,6 +479,7 @@ export function createWorld(
       services: new Map(),
       instances: new Map(),
       migrations: [],
+      liveMigrations: [],
       computes: new Map(),
       aggregates: [...spec.nova.aggregates],
       flavors: spec.nova.flavors,

@@ -1,7 +1,9 @@
+import { instanceOf } from './database.ts';
 import { answer, fault, type HttpAnswer, type HttpRequest } from './http.ts';
 import { liveMigrate } from './live-migration.ts';
 import {
   type Instance,
+  type LiveMigration,
   type Migration,
   machineOf,
   novaNow,
@@ -379,13 +381,14 @@ function listMigrations(world: World, request: HttpRequest, version: string): Ht
   const type = query.get('migration_type');
   const since = atLeast(version, '2.59') ? query.get('changes-since') : undefined;
   const sinceMs = since === undefined ? null : Date.parse(since);
-  const found = world.nova.cellDown
-    ? []
-    : world.nova.migrations.filter((migration) => {
-        if (migration.deleted || (type !== undefined && type !== 'evacuation')) return false;
-        if (source !== undefined && migration.source !== source) return false;
-        return sinceMs === null || (migration.updatedAt !== null && migration.updatedAt >= sinceMs);
-      });
+  const server = query.get('instance_uuid');
+  const status = query.get('status');
+  const found = allMigrations(world, type).filter((migration) => {
+    if (source !== undefined && migration.source !== source) return false;
+    if (server !== undefined && migration.server !== server) return false;
+    if (status !== undefined && migration.status !== status) return false;
+    return sinceMs === null || (migration.updatedAt !== null && migration.updatedAt >= sinceMs);
+  });
   const sorted = found.sort((a, b) => b.createdAt - a.createdAt || b.id - a.id);
   const one = page(request, sorted, world.spec.nova.maxLimit, (migration) => migration.uuid);
   if (one === null) return fault(400, `Marker ${query.get('marker')} could not be found.`);
@@ -394,7 +397,19 @@ function listMigrations(world: World, request: HttpRequest, version: string): Ht
   return answer(200, { migrations: one.items.map(migrationRecord), ...links });
 }
 
-function migrationRecord(migration: Migration): unknown {
+/** What Nova lists: nothing of a cell that is down, nor of an instance that is deleted. */
+function allMigrations(world: World, type: string | undefined): (Migration | LiveMigration)[] {
+  const { cellDown, migrations, liveMigrations } = world.nova;
+  if (cellDown) return [];
+  return [
+    ...(type === undefined || type === 'evacuation' ? migrations.filter(({ deleted }) => !deleted) : []),
+    ...(type === undefined || type === 'live-migration'
+      ? liveMigrations.filter(({ server }) => instanceOf(world, server) !== null)
+      : []),
+  ];
+}
+
+function migrationRecord(migration: Migration | LiveMigration): unknown {
   return {
     id: migration.id,
     uuid: migration.uuid,
@@ -405,7 +420,7 @@ function migrationRecord(migration: Migration): unknown {
     dest_node: migration.dest,
     dest_host: null,
     status: migration.status,
-    migration_type: 'evacuation',
+    migration_type: 'flight' in migration ? 'evacuation' : 'live-migration',
     created_at: naive(migration.createdAt),
     updated_at: naive(migration.updatedAt),
   };

@@ -81,6 +81,15 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
       const answer = await nova.listActions(server);
       return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
     },
+    async listBrokenMoves(source) {
+      const answer = await nova.listBrokenMoves(source);
+      return answer.ok ? { ok: true, value: answer.value.map(evacuationView) } : failed(answer.error);
+    },
+    async lastLiveMigration(server) {
+      const answer = await nova.lastLiveMigration(server);
+      if (!answer.ok) return failed(answer.error);
+      return { ok: true, value: answer.value === null ? null : evacuationView(answer.value) };
+    },
     async updateService(serviceId, change) {
       const answer = await nova.updateService(serviceId, change);
       if (!answer.ok) return failed(answer.error);

@@ -445,4 +445,20 @@ export const MUTANTS: readonly Mutant[] = [
     'policy = { ...DEFAULT_POLICY, ...next.value };',
     '',
   ]),
+  rare(
+    201,
+    mutantOf('moving-away', 'a live migration that was running has not moved the guest', 600, [
+      'core/moving-away.ts',
+      "  'preparing',",
+      "  'preparing',\n  'running',",
+    ]),
+  ),
+  rare(
+    1_401,
+    mutantOf('moving-away', 'what a live migration left behind at an earlier death is forgotten', 2_500, [
+      'core/moving-away.ts',
+      'return judgeBroken(facts);',
+      'return null;',
+    ]),
+  ),
 ];
