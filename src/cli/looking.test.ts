@@ -421,7 +421,7 @@ describe('explain', () => {
     expect(out).toContain('compute-0: protected');
     site.cib = site.cib.replace('devices="ipmilan-compute-0,fence-nova"', 'devices="fence-nova"');
     expect((await run('explain', 'compute-0')).out).toContain(
-      'compute-0: NOT PROTECTED: no level of a power device',
+      'compute-0: NOT PROTECTED: its fencing proves nothing (level 1: no power device',
     );
   });
 
