@@ -382,8 +382,8 @@ export const MUTANTS: readonly Mutant[] = [
     ]),
   ),
   rare(
-    4_301,
-    mutantOf('by-hand', 'what was seen before a pause is gone by after it', 4_400, [
+    9_401,
+    mutantOf('by-hand', 'what was seen before a pause is gone by after it', 9_450, [
       'core/seen.ts',
       'return at < thawedAt || at < Math.min(begunAt, mono - ageMs);',
       'return at < thawedAt;',
