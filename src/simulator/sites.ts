@@ -552,8 +552,9 @@ function withLeftGuests(row: Row, before: Plan): Plan {
   );
   if (!row.chance(0.5)) return withFaults(before, ...failures);
   const letGo = death + row.int(8_000, 30_000);
+  const isMany = before.world.instances.length > MANY;
   return withFaults(
-    withNova(before, { spawnMs: row.pick([SLOW_SPAWN_MS, [30_000, 90_000]]) }),
+    withNova(before, { spawnMs: isMany ? SLOW_SPAWN_MS : row.pick([SLOW_SPAWN_MS, [30_000, 90_000]]) }),
     ...failures,
     { at: letGo, do: 'operator-removes-incident', node: first.node },
     { at: letGo + row.int(20_000, 90_000), do: 'power-loss', machine: first.node },
