@@ -26,6 +26,23 @@ export const otherServices: Chapter = {
       },
     },
     {
+      says: "it has the name of a hypervisor, which Nova's list has with the host of its nova-compute",
+      async holds() {
+        for (const microversion of ['2.10', '2.87']) {
+          const path = '/os-hypervisors/detail';
+          const answer = await place.ask('compute', 'GET', path, { microversion });
+          like(answer.status, 200, 'status');
+          const all = listAt(answer.body, 'hypervisors');
+          const own = all.find((each) => (each.service as { host: unknown }).host === place.computes[0]);
+          const query = `name=${own?.hypervisor_hostname}`;
+          like(await place.ask('placement', 'GET', `/resource_providers?${query}`), {
+            status: 200,
+            body: { resource_providers: [{ name: String(own?.hypervisor_hostname) }] },
+          });
+        }
+      },
+    },
+    {
       says: 'what it has, and what it gives to a server, by resource class',
       async holds() {
         const [host] = place.computes;

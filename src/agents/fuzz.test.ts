@@ -450,7 +450,7 @@ describe("OpenStack's answers", () => {
             await createGlance(session, { maxPages: 3 }).listImages(() => true),
             await createNeutron(session).listPorts([id]),
             await createPlacement(session).providerTraits('compute-1'),
-            await createPlacement(session).hostsOfConsumer(id),
+            await createPlacement(session).providersOfConsumer(id),
           ]) {
             if (!result.ok) expect(explain(result.error)).not.toContain(SECRET);
           }

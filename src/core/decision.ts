@@ -1,6 +1,6 @@
 import type { Outcome } from './instance.ts';
 import type { HostName, NodeName, ServerId } from './names.ts';
-import type { CommandView, ImageQuery } from './observation.ts';
+import type { CommandView, EvacuationView, ImageQuery } from './observation.ts';
 import type { Policy } from './policy.ts';
 import type { EvacuationRecord, HistoryRecord, IncidentRecord } from './records.ts';
 import type { ReportDraft } from './report.ts';
@@ -132,8 +132,8 @@ export interface Look {
   readonly history: readonly NodeName[];
   /** Whether Placement answers; nothing waits for the answer. */
   readonly placement: boolean;
-  /** Servers of which Placement is asked who gives them resources; nothing waits for the answer. */
-  readonly allocations: readonly ServerId[];
+  /** Evacuations of which Nova is asked how far they have come, and Placement where to; nothing waits for the answers. */
+  readonly trails: readonly EvacuationView[];
   /** Servers of which Nova is asked whether somebody has started them. */
   readonly starts: readonly ServerId[];
   /** Servers of which Nova is asked where they are. */

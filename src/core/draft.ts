@@ -11,7 +11,7 @@ import {
   type PaceView,
 } from './decision.ts';
 import { type HostName, hostOfNode, type NodeName, type ServerId } from './names.ts';
-import type { HostView, Observation, ServiceView } from './observation.ts';
+import type { EvacuationView, HostView, Observation, ServiceView } from './observation.ts';
 import type { Policy } from './policy.ts';
 import { type ReportDraft, type Reporting, reportIncident } from './report.ts';
 
@@ -26,7 +26,7 @@ export interface Draft {
   readonly reports: ReportDraft[];
   readonly looks: Map<HostName, HostLook>;
   readonly history: Set<NodeName>;
-  readonly allocations: Set<ServerId>;
+  readonly trails: Map<number, EvacuationView>;
   readonly starts: Set<ServerId>;
   readonly whereabouts: Set<ServerId>;
   readonly liveMigrations: Set<ServerId>;
@@ -55,7 +55,7 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     reports: [],
     looks: new Map(),
     history: new Set(),
-    allocations: new Set(),
+    trails: new Map(),
     starts: new Set(),
     whereabouts: new Set(),
     liveMigrations: new Set(),
@@ -78,7 +78,7 @@ export function finish(draft: Draft): Decision {
       placement: draft.placement,
       facts: draft.facts,
       history: [...draft.history],
-      allocations: [...draft.allocations],
+      trails: [...draft.trails.values()],
       starts: [...draft.starts],
       whereabouts: [...draft.whereabouts],
       liveMigrations: [...draft.liveMigrations],

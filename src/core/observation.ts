@@ -128,6 +128,34 @@ export interface FlavorOfServer {
   readonly extraSpecs: Maybe<Readonly<Record<string, string>>>;
 }
 
+/**
+ * How far a request to evacuate has come, by what Nova's services have written down of it. Each time is by the clock of the one that
+ * wrote it.
+ */
+export interface RequestTrail {
+  /** nova-conductor has sent it to a nova-compute. False: it has it still, or died over it. */
+  readonly sent: boolean;
+  /** When a nova-compute began with it, before its claim; null: none has. */
+  readonly receivedAt: number | null;
+  /** Whose that is; null: none, or this Nova does not say. */
+  readonly receivedBy: HostName | null;
+}
+
+/** ... and where to. */
+export interface TrailView extends RequestTrail {
+  /** The resource providers that give resources to the server, asked for after that; of a request that named its host they are not asked for. */
+  readonly givers: Maybe<readonly ProviderView[]>;
+  /** `mono` at which it was asked for: what came after that may not be in it. */
+  readonly seenAt: number;
+}
+
+/** A compute node as Placement knows it: by its hypervisor's hostname, which need not be the name of Nova's host. */
+export interface ProviderView {
+  readonly provider: string;
+  /** null: Nova lists no hypervisor of that name. */
+  readonly host: HostName | null;
+}
+
 export interface EvacuationView {
   readonly id: number;
   readonly server: ServerId;
@@ -335,8 +363,8 @@ export interface Observation {
   readonly facts: CloudFacts;
   readonly hosts: ReadonlyMap<HostName, HostView>;
   readonly placement: PlacementView;
-  /** Names of the resource providers that give resources to a server, of those that were asked for. */
-  readonly allocations: ReadonlyMap<ServerId, Fact<readonly string[]>>;
+  /** Evacuation → how far its request has come, of those that were asked for. */
+  readonly trails: ReadonlyMap<number, Fact<TrailView>>;
   /** Whether somebody has started a server since it was last evacuated or stopped, of those that were asked for. */
   readonly startedSince: ReadonlyMap<ServerId, Fact<boolean>>;
   /** The hosts of servers, of those that were asked for; null: on none, or deleted. */

@@ -139,7 +139,7 @@ export interface Timing {
   readonly lostRequestMs: number;
   /** Placement that has not answered for this long is waited for no more: it may be out of reach from the controllers alone. */
   readonly placementWaitMs: number;
-  /** A nova-compute that has been up for this long has taken up what was in its queue: it takes messages as fast as they come, and claims in seconds. */
+  /** A nova-compute that has been up for this long has received what was in its queue: it takes messages as fast as they come, and writes that down before it claims. */
   readonly queueDrainMs: number;
   /** How far clocks may differ about whether a host died before or after a record was made. Less than a node needs from its death to its next nova-compute. */
   readonly deathMarginMs: number;

@@ -125,7 +125,7 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     facts: someFacts(),
     hosts: new Map(),
     placement: { trouble: null, askedAt: -1, awaySince: -1, isAsking: false },
-    allocations: new Map(),
+    trails: new Map(),
     startedSince: new Map(),
     whereabouts: new Map(),
     liveMigrations: new Map(),

@@ -8,6 +8,8 @@ import {
   known,
   type NodeView,
   type ServiceView,
+  type TrailView,
+  unknown,
 } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { parseEvacuation } from './records.ts';
@@ -42,6 +44,18 @@ function recordOf(lost: readonly number[], more = '') {
   return record;
 }
 
+/** Known by its host's name, unless it is an FQDN: as such Nova lists no hypervisor here. */
+const asProvider = (provider: string) => ({
+  provider,
+  host: provider.includes('.') ? null : hostName(provider),
+});
+
+const trailOf = (names: readonly string[], more: Partial<TrailView> = {}): TrailView => ({
+  ...{ sent: true, receivedAt: null, receivedBy: null, seenAt: 500_000 },
+  givers: known(names.map(asProvider)),
+  ...more,
+});
+
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 interface Scene {
@@ -57,6 +71,8 @@ interface Scene {
   readonly upMs?: number;
   readonly third?: { readonly node?: Partial<NodeView>; readonly service?: Partial<ServiceView> };
   readonly followedAt?: number;
+  /** How far its request has come: to some nova-compute, unless said otherwise. */
+  readonly trail?: Partial<TrailView>;
   /** What is known of hosts besides. */
   readonly hosts?: ReadonlyMap<HostName, HostView>;
   /** How far the controllers' clock is behind Nova's, ms. */
@@ -66,6 +82,7 @@ interface Scene {
 /** compute-2 has died 10 s after the evacuation was sent, and has been up again for long, unless said otherwise. */
 function look(scene: Scene = {}) {
   const { evacuations = [evacuation(1)], lost = [], names = [SOURCE, ELSEWHERE], upMs = 40_000 } = scene;
+  const newest = evacuations.at(-1);
   const { behindMs = 0, diedAt = SENT + 10_000 } = scene;
   const past = diedAt === null ? null : { incidents: [{ id: 'second', at: diedAt - behindMs }] };
   const nodes = [
@@ -91,7 +108,10 @@ function look(scene: Scene = {}) {
       servicesAt: 500_000,
       upSince: new Map([[ELSEWHERE, NOW - upMs]]),
       hosts: scene.hosts ?? new Map(),
-      allocations: names === null ? new Map() : new Map([[SERVER, { value: known(names), mono: 499_000 }]]),
+      trails:
+        names === null
+          ? new Map()
+          : new Map([[newest?.id ?? 0, { value: known(trailOf(names, scene.trail)), mono: 499_000 }]]),
     }),
     DEFAULT_POLICY,
   );
@@ -143,9 +163,9 @@ describe('an evacuation that nobody has claimed', () => {
     expect(why({ diedAt: null })).toMatch(/unusual/);
     expect(why({ diedAt: SENT - 6_000 })).toMatch(/unusual/);
     expect(why({ evacuations: [evacuation(1, { status: 'pre-migrating' })] })).toMatch(/unusual/);
-    expect(look({ diedAt: null, names: null }).draft.allocations.size).toBe(0);
+    expect(look({ diedAt: null, names: null }).draft.trails.size).toBe(0);
     const writtenDown = look({ lost: [1], names: null });
-    expect([writtenDown.found.size, writtenDown.draft.allocations.size]).toEqual([0, 0]);
+    expect([writtenDown.found.size, writtenDown.draft.trails.size]).toEqual([0, 0]);
   });
 
   it('is waited for while its host lives', () => {
@@ -161,7 +181,13 @@ describe('an evacuation that nobody has claimed', () => {
       new RegExp(`nobody has taken it up yet: .* more than 5 min.*openstack server evacuate ${SERVER};`),
     );
     const sent = { diedAt: null, names: [SOURCE, ELSEWHERE], evacuations: at(lostRequestMs) };
-    expect(why(sent)).toMatch(/sent to compute-2; waiting for its nova-compute/);
+    expect(why(sent)).toMatch(
+      new RegExp(`sent to compute-2; .* more than 5 min.*grep compute.compute-2.*server evacuate ${SERVER};`),
+    );
+    const received = { receivedAt: NOW - lostRequestMs, receivedBy: ELSEWHERE };
+    expect(why({ ...sent, trail: received })).toMatch(
+      /received by the nova-compute of compute-2; .* more than 5 min. If nova-compute on compute-2 has been restarted since .*server evacuate/,
+    );
     expect(why({ names: [SOURCE] })).not.toMatch(/openstack server evacuate/);
   });
 
@@ -180,20 +206,25 @@ describe('an evacuation that nobody has claimed', () => {
     }
   });
 
-  it('asks Placement, and waits while it names nobody, or somebody whom Nova does not know', () => {
+  it('asks Nova and Placement, and waits while these name nobody, or somebody whom Nova does not know', () => {
     const { draft } = look({ names: null });
-    expect([...draft.allocations]).toEqual([SERVER]);
+    expect([...draft.trails.values()]).toEqual([evacuation(1)]);
     expect(draft.wakeMs).toBe(0);
-    expect(why({ names: null })).toMatch(/asking Placement/);
+    expect(why({ names: null })).toMatch(/asking Nova how far/);
     expect(why({ names: [SOURCE] })).toMatch(/does not say yet/);
     expect(why({ names: [SOURCE, ELSEWHERE, 'compute-2.example.org'] })).toMatch(/no compute host of Nova/);
-    expect(look().draft.allocations.size).toBe(0);
+    expect(look().draft.trails.size).toBe(0);
+    const silent = { givers: unknown('no answer') };
+    expect(why({ trail: silent })).toMatch(
+      /Placement can't be asked which host was chosen for it: no answer/,
+    );
   });
 
   it('needs no Placement when the request named its host', () => {
     const evacuations = [evacuation(1, { dest: ELSEWHERE })];
-    expect(why({ evacuations, names: null })).toBe('lost');
-    expect(why({ evacuations, names: null, upMs: 0 })).toMatch(/which died/);
+    const trail = { givers: unknown('the request named its host') };
+    expect(why({ evacuations, trail })).toBe('lost');
+    expect(why({ evacuations, trail, upMs: 0 })).toMatch(/which died/);
   });
 
   it('is told from an earlier one that was lost: what was allocated for that stays', () => {
@@ -241,4 +272,45 @@ it('a host that the request has named is the one that was chosen, also where an 
     evacuation(2, { dest: ELSEWHERE }),
   ];
   expect(look({ evacuations: named, lost: [1] }).last).toEqual({ kind: 'lost', hosts: [ELSEWHERE] });
+});
+
+describe('where Placement names a host that was chosen for an evacuation of long ago', () => {
+  it('nothing is lost before nova-conductor has sent it', () => {
+    const trail = { sent: false };
+    expect(why({ trail })).toMatch(/nova-conductor has not sent it to a host yet$/);
+    expect(why({ trail, names: [SOURCE, 'compute-3'] })).toMatch(/nova-conductor has not sent it/);
+    const evacuations = [evacuation(1, { createdAt: NOW - DEFAULT_POLICY.timing.lostRequestMs })];
+    expect(why({ trail, evacuations })).toMatch(
+      /not sent it to a host yet, for more than 5 min.*server evacuate/,
+    );
+    expect(why({ trail, evacuations: [evacuation(1, { dest: ELSEWHERE })] })).toMatch(/has not sent it/);
+  });
+
+  it('nothing is lost while it may have been sent to the other', () => {
+    const names = [SOURCE, ELSEWHERE, 'compute-3'];
+    expect(why({ names })).toMatch(/sent to compute-3; waiting/);
+    const third = { node: { past: { incidents: [{ id: 'third', at: SENT + 1 }] } } };
+    expect(why({ names, third })).toMatch(/sent to compute-3, which died/);
+  });
+
+  it('the one that has received it is the one that was chosen', () => {
+    const names = [SOURCE, ELSEWHERE, 'compute-3'];
+    const received = { receivedAt: SENT + 1_000, receivedBy: ELSEWHERE };
+    expect(look({ names, trail: received }).last).toEqual({ kind: 'lost', hosts: [ELSEWHERE] });
+    expect(why({ trail: { ...received, receivedBy: hostName('compute-3') } })).toMatch(/does not say yet/);
+  });
+
+  it('nothing is lost that a nova-compute holds which has come since, however late it claims', () => {
+    const at = (receivedAt: number) => why({ trail: { receivedAt, receivedBy: ELSEWHERE } });
+    expect(at(SENT + 9_999)).toBe('lost');
+    expect(at(SENT + 30_000)).toMatch(/received by the nova-compute of compute-2; waiting for its claim$/);
+    // Of a Nova that does not say who it was.
+    expect(why({ trail: { receivedAt: SENT + 30_000 } })).toMatch(/waiting for its claim$/);
+  });
+
+  it('what the trail shows was looked at after the host had been back for long enough', () => {
+    const since = (ms: number) => why({ upMs: 40_000, trail: { seenAt: 500_000 - 40_000 + ms } });
+    expect(since(DEFAULT_POLICY.timing.queueDrainMs)).toBe('lost');
+    expect(since(DEFAULT_POLICY.timing.queueDrainMs - 1)).toMatch(/which died/);
+  });
 });

@@ -1,5 +1,6 @@
 import { abandoned, nodesByHost, novaAheadMs, provenDeaths } from './deaths.ts';
 import { type Draft, lookAtServices, wakeWithin } from './draft.ts';
+import { novaNowOf } from './looks.ts';
 import type { HostName } from './names.ts';
 import {
   type ClusterView,
@@ -9,6 +10,7 @@ import {
   type Maybe,
   type NodeView,
   type ServiceView,
+  type TrailView,
   unknown,
 } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
@@ -31,7 +33,8 @@ export interface Sender {
  * What has become of the evacuations from a host that have had no claim for long, while some other host died.
  *
  * nova-compute acknowledges a message when it receives it (oslo_messaging/rpc/server.py _process_incoming), and
- * claims later. Of a host that dies the message is therefore either gone, or still in its queue: then its next
+ * claims later, one after the other: `COMPUTE_RESOURCE_SEMAPHORE` of nova/compute/resource_tracker.py may hold a claim up for minutes,
+ * but what it has received it has written down before that. Of a host that dies the message is therefore either gone, or still in its queue: then its next
  * nova-compute takes it up, however late. Asked for again meanwhile, the instance would be evacuated twice. So it
  * counts as lost only when nova-compute has been up again there for long enough to have emptied its queue.
  *
@@ -64,11 +67,8 @@ export function judgeUnclaimed(
     const isLong = view.novaNow - evacuation.createdAt >= timing.lostRequestMs;
     if (!isLong && !others.some((life) => diedSince(draft, life, evacuation))) continue;
     const before = own.filter((each) => lost.some(({ id }) => id === each.id) && each.id !== evacuation.id);
-    const chosen = chosenFor(draft, { evacuation, source: view.host, before, lives });
-    if (chosen.known && chosen.value.length > 0)
-      found.set(evacuation.id, judge(draft, evacuation, view, chosen.value));
-    else
-      found.set(evacuation.id, waiting(chosen.known ? sayUnsent(draft, evacuation, isLong) : chosen.reason));
+    const sent: Sent = { evacuation, source: view.host, view, before, lives, isLong };
+    found.set(evacuation.id, judgeSent(draft, sent));
   }
   return found;
 }
@@ -111,46 +111,75 @@ function diedSince({ policy }: Draft, { diedAt }: Life, { createdAt }: Evacuatio
   return diedAt + policy.timing.deathMarginMs >= createdAt;
 }
 
-interface Choice {
+/** An evacuation that is looked into. */
+interface Sent {
   readonly evacuation: EvacuationView;
   readonly source: HostName;
+  readonly view: HostView;
   /** Earlier evacuations of this instance that were lost: what was allocated for them stays. */
   readonly before: readonly EvacuationView[];
   readonly lives: ReadonlyMap<HostName, Life>;
+  /** It has had no claim for so long that its request may be lost. */
+  readonly isLong: boolean;
+}
+
+/**
+ * Placement keeps what was allocated for evacuations that were lost, in earlier incidents as well: no nova-compute takes back what is
+ * not its own (nova/compute/resource_tracker.py _remove_deleted_instances_allocations). What was chosen for a live migration whose
+ * source has died over it stays too. A host that it names need not be the one chosen for this request, then, nor need any be chosen
+ * yet. So nothing counts as lost before nova-conductor has sent the request, by its own word; and what it was sent to is one of
+ * those named, but for those that can't be.
+ */
+function judgeSent(draft: Draft, sent: Sent): Unclaimed {
+  const trail = trailOf(draft, sent.evacuation);
+  if (!trail.known) return waiting(trail.reason);
+  if (!trail.value.sent)
+    return waiting(sayUnsent(draft, sent, 'nova-conductor has not sent it to a host yet'));
+  const chosen = chosenFor(draft, sent, trail.value);
+  if (!chosen.known) return waiting(chosen.reason);
+  const { receivedBy } = trail.value;
+  const own = chosen.value.filter(({ host }) => receivedBy === null || host === receivedBy);
+  return own.length > 0
+    ? judge(draft, sent, own, trail.value)
+    : waiting(sayUnsent(draft, sent, 'Placement does not say yet which host was chosen for it'));
+}
+
+/** How far the request has come, as Nova's services have written it down; asks for it. */
+function trailOf(draft: Draft, evacuation: EvacuationView): Maybe<TrailView> {
+  const { observation, policy } = draft;
+  const fact = observation.trails.get(evacuation.id);
+  const dueMs = fact === undefined ? 0 : fact.mono + policy.timing.slowMs - observation.mono;
+  if (dueMs <= 0) draft.trails.set(evacuation.id, evacuation);
+  wakeWithin(draft, dueMs);
+  if (fact === undefined) return unknown('asking Nova how far its request has come');
+  return fact.value.known
+    ? fact.value
+    : unknown(`Nova can't be asked how far its request has come: ${fact.value.reason}`);
 }
 
 /** The hosts of which one was chosen for an evacuation; empty: Placement names none yet. */
-function chosenFor(draft: Draft, choice: Choice): Maybe<readonly Life[]> {
-  const { evacuation, source, before, lives } = choice;
+function chosenFor(
+  draft: Draft,
+  { evacuation, source, before, lives }: Sent,
+  { givers }: TrailView,
+): Maybe<readonly Life[]> {
   // A request that named its host shows it, though an earlier one may have been sent there as well.
-  const isNamed = evacuation.dest !== null;
-  const names = evacuation.dest === null ? allocated(draft, evacuation) : known([evacuation.dest]);
-  if (!names.known) return names;
+  const { dest } = evacuation;
+  const isNamed = dest !== null;
+  const named = dest === null ? givers : known([{ provider: dest, host: dest }]);
+  if (!named.known) return unknown(`Placement can't be asked which host was chosen for it: ${named.reason}`);
   const chosen: Life[] = [];
-  for (const name of names.value) {
-    if (name === source) continue;
-    const life = [...lives.values()].find(({ host }) => host === name);
+  for (const { provider, host } of named.value) {
+    if (host === source) continue;
+    const life = host === null ? undefined : lives.get(host);
     if (life === undefined)
-      return unknown(`Placement names ${name} for it, which is no compute host of Nova in this cluster`);
-    const isOther = before.some(({ dest }) => dest === name) || wasOut(draft, life, evacuation);
+      return unknown(`Placement names ${provider} for it, which is no compute host of Nova in this cluster`);
+    const isOther = before.some((each) => each.dest === host) || wasOut(draft, life, evacuation);
     if (isNamed || !isOther) chosen.push(life);
   }
   // Of an earlier one that was lost before its claim nobody knows any more which of them was its host.
   const unnamed = before.filter(({ dest }) => dest === null).length;
   return known(isNamed || chosen.length > unnamed ? chosen : []);
-}
-
-/** The names that Placement gives; asks for them. */
-function allocated(draft: Draft, { server }: EvacuationView): Maybe<readonly string[]> {
-  const { observation, policy } = draft;
-  const fact = observation.allocations.get(server);
-  const dueMs = fact === undefined ? 0 : fact.mono + policy.timing.slowMs - observation.mono;
-  if (dueMs <= 0) draft.allocations.add(server);
-  wakeWithin(draft, dueMs);
-  if (fact === undefined) return unknown('asking Placement which host was chosen for it');
-  return fact.value.known
-    ? fact.value
-    : unknown(`Placement can't be asked which host was chosen for it: ${fact.value.reason}`);
 }
 
 /** Whether a host that an earlier evacuation left has not been back since: the scheduler can't have chosen it. */
@@ -169,26 +198,51 @@ function wasOut(
   );
 }
 
-function judge(draft: Draft, evacuation: EvacuationView, view: HostView, chosen: readonly Life[]): Unclaimed {
+function judge(draft: Draft, sent: Sent, chosen: readonly Life[], trail: TrailView): Unclaimed {
   const { servicesAt } = draft.observation;
+  const { evacuation, view } = sent;
   const alive = chosen.find((life) => !diedSince(draft, life, evacuation));
-  if (alive !== undefined)
-    return { kind: 'waiting', reason: `sent to ${alive.host}; waiting for its nova-compute to take it up` };
-  // What is up is seen in the list of the services, what it has taken up in a look that was made after it.
+  if (alive !== undefined) return { kind: 'waiting', reason: sayAlive(draft, sent, alive, trail) };
+  const { receivedAt } = trail;
+  const holder = chosen.find(({ diedAt }) => receivedAt !== null && receivedAt >= diedAt);
+  if (holder !== undefined) return { kind: 'waiting', reason: sayAlive(draft, sent, holder, trail) };
+  // What is up is seen in the list of the services, what it has taken up in looks that were made after it.
   const out =
-    chosen.find((life) => !isBack(draft, life)) ?? (view.followedAt < servicesAt ? chosen[0] : null);
+    chosen.find((life) => !isBack(draft, life, trail)) ?? (view.followedAt < servicesAt ? chosen[0] : null);
   if (out) return { kind: 'waiting', reason: sayOut(draft, out) };
   return { kind: 'lost', hosts: chosen.map(({ host }) => host) };
 }
 
-/** Whether nova-compute has been up again for so long that its queue is empty, by its own reports. */
-function isBack(draft: Draft, { host, node, service, diedAt }: Life): boolean {
+/**
+ * Whether nova-compute has been up again for so long that its queue is empty, by its own reports and by what the request's trail
+ * shows since.
+ */
+function isBack(draft: Draft, { host, node, service, diedAt }: Life, { seenAt }: TrailView): boolean {
   const { observation, policy } = draft;
   if (node.incident !== null) return false;
   lookAtServices(draft, policy.timing.slowMs);
   const upSince = observation.upSince.get(host);
   if (service.state !== 'up' || upSince === undefined || service.updatedAt === null) return false;
-  return service.updatedAt - Math.max(upSince, diedAt) >= policy.timing.queueDrainMs;
+  const seenNova = novaNowOf(observation) - (observation.mono - seenAt);
+  return Math.min(service.updatedAt, seenNova) - Math.max(upSince, diedAt) >= policy.timing.queueDrainMs;
+}
+
+/**
+ * Its message may be lost though its host lives: nova-conductor may die after the choice, RabbitMQ with its queues, or nova-compute
+ * alone after the receipt. Nova's records say nothing of that; a person can look.
+ */
+function sayAlive({ policy }: Draft, { evacuation, isLong }: Sent, { host }: Life, trail: TrailView): string {
+  const text =
+    trail.receivedAt === null
+      ? `sent to ${host}; waiting for its nova-compute to take it up`
+      : `received by the nova-compute of ${host}; waiting for its claim`;
+  if (!isLong) return text;
+  const minutes = policy.timing.lostRequestMs / 60_000;
+  const sign =
+    trail.receivedAt === null
+      ? `nova-compute runs on ${host} with nothing in its queue (rabbitmqctl list_queues name messages | grep compute.${host})`
+      : `nova-compute on ${host} has been restarted since (${new Date(trail.receivedAt).toISOString()})`;
+  return `${text}, for more than ${minutes} min. If ${sign}, the request is lost: ${howToAskAgain(evacuation)}`;
 }
 
 function sayOut({ policy }: Draft, { host, node, service }: Life): string {
@@ -204,11 +258,14 @@ function sayOut({ policy }: Draft, { host, node, service }: Life): string {
  * No host was chosen for it, so no nova-compute has its message. nova-conductor acknowledges a message when it receives it
  * (oslo_messaging/rpc/server.py): one that dies with it has lost it, and Nova's records say nothing of that. A person knows.
  */
-function sayUnsent({ policy }: Draft, { server }: EvacuationView, isLong: boolean): string {
-  const text = 'Placement does not say yet which host was chosen for it';
+function sayUnsent({ policy }: Draft, { evacuation, isLong }: Sent, text: string): string {
   if (!isLong) return text;
   const minutes = policy.timing.lostRequestMs / 60_000;
-  return `${text}, for more than ${minutes} min. If nova-conductor or RabbitMQ has died since, and nova-conductor is up again with nothing in its queue (rabbitmqctl list_queues name messages | grep conductor), and no compute host is away in whose queue its message may lie, the request is lost: evacuate the instance by hand (openstack server evacuate ${server}; before Zed set its state to error first), and this goes on from there. If that fails for want of room, let the node go by hand`;
+  return `${text}, for more than ${minutes} min. If nova-conductor or RabbitMQ has died since, and nova-conductor is up again with nothing in its queue (rabbitmqctl list_queues name messages | grep conductor), and no compute host is away in whose queue its message may lie, the request is lost: ${howToAskAgain(evacuation)}`;
+}
+
+function howToAskAgain({ server }: EvacuationView): string {
+  return `evacuate the instance by hand (openstack server evacuate ${server}; before Zed set its state to error first), and this goes on from there. If that fails for want of room, let the node go by hand`;
 }
 
 function waiting(reason: string): Unclaimed {

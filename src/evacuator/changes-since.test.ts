@@ -38,7 +38,7 @@ it('the next reading of the changes begins where the last was asked for, however
       placement: false,
       facts: NO_FACTS,
       history: [],
-      allocations: [],
+      trails: [],
       starts: [],
       whereabouts: [],
       liveMigrations: [],

@@ -40,7 +40,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
       placement: false,
       facts: NO_FACTS,
       history: [],
-      allocations: [],
+      trails: [],
       starts: [],
       whereabouts: [],
       liveMigrations: [],

@@ -16,6 +16,7 @@ import type {
   RequestView,
   ServerView,
   ServiceView,
+  TrailView,
 } from '../core/observation.ts';
 import { known, unknown } from '../core/observation.ts';
 import type { SeenServer } from './ports.ts';
@@ -49,7 +50,8 @@ export interface Memory {
   placement: PlacementView;
   /** See {@link OfflineView}. */
   readonly offline: Map<NodeName, OfflineView>;
-  readonly allocations: Map<ServerId, Fact<readonly string[]>>;
+  /** See {@link Observation}. */
+  readonly trails: Map<number, Fact<TrailView>>;
   /** See {@link Observation}. */
   readonly startedSince: Map<ServerId, Fact<boolean>>;
   /** See {@link Observation}. Forgotten when no host is evacuated. */
@@ -128,7 +130,7 @@ export function newMemory(owner: string, mono: number): Memory {
     withIncident: new Set(),
     placement: NO_PLACEMENT,
     offline: new Map(),
-    allocations: new Map(),
+    trails: new Map(),
     startedSince: new Map(),
     whereabouts: new Map(),
     liveMigrations: new Map(),
@@ -341,9 +343,9 @@ export function forget(memory: Memory, { open, toProve, domain }: Needed): void 
   for (const [name, host] of memory.hosts) {
     if (needed.has(name)) continue;
     memory.hosts.delete(name);
+    for (const id of host.evacuations.keys()) memory.trails.delete(id);
     for (const server of host.servers.keys()) {
       if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
-      memory.allocations.delete(server);
       memory.startedSince.delete(server);
       memory.liveMigrations.delete(server);
       if (memory.requests.get(server)?.state === 'pending') continue;

@@ -1,8 +1,14 @@
 import type { FactsLook } from '../core/decision.ts';
-import type { ServerId } from '../core/names.ts';
-import { type Fact, known, type Maybe, unknown } from '../core/observation.ts';
+import {
+  type EvacuationView,
+  type Fact,
+  known,
+  type Maybe,
+  type ProviderView,
+  unknown,
+} from '../core/observation.ts';
 import type { HostMemory, Memory } from './memory.ts';
-import type { Answer, Ports } from './ports.ts';
+import type { Answer, CloudPort, Ports } from './ports.ts';
 
 type Facts = Memory['facts'];
 type FactKey = 'aggregates' | 'serverGroups' | 'flavors' | 'images';
@@ -73,22 +79,34 @@ export async function lookAtPorts({ cloud, clock }: Ports, host: HostMemory): Pr
   clock.wake();
 }
 
-/** Asks Placement who gives resources to a server; the answer comes when it comes, and wakes the loop. */
-export async function lookAtAllocations(
+/**
+ * Asks Nova how far the request of an evacuation has come, and then Placement where to: so the choice of one that is sent is among
+ * what Placement names. The answers come when they come, and wake the loop.
+ */
+export async function lookAtTrail(
   { cloud, clock }: Ports,
   memory: Memory,
-  server: ServerId,
+  evacuation: EvacuationView,
 ): Promise<void> {
   // The time of the question counts for when it is asked again.
   const mono = clock.mono();
-  const held = memory.allocations.get(server)?.value ?? unknown('Placement is being asked');
-  memory.allocations.set(server, { value: held, mono });
-  const answer = await cloud.hostsOfConsumer(server);
-  memory.allocations.set(server, {
-    value: answer.ok ? known(answer.value) : unknown(answer.reason),
-    mono,
-  });
+  const held = memory.trails.get(evacuation.id)?.value ?? unknown('Nova is being asked');
+  memory.trails.set(evacuation.id, { value: held, mono });
+  const answer = await cloud.trailOf(evacuation);
+  const value = answer.ok
+    ? known({ ...answer.value, seenAt: mono, givers: await findGivers(cloud, evacuation) })
+    : unknown(answer.reason);
+  memory.trails.set(evacuation.id, { value, mono });
   clock.wake();
+}
+
+async function findGivers(
+  cloud: CloudPort,
+  { server, dest }: EvacuationView,
+): Promise<Maybe<readonly ProviderView[]>> {
+  if (dest !== null) return unknown('the request named its host');
+  const answer = await cloud.hostsOfConsumer(server);
+  return answer.ok ? known(answer.value) : unknown(answer.reason);
 }
 
 /** After so long without a question, ms, nobody knows whether Placement has been away all the time. */

@@ -26,7 +26,7 @@ import {
   rememberServer,
   rememberServices,
 } from './memory.ts';
-import { lookAtAllocations, lookAtFacts, lookAtPlacement, lookAtPorts } from './observe-facts.ts';
+import { lookAtFacts, lookAtPlacement, lookAtPorts, lookAtTrail } from './observe-facts.ts';
 import type { Answer, CloudPort, Listed, Ports } from './ports.ts';
 import { traceList } from './traces.ts';
 
@@ -66,7 +66,7 @@ export async function observe(
   const settling = [...look.hosts.values()].some((host) => host.settle);
   if (look.services && !settling) workers.push(lookAtServices(ports, memory));
   if (look.placement) void lookAtPlacement(ports, memory);
-  for (const server of look.allocations) void lookAtAllocations(ports, memory, server);
+  for (const evacuation of look.trails) void lookAtTrail(ports, memory, evacuation);
   workers.push(
     lookAtFacts(ports, memory, look.facts),
     lookAtStarts(ports, memory, look.starts),
@@ -93,7 +93,7 @@ export async function observe(
     facts: { controlServices: memory.controlServices, ...memory.facts },
     hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
     placement: memory.placement,
-    allocations: new Map(memory.allocations),
+    trails: new Map(memory.trails),
     startedSince: new Map(memory.startedSince),
     whereabouts: new Map(memory.whereabouts),
     liveMigrations: new Map(memory.liveMigrations),
@@ -536,7 +536,7 @@ async function readTraits(cloud: CloudPort, host: HostMemory, at: number): Promi
   host.traitsAt = at;
   host.traits = answer.ok
     ? answer.value === null
-      ? unknown(`Placement has no resource provider ${host.host}`)
+      ? unknown(`Placement has no resource provider of ${host.host}`)
       : known(answer.value)
     : unknown(answer.reason);
   return null;

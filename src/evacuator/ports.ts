@@ -15,6 +15,8 @@ import type {
   Microversion,
   Observation,
   PortView,
+  ProviderView,
+  RequestTrail,
   ServerGroupView,
   ServerView,
   ServiceView,
@@ -76,14 +78,17 @@ export interface CloudPort {
   listBrokenMoves(source: HostName): Promise<Answer<readonly LiveMigrationView[]>>;
   /** The last live migration of a server, over or not; null: Nova lists none. */
   lastLiveMigration(server: ServerId): Promise<Answer<LiveMigrationView | null>>;
+  /** How far the request of an evacuation has come. */
+  trailOf(evacuation: EvacuationView): Promise<Answer<RequestTrail>>;
   updateService(serviceId: string, change: ServiceChange): Promise<Answer<ServiceView>>;
   evacuate(server: ServerId, options: EvacuateOptions): Promise<Answer<null>>;
   stopServer(server: ServerId): Promise<Answer<null>>;
+  /** Of the resource provider of a host; null: Placement has none. */
   providerTraits(host: HostName): Promise<Answer<readonly string[] | null>>;
   /** Whether Placement answers at all, one that refuses or a cloud that has none as well: then nobody need wait for it. */
   findPlacement(): Promise<Answer<null>>;
-  /** Names of the resource providers of the compute nodes that give resources to this server. */
-  hostsOfConsumer(server: ServerId): Promise<Answer<readonly string[]>>;
+  /** The resource providers of the compute nodes that give resources to this server. */
+  hostsOfConsumer(server: ServerId): Promise<Answer<readonly ProviderView[]>>;
   listAggregates(): Promise<Answer<readonly AggregateView[]>>;
   addHostToAggregate(aggregateId: number, host: HostName): Promise<Answer<null>>;
   removeHostFromAggregate(aggregateId: number, host: HostName): Promise<Answer<null>>;

@@ -15,6 +15,7 @@ import {
   type LiveMigrationView,
   type NodeView,
   type PortView,
+  type ProviderView,
   type ServerGroupView,
   type ServiceView,
   type Stored,
@@ -180,6 +181,11 @@ export class World {
   /** How often a host has died; what it began in an earlier life is over. */
   readonly #lives = new Map<HostName, number>();
   readonly #dead = new Set<number>();
+  /** Evacuation → how far its own request has come. */
+  readonly #trails = new Map<
+    number,
+    { sent: boolean; receivedAt: number | null; receivedBy: HostName | null }
+  >();
   /** Evacuations whose message a host has received and not claimed yet. */
   readonly #received = new Map<number, HostName>();
   /** Messages that wait for the next nova-compute of a host. */
@@ -418,6 +424,8 @@ export class World {
             [...this.liveMigrations.values()].filter((e) => e.source === host && e.status === 'error'),
           ),
         lastLiveMigration: (id) => cloud(() => this.liveMigrations.get(id) ?? null),
+        trailOf: ({ id }) =>
+          cloud(() => ({ ...(this.#trails.get(id) ?? { sent: false, receivedAt: null, receivedBy: null }) })),
         updateService: (id, change) =>
           call(50, () => {
             if (this.cloudDown) return { ok: false, reason: 'connection refused', effect: 'none' };
@@ -585,8 +593,14 @@ export class World {
     }
     const dest = options.host ?? this.#schedule(record.source);
     this.#chosen.set(server.id, new Set([...(this.#chosen.get(server.id) ?? []), dest]));
-    const take = (): void => this.#take(record, server, fate, dest);
+    const trail = { sent: false, receivedAt: null as number | null, receivedBy: null as HostName | null };
+    this.#trails.set(asked.id, trail);
+    const take = (): void => {
+      Object.assign(trail, { receivedAt: this.nova(), receivedBy: dest });
+      this.#take(record, server, fate, dest);
+    };
     const send = (): void => {
+      trail.sent = true;
       if (this.service(dest).state === 'up') take();
       else this.#queues.set(dest, [...(this.#queues.get(dest) ?? []), take]);
     };
@@ -594,9 +608,10 @@ export class World {
     else this.clock.after(fate.sendMs, send);
   }
 
-  #allocated(id: ServerId): string[] {
+  #allocated(id: ServerId): ProviderView[] {
     const host = this.servers.find((server) => server.id === id)?.host;
-    return [...new Set([...(host ? [host] : []), ...(this.#chosen.get(id) ?? [])])];
+    const hosts = new Set([...(host ? [host] : []), ...(this.#chosen.get(id) ?? [])]);
+    return [...hosts].map((each) => ({ provider: each, host: each }));
   }
 
   /** A destination receives the message, and claims. */

@@ -113,7 +113,7 @@ describe('an evacuation whose destination dies before its claim', () => {
     world.fence('third', nodeName('compute-3'));
     expect(await until(world, MIN, () => isReleased(world, nodeName('compute-3')))).toBe(true);
     await world.clock.advance(2 * MIN);
-    expect(instanceTexts(world)).toMatch(/sent to compute-2; waiting for its nova-compute to take it up/);
+    expect(instanceTexts(world)).toMatch(/received by the nova-compute of compute-2; waiting for its claim/);
     expect(await until(world, 5 * MIN, () => isReleased(world))).toBe(true);
     expect(world.posts).toBe(1);
     expect(world.violations).toEqual([]);

@@ -38,7 +38,7 @@ async function lookAgain(
         placement: false,
         facts: NO_FACTS,
         history: [],
-        allocations: [],
+        trails: [],
         starts: [],
         whereabouts: [],
         liveMigrations: [],

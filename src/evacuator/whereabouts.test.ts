@@ -11,7 +11,7 @@ const NO_LOOK = {
     placement: false,
     facts: NO_FACTS,
     history: [],
-    allocations: [],
+    trails: [],
     starts: [],
     liveMigrations: [],
   },

@@ -60,6 +60,11 @@ export function has(versions: Microversions, capability: Capability): boolean {
   return compareVersions(versions.used, SINCE[capability]) >= 0;
 }
 
+/** The lower one of two. */
+export function lower(a: string, b: string): string {
+  return compareVersions(a, b) < 0 ? a : b;
+}
+
 function compareVersions(a: string, b: string): number {
   const [majorA = 0, minorA = 0] = a.split('.').map(Number);
   const [majorB = 0, minorB = 0] = b.split('.').map(Number);

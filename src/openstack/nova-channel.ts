@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { CloudError } from './errors.ts';
-import { chooseMicroversion, type Microversions } from './microversion.ts';
+import { chooseMicroversion, lower, type Microversions } from './microversion.ts';
 import { VersionDocumentSchema } from './nova-schemas.ts';
 import { failure, type Result, success } from './result.ts';
 import { type ServiceAnswer, type ServiceRequest, type Session, schemaIssues } from './session.ts';
@@ -42,6 +42,7 @@ export interface NovaChannel {
   readonly login: string;
   where(request: ServiceRequest): ReturnType<Session['where']>;
   microversions(): Promise<Result<Microversions>>;
+  /** `microversion`: the highest that this request may have. */
   send(request: ServiceRequest): Promise<Result<ServiceAnswer>>;
   /** Sends a request whose answer must fit the schema. */
   ask<T>(request: ServiceRequest, schema: v.GenericSchema<unknown, T>): Promise<Result<Dated<T>>>;
@@ -71,7 +72,9 @@ export function openNovaChannel(session: Session, options: NovaOptions = {}): No
   async function send(request: ServiceRequest): Promise<Result<ServiceAnswer>> {
     const versions = await microversions();
     if (!versions.ok) return versions;
-    const answer = await session.request(COMPUTE, { ...request, microversion: versions.value.used });
+    const { used } = versions.value;
+    const microversion = lower(request.microversion ?? used, used);
+    const answer = await session.request(COMPUTE, { ...request, microversion });
     // 406: Nova was downgraded under us. The next request negotiates anew.
     if (!answer.ok && answer.error.code === 'http' && answer.error.status === 406) negotiation = null;
     return answer;

@@ -136,7 +136,30 @@ export const ServerPageSchema = v.pipe(
 );
 /** nova/api/openstack/compute/instance_actions.py ACTION_KEYS, as far as it is used. */
 export const ActionListSchema = v.object({
-  instanceActions: v.array(v.object({ action: v.string(), message: v.nullish(v.string(), null) })),
+  instanceActions: v.array(
+    v.object({
+      action: v.string(),
+      message: v.nullish(v.string(), null),
+      request_id: v.nullish(v.string(), null),
+      start_time: v.nullish(TimestampSchema, null),
+    }),
+  ),
+});
+/** ... and of one of them, EVENT_KEYS; `events` is there for those who may see them, the host from 2.62 on. */
+export const ActionEnvelopeSchema = v.object({
+  instanceAction: v.object({
+    events: v.optional(
+      v.array(
+        v.object({
+          event: v.string(),
+          start_time: v.nullish(TimestampSchema, null),
+          finish_time: v.nullish(TimestampSchema, null),
+          result: v.nullish(v.string(), null),
+          host: v.nullish(v.string(), null),
+        }),
+      ),
+    ),
+  }),
 });
 
 export const ServerEnvelopeSchema = v.object({ server: ServerSchema });

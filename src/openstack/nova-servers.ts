@@ -1,6 +1,7 @@
 import type { NovaChannel } from './nova-channel.ts';
 import { latest } from './nova-channel.ts';
 import {
+  ActionEnvelopeSchema,
   ActionListSchema,
   isPartial,
   type Server,
@@ -41,6 +42,21 @@ export type ServerLookup =
 export interface ServerAction {
   readonly action: string;
   readonly hasFailed: boolean;
+  /** By which its events are asked for. */
+  readonly requestId: string | null;
+  /** When nova-api took it, epoch ms; whole seconds. */
+  readonly startedAt: number | null;
+}
+
+/** What a service has written down of its part in an action. */
+export interface ActionEvent {
+  /** `rebuild_server` of nova-conductor, `compute_rebuild_instance` of a nova-compute, ... */
+  readonly event: string;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  readonly result: string | null;
+  /** Null below 2.62. */
+  readonly host: string | null;
 }
 
 /** See {@link Nova} for what each promises. */
@@ -48,6 +64,7 @@ export interface NovaServers {
   listServers(query?: ServerQuery): Promise<Result<ServerList>>;
   getServer(id: string): Promise<Result<ServerLookup>>;
   listActions(id: string): Promise<Result<readonly ServerAction[] | null>>;
+  listActionEvents(id: string, requestId: string): Promise<Result<readonly ActionEvent[] | null>>;
 }
 
 export function createNovaServers(channel: NovaChannel): NovaServers {
@@ -119,10 +136,33 @@ export function createNovaServers(channel: NovaChannel): NovaServers {
     }
     // 'Error' is all that Nova ever writes there (nova/db/main/api.py action_event_finish).
     const actions = answer.value.body.instanceActions;
-    return success(actions.map(({ action, message }) => ({ action, hasFailed: message === 'Error' })));
+    return success(
+      actions.map((each) => ({
+        action: each.action,
+        hasFailed: each.message === 'Error',
+        requestId: each.request_id,
+        startedAt: each.start_time,
+      })),
+    );
   }
 
-  return { listServers, getServer, listActions };
+  async function listActionEvents(
+    id: string,
+    requestId: string,
+  ): Promise<Result<readonly ActionEvent[] | null>> {
+    const path = `/servers/${encodeURIComponent(id)}/os-instance-actions/${encodeURIComponent(requestId)}`;
+    const answer = await channel.ask({ method: 'GET', path }, ActionEnvelopeSchema);
+    if (!answer.ok) return answer;
+    const { events } = answer.value.body.instanceAction;
+    if (events === undefined) return success(null);
+    return success(
+      events.map(({ event, start_time: startedAt, finish_time: finishedAt, result, host }) => ({
+        ...{ event, startedAt, finishedAt, result, host },
+      })),
+    );
+  }
+
+  return { listServers, getServer, listActions, listActionEvents };
 }
 
 /**

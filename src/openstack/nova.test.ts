@@ -217,7 +217,7 @@ describe('servers', () => {
         },
       }),
     });
-    expect(await nova.listActions('a')).toEqual({
+    expect(await nova.listActions('a')).toMatchObject({
       ok: true,
       value: [
         { action: 'evacuate', hasFailed: true },
@@ -411,6 +411,30 @@ describe('microversions', () => {
   });
 });
 
+it('lists the hypervisors to the last page, without their uptimes', async () => {
+  const page = (...names: readonly string[]) =>
+    names.map((host) => ({ hypervisor_hostname: `${host}.example.org`, service: { id: host, host } }));
+  const next = [{ rel: 'next', href: 'http://nova/v2.1/os-hypervisors/detail?marker=two' }];
+  const { session, cloud } = await connect({
+    'GET /compute/v2.1/os-hypervisors/detail': ({ query }) => ({
+      body:
+        query.get('marker') === 'two'
+          ? { hypervisors: page('compute-3') }
+          : { hypervisors: page('compute-1', 'compute-2'), hypervisors_links: next },
+    }),
+  });
+  expect(await createNova(session).listHypervisors()).toEqual({
+    ok: true,
+    value: [1, 2, 3].map((n) => ({ hostname: `compute-${n}.example.org`, host: `compute-${n}` })),
+  });
+  // Nova calls each nova-compute for its uptime from 2.88 on.
+  const asked = cloud.requests('GET', '/compute/v2.1/os-hypervisors/detail');
+  expect(asked.map(({ headers }) => headers['openstack-api-version'])).toEqual([
+    'compute 2.87',
+    'compute 2.87',
+  ]);
+});
+
 it('reads the traits of a resource provider', async () => {
   const uuid = '4e8e5957-649f-477b-9e5b-f1f75b21c03c';
   const { session, cloud } = await connect({
@@ -455,7 +479,7 @@ describe('the hosts that give resources to an instance', () => {
       [`GET /placement/resource_providers/${OLD}`]: () => ({ body: { uuid: OLD, name: 'compute-2' } }),
       [`GET /placement/resource_providers/${CHOSEN}`]: () => ({ body: { uuid: CHOSEN, name: 'compute-1' } }),
     });
-    expect(await createPlacement(session).hostsOfConsumer('s')).toEqual({
+    expect(await createPlacement(session).providersOfConsumer('s')).toEqual({
       ok: true,
       value: ['compute-1', 'compute-2'],
     });
@@ -466,8 +490,11 @@ describe('the hosts that give resources to an instance', () => {
     const bodies: unknown[] = [{ allocations: {} }, { allocations: { [OLD]: {} } }];
     const { session } = await connect({ 'GET /placement/allocations/s': () => ({ body: bodies.shift() }) });
     const placement = createPlacement(session);
-    expect(await placement.hostsOfConsumer('s')).toEqual({ ok: true, value: [] });
-    expect(await placement.hostsOfConsumer('s')).toMatchObject({ ok: false, error: { code: 'bad-answer' } });
+    expect(await placement.providersOfConsumer('s')).toEqual({ ok: true, value: [] });
+    expect(await placement.providersOfConsumer('s')).toMatchObject({
+      ok: false,
+      error: { code: 'bad-answer' },
+    });
   });
 
   it('are not known where one of them has no name', async () => {
@@ -475,7 +502,7 @@ describe('the hosts that give resources to an instance', () => {
       'GET /placement/allocations/s': () => ({ body: { allocations: { [OLD]: given({ MEMORY_MB: 512 }) } } }),
       [`GET /placement/resource_providers/${OLD}`]: () => ({ status: 404, body: {} }),
     });
-    expect(await createPlacement(session).hostsOfConsumer('s')).toMatchObject({
+    expect(await createPlacement(session).providersOfConsumer('s')).toMatchObject({
       ok: false,
       error: { code: 'http', status: 404 },
     });

@@ -8,8 +8,10 @@ import {
   type EvacuationQuery,
 } from './nova-evacuations.ts';
 import { type Aggregate, createNovaFacts, type Flavor, type ServerGroup } from './nova-facts.ts';
+import { createNovaHypervisors, type Hypervisor } from './nova-hypervisors.ts';
 import type { ComputeService, Evacuation } from './nova-schemas.ts';
 import {
+  type ActionEvent,
   createNovaServers,
   type ServerAction,
   type ServerList,
@@ -63,6 +65,12 @@ export interface Nova {
    */
   listActions(serverId: string): Promise<Result<readonly ServerAction[] | null>>;
   /**
+   * What the services have written down of one of these. Each does so when it begins and when it ends (nova/compute/utils.py
+   * EventReporter): nova-conductor of an evacuation until it has sent it to a nova-compute, and that from its receipt on, before
+   * it claims. Null: Nova shows the user no events.
+   */
+  listActionEvents(serverId: string, requestId: string): Promise<Result<readonly ActionEvent[] | null>>;
+  /**
    * Evacuations, newest first, as Nova sorts them (nova/api/openstack/compute/migrations.py, created_at and id
    * descending from 2.59 on); with `createdSince` no page is read beyond it, so one request follows a host.
    * Nova's own `changes-since` is of no use for that: it compares `updated_at`, which is NULL until a record
@@ -94,6 +102,12 @@ export interface Nova {
   removeHostFromAggregate(aggregateId: number, host: string): Promise<Result<Aggregate>>;
   /** The server groups of all projects, with the members that are not deleted, to the last page. */
   listServerGroups(): Promise<Result<readonly ServerGroup[]>>;
+  /**
+   * All hypervisors with the host of their nova-compute. Placement's providers are named by them, and libvirt calls itself by the
+   * machine's FQDN where Nova's host (CONF.host) may be short. Those of a cell that is down are left out in silence, and so are
+   * those whose service was deleted.
+   */
+  listHypervisors(): Promise<Result<readonly Hypervisor[]>>;
   /** All flavors, public or not, as they are now. Below 2.61 their extra specs take a request each. */
   listFlavors(): Promise<Result<readonly Flavor[]>>;
 }
@@ -109,5 +123,6 @@ export function createNova(session: Session, options: NovaOptions = {}): Nova {
     ...createNovaServers(channel),
     ...createNovaEvacuations(channel),
     ...createNovaFacts(channel),
+    ...createNovaHypervisors(channel),
   };
 }

@@ -30,16 +30,16 @@ export interface Placement {
   ping(): Promise<Result<null>>;
   /**
    * Traits of the resource provider with exactly this name; null when there is none. A compute node's
-   * provider is named by its hypervisor hostname, which may differ from the service's host.
+   * provider is named by its hypervisor hostname, which may differ from the service's host (see Nova.listHypervisors).
    * `COMPUTE_STATUS_DISABLED` among them keeps the scheduler away.
    */
-  providerTraits(hostName: string): Promise<Result<readonly string[] | null>>;
+  providerTraits(provider: string): Promise<Result<readonly string[] | null>>;
   /**
-   * Names of the compute nodes' providers that give resources to this instance. While it is evacuated these are its
+   * Names of the compute nodes' providers (their hypervisors' hostnames) that give resources to this instance. While it is evacuated these are its
    * old host's and that of the host that the scheduler has chosen, from before the conductor tells that host
    * (nova/scheduler/client/report.py claim_resources doubles up what is there).
    */
-  hostsOfConsumer(instanceId: string): Promise<Result<readonly string[]>>;
+  providersOfConsumer(instanceId: string): Promise<Result<readonly string[]>>;
 }
 
 /** Makes the Placement client of a session. */
@@ -50,11 +50,11 @@ export function createPlacement(session: Session): Placement {
       const answer = await read({ path: '/resource_providers', query: { name: NOBODY } }, ProvidersSchema);
       return answer.ok ? success(null) : answer;
     },
-    async providerTraits(hostName) {
-      const query = { name: hostName };
+    async providerTraits(name) {
+      const query = { name };
       const found = await read({ path: '/resource_providers', query }, ProvidersSchema);
       if (!found.ok) return found;
-      const provider = found.value.resource_providers.find((each) => each.name === hostName);
+      const provider = found.value.resource_providers.find((each) => each.name === name);
       if (provider === undefined) return success(null);
       const path = `/resource_providers/${provider.uuid}/traits`;
       const traits = await read({ path }, TraitsSchema);
@@ -63,7 +63,7 @@ export function createPlacement(session: Session): Placement {
       const gone = traits.error.code === 'http' && traits.error.status === 404;
       return gone ? success(null) : traits;
     },
-    async hostsOfConsumer(instanceId) {
+    async providersOfConsumer(instanceId) {
       const found = await read({ path: `/allocations/${encodeURIComponent(instanceId)}` }, AllocationsSchema);
       if (!found.ok) return found;
       const names: string[] = [];

@@ -8,6 +8,7 @@ import {
   PAUSE_PROPERTY,
 } from '../core/records.ts';
 import { after } from '../world/agenda.ts';
+import { allocate, takeBack } from '../world/allocations.ts';
 import { setPermanent, setProperty, setTransient } from '../world/attributes.ts';
 import { crashCompute, drainQueue } from '../world/compute.ts';
 import { changeInstance, instanceOf } from '../world/database.ts';
@@ -15,10 +16,18 @@ import { confirmByHand, fenceByHand, pickMember } from '../world/fencing.ts';
 import { liveMigrate } from '../world/live-migration.ts';
 import { crash, powerOff, setFeed, setIsolated } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
-import { type ApiHealth, hostOfNode, machineOf, nodeOfHost, type World } from '../world/model.ts';
+import {
+  type ApiHealth,
+  hostOfNode,
+  type LossSide,
+  machineOf,
+  nodeOfHost,
+  type World,
+} from '../world/model.ts';
 import {
   deleteServer,
   evacuate,
+  loseQueues,
   mayBeOn,
   setConductor,
   setMetadata,
@@ -170,8 +179,14 @@ export function happen(stage: Stage, fault: Fault): void {
       later(fault.forMs, () => setConductor(world, true));
       return;
     case 'conductor-loses':
-      world.nova.conductorLoses += fault.times;
-      tell(`nova-conductor dies with the next ${fault.times} evacuations`);
+      world.nova.conductorLoses.push(...Array<LossSide>(fault.times).fill(fault.side ?? 'before'));
+      tell(
+        `nova-conductor dies with the next ${fault.times} evacuations${fault.side === 'after' ? ', after the choice of a host' : ''}`,
+      );
+      return;
+    case 'queues-lost':
+      loseQueues(world);
+      tell('RabbitMQ loses what is in its queues');
       return;
     case 'cell-down':
       world.nova.cellDown = true;
@@ -225,6 +240,8 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       from.guests.delete(instance.id);
       world.emit({ kind: 'guest', host: from.name, server: instance.id, state: 'gone' });
       to.guests.set(instance.id, 'shutoff');
+      allocate(world, instance.id, fault.host);
+      takeBack(world, instance.id, instance.host);
       changeInstance(world, instance, { host: fault.host }, 'a live migration has just ended here');
       return;
     }

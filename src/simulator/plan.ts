@@ -1,5 +1,5 @@
 import { DEFAULT_POLICY, type OperatorPolicy, type Policy } from '../core/policy.ts';
-import type { WorldSpec } from '../world/model.ts';
+import type { LossSide, WorldSpec } from '../world/model.ts';
 
 /** Something that goes wrong, or that somebody does, at a time of the world, ms. */
 export type Fault = { readonly at: number } & (
@@ -55,7 +55,9 @@ export type Fault = { readonly at: number } & (
     }
   | { readonly do: 'conductor-down'; readonly forMs: number }
   /** The next requests to evacuate are lost with the nova-conductor that has taken them, or with RabbitMQ. */
-  | { readonly do: 'conductor-loses'; readonly times: number }
+  | { readonly do: 'conductor-loses'; readonly times: number; readonly side?: LossSide }
+  /** RabbitMQ is started anew, and loses what is in the queues of nova-conductor and of the computes. */
+  | { readonly do: 'queues-lost' }
   | { readonly do: 'cell-down'; readonly forMs: number }
   | { readonly do: 'spawn-fails'; readonly what: string; readonly times: number }
   /** nova-conductor, or its database, does not answer a nova-compute that has just spawned a guest. */

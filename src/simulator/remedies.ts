@@ -16,7 +16,7 @@ import { changeInstance, changeMigration, instanceOf } from '../world/database.t
 import { confirmByHand, fenceByHand, pickMember } from '../world/fencing.ts';
 import { powerOff, powerOn } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
-import { hostOfNode, type Migration, machineNow, machineOf, nodeOfHost, type World } from '../world/model.ts';
+import { hostOfNode, machineNow, machineOf, nodeOfHost, type World } from '../world/model.ts';
 import { evacuate, updateService } from '../world/nova.ts';
 import { answerLocalDisk, byHand, heal, mendFeed, resume } from './faults.ts';
 
@@ -147,17 +147,6 @@ function helpWithIncident(world: World, node: string, text: string): string | nu
   return null;
 }
 
-/**
- * Whether nobody but a person ends an evacuation on which nobody works: its verdict waits for a destination, and
- * that has not died (a nova-compute that died with its message). What died with its host the evacuator finds out.
- */
-function isPeoplesWork(report: TickReport | null, { status, server }: Migration): boolean {
-  // One that has come to a host which died then is named with both.
-  const instances = report?.verdicts.flatMap((verdict) => verdict.instances) ?? [];
-  const waits = /waiting for its nova-compute to take it up/;
-  return status !== 'accepted' || instances.some(({ id, text }) => id === server && waits.test(text));
-}
-
 /** What verdicts say of requests that are lost: asked for by hand, or, where that was in vain before, the node let go. */
 function redoLost(
   world: World,
@@ -281,8 +270,9 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
     const isStuck =
       migration.flight === 'over' &&
       !migration.deleted &&
-      (migration.status === 'accepted' || migration.status === 'pre-migrating');
-    if (!isStuck || !isPeoplesWork(report, migration)) continue;
+      // One that nobody has claimed is asked for again, as its verdict says: no call of Nova's API closes it.
+      migration.status === 'pre-migrating';
+    if (!isStuck) continue;
     const dest = migration.dest === null ? null : nodeOfHost(world, migration.dest);
     const isGuestThere =
       dest !== null && world.machines.get(dest)?.guests.get(migration.server) === 'running';

@@ -258,7 +258,7 @@ export async function run(plan: Plan, options: RunOptions = {}): Promise<Result>
   after(world.agenda, faultsEnd, () => {
     traps.length = 0;
     means.losses.list.length = 0;
-    world.nova.conductorLoses = 0;
+    world.nova.conductorLoses.length = 0;
     means.trouble.writes = null;
     world.emit({ kind: 'operator', what: 'the faults are over: everything is repaired and switched on' });
     repair(world, touched);

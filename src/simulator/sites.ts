@@ -4,6 +4,7 @@ import {
   type ComputeSpec,
   DEFAULT_IMAGE,
   type InstanceSpec,
+  type Range,
   uuidOf,
 } from '../world/model.ts';
 import { isReservedBy } from './checkers/checker.ts';
@@ -38,7 +39,10 @@ export type FeatureName =
   | 'affinity'
   | 'placement-away'
   | 'dead-feed'
-  | 'moving-away';
+  | 'moving-away'
+  | 'hypervisor-names'
+  | 'leftovers'
+  | 'slow-claims';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -71,6 +75,9 @@ const FEATURES: readonly Feature[] = [
   { name: 'placement-away', share: 0.03, apply: withPlacementAway },
   { name: 'dead-feed', share: 0.03, apply: withDeadFeed },
   { name: 'moving-away', share: 0.04, apply: withMovesAway },
+  { name: 'hypervisor-names', share: 0.15, apply: withHypervisorNames },
+  { name: 'leftovers', share: 0.04, apply: withLeftovers },
+  { name: 'slow-claims', share: 0.03, apply: withSlowClaims },
 ];
 
 /**
@@ -737,10 +744,14 @@ function withUsersWhoStart(row: Row, before: Plan): Plan {
 /** A nova-conductor that dies with evacuations that it has just taken up, or a RabbitMQ that does. */
 function withLostMessages(row: Row, plan: Plan): Plan {
   const death = firstDeathOf(plan);
-  const losses = Array.from(
-    { length: row.int(1, 3) },
-    (): Fault => ({ at: death + row.int(0, 60_000), do: 'conductor-loses', times: row.int(1, 3) }),
-  );
+  // Dice of its own, so that the seeds from before keep what they had.
+  const sides = rowOf(plan.seed, 'lost-sides');
+  const losses = Array.from({ length: row.int(1, 3) }, (): Fault => {
+    const at = death + row.int(0, 60_000);
+    const side = sides.chance(0.4) ? { side: 'after' as const } : {};
+    return { at, do: 'conductor-loses', times: row.int(1, 3), ...side };
+  });
+  if (sides.chance(0.3)) losses.push({ at: death + sides.int(4_000, 60_000), do: 'queues-lost' });
   return withFaults(plan, ...losses);
 }
 
@@ -844,4 +855,44 @@ function withMovesAway(row: Row, before: Plan): Plan {
   const plan = withFaults(withNova(before, { liveMs: { copy, post } }), ...moves, ...again);
   if (!row.chance(0.4)) return plan;
   return withFaults(plan, ...deathsOf(row, plan, victimsOf(plan, 2), row.pick([500, 8_000, 40_000])));
+}
+
+/** Hypervisors that call themselves otherwise than Nova their hosts: by FQDN where those are short, or the other way round. */
+function withHypervisorNames(_row: Row, plan: Plan): Plan {
+  const computes = plan.world.computes.map((compute) => {
+    const [short = compute.host, ...domain] = compute.host.split('.');
+    return { ...compute, hypervisor: domain.length > 0 ? short : `${short}.example.org` };
+  });
+  return withWorld(plan, { computes });
+}
+
+/**
+ * Instances of the first host that Placement has on another one as well, from an evacuation that was lost there long ago; that host
+ * dies too, now and then while their requests lie with a nova-conductor that is down, or are lost.
+ */
+function withLeftovers(row: Row, before: Plan): Plan {
+  const [first, ...others] = before.world.computes;
+  if (others.length === 0) return before;
+  const stale = row.pick(others);
+  const instances = before.world.instances.map((each) =>
+    each.host === first?.host && row.chance(0.5) ? { ...each, leftovers: [stale.host] } : each,
+  );
+  let plan = withWorld(before, { instances });
+  const death = firstDeathOf(plan);
+  const at = death + row.int(1_000, 8_000);
+  if (row.chance(0.6))
+    plan = withFaults(plan, { at, do: 'conductor-down', forMs: row.pick([20_000, 90_000, 150_000]) });
+  else if (row.chance(0.4)) plan = withFaults(plan, { at, do: 'conductor-loses', times: row.int(1, 3) });
+  return withFaults(plan, ...deathsOf(row, plan, [stale], row.pick([15_000, 40_000])));
+}
+
+/** A cloud with few instances and so many on a host may wait a minute each for their claims; with more of them less. */
+const FEW = 8;
+
+/** Destinations that claim one after the other, and slowly; one of them dies with what it has received, or what waits for it. */
+function withSlowClaims(row: Row, before: Plan): Plan {
+  const isFew = before.world.instances.length <= FEW;
+  const claimMs: Range = [500, isFew ? row.pick([40_000, 120_000]) : 6_000];
+  const plan = withNova(before, { claimMs, serialClaims: true });
+  return withFaults(plan, ...deathsOf(row, plan, victimsOf(plan, 1), row.pick([8_000, 30_000])));
 }

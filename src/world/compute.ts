@@ -1,4 +1,5 @@
 import { type Appointment, after } from './agenda.ts';
+import { takeBack } from './allocations.ts';
 import { changeInstance, changeMigration, instanceOf } from './database.ts';
 import { resetLiveMigration } from './live-migration.ts';
 import { isReachable } from './machines.ts';
@@ -11,6 +12,7 @@ import {
   machineOf,
   nodeOfHost,
   novaNow,
+  type Rebuild,
   type World,
 } from './model.ts';
 import { novaComputeDied } from './resources.ts';
@@ -136,6 +138,7 @@ function initHost(world: World, host: string): void {
     if (machine.guests.delete(migration.server)) {
       world.emit({ kind: 'guest', host: machine.name, server: migration.server, state: 'gone' });
     }
+    takeBack(world, migration.server, host);
     changeMigration(world, migration, { status: 'completed' });
   }
   for (const instance of world.nova.instances.values()) {
@@ -178,12 +181,13 @@ function shutOff(world: World, host: string, { id }: Instance): void {
 }
 
 /** A message for the nova-compute of a host: carried out when it runs, kept in the queue until then. */
-export function send(world: World, host: string, migration: Migration): void {
+export function send(world: World, host: string, rebuild: Rebuild): void {
   const compute = computeOf(world, host);
+  const { migration } = rebuild;
   migration.flight = 'queued';
   if (migration.sentTo !== null) migration.sentBefore.push(migration.sentTo);
   migration.sentTo = host;
-  compute.queue.push({ migration });
+  compute.queue.push(rebuild);
   if (compute.state === 'running') drain(world, compute);
 }
 
@@ -196,18 +200,33 @@ export function drainQueue(world: World, node: string): void {
 function drain(world: World, compute: Compute): void {
   if (machineOf(world, nodeOfHost(world, compute.host)).isolated) return;
   for (let next = compute.queue.shift(); next !== undefined; next = compute.queue.shift()) {
-    rebuild(world, compute, next.migration);
+    rebuild(world, compute, next);
   }
 }
 
+/** In how long a claim that takes so long is over, ms: one waits for the others before it (nova/compute/resource_tracker.py rebuild_claim). */
+function claimedIn(world: World, compute: Compute, ms: number): number {
+  if (world.spec.nova.serialClaims !== true) return ms;
+  const { now } = world.agenda;
+  const { process } = compute;
+  const free = compute.claims.process === process ? Math.max(now, compute.claims.until) : now;
+  compute.claims = { process, until: free + ms };
+  return free + ms - now;
+}
+
 /** nova/compute/manager.py `rebuild_instance`: claim, late checks, spawn, and only then `instance.host` changes. */
-function rebuild(world: World, compute: Compute, migration: Migration): void {
+function rebuild(world: World, compute: Compute, { migration, action }: Rebuild): void {
   const { process } = compute;
   const { nova } = world.spec;
   migration.flight = 'claiming';
+  // Written down before it waits for its turn to claim (nova/compute/utils.py wrap_instance_event).
+  action.events?.push({
+    ...{ event: 'compute_rebuild_instance', host: compute.host },
+    ...{ startedAt: novaNow(world), finishedAt: null, result: null },
+  });
   // Not whether the record is over: a second rebuild with the same one knows nothing of the first.
   const isAlive = (): boolean => compute.process === process;
-  after(world.agenda, between(world, nova.claimMs, 'claim', migration.id), () => {
+  after(world.agenda, claimedIn(world, compute, between(world, nova.claimMs, 'claim', migration.id)), () => {
     if (!isAlive()) return;
     const instance = instanceOf(world, migration.server);
     if (instance === null) {
@@ -310,6 +329,7 @@ function giveUp(
   vmState = 'error',
 ): void {
   migration.flight = 'over';
+  takeBack(world, migration.server, migration.dest);
   changeMigration(world, migration, { status: 'failed' });
   if (instance !== null) changeInstance(world, instance, { vmState, taskState: null, fault }, fault);
 }

@@ -1,4 +1,5 @@
 import { after } from './agenda.ts';
+import { allocate, takeBack } from './allocations.ts';
 import { changeInstance, instanceOf } from './database.ts';
 import { isReachable } from './machines.ts';
 import {
@@ -59,6 +60,10 @@ function schedule(world: World, instance: Instance, source: string, wanted: stri
     return;
   }
   record.dest = dest;
+  // What it has is the record's from here on, and what is chosen is its own (nova/conductor/tasks/live_migrate.py _execute).
+  takeBack(world, instance.id, source);
+  allocate(world, record.uuid, source);
+  allocate(world, instance.id, dest);
   if (from?.state === 'running') prepare(world, { instance, record, source, dest, from, to });
 }
 
@@ -90,7 +95,7 @@ interface Move {
  * step is the source's: what its death leaves undone nobody goes on with, and all records stay as they are.
  */
 function prepare(world: World, move: Move): void {
-  const { instance, record } = move;
+  const { instance, record, source } = move;
   change(world, record, 'preparing');
   const { claimMs, spawnMs, finishMs, liveMs } = world.spec.nova;
   step(world, move, claimMs, 'prepare', () => {
@@ -104,6 +109,7 @@ function prepare(world: World, move: Move): void {
         // What is called there without an answer is called in vain, and the record says completed all the same.
         if (move.to.process === copying)
           changeInstance(world, instance, { host: move.dest, taskState: null }, 'moved alive');
+        takeBack(world, record.uuid, source);
         change(world, record, 'completed');
       });
     });
@@ -130,8 +136,11 @@ function step(world: World, move: Move, range: Range, key: string, next: () => v
 /** Hosts that don't reach each other try again after so long, ms. */
 const RETRY_MS = 1_000;
 
-/** nova/compute/manager.py `_rollback_live_migration`. */
-function giveUp(world: World, { instance, record }: Move): void {
+/** nova/compute/manager.py `_rollback_live_migration`, with `_revert_allocation`. */
+function giveUp(world: World, { instance, record, source, dest }: Move): void {
+  takeBack(world, record.uuid, source);
+  takeBack(world, instance.id, dest);
+  allocate(world, instance.id, source);
   const fault = 'Live migration failed.';
   changeInstance(world, instance, { taskState: null, fault }, 'destination died');
   change(world, record, 'failed');

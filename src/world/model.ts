@@ -9,6 +9,8 @@ export interface ComputeSpec {
   readonly node: string;
   /** Nova's name of it; another one than the node's in clusters with short names. */
   readonly host: string;
+  /** What its hypervisor calls itself, where that is not Nova's name of the host: libvirt gives the machine's FQDN. */
+  readonly hypervisor?: string;
   /** Guests that find room. */
   readonly capacity: number;
   readonly bootMs: Range;
@@ -34,6 +36,8 @@ export interface InstanceSpec {
   readonly tags: readonly string[];
   /** The zone that was asked for when it was made, which Nova keeps to in every move; left out: it may go anywhere. */
   readonly availabilityZone?: string;
+  /** Hosts that were chosen for evacuations of it which were lost: they give it resources still. */
+  readonly leftovers?: readonly string[];
 }
 
 export interface GroupSpec {
@@ -83,6 +87,8 @@ export interface NovaSpec {
   /** From the API's cast to the scheduler's choice, from that to the claim, and the spawn itself. */
   readonly conductorMs: Range;
   readonly claimMs: Range;
+  /** Claims of a host wait for each other (COMPUTE_RESOURCE_SEMAPHORE); left out: they are too short to. */
+  readonly serialClaims?: boolean;
   readonly spawnMs: Range;
   /** ACTIVE with host = source stands so long before `instance.host` changes. */
   readonly finishMs: Range;
@@ -174,6 +180,22 @@ export interface Service {
   updatedAt: number;
 }
 
+/** Something that was asked of an instance, and how far it has come. */
+export interface Action {
+  readonly action: string;
+  readonly at: number;
+  /** Of an evacuation (nova/compute/utils.py EventReporter). */
+  readonly events?: ActionEvent[];
+}
+
+export interface ActionEvent {
+  readonly event: 'rebuild_server' | 'compute_rebuild_instance';
+  readonly host: string;
+  readonly startedAt: number;
+  finishedAt: number | null;
+  result: 'Success' | 'Error' | null;
+}
+
 export interface Instance {
   readonly id: string;
   readonly name: string;
@@ -187,7 +209,7 @@ export interface Instance {
   readonly createdAt: number;
   updatedAt: number;
   /** What was done with it, oldest first (nova/compute/instance_actions.py). */
-  readonly actions: { readonly action: string; readonly at: number }[];
+  readonly actions: Action[];
   readonly spec: InstanceSpec;
 }
 
@@ -224,9 +246,14 @@ export interface LiveMigration {
   updatedAt: number | null;
 }
 
+/** Before the scheduler's choice, or between that and the message to the host: then Placement has it, and nobody the message. */
+export type LossSide = 'before' | 'after';
+
 /** A message in the queue of a nova-compute. */
 export interface Rebuild {
   readonly migration: Migration;
+  /** That of the request; the record may be an older one's. */
+  readonly action: Action;
 }
 
 export interface Compute {
@@ -235,6 +262,8 @@ export interface Compute {
   /** Counts its starts: what an earlier process began has died with it. */
   process: number;
   readonly queue: Rebuild[];
+  /** When the last of its claims is over, the world's ms, and of which of its processes that was. */
+  claims: { readonly process: number; readonly until: number };
   traitDisabled: boolean;
 }
 
@@ -245,16 +274,18 @@ export interface Nova {
   readonly migrations: Migration[];
   readonly liveMigrations: LiveMigration[];
   readonly computes: Map<string, Compute>;
+  /** Instance, or live migration → the hosts that give it resources, as Placement has them (allocations.ts). */
+  readonly allocations: Map<string, Set<string>>;
   aggregates: AggregateSpec[];
   /** As they are listed now; a server keeps its flavor as it was when it was made. */
   flavors: readonly FlavorSpec[];
   images: readonly ImageSpec[];
   nextMigration: number;
   conductorUp: boolean;
-  /** How many of the next requests to evacuate it loses: it dies with them, or RabbitMQ does. */
-  conductorLoses: number;
+  /** When it loses the next requests to evacuate, one after the other: it dies with them, or RabbitMQ does. */
+  readonly conductorLoses: LossSide[];
   /** What the conductor has to do when it is back. */
-  readonly backlog: (() => void)[];
+  readonly backlog: { readonly migration: Migration; readonly run: () => void }[];
   cellDown: boolean;
 }
 
@@ -449,6 +480,11 @@ export function nodeOfHost(world: World, host: string): string {
   return world.spec.computes.find((compute) => compute.host === host)?.node ?? host;
 }
 
+/** The hostname of a host's hypervisor: its provider in Placement is named by it. */
+export function hypervisorOf(world: World, host: string): string {
+  return world.spec.computes.find((compute) => compute.host === host)?.hypervisor ?? host;
+}
+
 export function hostOfNode(world: World, node: string): string {
   return world.spec.computes.find((compute) => compute.node === node)?.host ?? node;
 }
@@ -481,12 +517,13 @@ export function createWorld(
       migrations: [],
       liveMigrations: [],
       computes: new Map(),
+      allocations: new Map(),
       aggregates: [...spec.nova.aggregates],
       flavors: spec.nova.flavors,
       images: spec.nova.images,
       nextMigration: 1,
       conductorUp: true,
-      conductorLoses: 0,
+      conductorLoses: [],
       backlog: [],
       cellDown: false,
     },
@@ -580,7 +617,14 @@ function addCompute(world: World, { host, disabledReason }: ComputeSpec, index: 
     lastSeenUp: now,
     updatedAt: now,
   });
-  world.nova.computes.set(host, { host, state: 'running', process: 1, queue: [], traitDisabled: isDisabled });
+  world.nova.computes.set(host, {
+    host,
+    state: 'running',
+    process: 1,
+    queue: [],
+    claims: { process: 1, until: 0 },
+    traitDisabled: isDisabled,
+  });
 }
 
 /** Puts an instance into Nova's database and, where it has one that runs, its guest on its host. */
@@ -604,6 +648,8 @@ export function addInstance(world: World, spec: InstanceSpec): void {
     ],
     spec,
   });
+  const { host, leftovers = [] } = spec;
+  world.nova.allocations.set(spec.id, new Set([...(host === null ? [] : [host]), ...leftovers]));
   if (spec.host === null) return;
   const machine = machineOf(world, nodeOfHost(world, spec.host));
   const runs = machine.os === 'up' && RUNS.has(spec.vmState);

@@ -2,6 +2,7 @@ import { instanceOf } from './database.ts';
 import { answer, fault, type HttpAnswer, type HttpRequest } from './http.ts';
 import { liveMigrate } from './live-migration.ts';
 import {
+  hypervisorOf,
   type Instance,
   type LiveMigration,
   type Migration,
@@ -47,6 +48,7 @@ function answerIn(world: World, request: HttpRequest, path: string, version: str
   if (path === '/servers/detail') return listServers(world, request, version);
   if (path === '/os-migrations') return listMigrations(world, request, version);
   if (path === '/os-services') return listServices(world, request, version);
+  if (path === '/os-hypervisors/detail') return listHypervisors(world, request, version);
   const facts = novaFactsApi(world, request, path, Number(version.split('.')[1]));
   if (facts !== null) return facts;
   const service = /^\/os-services\/([^/]+)$/.exec(path)?.[1];
@@ -55,6 +57,8 @@ function answerIn(world: World, request: HttpRequest, path: string, version: str
   if (moving !== undefined && atLeast(version, '2.23')) return liveMigrationsOf(world, moving);
   const done = /^\/servers\/([^/]+)\/os-instance-actions$/.exec(path)?.[1];
   if (done !== undefined) return listActions(world, done, version);
+  const [, of, asked] = /^\/servers\/([^/]+)\/os-instance-actions\/([^/]+)$/.exec(path) ?? [];
+  if (of !== undefined && asked !== undefined) return getAction(world, of, asked, version);
   const [, server, action] = /^\/servers\/([^/]+)(\/action)?$/.exec(path) ?? [];
   if (server === undefined) return fault(404, `no ${path}`);
   return action === undefined ? getServer(world, server, version) : act(world, request, server, version);
@@ -150,6 +154,32 @@ function listServices(world: World, request: HttpRequest, version: string): Http
     (each) => (binary === undefined || each.binary === binary) && (host === undefined || each.host === host),
   );
   return answer(200, { services });
+}
+
+/** nova/api/openstack/compute/hypervisors.py detail, in pages from 2.33 on; those of a cell that is down are left out in silence. */
+function listHypervisors(world: World, request: HttpRequest, version: string): HttpAnswer {
+  const all = [...world.nova.services.values()].map((service, index) => ({
+    // The id of the compute node is that of its provider in Placement.
+    id: atLeast(version, '2.53') ? uuidOf(0xa0, index) : index + 1,
+    hypervisor_hostname: hypervisorOf(world, service.host),
+    state: isUp(world, service) ? 'up' : 'down',
+    status: service.status,
+    hypervisor_type: 'QEMU',
+    hypervisor_version: 7_002_000,
+    host_ip: '192.0.2.1',
+    service: {
+      id: atLeast(version, '2.53') ? service.id : numberOf(world, service),
+      host: service.host,
+      disabled_reason: service.disabledReason,
+    },
+  }));
+  const shown = world.nova.cellDown ? [] : all;
+  if (!atLeast(version, '2.33')) return answer(200, { hypervisors: shown });
+  const one = page(request, shown, world.spec.nova.maxLimit, ({ id }) => String(id));
+  if (one === null) return fault(400, `marker [${request.query.get('marker')}] not found`);
+  const links =
+    one.next === null ? {} : { hypervisors_links: [{ rel: 'next', href: nextLink(request, one.next) }] };
+  return answer(200, { hypervisors: one.items, ...links });
 }
 
 /** nova/api/openstack/compute/schemas/services.py service_update_v2_53 */
@@ -307,7 +337,7 @@ function serverRecord(world: World, instance: Instance, version: string): unknow
     name: instance.name,
     status: statusOf(instance),
     'OS-EXT-SRV-ATTR:host': instance.host,
-    'OS-EXT-SRV-ATTR:hypervisor_hostname': instance.host,
+    'OS-EXT-SRV-ATTR:hypervisor_hostname': instance.host === null ? null : hypervisorOf(world, instance.host),
     'OS-EXT-STS:vm_state': instance.vmState,
     'OS-EXT-STS:task_state': instance.taskState,
     'OS-EXT-STS:power_state': powerStateOf(instance.vmState),
@@ -355,6 +385,37 @@ function getServer(world: World, id: string, version: string): HttpAnswer {
   });
 }
 
+const requestId = (index: number): string => `req-${uuidOf(0xa0, index)}`;
+
+/** nova/api/openstack/compute/instance_actions.py show, for an admin. */
+function getAction(world: World, id: string, request: string, version: string): HttpAnswer {
+  const instance = world.nova.instances.get(id);
+  if (instance === undefined || (instance.deleted && !atLeast(version, '2.21')))
+    return fault(404, `Instance ${id} could not be found.`);
+  if (world.nova.cellDown) return fault(500, 'Unexpected API Error.');
+  const found = instance.actions.find((_action, index) => requestId(index) === request);
+  if (found === undefined) return fault(404, `Action ${request} not found`);
+  const events = (found.events ?? []).map(({ event, host, startedAt, finishedAt, result }) => ({
+    event,
+    start_time: naive(startedAt),
+    finish_time: naive(finishedAt),
+    result,
+    traceback: null,
+    ...(atLeast(version, '2.62') ? { host, hostId: '' } : {}),
+  }));
+  const { action, at } = found;
+  return answer(200, {
+    instanceAction: {
+      action,
+      instance_uuid: id,
+      request_id: request,
+      start_time: naive(at),
+      message: null,
+      events,
+    },
+  });
+}
+
 /** nova/api/openstack/compute/instance_actions.py index, newest first; of deleted ones from 2.21 on. */
 function listActions(world: World, id: string, version: string): HttpAnswer {
   const instance = world.nova.instances.get(id);
@@ -364,7 +425,7 @@ function listActions(world: World, id: string, version: string): HttpAnswer {
   const actions = instance.actions.map(({ action, at }, index) => ({
     action,
     instance_uuid: id,
-    request_id: `req-${uuidOf(0xa0, index)}`,
+    request_id: requestId(index),
     user_id: 'admin',
     project_id: instance.spec.projectId,
     start_time: naive(at),
@@ -394,7 +455,7 @@ function listMigrations(world: World, request: HttpRequest, version: string): Ht
   if (one === null) return fault(400, `Marker ${query.get('marker')} could not be found.`);
   const links =
     one.next === null ? {} : { migrations_links: [{ rel: 'next', href: nextLink(request, one.next) }] };
-  return answer(200, { migrations: one.items.map(migrationRecord), ...links });
+  return answer(200, { migrations: one.items.map((each) => migrationRecord(world, each)), ...links });
 }
 
 /** What Nova lists: nothing of a cell that is down, nor of an instance that is deleted. */
@@ -409,15 +470,15 @@ function allMigrations(world: World, type: string | undefined): (Migration | Liv
   ];
 }
 
-function migrationRecord(migration: Migration | LiveMigration): unknown {
+function migrationRecord(world: World, migration: Migration | LiveMigration): unknown {
   return {
     id: migration.id,
     uuid: migration.uuid,
     instance_uuid: migration.server,
     source_compute: migration.source,
-    source_node: migration.source,
+    source_node: hypervisorOf(world, migration.source),
     dest_compute: migration.dest,
-    dest_node: migration.dest,
+    dest_node: migration.dest === null ? null : hypervisorOf(world, migration.dest),
     dest_host: null,
     status: migration.status,
     migration_type: 'flight' in migration ? 'evacuation' : 'live-migration',

@@ -1,8 +1,11 @@
 import { after } from './agenda.ts';
+import { allocate, loadOfHosts } from './allocations.ts';
 import { destroyGuest, send, startInstance, stopInstance } from './compute.ts';
 import { changeInstance, changeMigration, instanceOf, tellMigration } from './database.ts';
 import type { Actor } from './facts.ts';
 import {
+  type Action,
+  type ActionEvent,
   between,
   type Instance,
   type Migration,
@@ -52,7 +55,8 @@ export function evacuate(
     return { status: 404, message: `Compute host ${options.host} not found.` };
   if (options.host === host) return { status: 400, message: "The target host can't be the same one." };
   if (isUp(world, service)) return { status: 400, message: `Compute service of ${host} is still in use.` };
-  instance.actions.push({ action: 'evacuate', at: novaNow(world) });
+  const action: Action = { action: 'evacuate', at: novaNow(world), events: [] };
+  instance.actions.push(action);
   changeInstance(world, instance, { taskState: 'rebuilding' }, 'evacuation accepted');
   const id = world.nova.nextMigration++;
   const migration: Migration = {
@@ -72,30 +76,46 @@ export function evacuate(
   };
   world.nova.migrations.push(migration);
   tellMigration(world, migration, options.by);
-  toConductor(world, migration, options.host);
+  toConductor(world, { migration, action, wanted: options.host });
   return null;
 }
 
+/** A request, as nova-api hands it to the conductor. */
+interface Asked {
+  readonly migration: Migration;
+  readonly action: Action;
+  readonly wanted: string | null;
+}
+
 /** nova/conductor/manager.py `rebuild_instance`; what it can't do now it does when it is back. */
-function toConductor(world: World, migration: Migration, wanted: string | null): void {
+function toConductor(world: World, asked: Asked): void {
+  const { migration } = asked;
   after(world.agenda, between(world, world.spec.nova.conductorMs, 'conductor', migration.id), () => {
     const run = (): void => {
-      if (world.nova.conductorLoses === 0) schedule(world, migration, wanted);
-      else {
-        // It has acknowledged the message before it begins (oslo_messaging/rpc/server.py): nobody else takes it up.
-        world.nova.conductorLoses--;
-        migration.flight = 'over';
-      }
+      // It has acknowledged the message before it begins (oslo_messaging/rpc/server.py): nobody else takes it up.
+      const loss = world.nova.conductorLoses.shift();
+      if (loss === 'before') migration.flight = 'over';
+      else schedule(world, asked, loss === 'after');
     };
     if (world.nova.conductorUp) run();
-    else world.nova.backlog.push(run);
+    else world.nova.backlog.push({ migration, run });
   });
 }
 
 export function setConductor(world: World, up: boolean): void {
   world.nova.conductorUp = up;
   if (!up) return;
-  for (let next = world.nova.backlog.shift(); next !== undefined; next = world.nova.backlog.shift()) next();
+  for (let next = world.nova.backlog.shift(); next !== undefined; next = world.nova.backlog.shift())
+    next.run();
+}
+
+/** RabbitMQ loses what is in its queues (they are not durable, and none of its nodes has lived through it). */
+export function loseQueues(world: World): void {
+  const lost = [
+    ...world.nova.backlog.splice(0),
+    ...[...world.nova.computes.values()].flatMap(({ queue }) => queue.splice(0)),
+  ];
+  for (const { migration } of lost) migration.flight = 'over';
 }
 
 /**
@@ -113,8 +133,10 @@ function acceptedRecord(world: World, asked: Migration): Migration {
   return oldest;
 }
 
-function schedule(world: World, asked: Migration, wanted: string | null): void {
+/** `isLost`: it dies between the choice and the message (nova/conductor/manager.py rebuild_instance). */
+function schedule(world: World, { migration: asked, action, wanted }: Asked, isLost: boolean): void {
   const migration = acceptedRecord(world, asked);
+  const event = takeUp(world, action);
   const instance = instanceOf(world, migration.server);
   if (instance === null) {
     // The record of a deleted instance stays as it is.
@@ -127,6 +149,7 @@ function schedule(world: World, asked: Migration, wanted: string | null): void {
   const host = up && !failing ? pickHost(world, instance, move, wanted) : null;
   if (host === null) {
     migration.flight = 'over';
+    end(world, event, 'Error');
     changeMigration(world, migration, { status: 'error' });
     changeInstance(
       world,
@@ -140,7 +163,28 @@ function schedule(world: World, asked: Migration, wanted: string | null): void {
     );
     return;
   }
-  send(world, host, migration);
+  allocate(world, migration.server, host);
+  if (isLost) {
+    migration.flight = 'over';
+    if (migration.sentTo !== null) migration.sentBefore.push(migration.sentTo);
+    migration.sentTo = host;
+    return;
+  }
+  send(world, host, { migration, action });
+  end(world, event, 'Success');
+}
+
+/** nova/conductor/manager.py rebuild_instance, EventReporter: from the message's receipt until it is sent on. */
+function takeUp(world: World, { events }: Action): ActionEvent {
+  const [host = 'controller-1'] = world.spec.controllers;
+  const startedAt = novaNow(world);
+  const event: ActionEvent = { event: 'rebuild_server', host, startedAt, finishedAt: null, result: null };
+  events?.push(event);
+  return event;
+}
+
+function end(world: World, event: ActionEvent, result: 'Success' | 'Error'): void {
+  Object.assign(event, { finishedAt: novaNow(world), result });
 }
 
 /**
@@ -154,7 +198,7 @@ export function pickHost(
   move: { readonly key: number; readonly source: string },
   wanted: string | null,
 ): string | null {
-  const load = allocations(world);
+  const load = loadOfHosts(world);
   const groupHosts = hostsOfGroup(world, instance);
   const policy = world.spec.nova.groups.find((group) => group.id === instance.spec.group)?.policy ?? null;
   let best: string | null = null;
@@ -183,18 +227,6 @@ export function pickHost(
 /** Whether a host is of the zone that an instance was made for. */
 export function mayBeOn(world: World, { spec }: Instance, host: string): boolean {
   return spec.availabilityZone === undefined || zoneOf(world, host) === spec.availabilityZone;
-}
-
-function allocations(world: World): Map<string, number> {
-  const load = new Map<string, number>();
-  const add = (host: string | null): void => {
-    if (host !== null) load.set(host, (load.get(host) ?? 0) + 1);
-  };
-  for (const instance of world.nova.instances.values()) if (!instance.deleted) add(instance.host);
-  for (const migration of world.nova.migrations) {
-    if (migration.flight !== 'over' && migration.sentTo !== null) add(migration.sentTo);
-  }
-  return load;
 }
 
 function hostsOfGroup(world: World, instance: Instance): Set<string> {
@@ -268,6 +300,7 @@ export function deleteServer(world: World, server: string): void {
     'deleted by its user',
   );
   for (const migration of world.nova.migrations) if (migration.server === server) migration.deleted = true;
+  world.nova.allocations.delete(server);
   const machine = host === null ? undefined : machineOf(world, nodeOfHost(world, host));
   // Where the host is down the guest is taken away when nova-compute is back (_complete_partial_deletion).
   if (machine?.os === 'up') destroyGuest(world, machine.name, server);

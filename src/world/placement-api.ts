@@ -1,24 +1,28 @@
-import { instanceOf } from './database.ts';
+import { givers } from './allocations.ts';
 import { answer, type HttpAnswer, type HttpRequest } from './http.ts';
-import { uuidOf, type World } from './model.ts';
+import { hypervisorOf, uuidOf, type World } from './model.ts';
 
 /** What an instance takes: the flavor of nova-api.ts. */
 const TAKEN = { VCPU: 1, MEMORY_MB: 512, DISK_GB: 1 };
 
-/** Resource providers by name, their traits, and what they give to whom. A provider is named as its compute host. */
+/** Resource providers by name, their traits, and what they give to whom. A provider is named as the hypervisor of its compute host. */
 export function placementApi(world: World, request: HttpRequest): HttpAnswer {
   const hosts = world.spec.computes.map((compute) => compute.host);
   const uuid = (host: string): string => uuidOf(0xa0, hosts.indexOf(host));
   if (request.path === '/placement/resource_providers') {
     const name = request.query.get('name');
-    const found = hosts.filter((host) => name === undefined || host === name);
+    const found = hosts.filter((host) => name === undefined || hypervisorOf(world, host) === name);
     return answer(200, {
-      resource_providers: found.map((host) => ({ uuid: uuid(host), name: host, generation: 1 })),
+      resource_providers: found.map((host) => ({
+        uuid: uuid(host),
+        name: hypervisorOf(world, host),
+        generation: 1,
+      })),
     });
   }
   const consumer = /^\/placement\/allocations\/([^/]+)$/.exec(request.path)?.[1];
   if (consumer !== undefined) {
-    const given = [...hostsOf(world, consumer)].map((host) => [
+    const given = [...givers(world, consumer)].map((host) => [
       uuid(host),
       { generation: 1, resources: TAKEN },
     ]);
@@ -31,7 +35,8 @@ export function placementApi(world: World, request: HttpRequest): HttpAnswer {
   if (giver !== undefined)
     return answer(200, what === 'inventories' ? inventoriesOf(giver) : givenBy(world, giver.host));
   const named = hosts.find((each) => uuid(each) === provider);
-  if (named !== undefined) return answer(200, { uuid: uuid(named), name: named, generation: 1 });
+  if (named !== undefined)
+    return answer(200, { uuid: uuid(named), name: hypervisorOf(world, named), generation: 1 });
   const id = /^\/placement\/resource_providers\/([^/]+)\/traits$/.exec(request.path)?.[1];
   const host = hosts.find((each) => uuid(each) === id);
   const compute = host === undefined ? undefined : world.nova.computes.get(host);
@@ -60,26 +65,7 @@ function inventoriesOf({ capacity }: { readonly capacity: number }): unknown {
 
 /** Consumer → what this host gives to it. */
 function givenBy(world: World, host: string): unknown {
-  const consumers = [...world.nova.instances.keys()].filter((id) => hostsOf(world, id).has(host));
+  const consumers = [...world.nova.allocations.keys()].filter((id) => givers(world, id).has(host));
   const allocations = Object.fromEntries(consumers.map((id) => [id, { resources: TAKEN }]));
   return { allocations, resource_provider_generation: 1 };
-}
-
-/**
- * Who gives resources to an instance: its host; the hosts that evacuations of it were sent to, until one fails there
- * itself (one that dies takes nothing back, and what the scheduler claims is added to all that is there:
- * nova/scheduler/client/report.py _move_operation_alloc_request); and the host that it left, until nova-compute cleans up there.
- */
-function hostsOf(world: World, server: string): ReadonlySet<string> {
-  const instance = instanceOf(world, server);
-  const hosts = new Set<string>();
-  if (instance === null) return hosts;
-  if (instance.host !== null) hosts.add(instance.host);
-  for (const { server: of, status, sentTo, sentBefore, source } of world.nova.migrations) {
-    if (of !== server) continue;
-    for (const host of sentBefore) hosts.add(host);
-    if ((status === 'accepted' || status === 'pre-migrating') && sentTo !== null) hosts.add(sentTo);
-    if (status === 'done') hosts.add(source);
-  }
-  return hosts;
 }

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { step } from './agenda.ts';
+import { givers } from './allocations.ts';
 import { setTransient } from './attributes.ts';
 import type { Fact } from './facts.ts';
 import { type HttpAnswer, serve } from './http.ts';
+import { liveMigrate } from './live-migration.ts';
 import { powerOff, powerOn, setFeed } from './machines.ts';
 import {
   type Agents,
@@ -202,6 +204,24 @@ describe('Nova', () => {
       by: 'test',
     });
     expect(Object.keys((body as { allocations: object }).allocations)).toHaveLength(3);
+  });
+
+  it('has Placement give a live migration what its instance has on the source, and the instance what was chosen', () => {
+    const id = uuidOf(0x50, 1);
+    for (const end of ['arrives', 'source dies', 'destination dies']) {
+      const { world } = newWorld();
+      expect(liveMigrate(world, id, null)).toBeNull();
+      advance(world, 150);
+      const [move] = world.nova.liveMigrations;
+      const dest = move?.dest ?? '';
+      const held = () => [id, move?.uuid ?? ''].map((consumer) => [...givers(world, consumer)]);
+      expect(held()).toEqual([[dest], ['compute-1']]);
+      if (end === 'source dies') powerOff(world, 'compute-1', 'test');
+      if (end === 'destination dies') powerOff(world, dest, 'test');
+      advance(world, 30_000);
+      if (end === 'source dies') expect(held()).toEqual([[dest], ['compute-1']]);
+      else expect(held()).toEqual([[end === 'arrives' ? dest : 'compute-1'], []]);
+    }
   });
 
   it('does not clear forced_down while a done record names the host; its restart completes the record', () => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { hostName, serverId } from '../../core/names.ts';
+import type { EvacuationView } from '../../core/observation.ts';
 import { createGlance } from '../../openstack/glance.ts';
 import { createNeutron } from '../../openstack/neutron.ts';
 import { createNova } from '../../openstack/nova.ts';
@@ -21,7 +22,11 @@ afterEach(async () => {
 
 const ROOT = '/compute/v2.1';
 
-async function connect(routes: Record<string, () => FakeAnswer>, options: FakeCloudOptions = {}) {
+async function connect(
+  routes: Record<string, () => FakeAnswer>,
+  options: FakeCloudOptions = {},
+  now: () => number = () => 0,
+) {
   const cloud = await startFakeCloud({
     ...options,
     handle: (request) => routes[`${request.method} ${request.path}`]?.() ?? null,
@@ -37,7 +42,7 @@ async function connect(routes: Record<string, () => FakeAnswer>, options: FakeCl
     glance: createGlance(session),
     neutron: createNeutron(session),
   };
-  return { cloud, clients, port: createCloudPort(clients, () => 0) };
+  return { cloud, clients, port: createCloudPort(clients, now) };
 }
 
 const service = (binary: string, host: string, more = {}) => ({
@@ -51,6 +56,16 @@ const service = (binary: string, host: string, more = {}) => ({
   disabled_reason: null,
   forced_down: false,
   ...more,
+});
+
+/** Host → what its hypervisor calls itself. */
+const hypervisors = (names: Record<string, string>) => (): FakeAnswer => ({
+  body: {
+    hypervisors: Object.entries(names).map(([host, name]) => ({
+      hypervisor_hostname: name,
+      service: { host },
+    })),
+  },
 });
 
 const upTo = (version: string) => () => ({ body: { version: { id: 'v2.1', version, min_version: '2.1' } } });
@@ -159,9 +174,13 @@ describe('the cloud port', () => {
     const { port } = await connect({
       'GET /placement/allocations/s': () => ({ body: { allocations } }),
       [`GET /placement/resource_providers/${uuid}`]: () => ({ body: { uuid, name: 'compute-2' } }),
+      [`GET ${ROOT}/os-hypervisors/detail`]: hypervisors({ 'compute-2': 'compute-2' }),
       'GET /placement/allocations/broken': () => ({ status: 500, body: {} }),
     });
-    expect(await port.hostsOfConsumer(serverId('s'))).toEqual({ ok: true, value: ['compute-2'] });
+    expect(await port.hostsOfConsumer(serverId('s'))).toEqual({
+      ok: true,
+      value: [{ provider: 'compute-2', host: 'compute-2' }],
+    });
     expect(await port.hostsOfConsumer(serverId('broken'))).toMatchObject({
       ok: false,
       reason: expect.stringContaining('placement'),
@@ -185,6 +204,148 @@ describe('the cloud port', () => {
     const { clients } = await connect({});
     const placement = { ...clients.placement, ping: async () => failure({ ...none, ...where }) };
     expect(await createCloudPort({ ...clients, placement }, () => 0).findPlacement()).toEqual(there);
+  });
+
+  describe('how far the request of an evacuation has come', () => {
+    const LIST = `${ROOT}/servers/s/os-instance-actions`;
+    const CREATED = Date.parse('2026-11-23T04:00:00Z');
+    const evacuation: EvacuationView = {
+      ...{ id: 1, server: serverId('s'), source: hostName('compute-1'), dest: null, status: 'accepted' },
+      ...{ createdAt: CREATED, updatedAt: CREATED },
+    };
+    const action = (id: string, startedAt: string, name = 'evacuate') => ({
+      ...{ action: name, request_id: id, start_time: `2026-11-23T${startedAt}.000000`, message: null },
+    });
+    const event = (name: string, result: string | null, more = {}) => ({
+      ...{ event: name, start_time: '2026-11-23T04:00:01.000000', finish_time: null, result },
+      ...more,
+    });
+    async function trailOf(events: readonly unknown[] | undefined) {
+      const actions = [
+        action('later', '04:05:00'),
+        action('snapshot', '04:00:00', 'createImage'),
+        action('own', '03:59:59'),
+        action('earlier', '03:00:00'),
+      ];
+      const { port } = await connect({
+        [`GET ${LIST}`]: () => ({ body: { instanceActions: actions } }),
+        [`GET ${LIST}/own`]: () => ({ body: { instanceAction: { action: 'evacuate', events } } }),
+      });
+      return port.trailOf(evacuation);
+    }
+    const nothing = { sent: false, receivedAt: null, receivedBy: null };
+
+    it('stands with the request that was made right before its record', async () => {
+      expect(await trailOf([])).toEqual({ ok: true, value: nothing });
+    });
+
+    it('it is sent when nova-conductor has ended without an error', async () => {
+      for (const [result, sent] of [
+        ['Success', true],
+        ['Error', false],
+        [null, false],
+      ] as const)
+        expect(await trailOf([event('rebuild_server', result)])).toEqual({
+          ok: true,
+          value: { ...nothing, sent },
+        });
+    });
+
+    it('or when a nova-compute has begun, whoever that is', async () => {
+      const received = { ...nothing, sent: true, receivedAt: CREATED + 1_000 };
+      expect(await trailOf([event('compute_rebuild_instance', null)])).toEqual({ ok: true, value: received });
+      const named = event('compute_rebuild_instance', null, { host: 'compute-2' });
+      expect(await trailOf([named, event('rebuild_server', null)])).toEqual({
+        ok: true,
+        value: { ...received, receivedBy: 'compute-2' },
+      });
+    });
+
+    it('is not known where Nova shows no events, or has no such request', async () => {
+      expect(await trailOf(undefined)).toMatchObject({ ok: false, reason: 'Nova shows this user no events' });
+      const { port } = await connect({ [`GET ${LIST}`]: () => ({ body: { instanceActions: [] } }) });
+      expect(await port.trailOf(evacuation)).toMatchObject({
+        ok: false,
+        reason: expect.stringContaining('no request of that time'),
+      });
+    });
+  });
+
+  describe('where the hypervisors call themselves otherwise than Nova its hosts', () => {
+    const uuid = '4e8e5957-649f-477b-9e5b-f1f75b21c03c';
+    const FQDN = 'compute-2.example.org';
+    const given = {
+      'GET /placement/allocations/s': () => ({
+        body: { allocations: { [uuid]: { resources: { MEMORY_MB: 512 } } } },
+      }),
+      [`GET /placement/resource_providers/${uuid}`]: () => ({ body: { uuid, name: FQDN } }),
+    };
+    const LIST = `${ROOT}/os-hypervisors/detail`;
+
+    it('finds the host of a provider, and reads the hypervisors once', async () => {
+      const { port, cloud } = await connect({
+        ...given,
+        [`GET ${LIST}`]: hypervisors({ 'compute-2': FQDN }),
+      });
+      for (const _again of [1, 2])
+        expect(await port.hostsOfConsumer(serverId('s'))).toEqual({
+          ok: true,
+          value: [{ provider: FQDN, host: 'compute-2' }],
+        });
+      expect(cloud.requests('GET', LIST)).toHaveLength(1);
+    });
+
+    it('reads them again when they are old, or the clock was put back', async () => {
+      let now = 0;
+      const routes = { ...given, [`GET ${LIST}`]: hypervisors({ 'compute-2': FQDN }) };
+      const { port, cloud } = await connect(routes, {}, () => now);
+      for (const [at, reads] of [
+        [0, 1],
+        [599_999, 1],
+        [600_000, 2],
+        [0, 3],
+      ] as const) {
+        now = at;
+        expect((await port.hostsOfConsumer(serverId('s'))).ok).toBe(true);
+        expect(cloud.requests('GET', LIST)).toHaveLength(reads);
+      }
+    });
+
+    it('knows no host of a provider that Nova does not list, and looks for it again each time', async () => {
+      const names: Record<string, string> = { 'compute-1': 'compute-1.example.org' };
+      const { port, cloud } = await connect({ ...given, [`GET ${LIST}`]: () => hypervisors(names)() });
+      const ask = () => port.hostsOfConsumer(serverId('s'));
+      expect(await ask()).toEqual({ ok: true, value: [{ provider: FQDN, host: null }] });
+      names['compute-2'] = FQDN;
+      expect(await ask()).toEqual({ ok: true, value: [{ provider: FQDN, host: 'compute-2' }] });
+      expect(cloud.requests('GET', LIST)).toHaveLength(2);
+    });
+
+    it('says why it does not know, when Nova does not list them', async () => {
+      const { port } = await connect({ ...given, [`GET ${LIST}`]: () => ({ status: 403, body: {} }) });
+      expect(await port.hostsOfConsumer(serverId('s'))).toMatchObject({
+        ok: false,
+        reason: expect.stringContaining('os-hypervisors'),
+      });
+    });
+
+    it('reads the traits of a host by the name of its hypervisor', async () => {
+      const providers: FakeAnswer = { body: { resource_providers: [{ uuid, name: FQDN }] } };
+      const { port, cloud } = await connect({
+        [`GET ${LIST}`]: hypervisors({ 'compute-2': FQDN }),
+        'GET /placement/resource_providers': () => providers,
+        [`GET /placement/resource_providers/${uuid}/traits`]: () => ({
+          body: { traits: ['COMPUTE_STATUS_DISABLED'] },
+        }),
+      });
+      const traits = await port.providerTraits(hostName('compute-2'));
+      expect(traits).toEqual({ ok: true, value: ['COMPUTE_STATUS_DISABLED'] });
+      expect(cloud.requests('GET', '/placement/resource_providers')[0]?.query.get('name')).toBe(FQDN);
+      expect(await port.providerTraits(hostName('compute-3'))).toMatchObject({
+        ok: false,
+        reason: 'Nova lists no hypervisor of compute-3',
+      });
+    });
   });
 
   it('drops server groups whose policy nobody knows', async () => {

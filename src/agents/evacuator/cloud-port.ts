@@ -6,6 +6,7 @@ import {
   known,
   type Maybe,
   type PortView,
+  type RequestTrail,
   type ServerGroupView,
   type ServiceView,
   unknown,
@@ -17,8 +18,10 @@ import { DEVICES_PER_REQUEST, type Neutron, type Port } from '../../openstack/ne
 import type { Nova } from '../../openstack/nova.ts';
 import type { ServerGroup } from '../../openstack/nova-facts.ts';
 import type { ComputeService, Evacuation, Server } from '../../openstack/nova-schemas.ts';
+import type { ActionEvent } from '../../openstack/nova-servers.ts';
 import type { Placement } from '../../openstack/placement.ts';
 import type { Result } from '../../openstack/result.ts';
+import { createProviderNames } from './provider-names.ts';
 
 export interface CloudClients {
   readonly nova: Nova;
@@ -32,6 +35,7 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
   const { nova, placement, glance, neutron } = clients;
   /** Nova's clock at its last answer, as far as it differs from ours, ms: a list of services has no date of its own. */
   let skewMs = 0;
+  const names = createProviderNames(nova, now);
   const clock = (date: number | null): number => {
     if (date !== null) skewMs = date - now();
     return date ?? now() + skewMs;
@@ -90,6 +94,22 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
       if (!answer.ok) return failed(answer.error);
       return { ok: true, value: answer.value === null ? null : evacuationView(answer.value) };
     },
+    async trailOf({ server, createdAt }) {
+      const listed = await nova.listActions(server);
+      if (!listed.ok) return failed(listed.error);
+      // The request is written down right before its record (nova/compute/api.py evacuate). Newest first.
+      const own = (listed.value ?? []).find(
+        ({ action, startedAt }) =>
+          action === 'evacuate' && startedAt !== null && startedAt <= createdAt + RECORD_MARGIN_MS,
+      );
+      if (own === undefined || own.requestId === null)
+        return untold('Nova’s list of what was done with it has no request of that time');
+      const events = await nova.listActionEvents(server, own.requestId);
+      if (!events.ok) return failed(events.error);
+      return events.value === null
+        ? untold('Nova shows this user no events')
+        : { ok: true, value: trailView(events.value) };
+    },
     async updateService(serviceId, change) {
       const answer = await nova.updateService(serviceId, change);
       if (!answer.ok) return failed(answer.error);
@@ -135,8 +155,12 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
       return { ok: true, value: { max: answer.value.max, used: answer.value.used } };
     },
     async hostsOfConsumer(server) {
-      const answer = await placement.hostsOfConsumer(server);
-      return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
+      const answer = await placement.providersOfConsumer(server);
+      if (!answer.ok) return failed(answer.error);
+      const hosts = await names.hostsOf(answer.value);
+      if (!hosts.ok) return failed(hosts.error);
+      const value = answer.value.map((provider, index) => ({ provider, host: hosts.value[index] ?? null }));
+      return { ok: true, value };
     },
     async findPlacement() {
       const answer = await placement.ping();
@@ -146,9 +170,33 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
       return failure.effect === 'refused' ? { ok: true, value: null } : failure;
     },
     async providerTraits(host) {
-      const answer = await placement.providerTraits(host);
+      const provider = await names.providerOf(host);
+      if (!provider.ok) return failed(provider.error);
+      if (provider.value === null)
+        return { ok: false, reason: `Nova lists no hypervisor of ${host}`, effect: 'none' };
+      const answer = await placement.providerTraits(provider.value);
       return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
     },
+  };
+}
+
+/** The times of a request and its record have whole seconds, ms. */
+const RECORD_MARGIN_MS = 1_000;
+
+const untold = (reason: string): Extract<Answer<never>, { ok: false }> => ({
+  ok: false,
+  reason,
+  effect: 'none',
+});
+
+/** nova/conductor/manager.py rebuild_instance, and nova/compute/manager.py wrap_instance_event of it. */
+function trailView(events: readonly ActionEvent[]): RequestTrail {
+  const sent = events.find(({ event }) => event === 'rebuild_server');
+  const received = events.find(({ event }) => event === 'compute_rebuild_instance');
+  return {
+    sent: received !== undefined || sent?.result === 'Success',
+    receivedAt: received?.startedAt ?? null,
+    receivedBy: received?.host ? hostName(received.host) : null,
   };
 }
 
