@@ -119,6 +119,15 @@ describe('an instance of a server group with the policy affinity', () => {
       });
   });
 
+  it('is asked for anew from time to time where the other one is: it may be deleted meanwhile', () => {
+    const { slowMs } = DEFAULT_POLICY.timing;
+    const seenAt = (mono: number) => ruled({ other: { value: known(ELSEWHERE), mono } });
+    expect(seenAt(MONO - slowMs + 1).draft.whereabouts.size).toBe(0);
+    const { draft, admission } = seenAt(MONO - slowMs);
+    expect([...draft.whereabouts]).toEqual([TWO]);
+    expect(admission.kind).toBe('admitted');
+  });
+
   it('waits until it is known where the others are: unknown is not "on no other host"', () => {
     const { admission, draft } = ruled({});
     expect(admission).toMatchObject({ kind: 'held', reason: expect.stringContaining('looking where') });

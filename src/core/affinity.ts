@@ -28,8 +28,9 @@ export function affinityRule(
     if (group === undefined) return ADMITTED;
     const others = group.members.filter((member) => member !== id);
     const { elsewhere, unlisted, unknown } = placesOf(draft.observation, places, others, source);
-    if ([...elsewhere].some((host) => choosable.has(host))) return ADMITTED;
+    // Who is elsewhere may be deleted, or move, meanwhile.
     lookFor(draft, unlisted);
+    if ([...elsewhere].some((host) => choosable.has(host))) return ADMITTED;
     if (unknown !== null) return { kind: 'held', reason: unknown };
     return { kind: 'cannot', reason: sayWhy(group, id, source, elsewhere) };
   };

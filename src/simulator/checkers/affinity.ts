@@ -16,13 +16,14 @@ export const affinity: CheckerKind = {
     const { world } = scene;
     const now = (): number => world.agenda.now;
     const known = new Set<string>();
-    /** Server → since when it is on its host. */
+    /** Server → since when it is where it is. */
     const since = new Map<string, number>();
     /** Node → since when it has an incident. */
     const failed = new Map<string, number>();
     const mayBeJoined = ({ id, host }: Instance, source: string): boolean => {
-      if (host === null) return false;
+      // One that has just been deleted, too.
       if (now() - (since.get(id) ?? Number.NEGATIVE_INFINITY) < UNSEEN_MS) return true;
+      if (host === null) return false;
       return host !== source && now() - (failed.get(nodeOfHost(world, host)) ?? now()) < UNSEEN_MS;
     };
     return {
