@@ -143,6 +143,19 @@ export interface Look {
   readonly hosts: ReadonlyMap<HostName, HostLook>;
 }
 
+/** Nothing to look at. */
+export const NO_LOOK: Look = {
+  hosts: new Map(),
+  services: false,
+  placement: false,
+  facts: NO_FACTS,
+  history: [],
+  trails: [],
+  starts: [],
+  whereabouts: [],
+  liveMigrations: [],
+};
+
 export interface InstanceVerdict {
   readonly id: ServerId;
   readonly name: string;

@@ -148,7 +148,7 @@ export function failureOf(draft: Draft, key: string): string | null {
   return view?.state === 'failed' ? view.message : null;
 }
 
-const NO_LOOK = {
+const NO_HOST_LOOK = {
   since: null,
   evacuations: false,
   listing: false,
@@ -175,7 +175,7 @@ export function lookAt(
     }
   }
   const held = draft.looks.get(host);
-  const other = held?.incident === look.incident ? held : NO_LOOK;
+  const other = held?.incident === look.incident ? held : NO_HOST_LOOK;
   draft.looks.set(host, {
     incident: look.incident,
     since: look.since ?? other.since,

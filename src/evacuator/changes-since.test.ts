@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { HostLook, Look } from '../core/decision.ts';
-import { NO_FACTS } from '../core/decision.ts';
+import { NO_LOOK } from '../core/decision.ts';
 import { newMemory } from './memory.ts';
 import { observe } from './observe.ts';
 import type { Ports } from './ports.ts';
@@ -33,16 +33,7 @@ it('the next reading of the changes begins where the last was asked for, however
     ...{ listing: false, settle: false, traits: false, ports: false, brokenMoves: false },
   };
   const look: Look = {
-    ...{
-      services: false,
-      placement: false,
-      facts: NO_FACTS,
-      history: [],
-      trails: [],
-      starts: [],
-      whereabouts: [],
-      liveMigrations: [],
-    },
+    ...NO_LOOK,
     hosts: new Map([[world.victimHost, host]]),
   };
   for (const _ of ['first', 'second']) {

@@ -1,5 +1,5 @@
 import { decide } from '../core/decide.ts';
-import { type Look, NO_FACTS } from '../core/decision.ts';
+import { type Look, NO_LOOK } from '../core/decision.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Policy } from '../core/policy.ts';
 import { EVACUATION_ATTRIBUTE, formatEvacuation } from '../core/records.ts';
@@ -35,17 +35,7 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
   let stopping = false;
 
   async function run(): Promise<void> {
-    let look: Look = {
-      services: false,
-      placement: false,
-      facts: NO_FACTS,
-      history: [],
-      trails: [],
-      starts: [],
-      whereabouts: [],
-      liveMigrations: [],
-      hosts: new Map(),
-    };
+    let look: Look = NO_LOOK;
     while (!stopping) {
       const observation = await observeNow(look);
       if (stopping) break;

@@ -4,6 +4,7 @@ import type { HostName, ServerId } from '../core/names.ts';
 import {
   type ClusterView,
   type EvacuationView,
+  type Fact,
   known,
   type LiveMigrationView,
   type Maybe,
@@ -406,56 +407,46 @@ async function readMove(cloud: CloudPort, host: HostMemory, id: ServerId): Promi
   return null;
 }
 
+/** Asks the same of each of these servers, of some in one look; when it was asked is kept with the answer. */
+async function askOfEach<T>(
+  { clock }: Ports,
+  servers: readonly ServerId[],
+  answers: Map<ServerId, Fact<T>>,
+  ask: (server: ServerId) => Promise<Maybe<T>>,
+): Promise<void> {
+  for (const server of servers.slice(0, SINGLE_GETS_PER_LOOK)) {
+    const mono = clock.mono();
+    answers.set(server, { value: await ask(server), mono });
+  }
+}
+
 /**
  * Whether somebody has started these since they were last evacuated or stopped. Where Nova's policy forbids the question
  * nobody is taken to have.
  */
-async function lookAtStarts(
-  { cloud, clock }: Ports,
-  memory: Memory,
-  servers: readonly ServerId[],
-): Promise<void> {
-  for (const server of servers.slice(0, SINGLE_GETS_PER_LOOK)) {
-    const mono = clock.mono();
-    const answer = await cloud.listActions(server);
-    const isForbidden = !answer.ok && answer.effect === 'refused';
-    const value = answer.ok
-      ? known(wasStartedSince(answer.value ?? []))
-      : isForbidden
-        ? known(false)
-        : unknown(answer.reason);
-    memory.startedSince.set(server, { value, mono });
-  }
+function lookAtStarts(ports: Ports, memory: Memory, servers: readonly ServerId[]): Promise<void> {
+  return askOfEach(ports, servers, memory.startedSince, async (server) => {
+    const answer = await ports.cloud.listActions(server);
+    if (answer.ok) return known(wasStartedSince(answer.value ?? []));
+    return answer.effect === 'refused' ? known(false) : unknown(answer.reason);
+  });
 }
 
 /** Where these servers are. */
-async function lookForServers(
-  { cloud, clock }: Ports,
-  memory: Memory,
-  servers: readonly ServerId[],
-): Promise<void> {
-  for (const server of servers.slice(0, SINGLE_GETS_PER_LOOK)) {
-    const mono = clock.mono();
-    const answer = await cloud.getServer(server);
-    const value = answer.ok
-      ? known(answer.value === null || answer.value.deleted ? null : answer.value.host)
-      : unknown(answer.reason);
-    memory.whereabouts.set(server, { value, mono });
-  }
+function lookForServers(ports: Ports, memory: Memory, servers: readonly ServerId[]): Promise<void> {
+  return askOfEach(ports, servers, memory.whereabouts, async (server) => {
+    const answer = await ports.cloud.getServer(server);
+    if (!answer.ok) return unknown(answer.reason);
+    return known(answer.value === null || answer.value.deleted ? null : answer.value.host);
+  });
 }
 
 /** The last live migration of each of these; what Nova will not say, its policy's refusal included, is unknown. */
-async function lookAtLiveMigrations(
-  { cloud, clock }: Ports,
-  memory: Memory,
-  servers: readonly ServerId[],
-): Promise<void> {
-  for (const server of servers.slice(0, SINGLE_GETS_PER_LOOK)) {
-    const mono = clock.mono();
-    const answer = await cloud.lastLiveMigration(server);
-    const value = answer.ok ? known(answer.value) : unknown(answer.reason);
-    memory.liveMigrations.set(server, { value, mono });
-  }
+function lookAtLiveMigrations(ports: Ports, memory: Memory, servers: readonly ServerId[]): Promise<void> {
+  return askOfEach(ports, servers, memory.liveMigrations, async (server) => {
+    const answer = await ports.cloud.lastLiveMigration(server);
+    return answer.ok ? known(answer.value) : unknown(answer.reason);
+  });
 }
 
 async function readChanges(

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type HostLook, type Look, NO_FACTS } from '../core/decision.ts';
+import { type HostLook, type Look, NO_LOOK } from '../core/decision.ts';
 import type { EvacuationView, HostView } from '../core/observation.ts';
 import { newMemory } from './memory.ts';
 import { observe } from './observe.ts';
@@ -33,16 +33,7 @@ async function lookAgain(
       ...{ listing: false, settle: false, traits: false, ports: false, brokenMoves: false },
     };
     const look: Look = {
-      ...{
-        services: false,
-        placement: false,
-        facts: NO_FACTS,
-        history: [],
-        trails: [],
-        starts: [],
-        whereabouts: [],
-        liveMigrations: [],
-      },
+      ...NO_LOOK,
       hosts: new Map([[world.victimHost, host]]),
     };
     const looked = observe(world.ports(), memory, look, null);

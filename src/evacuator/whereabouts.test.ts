@@ -1,22 +1,9 @@
 import { expect, it } from 'vitest';
-import { NO_FACTS } from '../core/decision.ts';
+import { NO_LOOK } from '../core/decision.ts';
 import { type ServerId, serverId } from '../core/names.ts';
 import { newMemory } from './memory.ts';
 import { observe } from './observe.ts';
 import { World } from './testing.ts';
-
-const NO_LOOK = {
-  ...{
-    services: false,
-    placement: false,
-    facts: NO_FACTS,
-    history: [],
-    trails: [],
-    starts: [],
-    liveMigrations: [],
-  },
-  hosts: new Map(),
-} as const;
 
 it('Nova is asked where servers are, so many at a time; one that is gone is on no host, and one that it does not show is unknown', async () => {
   const world = new World(30);
