@@ -139,6 +139,7 @@ function initHost(world: World, host: string): void {
       world.emit({ kind: 'guest', host: machine.name, server: migration.server, state: 'gone' });
     }
     takeBack(world, migration.server, host);
+    migration.wasCompleted = true;
     changeMigration(world, migration, { status: 'completed' });
   }
   for (const instance of world.nova.instances.values()) {

@@ -232,6 +232,8 @@ export interface Migration {
   readonly sentBefore: string[];
   /** Who has asked for it first. */
   readonly askedBy: Actor;
+  /** Its own host has called it completed at a start, whatever its record says since. */
+  wasCompleted: boolean;
 }
 
 /** The record of a live migration. */

@@ -72,6 +72,7 @@ export function evacuate(
     flight: 'conductor',
     sentTo: null,
     sentBefore: [],
+    wasCompleted: false,
     askedBy: options.by,
   };
   world.nova.migrations.push(migration);

@@ -152,13 +152,14 @@ const TAKEN_UP_MS = 6_000;
 
 /**
  * Evacuations that are under way and that an evacuator can know of: not those of deleted instances, nor those that wait
- * for the return of a host, or were taken up right then, nor those that Nova calls completed (hold.ts), nor those that an
+ * for the return of a host, or were taken up right then, nor those that their
+ * host has called completed, for it was let go in the middle (hold.ts), nor those that an
  * operator has begun by hand: of a host that waits nobody looks what is under way.
  */
 export function underWay(world: World): readonly Migration[] {
   return world.nova.migrations.filter((migration) => {
-    const { flight, deleted, status, sentTo, createdAt, updatedAt, askedBy } = migration;
-    if (flight === 'over' || deleted || status === 'completed') return false;
+    const { flight, deleted, wasCompleted, status, sentTo, createdAt, updatedAt, askedBy } = migration;
+    if (flight === 'over' || deleted || wasCompleted) return false;
     const isDead = sentTo !== null && world.nova.computes.get(sentTo)?.state !== 'running';
     const isOld = status === 'accepted' && novaNow(world) - createdAt > QUEUED_LIMIT_MS;
     const waitedMs = (updatedAt ?? createdAt) - createdAt;

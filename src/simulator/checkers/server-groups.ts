@@ -7,16 +7,10 @@ export const serverGroups: CheckerKind = {
   make(scene) {
     const { world } = scene;
     const known = new Set<string>();
-    /**
-     * Evacuations that their host has called completed, for it was let go in the middle: they are nobody's to wait for, and Nova checks
-     * the policy once more when they arrive.
-     */
-    const letGo = new Set<number>();
     return {
       fact(fact) {
         if (fact.kind === 'request' && fact.status === 200 && fact.path.endsWith('/os-server-groups'))
           known.add(fact.by);
-        if (fact.kind === 'migration' && fact.status === 'completed') letGo.add(fact.id);
         if (fact.kind !== 'migration' || fact.status !== 'accepted' || !isOurs(fact.by)) return;
         const groupOf = (server: string): string | null => {
           const group = world.nova.instances.get(server)?.spec.group ?? null;
@@ -27,8 +21,7 @@ export const serverGroups: CheckerKind = {
         const group = groupOf(fact.server);
         if (group === null) return;
         const other = underWay(world).find(
-          ({ server, id }) =>
-            !letGo.has(id) && id !== fact.id && server !== fact.server && groupOf(server) === group,
+          ({ server, id }) => id !== fact.id && server !== fact.server && groupOf(server) === group,
         );
         if (other === undefined) return;
         const name = (id: string): string => world.nova.instances.get(id)?.name ?? id;
