@@ -66,6 +66,8 @@ export interface ClusterView {
 export interface OfflineView {
   /** Since when it has been seen so without a break, `mono`. */
   readonly since: number;
+  /** When it was seen online last, `mono`: its outage is later; null: never by this evacuator. */
+  readonly onlineAt: number | null;
   /** Its fencing history, as far as it was asked for since then. */
   readonly fencing: Fact<readonly FencingEvent[]>;
 }

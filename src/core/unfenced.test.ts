@@ -30,16 +30,19 @@ interface Scene {
   readonly readAt?: number;
   /** Since when this evacuator has seen it offline, ms. */
   readonly since?: number;
+  /** When it had seen it online last, ms; null: never. */
+  readonly onlineAt?: number | null;
 }
 
 /** What is decided two minutes after compute-1 was lost, by an evacuator whose clocks all show the same. */
-function decideOffline({ node, service, fencing = known([]), readAt = NOW, since = LOST_AT }: Scene = {}) {
+function decideOffline(scene: Scene = {}) {
+  const { node, service, fencing = known([]), readAt = NOW, since = LOST_AT, onlineAt = null } = scene;
   const nodes = [
     aNode('compute-1', null, { online: false, fenced: false, ...node }),
     aNode('compute-2', null),
     aNode('controller-1', null, { kind: 'cluster', online: false }),
   ];
-  const offline = new Map([[NODE, { since, fencing: { value: fencing, mono: readAt } }]]);
+  const offline = new Map([[NODE, { since, onlineAt, fencing: { value: fencing, mono: readAt } }]]);
   return decide(
     anObservation({
       ...{ now: NOW, mono: NOW, begunAt: NOW, novaNow: NOW, servicesAt: NOW },
@@ -89,6 +92,17 @@ it('an evacuator that begins later knows by the last report of its nova-compute 
     'not fenced',
   );
   expect(textOf(decideOffline({ fencing, since, service: { updatedAt: since + 1_000 } }))).toBeNull();
+});
+
+it('... and one that could not read the cluster meanwhile, by when it had seen it online last', () => {
+  const since = NOW - 120_000;
+  const fencing = known([{ ...FAILED, completedAt: since - 50_000 }]);
+  // Somebody changed the service, which dates it anew.
+  const service = { updatedAt: since + 5_000 };
+  expect(textOf(decideOffline({ fencing, since, service, onlineAt: since - 60_000 }))).toContain(
+    'not fenced',
+  );
+  expect(textOf(decideOffline({ fencing, since, service, onlineAt: since - 2_000 }))).toBeNull();
 });
 
 it('one that was stopped or taken out on purpose has none: nobody has tried to fence it', () => {

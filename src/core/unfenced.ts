@@ -45,11 +45,16 @@ function triedSince({ observation, policy }: Draft, view: OfflineView, service: 
 }
 
 /**
- * When the node was lost, at the latest, on the controllers' clock: seen offline by this evacuator, or its nova-compute had
- * reported last. An evacuator that begins later knows the second; whoever changes the service makes that later.
+ * The earliest that is known of this outage, on the controllers' clock: what was tried before belongs to another. The node
+ * was seen online until then, or its nova-compute had reported last. An evacuator that has not seen it online knows the
+ * second; whoever changes the service makes that later.
  */
-function lostAt(observation: Observation, { since }: OfflineView, { updatedAt }: ServiceView): number {
-  const seenAt = observation.now - (observation.mono - since);
+function lostAt(
+  observation: Observation,
+  { since, onlineAt }: OfflineView,
+  { updatedAt }: ServiceView,
+): number {
+  const seenAt = observation.now - (observation.mono - (onlineAt ?? since));
   return updatedAt === null ? seenAt : Math.min(seenAt, updatedAt - novaAheadMs(observation));
 }
 

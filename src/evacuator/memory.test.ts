@@ -117,16 +117,16 @@ it('knows since when a node is offline, until the cluster says that it is online
   const memory = newMemory('controller-1:1', 0);
   const name = nodeName('compute-1');
   const see = (online: boolean | null, mono: number) => {
-    rememberOffline(memory, [aNode('compute-1', null, { online })], mono);
+    rememberOffline(memory, [aNode('compute-1', null, { online })], { askedAt: mono - 300, mono });
     return memory.offline.get(name);
   };
   expect(see(null, 1_000)).toBeUndefined();
-  expect(see(false, 2_000)).toMatchObject({ since: 2_000, fencing: { mono: -1 } });
+  expect(see(false, 2_000)).toMatchObject({ since: 2_000, onlineAt: null, fencing: { mono: -1 } });
   rememberFencing(memory, name, { value: known([]), mono: 2_500 });
   expect(see(null, 3_000)).toMatchObject({ since: 2_000, fencing: { mono: 2_500 } });
   expect(see(true, 4_000)).toBeUndefined();
   rememberFencing(memory, name, { value: known([]), mono: 4_500 });
-  expect(see(false, 5_000)).toMatchObject({ since: 5_000, fencing: { mono: -1 } });
-  rememberOffline(memory, [], 6_000);
-  expect(memory.offline.size).toBe(0);
+  expect(see(false, 5_000)).toMatchObject({ since: 5_000, onlineAt: 3_700, fencing: { mono: -1 } });
+  rememberOffline(memory, [], { askedAt: 5_700, mono: 6_000 });
+  expect([memory.online.size, memory.offline.size]).toEqual([0, 0]);
 });

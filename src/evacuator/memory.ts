@@ -48,6 +48,8 @@ export interface Memory {
   readonly withIncident: Set<NodeName>;
   /** Forgotten when no host is evacuated. */
   placement: PlacementView;
+  /** When each node was seen online last: when the cluster was asked, `mono`. */
+  readonly online: Map<NodeName, number>;
   /** See {@link OfflineView}. */
   readonly offline: Map<NodeName, OfflineView>;
   /** See {@link Observation}. */
@@ -129,6 +131,7 @@ export function newMemory(owner: string, mono: number): Memory {
     levelsCorrected: new Map(),
     withIncident: new Set(),
     placement: NO_PLACEMENT,
+    online: new Map(),
     offline: new Map(),
     trails: new Map(),
     startedSince: new Map(),
@@ -300,12 +303,21 @@ export function rememberIncidents(
 }
 
 /** Takes in which nodes are offline. Where the cluster does not say, what was known before stands. */
-export function rememberOffline({ offline }: Memory, nodes: readonly NodeView[], mono: number): void {
+export function rememberOffline(
+  memory: Memory,
+  nodes: readonly NodeView[],
+  { askedAt, mono }: { readonly askedAt: number; readonly mono: number },
+): void {
+  const { online: seenOnline, offline } = memory;
   const names = new Set(nodes.map(({ name }) => name));
-  for (const name of offline.keys()) if (!names.has(name)) offline.delete(name);
+  for (const known of [seenOnline, offline])
+    for (const name of known.keys()) if (!names.has(name)) known.delete(name);
   for (const { name, online } of nodes) {
-    if (online === true) offline.delete(name);
-    else if (online === false && !offline.has(name)) offline.set(name, { since: mono, fencing: notAsked() });
+    if (online === true) {
+      seenOnline.set(name, askedAt);
+      offline.delete(name);
+    } else if (online === false && !offline.has(name))
+      offline.set(name, { since: mono, onlineAt: seenOnline.get(name) ?? null, fencing: notAsked() });
   }
 }
 

@@ -158,9 +158,10 @@ async function observeCluster(
   const open = new Set(nodes.filter((n) => n.incident !== null || n.evacuation !== null).map((n) => n.name));
   const toProve = new Set(nodes.filter((n) => n.incident !== null || n.mark === 'yes').map((n) => n.name));
   forget(memory, { open, toProve, domain });
-  rememberLevels(memory, nodes, { askedAt, mono: ports.clock.mono() });
+  const at = { askedAt, mono: ports.clock.mono() };
+  rememberLevels(memory, nodes, at);
+  rememberOffline(memory, nodes, at);
   const incidentsTaken = rememberIncidents(memory, nodes);
-  rememberOffline(memory, nodes, ports.clock.mono());
   for (const { name, evacuation } of nodes)
     if (evacuation === 'unreadable' || (evacuation !== null && isAnothers(evacuation, memory)))
       memory.inherited.add(name);
