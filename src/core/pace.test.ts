@@ -116,6 +116,17 @@ describe('the window', () => {
     expect(size({ requests: [request({ state: 'unsent' })], mono: 100 })).toBe(POLICY.pace.minInFlight);
   });
 
+  it('stays as it is for those that have nowhere to go, which the scheduler says at once', () => {
+    const base = size({ novaNow: 10_000 });
+    const nowhere = (tookMs: number): EvacuationView[] =>
+      Array.from({ length: 3 }, (_, i) =>
+        evacuation({ status: 'error', dest: null, createdAt: i * 1_000, updatedAt: i * 1_000 + tookMs }),
+      );
+    expect(size({ evacuations: nowhere(2_000), novaNow: 10_000 })).toBeGreaterThanOrEqual(base);
+    // A scheduler that does not answer the conductor has too much to do.
+    expect(size({ evacuations: nowhere(60_000), novaNow: 70_000 })).toBe(POLICY.pace.minInFlight);
+  });
+
   it('never leaves its bounds, and nothing that is not in flight is presumed to have ended', () => {
     const record = fc.record({
       status: fc.constantFrom('accepted', 'pre-migrating', 'done', 'completed', 'error', 'failed', 'strange'),

@@ -1,7 +1,7 @@
 import { CONTROL_PLANE_MS, ENOUGH_ENDS, type InFlight, progressOf, shortestDurationMs } from './claims.ts';
 import type { EvacuationView, RequestView } from './observation.ts';
 import type { PacePolicy } from './policy.ts';
-import { hasSucceeded, isLive } from './status.ts';
+import { hasFailed, hasSucceeded, isLive } from './status.ts';
 
 /** What the window is made from: all of it observed, so that a successor comes to the same. */
 export interface PaceFacts {
@@ -60,7 +60,7 @@ function sum(numbers: readonly number[]): number {
 
 /**
  * Which share of what ended lately ended badly: evacuations that failed, requests that Nova answered late or not
- * at all; the greater of both, 0 to 1.
+ * at all; the greater of both, 0 to 1. One for which the scheduler had no host is no sign of load, however many there are.
  */
 function troubleShare(
   evacuations: readonly EvacuationView[],
@@ -69,7 +69,9 @@ function troubleShare(
   mono: number,
   pace: PacePolicy,
 ): number {
-  const ended = evacuations.filter((e) => !isLive(e) && novaNow - e.updatedAt <= pace.troubleMemoryMs);
+  const ended = evacuations.filter(
+    (e) => !isLive(e) && !hadNowhere(e, pace) && novaNow - e.updatedAt <= pace.troubleMemoryMs,
+  );
   const answered = requests.filter((r) => r.state !== 'pending' && mono - r.at <= pace.troubleMemoryMs);
   return Math.max(
     share(ended, (e) => !hasSucceeded(e)),
@@ -78,6 +80,15 @@ function troubleShare(
       (r) => r.state === 'unknown' || r.state === 'unsent' || r.at - r.sentAt > pace.slowAnswerMs,
     ),
   );
+}
+
+/**
+ * Whether the scheduler had no host for an evacuation: no nova-compute was ever named, and the answer came at once
+ * (nova/conductor/manager.py rebuild_instance). A scheduler that has too much to do lets the conductor wait for a minute (rpc_response_timeout).
+ */
+function hadNowhere(evacuation: EvacuationView, { slowAnswerMs }: PacePolicy): boolean {
+  const { dest, createdAt, updatedAt } = evacuation;
+  return hasFailed(evacuation) && dest === null && updatedAt - createdAt <= slowAnswerMs;
 }
 
 function share<T>(items: readonly T[], isBad: (item: T) => boolean): number {
