@@ -86,6 +86,23 @@ describe('the walls between the rooms', () => {
     expect(imports.map(offence).filter((each) => each !== null)).toEqual([]);
   });
 
+  it('stand in docs/ARCHITECTURE.md as they stand here', () => {
+    const text = readFileSync(resolve(SRC, '../docs/ARCHITECTURE.md'), 'utf8');
+    const rows = [...text.matchAll(/^\| `src\/(\w+)\/` \|.*\| ([^|]+) \|$/gm)].map(
+      ([, room = '', words = '']) => {
+        if (words === 'all') return [room, 'all'];
+        const known =
+          words === 'nothing but itself' ? [] : words.split(', ').filter((word) => word !== 'npm');
+        return [room, [...known, room].sort()];
+      },
+    );
+    const rules = Object.entries(MAY_IMPORT).map(([room, may]) => [
+      room,
+      may === 'all' ? may : [...may].sort(),
+    ]);
+    expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(rules));
+  });
+
   it('keep clocks, randomness and timers out of the pure rooms', () => {
     const impure =
       /\b(Date\.now|new Date\(\)|Math\.random|performance\.|setTimeout|setInterval|process\.[a-z]|globalThis)/;

@@ -65,8 +65,6 @@ export const FENCE_COMPUTE_ON_LIMIT_S = 55;
 const AGENT_MARGIN_S = 5;
 /** Logging in to a BMC and asking for the state twice. */
 const POWER_LOGIN_S = 20;
-/** Pacemaker gives a device 1.2 times stonith-timeout (daemons/fenced/fenced_remote.c, TIMEOUT_MULTIPLY_FACTOR). */
-export const FENCING_TIMEOUT_FACTOR = 1.2;
 /** How long the controller waits beyond an operation's timeout before it calls it lost (crmd, a transition's action timer). */
 export const TRANSITION_MARGIN_S = 60;
 

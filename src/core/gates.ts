@@ -77,7 +77,7 @@ function pauseGate(pause: Stored<PauseRecord>, now: number, node: NodeName | nul
     };
   }
   if (pause.until <= now) return null;
-  const until = new Date(pause.until).toISOString();
+  const until = `${new Date(pause.until).toISOString().slice(0, 19)}Z`;
   return {
     id: 'paused',
     text: `paused by ${pause.by || 'somebody'} (${pause.why || 'no reason given'}): ${begins}`,

@@ -50,8 +50,6 @@ export type CloudError =
   | (Failure<'config'> & { readonly problems: readonly string[] })
   | (Failure<'closed'> & { readonly service: string });
 
-export type CloudErrorCode = CloudError['code'];
-
 /** Makes a `config` error out of all problems found, each a sentence that names the parameter. */
 export function configError(...problems: readonly string[]): CloudError {
   return { code: 'config', certainty: 'definite', effect: 'none', problems };

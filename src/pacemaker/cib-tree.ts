@@ -116,10 +116,3 @@ export function removeChild(parent: TreeElement, child: TreeNode): boolean {
   if (at >= 0) parent.children.splice(at, 1);
   return at >= 0;
 }
-
-/** Puts another child into the place of one. */
-export function replaceChild(parent: TreeElement, child: TreeNode, by: TreeNode): void {
-  const at = parent.children.indexOf(child);
-  if (at < 0) throw new Error('not a child of this element');
-  parent.children.splice(at, 1, by);
-}

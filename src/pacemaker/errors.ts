@@ -21,8 +21,6 @@ export type ToolError =
   | { readonly code: 'unknown-node'; readonly tool: string; readonly node: string }
   | { readonly code: 'bad-answer'; readonly tool: string; readonly detail: string };
 
-export type ToolErrorCode = ToolError['code'];
-
 const MAX_LINE_CHARS = 300;
 
 /** Text from outside on one line, without control characters, bounded. */

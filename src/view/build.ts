@@ -4,7 +4,6 @@ import type { ClusterView, Maybe, NodeView, Observation, ServiceView } from '../
 import {
   type EvacuatorIdentity,
   type FencingRow,
-  HOST_STATES,
   type HostRow,
   type HostState,
   type IncidentRow,
@@ -287,9 +286,4 @@ function fencingOf(extras: Extras): ReadonlyMap<string, FencingRow> {
   for (const [index, row] of extras.fencing.value.entries())
     rows.set(`${row.target} ${row.completedAt ?? 'pending'} ${row.action} ${row.client} ${index}`, row);
   return rows;
-}
-
-/** Whether the first state deserves more attention than the second. */
-export function isWorse(a: HostState, b: HostState): boolean {
-  return HOST_STATES.indexOf(a) > HOST_STATES.indexOf(b);
 }
