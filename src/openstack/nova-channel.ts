@@ -1,9 +1,10 @@
 import * as v from 'valibot';
+import { schemaIssues } from './answers.ts';
 import type { CloudError } from './errors.ts';
 import { chooseMicroversion, lower, type Microversions } from './microversion.ts';
 import { VersionDocumentSchema } from './nova-schemas.ts';
 import { failure, type Result, success } from './result.ts';
-import { type ServiceAnswer, type ServiceRequest, type Session, schemaIssues } from './session.ts';
+import type { ServiceAnswer, ServiceRequest, Session } from './session.ts';
 
 const COMPUTE = 'compute';
 

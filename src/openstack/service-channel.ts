@@ -1,6 +1,7 @@
 import * as v from 'valibot';
+import { schemaIssues } from './answers.ts';
 import { failure, type Result, success } from './result.ts';
-import { type ServiceRequest, type Session, schemaIssues } from './session.ts';
+import type { ServiceRequest, Session } from './session.ts';
 
 /** Reads from one service of the catalogue; every answer is checked by a schema. */
 export type ReadService = <T>(

@@ -1,23 +1,11 @@
-import * as v from 'valibot';
+import { failureOf, parseJson, serverMessage } from './answers.ts';
 import type { CloudCredentials } from './credentials.ts';
-import { type CloudError, type Effect, isMatterOfTime, oneLine, showUrl, type Where } from './errors.ts';
-import {
-  type Catalogue,
-  describeLogin,
-  type Endpoint,
-  findEndpoint,
-  TokenBodySchema,
-  tokenRequest,
-} from './keystone.ts';
+import { type CloudError, type Effect, oneLine, showUrl, type Where } from './errors.ts';
+import { describeLogin, type Endpoint, findEndpoint } from './keystone.ts';
 import { failure, type Result, success } from './result.ts';
-import { Secret, scrub } from './secret.ts';
-import {
-  createTransport,
-  type HttpAnswer,
-  loadTlsFiles,
-  type Transport,
-  type TransportFailure,
-} from './transport.ts';
+import type { Secret } from './secret.ts';
+import { createTokens, type Identity, type Token } from './tokens.ts';
+import { createTransport, type HttpAnswer, loadTlsFiles, type Transport } from './transport.ts';
 
 const DEFAULTS = {
   connectTimeoutMs: 5_000,
@@ -30,8 +18,6 @@ const DEFAULTS = {
   maxBodyBytes: 64 * 1024 * 1024,
   maxConnectionsPerOrigin: 16,
 };
-
-const RENEW_MARGIN_SHARE = 0.2;
 
 /** What the bounds of requests are counted by. */
 export interface Timers {
@@ -82,13 +68,6 @@ export interface ServiceAnswer {
   readonly date: number | null;
 }
 
-/** Whom the token speaks for. */
-export interface Identity {
-  readonly user: string;
-  readonly project: string | null;
-  readonly roles: readonly string[];
-}
-
 export interface Session {
   /**
    * Sends one request with a valid token. Answers outside 200-299 are errors. A read that loses its
@@ -108,31 +87,15 @@ export interface Session {
   close(): Promise<void>;
 }
 
-interface Token extends Identity {
-  readonly id: Secret;
-  readonly catalogue: Catalogue;
-  readonly renewAtMs: number;
-}
-
-interface Refusal {
-  readonly error: CloudError;
-  readonly untilMs: number;
-}
-
 /** Opens a session; nothing is sent before the first request. See `Session`. */
 export function createSession(credentials: CloudCredentials, options: SessionOptions = {}): Session {
   const limits = { ...DEFAULTS, ...options };
   const now = options.now ?? Date.now;
   const timers = options.timers ?? SYSTEM_TIMERS;
   const login = describeLogin(credentials);
-  const authUrl = `${credentials.authUrl}/auth/tokens`;
-  const authWhere: Where = { service: 'identity', method: 'POST', url: showUrl(authUrl) };
   const loginSecret = credentials.kind === 'password' ? credentials.password : credentials.secret;
   const counts = new Map<string, number>();
   let transport: Promise<Result<Transport>> | null = null;
-  let token: Token | null = null;
-  let renewal: Promise<Result<Token>> | null = null;
-  let refusal: Refusal | null = null;
   let closed = false;
 
   async function openTransport(): Promise<Result<Transport>> {
@@ -151,140 +114,15 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
     return opened;
   }
 
-  function explainFailure(where: Where, error: TransportFailure, timeoutMs: number): CloudError {
-    const effect: Effect = where.method === 'GET' || where.service === 'identity' ? 'none' : 'unknown';
-    switch (error.kind) {
-      case 'unreachable':
-        return {
-          code: 'unreachable',
-          certainty: 'passing',
-          effect: 'none',
-          ...where,
-          reason: error.reason,
-          message: error.detail,
-        };
-      case 'tls-untrusted': {
-        const caFile = credentials.caFile ?? null;
-        return {
-          code: 'tls-untrusted',
-          certainty: isMatterOfTime(error.detail) ? 'passing' : 'definite',
-          effect: 'none',
-          ...where,
-          caFile,
-          message: error.detail,
-        };
-      }
-      case 'timeout':
-        return { code: 'timeout', certainty: 'passing', effect, ...where, afterMs: timeoutMs };
-      case 'lost':
-        return { code: 'connection-lost', certainty: 'passing', effect, ...where, message: error.detail };
-      case 'too-large':
-        return { code: 'bad-answer', certainty: 'passing', effect, ...where, message: error.detail };
-      default:
-        return error satisfies never;
-    }
-  }
-
-  async function issueToken(): Promise<Result<Token>> {
-    const opened = await getTransport();
-    if (!opened.ok) return opened;
-    countUp(counts, 'identity');
-    const askedAtMs = now();
-    const answer = await opened.value.send({
-      method: 'POST',
-      url: authUrl,
-      headers: { accept: 'application/json', 'content-type': 'application/json' },
-      body: JSON.stringify(tokenRequest(credentials)),
-      timeoutMs: limits.authTimeoutMs,
-    });
-    if (!answer.ok) return failure(explainFailure(authWhere, answer.error, limits.authTimeoutMs));
-    return readToken(answer.value, askedAtMs);
-  }
-
-  function readToken(answer: HttpAnswer, askedAtMs: number): Result<Token> {
-    const json = parseJson(answer.text);
-    const said = serverMessage(json, [loginSecret]);
-    if (answer.status !== 201) return failure(tokenRefusal(answer.status, said));
-    const body = v.safeParse(TokenBodySchema, json);
-    const id = answer.headers['x-subject-token'];
-    if (!body.success || id === undefined || id === '') {
-      const message = body.success ? 'no X-Subject-Token' : schemaIssues(body.issues);
-      return failure({ code: 'bad-answer', certainty: 'passing', effect: 'none', ...authWhere, message });
-    }
-    const { issued_at, expires_at, user, project, roles, catalog } = body.output.token;
-    // The life of a token is taken from the server's two times, so that a clock that differs does no harm.
-    const lifeMs = expires_at - issued_at;
-    const marginMs = Math.min(limits.renewMarginMs, lifeMs * RENEW_MARGIN_SHARE);
-    return success({
-      id: new Secret(id),
-      catalogue: catalog,
-      renewAtMs: askedAtMs + lifeMs - marginMs,
-      user: user.name,
-      project: project?.name ?? null,
-      roles: roles.map((role) => role.name),
-    });
-  }
-
-  function tokenRefusal(status: number, message: string | null): CloudError {
-    const url = authWhere.url;
-    const text = message ?? `HTTP ${status}`;
-    // Keystone puts every error into {"error": ...}; an answer without it comes from something else.
-    if (message !== null && (status === 401 || status === 400)) {
-      return { code: 'auth-refused', certainty: 'definite', effect: 'none', url, login, message: text };
-    }
-    if (message !== null && status === 403) {
-      return {
-        code: 'auth-forbidden',
-        certainty: 'definite',
-        effect: 'none',
-        ...authWhere,
-        login,
-        message: text,
-      };
-    }
-    if (status >= 500 || status === 429) {
-      return {
-        code: 'http',
-        certainty: 'passing',
-        effect: 'none',
-        ...authWhere,
-        status,
-        message: message ?? '',
-      };
-    }
-    // An error page may be that of a proxy whose Keystone is away, or of a web server that has not got it yet.
-    const certainty = message === null && status >= 400 ? 'passing' : 'definite';
-    return { code: 'not-keystone', certainty, effect: 'none', url, message: text };
-  }
-
-  /** Many ask, one login is under way. */
-  function renew(): Promise<Result<Token>> {
-    if (refusal !== null && now() < refusal.untilMs) return Promise.resolve(failure(refusal.error));
-    renewal ??= issueToken()
-      .then((issued) => {
-        token = issued.ok ? issued.value : token;
-        const refused = !issued.ok && issued.error.code.startsWith('auth-');
-        refusal = refused ? { error: issued.error, untilMs: now() + limits.refusalHoldMs } : null;
-        return issued;
-      })
-      .finally(() => {
-        renewal = null;
-      });
-    return renewal;
-  }
-
-  function currentToken(): Promise<Result<Token>> {
-    return token !== null && now() < token.renewAtMs ? Promise.resolve(success(token)) : renew();
-  }
-
-  /** After a 401: whoever comes second takes the token that the first has renewed meanwhile. */
-  function replaceToken(refused: Token): Promise<Result<Token>> {
-    if (token !== null && token !== refused) return currentToken();
-    token = null;
-    return renew();
-  }
+  const tokens = createTokens(credentials, {
+    ...limits,
+    now,
+    open: getTransport,
+    onLogin: () => countUp(counts, 'identity'),
+  });
 
   function where(service: string, request: Pick<ServiceRequest, 'method' | 'path'>): Where {
+    const token = tokens.held();
     const endpoint = token === null ? null : findEndpoint(token.catalogue, service, credentials);
     const base = endpoint?.ok ? endpoint.value.url : '';
     return { service, method: request.method, url: showUrl(base + request.path) };
@@ -317,7 +155,7 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
     });
     return answer.ok
       ? success({ where: place, ...answer.value })
-      : failure(explainFailure(place, answer.error, timeoutMs));
+      : failure(failureOf(place, answer.error, { timeoutMs, caFile: credentials.caFile ?? null }));
   }
 
   async function request(service: string, asked: ServiceRequest): Promise<Result<ServiceAnswer>> {
@@ -329,16 +167,16 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
       code: 'timeout',
       certainty: 'passing',
       effect: 'none',
-      ...authWhere,
+      ...tokens.where,
       afterMs: timeoutMs,
     };
 
-    const bearer = await within(timers, currentToken(), leftMs(), lateLogin);
+    const bearer = await within(timers, tokens.current(), leftMs(), lateLogin);
     if (!bearer.ok) return bearer;
     let answer = await sendOnce(service, asked, bearer.value, leftMs(), timeoutMs);
     let used = bearer.value;
     if (answer.ok && answer.value.status === 401) {
-      const renewed = await within(timers, replaceToken(bearer.value), leftMs(), lateLogin);
+      const renewed = await within(timers, tokens.replace(bearer.value), leftMs(), lateLogin);
       if (!renewed.ok) return renewed;
       used = renewed.value;
       answer = await sendOnce(service, asked, used, leftMs(), timeoutMs);
@@ -378,20 +216,20 @@ export function createSession(credentials: CloudCredentials, options: SessionOpt
     login,
     async identity() {
       if (closed) return failure(closedError('identity'));
-      const bearer = await currentToken();
+      const bearer = await tokens.current();
       if (!bearer.ok) return bearer;
       const { user, project, roles } = bearer.value;
       return success({ user, project, roles });
     },
     async endpoint(service) {
       if (closed) return failure(closedError(service));
-      const bearer = await currentToken();
+      const bearer = await tokens.current();
       return bearer.ok ? findEndpoint(bearer.value.catalogue, service, credentials) : bearer;
     },
     counts: () => counts,
     async close() {
       closed = true;
-      token = null;
+      tokens.forget();
       const opened = await transport;
       if (opened?.ok) await opened.value.close();
     },
@@ -448,40 +286,6 @@ async function within<T>(
   } finally {
     callOff();
   }
-}
-
-/** Undefined when the text is no JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}
-
-const FaultSchema = v.object({ message: v.string() });
-const ErrorsSchema = v.object({ errors: v.array(v.object({ detail: v.string() })) });
-
-/**
- * The words of an error body: `{"badRequest": {"message"}}` (nova/api/openstack/wsgi.py Fault), `{"error":
- * {"message"}}` (Keystone) or `{"errors": [{"detail"}]}` (Placement). Null when it is none of these.
- */
-function serverMessage(json: unknown, secrets: readonly Secret[]): string | null {
-  const errors = v.safeParse(ErrorsSchema, json);
-  const detail = errors.success ? errors.output.errors[0]?.detail : undefined;
-  const fault = v.safeParse(v.record(v.string(), v.unknown()), json);
-  const inner = fault.success
-    ? Object.values(fault.output).find((value) => v.is(FaultSchema, value))
-    : undefined;
-  const text = detail ?? (v.is(FaultSchema, inner) ? inner.message : undefined);
-  return text === undefined ? null : oneLine(scrub(text, secrets));
-}
-
-/** Which fields a schema missed: paths and types, no values. */
-export function schemaIssues(issues: readonly v.BaseIssue<unknown>[]): string {
-  const first = issues[0];
-  const path = first === undefined ? null : v.getDotPath(first);
-  return oneLine(`${path ?? 'the body'} is not ${first?.expected ?? first?.message ?? 'as expected'}`);
 }
 
 function parseDate(header: string | undefined): number | null {

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
+import { schemaIssues } from './answers.ts';
 import { failure, type Result, success } from './result.ts';
-import { type Session, schemaIssues } from './session.ts';
+import type { Session } from './session.ts';
 
 const PLACEMENT = 'placement';
 const MICROVERSION = '1.6';
