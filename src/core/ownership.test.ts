@@ -139,11 +139,33 @@ it('says when it has begun by a clock that may be too far, and never behind: an 
 
 it('keeps which of them Nova has started in vain, while they are left there, and not those that came up there', () => {
   const back = aRecord({ incident: 'i1', phase: 'returning', stoppedInError: [shortId(STOPPED)] });
+  const service = { updatedAt: 9_000 };
   const at = (more: Partial<ServerView>) =>
-    written(back, [], aServer({ id: STOPPED, vmState: 'active', ...more }))?.stoppedInError;
+    written(back, [], aServer({ id: STOPPED, vmState: 'active', ...more }), { service })?.stoppedInError;
   expect(at({})).toEqual([shortId(STOPPED)]);
   expect(at({ vmState: 'stopped' })).toEqual([]);
   expect(at({ host: hostName('compute-2') })).toEqual([]);
+});
+
+it('follows on what somebody let go in the middle, when the host has died again before its nova-compute was up', () => {
+  const RELEASED_AT = 60_000;
+  const stopped = ['33333333'];
+  const back = aRecord({
+    ...{ incident: 'i1', phase: 'returning', clean: true, since: 5, releasedAt: RELEASED_AT },
+    ...{ stopped, lost: [{ id: 7, claimed: true }] },
+  });
+  const cutOff = (updatedAt: number, novaNow = RELEASED_AT + 5_000, its = stopped) =>
+    written({ ...back, stopped: its }, [], undefined, { service: { updatedAt }, more: { novaNow } });
+  expect(cutOff(RELEASED_AT)).toMatchObject({
+    ...{ incident: 'i2', phase: 'evacuating', since: 5, lost: back.lost },
+    stopped: ['33333333', shortId(STOPPED)],
+  });
+  const anew = { lost: [], stopped: [shortId(STOPPED)] };
+  // Its nova-compute was up, so it has ended what was under way.
+  expect(cutOff(RELEASED_AT + 2_000)).toMatchObject(anew);
+  expect(cutOff(RELEASED_AT, RELEASED_AT + 601_000)).toMatchObject(anew);
+  // Those that are still there are seen there.
+  expect(cutOff(RELEASED_AT, undefined, [shortId(STOPPED)])).toMatchObject(anew);
 });
 
 it('takes over the claim on the host itself, enabled or not, and keeps what it has claimed for itself', () => {

@@ -5,9 +5,10 @@ import { novaNowOf } from './looks.ts';
 import type { HostView, Maybe, NodeView, ServerView, ServiceView } from './observation.ts';
 import { overtaken } from './overtaken.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
+import { hasReported } from './returning.ts';
 import { evacuationsSince, isOlderThan } from './seen.ts';
 import { wasBeingStopped } from './status.ts';
-import { startedInVain, startedOnItsWay } from './stop-again.ts';
+import { hasLateArrivals, startedInVain, startedOnItsWay } from './stop-again.ts';
 
 export interface Ownership {
   readonly node: NodeView;
@@ -131,6 +132,7 @@ function nextRecord(
   { node, incident, record, fencedAt, service, view }: Ownership,
 ): EvacuationRecord {
   const goesOn = record !== null && record.phase === 'evacuating';
+  const held = record !== null && (goesOn || isCutOff(draft, record, service, view)) ? record : null;
   // What the record has of this incident stays as it is: a look after the first shows what became of them.
   const isKept = goesOn && record.incident === incident.id;
   const atHome = isKept ? [] : view.servers.filter((s) => s.host === view.host);
@@ -140,7 +142,7 @@ function nextRecord(
     incident: incident.id,
     phase: 'evacuating',
     fencedAt,
-    since: goesOn ? record.since : view.novaNow - SINCE_MARGIN_MS,
+    since: held?.since ?? view.novaNow - SINCE_MARGIN_MS,
     // Rather too late: whoever counts what has begun within an interval counts too little otherwise.
     begunAt: goesOn ? record.begunAt : novaNowOf(draft.observation) + draft.observation.servicesTookMs,
     outage: goesOn ? record.outage : { id: incident.id, at: incident.at },
@@ -148,11 +150,21 @@ function nextRecord(
     owner: draft.observation.owner,
     clean: false,
     releasedAt: null,
-    lost: goesOn ? record.lost : [],
+    lost: held?.lost ?? [],
     reserves: withClaimOn(draft, service, record?.reserves ?? []),
-    stopped: union(goesOn ? record.stopped : [], stopped),
-    stoppedInError: union(goesOn ? kept : startedInVain(kept, view), stoppedInError),
+    stopped: union(held?.stopped ?? [], stopped),
+    stoppedInError: union(held === null ? startedInVain(kept, view) : kept, stoppedInError),
   };
+}
+
+/**
+ * Whether a node that somebody has let go in the middle of its evacuation has died again before its nova-compute was up, and what
+ * was stopped may have arrived running since: then what was asked for before is followed on.
+ */
+function isCutOff(draft: Draft, record: EvacuationRecord, service: ServiceView, view: HostView): boolean {
+  return (
+    record.phase === 'returning' && !hasReported(service, record) && hasLateArrivals(draft, record, view)
+  );
 }
 
 const isTrueOf = (value: Maybe<boolean> | undefined): boolean => value?.known === true && value.value;

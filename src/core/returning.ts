@@ -147,7 +147,8 @@ function isAwaited(draft: Draft, node: NodeView, record: EvacuationRecord): bool
   return service?.forcedDown === true && !hasReported(service, record);
 }
 
-function hasReported({ updatedAt }: ServiceView, { releasedAt }: EvacuationRecord): boolean {
+/** Whether its nova-compute has started since its host was released. */
+export function hasReported({ updatedAt }: ServiceView, { releasedAt }: EvacuationRecord): boolean {
   return (updatedAt ?? 0) > (releasedAt ?? 0) + REPORT_MARGIN_MS;
 }
 

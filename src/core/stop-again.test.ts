@@ -102,10 +102,12 @@ it('what ran before is left running, and what came as it was left as it is', () 
   expect(decided({}, { host: ELSEWHERE, vmState: 'stopped' })).toEqual(nothing);
 });
 
+const seenAt = (at: number) => ({ lookedAt: at, listedAt: at, followedAt: at, changedAt: at });
+
 it('what is still under way is followed, ten minutes at most', () => {
   const { followMs } = DEFAULT_POLICY.timing;
   const live = { status: 'pre-migrating', dest: hostName('compute-2') };
-  const old = { lookedAt: NOW - followMs };
+  const old = seenAt(NOW - followMs);
   expect(decided(live, {}, { view: old })).toMatchObject({
     text: expect.stringContaining(server.name),
     commands: [],
@@ -134,8 +136,17 @@ it('... once it is seen that nobody has started it, which a predecessor may have
   });
 });
 
+it('a look at its evacuations alone shows none that has arrived: the next one is made at once', () => {
+  const live = { status: 'pre-migrating', dest: hostName('compute-2') };
+  const old = NOW - DEFAULT_POLICY.timing.followMs;
+  const half = { ...seenAt(old), lookedAt: NOW, followedAt: NOW };
+  expect(decided(live, {}, { view: half })).toMatchObject({ look: { evacuations: true, changes: true } });
+  // A Nova that does not answer is not asked in each step.
+  expect(decided(live, {}, { view: { ...half, trouble: 'HTTP 503' } })).toMatchObject({ look: null });
+});
+
 it('a look of before the release does not show what had arrived by then', () => {
-  const early = { lookedAt: 0, novaNow: RELEASED_AT };
+  const early = { ...seenAt(0), novaNow: RELEASED_AT };
   expect(decided({}, {}, { view: early })).toMatchObject({
     look: { evacuations: true, changes: true, listing: false },
   });

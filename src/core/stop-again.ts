@@ -40,13 +40,14 @@ function haveSeenStarts(draft: Draft, server: ServerId): boolean {
  */
 export function stopLateArrivals(draft: Draft, { name }: NodeView, record: EvacuationRecord): string | null {
   const { observation, policy } = draft;
-  const wereStopped = new Set([...record.stopped, ...record.stoppedInError]);
+  const wereStopped = new Set(stoppedIn(record));
   const releasedAt = record.releasedAt ?? 0;
-  if (wereStopped.size === 0 || observation.novaNow - releasedAt > FOLLOW_MS) return null;
+  if (wereStopped.size === 0 || isTooLate(draft, record)) return null;
   const view = viewOfIncident(draft, record.incident);
   const host = view?.host ?? serviceOf(draft, name)?.host;
   if (host === undefined) return null;
-  const isSeen = view !== null && Math.min(view.followedAt, Math.max(view.changedAt, view.listedAt)) >= 0;
+  const seenAt = view === null ? -1 : Math.min(view.followedAt, Math.max(view.changedAt, view.listedAt));
+  const isSeen = view !== null && seenAt >= 0;
   const judged = !isSeen
     ? []
     : judgeAll(draft, {
@@ -58,7 +59,9 @@ export function stopLateArrivals(draft: Draft, { name }: NodeView, record: Evacu
   const late = judged.filter(({ outcome }) => LATE.has(outcome.kind));
   const isSettled = isSeen && view.novaNow > releasedAt + SETTLE_MS && late.length === 0;
   if (isSettled) return null;
-  const waitMs = isSeen ? view.lookedAt + policy.timing.followMs - observation.mono : 0;
+  // A look at its evacuations alone, as is made for a successor, shows none that has arrived.
+  const lookedAt = view?.trouble == null ? seenAt : view.lookedAt;
+  const waitMs = isSeen ? lookedAt + policy.timing.followMs - observation.mono : 0;
   if (waitMs > 0) wakeWithin(draft, waitMs);
   else {
     const { incident, since } = record;
@@ -68,6 +71,23 @@ export function stopLateArrivals(draft: Draft, { name }: NodeView, record: Evacu
   const names = listNames(late.map(({ server }) => server.name));
   return `to be stopped again when they have arrived, as they were: ${names}`;
 }
+
+/**
+ * Whether one of those may be elsewhere while its host, seen in `view`, has died again: nobody but the record of before knows
+ * that it is to be stopped there.
+ */
+export function hasLateArrivals(draft: Draft, record: EvacuationRecord, view: HostView): boolean {
+  const atHome = new Set(view.servers.filter(({ host }) => host === view.host).map(({ id }) => shortId(id)));
+  return !isTooLate(draft, record) && stoppedIn(record).some((id) => !atHome.has(id));
+}
+
+const stoppedIn = ({ stopped, stoppedInError }: EvacuationRecord): readonly string[] => [
+  ...stopped,
+  ...stoppedInError,
+];
+
+const isTooLate = ({ observation }: Draft, { releasedAt }: EvacuationRecord): boolean =>
+  observation.novaNow - (releasedAt ?? 0) > FOLLOW_MS;
 
 /** Those that may yet be found running elsewhere. */
 const LATE: ReadonlySet<Judged['outcome']['kind']> = new Set([
