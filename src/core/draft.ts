@@ -44,6 +44,7 @@ export const TICK_MS = 500;
  */
 const TICK_UNDER_WAY_MS = 1_000;
 
+/** An empty one: nothing to do, nothing to look at, and nobody who wants to be woken. */
 export function newDraft(observation: Observation, policy: Policy): Draft {
   return {
     observation,
@@ -66,6 +67,7 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
   };
 }
 
+/** What the rules have come to. It wakes at the next tick at the latest: {@link TICK_MS}, or later while evacuations are in flight. */
 export function finish(draft: Draft): Decision {
   return {
     commands: draft.commands,

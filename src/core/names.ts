@@ -5,8 +5,11 @@ export type HostName = string & { readonly __brand: 'HostName' };
 /** The UUID of a server. */
 export type ServerId = string & { readonly __brand: 'ServerId' };
 
+/** Takes text for a node's name, as it is; {@link isNodeName} looks at what comes from outside. */
 export const nodeName = (text: string): NodeName => text as NodeName;
+/** Takes text for a host's name, as it is: it has to be Nova's, which may differ from the node's ({@link hostOfNode}). */
 export const hostName = (text: string): HostName => text as HostName;
+/** Takes text for the UUID of a server, as it is. */
 export const serverId = (text: string): ServerId => text as ServerId;
 
 /**

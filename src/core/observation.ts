@@ -8,7 +8,9 @@ export interface Unknown {
 }
 export type Maybe<T> = { readonly known: true; readonly value: T } | Unknown;
 
+/** Something that was read. Null can be such a value: it was looked for, and there is none. */
 export const known = <T>(value: T): Maybe<T> => ({ known: true, value });
+/** Something that could not be read. The reason is shown to people: what was in the way, without an end mark. */
 export const unknown = (reason: string): Unknown => ({ known: false, reason });
 
 /** A record in the cluster: as read, or there but not readable (then nothing is done and a person is told). */

@@ -68,6 +68,7 @@ export function reservedQuarantineReason(why: string, before: string): string {
   return text.slice(0, REASON_LIMIT);
 }
 
+/** Whether this is the `disabled_reason` of a host in quarantine, reserved before or not. Null: Nova has no reason, so it is not. */
 export function isQuarantine(disabledReason: string | null): boolean {
   return disabledReason?.startsWith(QUARANTINE) ?? false;
 }

@@ -17,6 +17,7 @@ interface Seen {
  */
 const known = new WeakMap<HostView, Seen>();
 
+/** What a look at a host shows, in the order in which it is gone through; the same object for the same view. */
 export function seenIn(view: HostView): Seen {
   const held = known.get(view);
   if (held !== undefined) return held;

@@ -30,6 +30,7 @@ export const ADMITTED: Admission = { kind: 'admitted' };
 const NO = known(false);
 const YES = known(true);
 
+/** Whether the metadata has `HA_Enabled` with a word for true; without the key, or with any other word, it has not. */
 export function hasHaEnabled(server: ServerView): boolean {
   return isTrue(server.metadata[HA_ENABLED_KEY]);
 }

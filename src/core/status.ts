@@ -12,6 +12,7 @@ export function isLive(evacuation: EvacuationView): boolean {
   return !TERMINAL.has(evacuation.status);
 }
 
+/** Whether Nova says that the instance has arrived. That word can come too early, see {@link completedUnderWay} in left-guest.ts. */
 export function hasSucceeded(evacuation: EvacuationView): boolean {
   return SUCCEEDED.has(evacuation.status);
 }

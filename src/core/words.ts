@@ -5,10 +5,12 @@
 const TRUE: ReadonlySet<string> = new Set(['true', 't', '1', 'yes', 'y', 'on']);
 const FALSE: ReadonlySet<string> = new Set(['false', 'f', '0', 'no', 'n', 'off']);
 
+/** Whether this is a word for true, in any case, with white space around it; undefined is none. Not to be true is not to be false. */
 export function isTrue(text: string | undefined): boolean {
   return text !== undefined && TRUE.has(text.trim().toLowerCase());
 }
 
+/** Whether this is a word for false, in any case, with white space around it; undefined is none. */
 export function isFalse(text: string | undefined): boolean {
   return text !== undefined && FALSE.has(text.trim().toLowerCase());
 }

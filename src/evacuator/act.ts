@@ -19,6 +19,7 @@ export interface Acts {
   readonly running: Set<Promise<void>>;
 }
 
+/** None is under way; there is one for the life of an evacuator. */
 export const newActs = (): Acts => ({ running: new Set() });
 
 /** Nobody waits for the answer to a request to evacuate: those that come within this time, ms, share a step. */

@@ -106,6 +106,7 @@ const NO_PLACEMENT: PlacementView = { trouble: null, askedAt: -1, awaySince: -1,
 
 const notAsked = <T>(): Fact<T> => ({ value: unknown('not asked yet'), mono: -1 });
 
+/** What a process knows at its start: nothing, which is not the same as "there is none". `owner`: its name in records; `mono`: now, ms. */
 export function newMemory(owner: string, mono: number): Memory {
   return {
     owner,

@@ -17,6 +17,7 @@ export interface Written {
   readonly reports: Reports;
 }
 
+/** Nothing has been said yet: the first tick writes all verdicts down. There is one for the life of an evacuator. */
 export const newWritten = (): Written => ({
   said: { lines: new Map(), instances: new Map() },
   reports: newReports(),

@@ -16,6 +16,7 @@ export interface Reports {
   readonly released: Map<string, IncidentReport>;
 }
 
+/** Nothing has been seen or said yet; there is one for the life of an evacuator. */
 export const newReports = (): Reports => ({ gates: [], released: new Map() });
 
 /** Takes note of which gates are closed now; one that stays so is told in its newest words. */
