@@ -57,6 +57,7 @@ export async function readInstackenv(
   });
 }
 
+/** The machine of exactly this name; null: the file has none, or there was no file that could be used. */
 export function powerNodeOf(nodes: readonly PowerNode[] | null, name: string): PowerNode | null {
   return nodes?.find((node) => node.name === name) ?? null;
 }

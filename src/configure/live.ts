@@ -16,6 +16,7 @@ export type ChangeError =
   /** It verified before, not after, and was taken back (or not). */
   | { readonly code: 'taken-back'; readonly problems: readonly string[]; readonly isBack: boolean };
 
+/** Why a change did not come about, whether anything is changed now, and what an operator can do: one line. */
 export function explainChange(error: ChangeError): string {
   switch (error.code) {
     case 'cluster':

@@ -125,6 +125,7 @@ export const EVACUATOR = 'nova-evacuate';
 export const WAIT = 'nova-compute-checkevacuate';
 export const TRIGGER = 'compute-unfence-trigger';
 
+/** The id that pcs gives to a resource's clone. In a set-up that is there it may be another: `cloneIds` of the draft has it then. */
 export function cloneId(resource: string): string {
   return `${resource}-clone`;
 }
@@ -471,6 +472,7 @@ export function describeItem(item: Item): string {
   }
 }
 
+/** An agent as pcs and crm_resource write it: `ocf:openstack:NovaEvacuate`, `stonith:fence_compute`. */
 export function agentName(agent: Agent): string {
   return [agent.class, agent.provider, agent.type].filter((part) => part !== null).join(':');
 }

@@ -16,6 +16,10 @@ import { sameValue } from './values.ts';
 
 const FIRST_PROPERTIES = 'cib-bootstrap-options';
 
+/**
+ * Brings a cluster property to its value, where it stands already, else in the first set; a default is not written out. With another
+ * value that is not ours, `adopt` changes a needed one, which is a conflict to `apply`; any other is kept.
+ */
 export function reconcileProperty(draft: Draft, item: PropertyItem): void {
   const config = ensureSection(draft.configuration, 'crm_config', draft.owned);
   const sets = elementsOf(config, 'cluster_property_set');
@@ -56,6 +60,10 @@ function keepParent(draft: Draft, sets: readonly TreeElement[], child: TreeEleme
   keep(draft, sets.find((set) => set.children.includes(child))?.attributes.id);
 }
 
+/**
+ * Brings a permanent node attribute to its value. A remote node without an entry gets one; a cluster node without one is a conflict, and
+ * so is, to `apply`, another value that is not ours.
+ */
 export function reconcileNodeAttribute(draft: Draft, item: NodeAttributeItem): void {
   const nodes = ensureSection(draft.configuration, 'nodes', draft.owned);
   let node = elementsOf(nodes, 'node').find(({ attributes }) => attributes.uname === item.node);
@@ -98,6 +106,11 @@ export function reconcileNodeAttribute(draft: Draft, item: NodeAttributeItem): v
   add(draft, describeItem(item));
 }
 
+/**
+ * Sees to it that a constraint is there, in whatever words: one that is not ours and says the same is kept, ours that says something
+ * else is replaced as a whole. That its id belongs to something else is a conflict. Comes after the resources, which tell what their
+ * clones are called here.
+ */
 export function reconcileConstraint(draft: Draft, asked: LocationItem | OrderItem | ColocationItem): void {
   const item = withClones(draft, asked);
   const wanted = constraintElement(item);
@@ -195,6 +208,10 @@ function ruleSays(there: TreeElement, item: LocationItem): boolean {
   return item.discovery === 'exclusive' ? isExclusive : score === item.score;
 }
 
+/**
+ * Brings a fencing level, known by its target and index, to its devices in their order. A device that is not there, or goes, is a
+ * conflict, and so is, to `apply`, a level that is not ours and has other devices.
+ */
 export function reconcileLevel(draft: Draft, item: LevelItem): void {
   draft.conflicts.push(...missingDevices(draft, item));
   const topology = ensureSection(draft.configuration, 'fencing-topology', draft.owned);

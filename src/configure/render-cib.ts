@@ -6,17 +6,24 @@ import type { ColocationItem, LevelItem, LocationItem, Operation, OrderItem, Res
  * same sets; what is ours inside them is told by ids of our own pattern.
  */
 
+/** A name with its value: of a property, a parameter, a meta attribute or a node attribute. The id has to be unique in the whole CIB. */
 export function nvpair(id: string, name: string, value: string): TreeElement {
   return element('nvpair', { id, name, value });
 }
 
+/** The id of a parameter that we set; pcs would have `instance_attributes` in its middle. */
 export const parameterId = (resource: string, name: string): string => `${resource}-ia-${name}`;
+/** The id of a meta attribute that we set, of a resource or a clone; pcs would have `meta_attributes` in its middle. */
 export const metaId = (resource: string, name: string): string => `${resource}-meta-${name}`;
+/** The id of an operation: one for each name and interval, in seconds. */
 export const operationId = (resource: string, operation: Operation): string =>
   `${resource}-op-${operation.name}-${operation.intervalS}s`;
+/** The id that pcs gives to the set of a resource's parameters. */
 export const parameterSetId = (resource: string): string => `${resource}-instance_attributes`;
+/** The id that pcs gives to the set of meta attributes of a resource or a clone. */
 export const metaSetId = (resource: string): string => `${resource}-meta_attributes`;
 
+/** An `op`, its times with their unit: `10s`. */
 export function operationElement(resource: string, operation: Operation): TreeElement {
   return element('op', {
     id: operationId(resource, operation),
@@ -26,6 +33,7 @@ export function operationElement(resource: string, operation: Operation): TreeEl
   });
 }
 
+/** A `primitive`, inside its `clone` where it has one. Without parameters, meta attributes or operations it has no set of them. */
 export function resourceElement(item: ResourceItem): TreeElement {
   const { agent, id } = item;
   const primitive = element('primitive', {
@@ -56,6 +64,7 @@ function metaElement(id: string, pairs: readonly (readonly [string, string])[]):
   );
 }
 
+/** A `rsc_location` with one rule of one expression; without a value the expression asks whether the attribute is defined. */
 export function locationElement(item: LocationItem): TreeElement {
   const expression = element('expression', {
     id: `${item.id}-expr`,
@@ -75,6 +84,7 @@ export function locationElement(item: LocationItem): TreeElement {
   );
 }
 
+/** A `rsc_order`. It names no kind, which Pacemaker takes for Mandatory (lib/pacemaker/pcmk_sched_ordering.c get_ordering_type). */
 export function orderElement(item: OrderItem): TreeElement {
   return element(
     'rsc_order',
@@ -86,6 +96,7 @@ export function orderElement(item: OrderItem): TreeElement {
   );
 }
 
+/** A `rsc_colocation` at INFINITY: the first runs nowhere but where the second does. */
 export function colocationElement(item: ColocationItem): TreeElement {
   return element('rsc_colocation', {
     id: item.id,
@@ -95,6 +106,7 @@ export function colocationElement(item: ColocationItem): TreeElement {
   });
 }
 
+/** A `fencing-level`: its devices are gone through in this order, and each has to succeed. */
 export function levelElement(item: LevelItem): TreeElement {
   return element('fencing-level', {
     id: item.id,

@@ -173,6 +173,7 @@ export type TimingName = keyof typeof TIMING_RULES;
 /** Every time of the set-up, seconds. */
 export type Timing = Readonly<Record<TimingName, number>>;
 
+/** Every time by its formula, seconds. Whether the input is within its bounds ({@link TIMING_INPUTS}) is not looked at here. */
 export function timingOf(input: TimingInput): Timing {
   const entries = Object.entries(TIMING_RULES).map(([name, rule]) => [name, (rule as Rule).seconds(input)]);
   return Object.fromEntries(entries) as Timing;

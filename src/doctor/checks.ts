@@ -75,6 +75,7 @@ function notLookedAt(check: Check, facts: Facts): Problem[] {
   ];
 }
 
+/** The worst of them, where a fault is worse than what is unknown, and that than a warning; `ok` when there are none. */
 export function worstOf(severities: readonly Severity[]): Severity {
   return severities.reduce<Severity>(
     (worst, each) => (ORDER.indexOf(each) > ORDER.indexOf(worst) ? each : worst),

@@ -120,6 +120,7 @@ export function waitsOf({ resources }: ConfigurationFacts): readonly ConfiguredR
   return resources.filter(({ agent }) => agent === 'ocf:openstack:nova-compute-wait');
 }
 
+/** The fencing devices that record the incident and turn nothing off. */
 export function recordersOf({ resources }: ConfigurationFacts): readonly ConfiguredResource[] {
   return resources.filter(({ agent }) => agent === RECORDER_AGENT);
 }

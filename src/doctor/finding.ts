@@ -24,18 +24,21 @@ export interface Check {
   run(facts: Facts): readonly Problem[];
 }
 
+/** Instance HA would fail, or does. `node`: null for the whole set-up. */
 export const fault = (says: string, fix: string, node: string | null = null): Problem => ({
   severity: 'fault',
   node,
   says,
   fix,
 });
+/** Instance HA works, with less than it should. `node`: null for the whole set-up. */
 export const warning = (says: string, fix: string, node: string | null = null): Problem => ({
   severity: 'warning',
   node,
   says,
   fix,
 });
+/** It could not be looked at, which says neither right nor wrong. `node`: null for the whole set-up. */
 export const unsure = (says: string, fix: string, node: string | null = null): Problem => ({
   severity: 'unknown',
   node,

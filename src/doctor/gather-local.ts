@@ -43,6 +43,7 @@ export const NOVA_CONFS = [
 /** So much of a log is looked at, bytes. */
 const TAIL_BYTES = 256 * 1024;
 
+/** What doctor asks of this machine. It never fails: a log that can't be read is left out; nova.conf: the first that can be, or null. */
 export async function gatherLocal(port: LocalPort): Promise<LocalFacts> {
   const files = await Promise.all(AGENTS.map(async (path) => [path, await port.exists(path)] as const));
   const logs = await Promise.all(LOGS.map((path) => tailOf(port, path)));
@@ -62,6 +63,7 @@ async function tailOf(port: LocalPort, path: string): Promise<LogTail | null> {
   return lines === null ? null : { path, lines };
 }
 
+/** This machine as it is, below `INSTANCE_HA_ROOT`. timedatectl has 5 s; null when it is not there, fails, or says something else. */
 export function localPort(run: RunTool, version: string): LocalPort {
   return {
     node: hostname(),

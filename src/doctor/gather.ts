@@ -146,6 +146,10 @@ async function gatherCloud(
   }
 }
 
+/**
+ * Services, all servers, and the evacuations of the last seven days; `now` in epoch ms. Unknown, with Nova's error, as soon as one of
+ * the listings fails. The session stays open.
+ */
 export async function readCloud(session: Session, now: () => number): Promise<Maybe<CloudFacts>> {
   const nova = createNova(session);
   const services = await nova.listComputeServices();

@@ -57,6 +57,10 @@ export interface NovaChannel {
   bad(request: ServiceRequest, message: string): { readonly ok: false; readonly error: CloudError };
 }
 
+/**
+ * For the life of a session; opening it asks Nova nothing. The version document is asked for with the first request, once for all that
+ * wait for it; a failure is not remembered, and after a 406 it is asked for anew.
+ */
 export function openNovaChannel(session: Session, options: NovaOptions = {}): NovaChannel {
   const pageLimit = options.pageLimit ?? PAGE_LIMIT;
   const maxPages = options.maxPages ?? MAX_PAGES;

@@ -52,6 +52,7 @@ export interface NovaEvacuations {
   stopServer(serverId: string): Promise<Result<Accepted>>;
 }
 
+/** Over a channel, without a state of its own. A Nova that does not know a filter yet drops it in silence: it is applied here once more. */
 export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
   async function listEvacuations(query: EvacuationQuery = {}): Promise<Result<EvacuationList>> {
     const versions = await channel.microversions();

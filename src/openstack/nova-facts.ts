@@ -79,6 +79,7 @@ export interface NovaFacts {
   listFlavors(): Promise<Result<readonly Flavor[]>>;
 }
 
+/** Over a channel, without a state of its own: nothing is kept, every call asks Nova. */
 export function createNovaFacts(channel: NovaChannel): NovaFacts {
   async function listAggregates(): Promise<Result<readonly Aggregate[]>> {
     const answer = await channel.ask({ method: 'GET', path: '/os-aggregates' }, AggregateListSchema);

@@ -32,6 +32,7 @@ export interface NovaHypervisors {
   listHypervisors(): Promise<Result<readonly Hypervisor[]>>;
 }
 
+/** Over a channel, without a state of its own; asks with {@link WITHOUT_UPTIME} at most. */
 export function createNovaHypervisors(channel: NovaChannel): NovaHypervisors {
   return {
     async listHypervisors() {

@@ -46,6 +46,7 @@ export interface ComputeService {
   readonly zone: string | null;
 }
 
+/** A record of a down cell becomes a service without an id, of `unknown` state and status; what else stands in it says nothing then. */
 export function toService(record: v.InferOutput<typeof ServiceSchema>): ComputeService {
   const { host, binary } = record;
   if (record.status === 'UNKNOWN') {
@@ -126,6 +127,7 @@ export type ServerRecord = v.InferOutput<typeof ServerSchema>;
 
 export const LinksSchema = v.optional(v.array(v.object({ rel: v.string(), href: v.string() })), []);
 
+/** Nova's link to the next page, as it stands; null: this was the last one. */
 export function nextLink(links: v.InferOutput<typeof LinksSchema>): string | null {
   return links.find((link) => link.rel === 'next')?.href ?? null;
 }
@@ -225,6 +227,10 @@ export function isPartial(record: ServerRecord): boolean {
   return record.name === undefined;
 }
 
+/**
+ * For a record that is not {@link isPartial}: one of a down cell would look like a server without a name, on no host. What Nova leaves
+ * out is null, or empty.
+ */
 export function toServer(record: ServerRecord): Server {
   return {
     id: record.id,
@@ -313,6 +319,7 @@ export interface Evacuation {
   readonly updatedAt: number | null;
 }
 
+/** A source or a status that Nova has not written is the empty text: that fits no host, and such a status counts as one we do not know. */
 export function toEvacuation(record: MigrationRecord): Evacuation {
   return {
     id: record.id,

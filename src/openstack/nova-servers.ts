@@ -67,6 +67,10 @@ export interface NovaServers {
   listActionEvents(id: string, requestId: string): Promise<Result<readonly ActionEvent[] | null>>;
 }
 
+/**
+ * Over a channel, without a state of its own. Servers that are shown without what only an admin sees are an error (`auth-forbidden`),
+ * since what is hidden would look like what is not there.
+ */
 export function createNovaServers(channel: NovaChannel): NovaServers {
   async function listServers(query: ServerQuery = {}): Promise<Result<ServerList>> {
     const filters = {

@@ -26,6 +26,10 @@ export interface NovaServices {
   updateService(id: string, change: ServiceChange): Promise<Result<ComputeService>>;
 }
 
+/**
+ * Over a channel, without a state of its own. A service that was not in a listing of the same microversion can't be named: below 2.53
+ * such an id is an error of the caller's configuration.
+ */
 export function createNovaServices(channel: NovaChannel): NovaServices {
   async function listServices(binary?: string, host?: string): Promise<Result<ServiceList>> {
     const request: ServiceRequest = { method: 'GET', path: '/os-services', query: { binary, host } };

@@ -22,6 +22,7 @@ const MAX_CIB_CHARS = 32 * 1024 * 1024;
 /** A CIB nests about ten deep. */
 const MAX_DEPTH = 64;
 
+/** A new element, which may be changed without a change to the attributes and the list given; the children are the very same. */
 export function element(
   name: string,
   attributes: Readonly<Record<string, string>> = {},

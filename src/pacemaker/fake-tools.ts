@@ -20,6 +20,7 @@ export interface FakeCluster {
   local: string;
 }
 
+/** Two controllers and two computes with nothing set, and quorum. Tools beyond cibadmin, crm_attribute and attrd_updater are missing. */
 export function fakeCluster(): FakeCluster {
   const cluster: FakeCluster = {
     calls: [],
@@ -38,8 +39,10 @@ export function fakeCluster(): FakeCluster {
   return cluster;
 }
 
+/** The answer of a tool that has run to its end, whatever its exit code. */
 export const exits = (exitCode: number, stdout = '', stderr = ''): Result<ToolOutput> =>
   success({ exitCode, stdout, stderr });
+/** The answer of a tool that was killed at its bound; it says 10 s, whatever the bound was. */
 export const hangs = (tool: string): Result<ToolOutput> =>
   failure({ code: 'timeout', tool, afterMs: 10_000 });
 

@@ -4,6 +4,7 @@ import { POLICY_TABLE, type Row } from './table.ts';
 /** A node of the table: a key of the file, or a section with more of them. */
 export type Branch = Row | { readonly [key: string]: Branch };
 
+/** Whether a node is a key: it names the type of its value in one word, where a section has more nodes. */
 export function isRow(branch: Branch): branch is Row {
   return typeof branch.type === 'string';
 }
