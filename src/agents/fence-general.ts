@@ -50,6 +50,7 @@ function numbersProblem(request: FenceRequest, ports: FencePorts): string | null
   return null;
 }
 
+/** Refuses an action that the agent's table has not: one line with those that it has, exit code 1. Of the word 60 characters are shown. */
 export function unknownAction(agent: FenceAgent, request: FenceRequest, ports: FencePorts): FenceExit {
   const known = agent.actions.map((action) => action.name).join(', ');
   return fail(

@@ -36,11 +36,13 @@ export function isCalledByFencer(ports: Pick<FencePorts, 'parentCommand'>): bool
   return ports.parentCommand?.startsWith('pacemaker-fence') ?? false;
 }
 
+/** Success with something to read: the text on standard output as it is, with newlines of its own; exit code 0. */
 export function print(ports: FencePorts, text: string): FenceExit {
   ports.out(text);
   return 0;
 }
 
+/** Failure, the same for every action: one line as an error, in which no secret may stand; exit code 1. */
 export function fail(ports: FencePorts, problem: string): FenceExit {
   ports.log.error(problem);
   return 1;

@@ -18,6 +18,7 @@ export const MONITOR_CLOUD_LIMIT_MS = 5_000;
 /** The same for validate-all, where the answer is what was asked for. */
 export const VALIDATE_CLOUD_LIMIT_MS = 20_000;
 
+/** How the cluster's commands are called for a request: bounded by its `shell_timeout`, else {@link CALL_LIMIT_MS}; no `run`: for real. */
 export function callOptions(options: FenceOptions, run: CallOptions['run']): CallOptions {
   return { ...(run === undefined ? {} : { run }), timeoutMs: options.shellTimeoutMs ?? CALL_LIMIT_MS };
 }

@@ -294,6 +294,7 @@ async function firstTick(
   };
 }
 
+/** What the resource's parameters say over the policy file; null: nothing, so that the file's word holds. The delay is in ms. */
 export function overridesOf(context: Pick<OcfContext, 'boolean' | 'milliseconds'>): Settings['overrides'] {
   const noSharedStorage = context.boolean('no_shared_storage');
   return {

@@ -83,6 +83,7 @@ export interface Outcome {
   readonly data: unknown;
 }
 
+/** How a command ended that could do its work, whatever it has found; {@link failed} is for one that could not. */
 export function outcome(exit: ExitName, text: string, data: unknown): Outcome {
   return { exit, text, data };
 }

@@ -46,6 +46,7 @@ export interface FakeSite {
 const REPORT_MS = 10_000;
 const COMPUTES = ['compute-0', 'compute-1'];
 
+/** Two computes that are well, two instances on the first. Listens on a free port and lays a directory out in /tmp, both until `close`. */
 export async function startFakeSite(): Promise<FakeSite> {
   const directory = mkdtempSync(join(tmpdir(), 'instance-ha-site-'));
   const cloud = await startFakeCloud({ handle: (request) => answer(site, request) });

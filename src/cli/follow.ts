@@ -38,6 +38,7 @@ export interface Progress {
   readonly moved: ReadonlyMap<string, { readonly at: number; readonly to: string }>;
 }
 
+/** Nothing has been seen yet. `at`: when that which is followed was begun, epoch ms. */
 export function beginning(at: number): Progress {
   return {
     begun: at,

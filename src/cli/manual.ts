@@ -14,6 +14,7 @@ export function manualPages(specs: readonly CommandSpec[]): readonly Page[] {
   return [overview(specs), ...specs.map(commandPage)];
 }
 
+/** A page's name, and that of its file without section and suffix: `instance-ha-status`. */
 export const pageName = (spec: CommandSpec): string => [PROGRAM, ...spec.path].join('-');
 
 function header(name: string): string {

@@ -93,6 +93,10 @@ export interface Situation {
   readonly evacuatorTrouble: string | null;
 }
 
+/**
+ * The CIB, crm_mon and the marks, read side by side. Unknown, with the reason, when one of them can't be read. A record that can't be
+ * parsed is `unreadable` in its node, and what is wrong with the evacuator's status stands in `evacuatorTrouble`: the rest is shown.
+ */
 export async function readSituation({ run, doing }: Pick<Io, 'run' | 'doing'>): Promise<Maybe<Situation>> {
   doing('reading the cluster');
   const [configuration, status, marks] = await Promise.all([

@@ -32,6 +32,7 @@ export interface Connection {
 
 const TOKEN_KEY = 'instance-ha-token';
 
+/** The header that carries the token which was given in this tab; none where none was, which is right for a server without one. */
 export const authorisation = (): Readonly<Record<string, string>> => {
   const token = sessionStorage.getItem(TOKEN_KEY);
   return token === null ? {} : { authorization: `Bearer ${token}` };

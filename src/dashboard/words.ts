@@ -53,6 +53,7 @@ export function sayTime(ms: number, now: number): string {
   return isToday ? clock.format(ms) : `${day.format(ms)} ${clock.format(ms)}`;
 }
 
+/** A span of ms in words, by its two largest units: `3 min 05 s`; in whole days from 48 h on, and `0 s` for one below 0. */
 export function sayDuration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
@@ -62,6 +63,7 @@ export function sayDuration(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
 }
 
+/** A number with the separators of the reader's locale. */
 export const sayNumber = (n: number): string => plain.format(n);
 
 /** `1 host`, `2 hosts`. */

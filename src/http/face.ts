@@ -41,6 +41,10 @@ export interface Face {
   readonly close: () => void;
 }
 
+/**
+ * Its heart beats from now on until `close`; it keeps no process alive. Before the first tick /healthz answers 503 and the view says
+ * that nothing is known.
+ */
 export function createFace({ identity, clock, viewer, reports, metrics }: FaceOptions): Face {
   const past = createPast();
   let seen: Seen | null = null;

@@ -31,6 +31,10 @@ export interface Guard {
   readonly authorises: (request: IncomingMessage) => Refusal | null;
 }
 
+/**
+ * Names of its own are those of the loopback, and with TLS the address, this machine's name and those of the certificate. Throws when
+ * the certificate can't be parsed, which {@link Access} is made to rule out (access.ts).
+ */
 export function createGuard(access: Access): Guard {
   const certificate = access.tls === null ? null : new X509Certificate(access.tls.cert);
   const isOurs = (name: string): boolean => {

@@ -37,6 +37,7 @@ export interface Hub {
   readonly close: () => void;
 }
 
+/** Nobody looks yet. It has no timer of its own: whoever makes it calls `publish` and `alive`, and `close` ends every page's stream. */
 export function createHub({ view, tickAgeMs, mono }: HubOptions): Hub {
   const clients = new Set<Client>();
   let shown: View | null = null;

@@ -25,6 +25,10 @@ export interface Looks {
   readonly lookIfDue: () => void;
 }
 
+/**
+ * Nothing has been read yet, and nothing is by itself. `changed` is called after each reading, whether it brought something new or not;
+ * of each kind one is under way at a time.
+ */
 export function createLooks(
   port: ViewerPort,
   clock: { now(): number; mono(): number },

@@ -24,6 +24,7 @@ export interface Past {
   readonly see: (seen: Pick<Seen, 'observation' | 'verdicts'>) => void;
 }
 
+/** Empty; there is one for the life of a face. What it keeps is bounded, the oldest goes first. */
 export function createPast(): Past {
   const incidents = new Map<string, IncidentRow>();
   let lines: ReadonlyMap<string, LineRow> = new Map();

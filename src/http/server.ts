@@ -50,6 +50,7 @@ export interface RunningServer {
   readonly close: () => Promise<void>;
 }
 
+/** An answer in JSON; `body` has to be something that JSON has. */
 export const json = (body: unknown, status = 200): Reply => ({
   status,
   type: 'application/json; charset=utf-8',

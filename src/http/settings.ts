@@ -24,6 +24,7 @@ export function parseAddress(text: string): Address | null {
   return { host: match[2] ?? (match[1] === '' ? '0.0.0.0' : (match[1] ?? '')), port };
 }
 
+/** Whether an address, or `localhost`, is reached from this machine alone. No name is looked up; IPv6 without brackets. */
 export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }

@@ -17,6 +17,7 @@ export interface Histogram {
   readonly sum: number;
 }
 
+/** A histogram that has seen nothing. The bounds rise, in the unit of what is observed; `+Inf` is not among them. */
 export function newHistogram(bounds: readonly number[]): Histogram {
   return { bounds, counts: new Array<number>(bounds.length + 1).fill(0), sum: 0 };
 }
@@ -41,6 +42,9 @@ export function exposeSamples(metric: MetricDescription, samples: readonly Sampl
   ].join('\n');
 }
 
+/**
+ * {@link exposeSamples} for histograms: of each set of labels the buckets (cumulative, as {@link Histogram} counts them), sum and count.
+ */
 export function exposeHistogram(
   metric: MetricDescription,
   series: readonly { readonly labels?: Readonly<Record<string, string>>; readonly histogram: Histogram }[],

@@ -53,6 +53,7 @@ export interface MetricsState {
   readonly apiErrors: ReadonlyMap<string, number>;
 }
 
+/** What a process has counted at its start. `owner`: its name in records; `startedAt`: epoch ms. */
 export function newMetricsState(version: string, owner: string, startedAt: number): MetricsState {
   const histogram = newHistogram(BOUNDS_S);
   return {

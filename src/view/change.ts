@@ -17,6 +17,7 @@ export interface Change extends Readonly<Partial<Record<TableName, Rows>>> {
   readonly overview?: Overview;
 }
 
+/** `seq`: the number of this view within the life of its evacuator; changes are counted on from it. */
 export function snapshotOf(view: View, seq: number): Snapshot {
   const { hosts, instances, incidents, fencing, lines } = view;
   return {
@@ -71,6 +72,7 @@ function isSame(a: unknown, b: unknown): boolean {
   return keys.length === Object.keys(right).length && keys.every((key) => isSame(left[key], right[key]));
 }
 
+/** The view that a snapshot was made of. The rows are taken as they came, nothing is checked. */
 export function viewOf(snapshot: Snapshot): View {
   const table = (name: TableName): ReadonlyMap<string, never> =>
     new Map(Object.entries(snapshot[name]) as [string, never][]);

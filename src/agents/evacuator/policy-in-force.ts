@@ -11,6 +11,10 @@ export interface PolicyInForce {
   readAgain(): void;
 }
 
+/**
+ * `first` is what was read at the start. What is asked for later is read one after another, in the order in which it was asked for; how
+ * each reading ended goes to the journal, and wakes the loop. `load`: the simulator has no files.
+ */
 export function policyInForce(
   first: OperatorPolicy,
   settings: Pick<Settings, 'policyFile' | 'overrides'>,

@@ -18,6 +18,7 @@ import { readSituation } from '../situation.ts';
 /** The fencer waits for nothing here; it spreads the news to the other controllers, ms. */
 const CONFIRM_LIMIT_MS = 30_000;
 
+/** The command. `write` takes the audit's line before anything is done: where it throws, nothing is done. */
 export function confirmFenced(write: Audit): CommandSpec {
   return {
     path: ['confirm-fenced'],

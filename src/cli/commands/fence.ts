@@ -49,6 +49,7 @@ export interface FenceWorld {
   readonly local: (run: RunTool) => LocalPort;
 }
 
+/** The command that cuts the power by the device itself, so that the cluster has to notice. `world`: tests bring their own. */
 export function drill(world: FenceWorld): CommandSpec {
   return {
     path: ['drill'],
@@ -78,6 +79,7 @@ export function drill(world: FenceWorld): CommandSpec {
   };
 }
 
+/** The command that has the cluster fence a compute by Pacemaker's own means; else the same way through as {@link drill}. */
 export function evacuate(world: FenceWorld): CommandSpec {
   return {
     path: ['evacuate'],

@@ -18,6 +18,7 @@ import { counted } from '../words.ts';
 const DEFAULT_DAYS = 30;
 const DAY_MS = 86_400_000;
 
+/** The command. `reportDirectory`: where the reports of this controller are; {@link onThisMachine} puts the machine's root before it. */
 export const history = (reportDirectory: string): CommandSpec => ({
   path: ['history'],
   summary: 'List the incidents of the past, and what became of the instances',

@@ -161,6 +161,7 @@ async function runPlan(call: Call): Promise<Outcome> {
   }
 }
 
+/** A forecast in many lines: first what would be evacuated, in the order of the requests, then the rest with the reason for each. */
 export function forecastText(result: Forecast): string {
   const group = (
     verdict: InstanceForecast['verdict'],

@@ -66,6 +66,7 @@ function isBusy({ incident, evacuation, online, isUnclean, isTakenOut }: NodeRec
   return incident !== null || evacuation !== null || isUnclean || (!online && !isTakenOut);
 }
 
+/** What `status` prints, many lines; `now` in epoch ms. The verdicts are there only where the evacuator runs on this controller. */
 export function statusText(situation: Situation, now: number): string {
   const { status: cluster, nodes, evacuatorOn, evacuator, evacuatorTrouble } = situation;
   const width = Math.max(...nodes.map(({ node }) => node.length), 8);
