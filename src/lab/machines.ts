@@ -23,6 +23,7 @@ export const stateIn = (directory: string, machine: string): string =>
   join(rootIn(directory, machine), 'run/resource-agents');
 /** The log and the reports are the same on every controller, so that nothing is missing on the page after a failover. */
 export const logFileIn = (directory: string): string => join(directory, 'evacuator.log');
+/** The directory of the reports; shared like the log. */
 export const incidentsIn = (directory: string): string => join(directory, 'incidents');
 /** As the CIB has it, below the root of a controller. */
 export const RC_FILE = '/etc/instance-ha/overcloudrc';
@@ -43,6 +44,7 @@ export function layController(
   writeFileSync(join(root, RC_FILE), `${rc.join('\n')}\n`, { mode: 0o600 });
 }
 
+/** Writes down what a shell needs to find the lab; for its owner's eyes. Throws where it can't be written. */
 export function describeLab(directory: string, lab: LabFile): void {
   writeFileSync(join(directory, DESCRIPTION), JSON.stringify(lab), { mode: 0o600 });
 }

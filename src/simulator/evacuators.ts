@@ -127,6 +127,7 @@ export function startEvacuator(means: EvacuatorMeans, id: number, on: string): R
   return running;
 }
 
+/** What nova-evacuate's monitor would say: `dead` also when the loop has ended itself, `wedged` {@link WEDGED_MS} after its last sign. */
 export function healthOfEvacuator(world: World, running: Running | null): 'healthy' | 'dead' | 'wedged' {
   if (running === null || !running.process.alive || running.ended) return 'dead';
   return world.agenda.now - running.signAt > WEDGED_MS ? 'wedged' : 'healthy';

@@ -394,6 +394,7 @@ export function resume(world: World): void {
     setPermanent(world, on, node, PAUSE_ATTRIBUTE, null, 'operator');
 }
 
+/** An operator sets `instance-ha-local-disk` of a node; `answer` is all of it: the word and the incident's id. */
 export function answerLocalDisk(world: World, node: string, answer: string): void {
   setPermanent(world, pickMember(world, 'operator'), node, LOCAL_DISK_ATTRIBUTE, answer, 'operator');
 }
@@ -405,11 +406,13 @@ function change(world: World, host: string, update: Parameters<typeof updateServ
   if (service !== undefined) updateService(world, service, update, 'operator');
 }
 
+/** The network of a machine is back, and a compute takes up what has waited in its queue. */
 export function heal(world: World, name: string): void {
   setIsolated(world, name, false);
   if (machineOf(world, name).role === 'compute') drainQueue(world, name);
 }
 
+/** The feed of a machine is live again; the machine stays off until somebody switches it on. Nothing where it was live. */
 export function mendFeed(world: World, name: string): void {
   if (machineOf(world, name).feed === 'live') return;
   setFeed(world, name, 'live');

@@ -130,6 +130,7 @@ export type PolicyChange = {
   readonly [Section in keyof OperatorPolicy]?: Partial<OperatorPolicy[Section]>;
 };
 
+/** The default with what is named put over it, key by key. The timing is the default's: no policy file changes it. */
 export function policyOf(change: PolicyChange): Policy {
   const { timing, ...sections } = DEFAULT_POLICY;
   const merged = Object.entries(sections).map(([name, section]) => [

@@ -12,6 +12,7 @@ export interface Policies {
   within(from: number): readonly Policy[];
 }
 
+/** For one run, in which `first` is in force from the beginning. */
 export function newPolicies(first: Policy): Policies {
   let file: Policy | null = first;
   let last = first;

@@ -19,6 +19,7 @@ export interface Turn {
   dirty: boolean;
 }
 
+/** Begins a process on a machine; where that is down it is dead from the start. Throws for a machine that the world has not. */
 export function newProcess(world: World, id: number, name: string): Process {
   const machine = machineOf(world, name);
   const { life } = machine;

@@ -5,6 +5,7 @@ import type { Row } from './dice.ts';
 
 export const SECOND_IMAGE: ImageSpec = { id: uuidOf(0x1a, 2), name: 'windows', tags: [], properties: {} };
 
+/** Whether reserved hosts are taken, and how. */
 export function destinationsOf(row: Row): DestinationPolicy {
   return {
     reservedHosts: !row.chance(0.05),
@@ -30,6 +31,7 @@ export const imagesOf = (row: Row): readonly string[] => [
   row.pick([DEFAULT_IMAGE.id, DEFAULT_IMAGE.name, SECOND_IMAGE.name]),
 ];
 
+/** What is never evacuated. Names are globs: one of the patterns is a regular expression by mistake, and fits nothing. */
 export function exclusionsOf(row: Row): Partial<SelectionPolicy> {
   const some = <T>(items: readonly T[], share: number): readonly T[] =>
     row.chance(share) ? [row.pick(items)] : [];

@@ -94,6 +94,7 @@ export function withSite(plan: Plan): Plan {
   }, plan);
 }
 
+/** What `--with` takes, in the order in which the features are put on a plan. */
 export const featureNames = (): readonly FeatureName[] => FEATURES.map(({ name }) => name);
 
 /** Whether a seed has a feature. */

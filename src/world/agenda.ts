@@ -12,6 +12,7 @@ export interface Agenda {
   readonly heap: Appointment[];
 }
 
+/** Nothing is to come; `now`: where the world's time begins, ms. */
 export function newAgenda(now: number): Agenda {
   return { now, order: 0, heap: [] };
 }
@@ -32,6 +33,7 @@ export function after(agenda: Agenda, ms: number, run: () => void): Appointment 
   return entry;
 }
 
+/** It does not happen. Nothing for null, and for what has happened already. */
 export function cancel(entry: Appointment | null): void {
   if (entry !== null) entry.run = null;
 }

@@ -14,6 +14,7 @@ export function allocate(world: World, server: string, host: string): void {
   else held.add(host);
 }
 
+/** What one host gives to an instance is free again. Nothing where it gave none, and for null: no host was chosen. */
 export function takeBack(world: World, server: string, host: string | null): void {
   if (host !== null) world.nova.allocations.get(server)?.delete(host);
 }

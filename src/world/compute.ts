@@ -59,6 +59,7 @@ export function killCompute(world: World, node: string): void {
   stopCompute(world, host);
 }
 
+/** The nova-compute of a host ends; its queue waits for the next one. Nothing where it is stopped; throws where there is none. */
 export function stopCompute(world: World, host: string): void {
   const compute = computeOf(world, host);
   if (compute.state === 'stopped') return;
@@ -335,6 +336,7 @@ function giveUp(
   if (instance !== null) changeInstance(world, instance, { vmState, taskState: null, fault }, fault);
 }
 
+/** A guest is destroyed where it is, running or not; what Nova has of its server stays. Nothing where there is no such guest. */
 export function destroyGuest(world: World, node: string, server: string): void {
   if (!machineOf(world, node).guests.delete(server)) return;
   world.emit({ kind: 'guest', host: node, server, state: 'gone' });

@@ -6,6 +6,7 @@ export function instanceOf(world: World, id: string): Instance | null {
   return instance === undefined || instance.deleted ? null : instance;
 }
 
+/** Writes an instance at Nova's time, and tells it as a fact; `why` is for that alone. That it makes sense is for the caller to know. */
 export function changeInstance(
   world: World,
   instance: Instance,
@@ -17,6 +18,7 @@ export function changeInstance(
   world.emit({ kind: 'instance', server: instance.id, host, vmState, taskState, why });
 }
 
+/** Writes a migration at Nova's time, and tells it as a fact: Nova's own doing, asked for by nobody. */
 export function changeMigration(
   world: World,
   migration: Migration,
@@ -26,6 +28,7 @@ export function changeMigration(
   tellMigration(world, migration, null);
 }
 
+/** Tells a migration as it stands. `by`: who has asked for it; null: Nova has changed it. */
 export function tellMigration(world: World, migration: Migration, by: string | null): void {
   const { id, server, source, dest, status } = migration;
   world.emit({ kind: 'migration', id, server, source, dest, status, by });

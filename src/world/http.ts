@@ -28,6 +28,7 @@ export interface HttpAnswer {
   readonly extraMs: number;
 }
 
+/** An answer that takes no longer than usual. */
 export const answer = (
   status: number,
   body: unknown,

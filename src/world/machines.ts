@@ -20,6 +20,7 @@ export function powerOff(world: World, name: string, by: string): void {
   if (machine.os !== 'down') goDown(world, machine, 'no power');
 }
 
+/** The power comes, and the machine boots. Nothing where it is on, or where its feed is dead. `by` is for the fact alone. */
 export function powerOn(world: World, name: string, by: string): void {
   const machine = machineOf(world, name);
   if (machine.power || machine.feed === 'dead') return;
@@ -39,7 +40,7 @@ export function bmcOf({ bmc, feed }: Machine): Machine['bmc'] {
   return feed === 'dead' ? 'unreachable' : bmc;
 }
 
-/** A kernel panic: the power stays on, the guests are gone with the kernel. `rebootsBy` ms later it boots, or never. */
+/** A kernel panic: the power stays on, the guests are gone with the kernel. `rebootsAfterMs` later it boots; null: never. */
 export function crash(world: World, name: string, rebootsAfterMs: number | null): void {
   const machine = machineOf(world, name);
   if (machine.os === 'down') return;

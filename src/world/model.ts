@@ -471,6 +471,7 @@ export function machineNow(world: World, name: string): number {
   return world.spec.epoch + world.agenda.now + machineOf(world, name).clockMs;
 }
 
+/** The machine of this name. Throws where there is none: that is a bug of the caller. */
 export function machineOf(world: World, name: string): Machine {
   const machine = world.machines.get(name);
   if (machine === undefined) throw new Error(`no machine ${name}`);
@@ -487,6 +488,7 @@ export function hypervisorOf(world: World, host: string): string {
   return world.spec.computes.find((compute) => compute.host === host)?.hypervisor ?? host;
 }
 
+/** The Nova host of a node: of the same name where the spec says nothing else. */
 export function hostOfNode(world: World, node: string): string {
   return world.spec.computes.find((compute) => compute.node === node)?.host ?? node;
 }

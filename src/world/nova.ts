@@ -103,6 +103,7 @@ function toConductor(world: World, asked: Asked): void {
   });
 }
 
+/** nova-conductor goes, or comes back; then it does at once, in their order, what has waited for it. */
 export function setConductor(world: World, up: boolean): void {
   world.nova.conductorUp = up;
   if (!up) return;

@@ -41,6 +41,10 @@ function loseConnection(world: World, remote: Remote): void {
   fenceAllUnclean(world);
 }
 
+/**
+ * A connection ends, by loss or in order: for the cluster nothing runs there any more, and attrd forgets the node's transient
+ * attributes. What really runs there is not touched.
+ */
 export function dropConnection(world: World, remote: Remote): void {
   remote.online = false;
   remote.wait = 'stopped';
@@ -73,6 +77,7 @@ function letGo(world: World, remote: Remote): void {
   dropConnection(world, remote);
 }
 
+/** After a change of membership that leaves a quorum: every connection is looked at, and one that is down is tried again. */
 export function reconnectAll(world: World): void {
   for (const remote of world.cluster.remotes.values()) {
     if (remote.online) checkConnection(world, remote);

@@ -15,6 +15,7 @@ const EVACUATOR_STOP_MS = 60_000;
 /** A partition without quorum stops its resources after about so long. */
 const LEAVE_MS = 1_500;
 
+/** {@link manageChain} for every node: at the world's beginning, and after a change of membership. */
 export function manageAllChains(world: World): void {
   for (const remote of world.cluster.remotes.values()) manageChain(world, remote);
 }
@@ -44,6 +45,7 @@ export function manageChain(world: World, remote: Remote): void {
   if (remote.novaCompute === 'stopped') startNovaCompute(world, remote);
 }
 
+/** Stops a node's chain, at once and always with success. With `unit` nova-compute is not Pacemaker's, and runs on. */
 export function stopChain(world: World, remote: Remote): void {
   if (world.spec.cluster.unit !== true && remote.novaCompute !== 'stopped') {
     remote.novaCompute = 'stopped';

@@ -12,6 +12,7 @@ export type ToolResult = ToolAnswer | 'hangs' | Later;
 /** An answer that comes when something has ended. */
 export type Later = (reply: (answer: ToolAnswer) => void) => void;
 
+/** A command that ends at once. */
 export const exits = (exitCode: number, stdout = '', stderr = ''): ToolAnswer => ({
   exitCode,
   stdout,

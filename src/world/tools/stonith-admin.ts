@@ -79,6 +79,7 @@ function tellHistory(world: World, call: Called, node: string): ToolResult {
   });
 }
 
+/** A `fence_event` as stonith_admin and crm_mon 2.1.5 have it (lib/fencing/st_output.c stonith_event_xml); what is pending has no end. */
 export function eventXml(
   target: string,
   { action, client, origin, status, delegate, completedAt }: FenceRecord,
