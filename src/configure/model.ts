@@ -126,7 +126,7 @@ export const WAIT = 'nova-compute-checkevacuate';
 export const TRIGGER = 'compute-unfence-trigger';
 
 /** The id that pcs gives to a resource's clone. In a set-up that is there it may be another: `cloneIds` of the draft has it then. */
-export function cloneId(resource: string): string {
+function cloneId(resource: string): string {
   return `${resource}-clone`;
 }
 

@@ -3,7 +3,7 @@ import type { ColocationItem, LevelItem, LocationItem, Operation, OrderItem, Res
 
 /**
  * Items as elements of a CIB. Sets have the ids that pcs and crm_attribute give them, so that those go on with the
- * same sets; what is ours inside them is told by ids of our own pattern.
+ * same sets; what is ours inside them is told by a tag (owned.ts).
  */
 
 /** A name with its value: of a property, a parameter, a meta attribute or a node attribute. The id has to be unique in the whole CIB. */

@@ -83,7 +83,7 @@ const malformed = (header: string): string =>
   `API Version String ${header.replace(/^compute /, '')} is of invalid format. Must be of format MajorNum.MinorNum.`;
 
 /** Below, at or above 0 as `a` is below, at or above `b`. By the minor alone: all are of major 2. */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   const minor = (text: string): number => Number(text.split('.')[1] ?? 0);
   return minor(a) - minor(b);
 }
