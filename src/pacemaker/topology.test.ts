@@ -144,4 +144,17 @@ describe('a node’s fencing proves its power off', () => {
       false,
     );
   });
+
+  it('by the levels of the target that is written as the node is named, where there are such; else by all that fit', () => {
+    const devices = ['ipmi-1', 'fence-nova'];
+    const forAll = level(['fence-nova'], { kind: 'pattern', pattern: '.' });
+    const forRack = level(['fence-nova'], { kind: 'attribute', attribute: 'rack', value: 'r1' });
+    expect(isPowerFencedFirst(cluster(forAll, level(devices), forRack), 'compute-1')).toBe(true);
+    const other = level(devices, { kind: 'node', node: 'Compute-1' });
+    expect(isPowerFencedFirst(cluster(forAll, other), 'compute-1')).toBe(false);
+    const recordedByAll = level(devices, { kind: 'pattern', pattern: '.' });
+    expect(whyNoPowerFirst(cluster(recordedByAll, level(['ipmi-1'])), 'compute-1')).toBe(
+      'none of its levels has fence_compute',
+    );
+  });
 });

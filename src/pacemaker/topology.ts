@@ -1,4 +1,4 @@
-import type { ClusterView, FencingLevel } from './cib.ts';
+import type { ClusterView, FencingLevel, FencingTarget } from './cib.ts';
 import { posixRegExp } from './posix-regexp.ts';
 import { RECORDER, whyNoPower } from './power-agents.ts';
 
@@ -24,9 +24,14 @@ export function whyNoPowerFirst(cluster: ClusterView, node: string): string | nu
   return null;
 }
 
-/** The fencing levels that are for a node. */
+/**
+ * The fencing levels that are for a node. The fencer takes those of one target: of the one that is written as the node is
+ * named, and of any other that fits only where there is none (Pacemaker daemons/fenced/fenced_remote.c
+ * `find_topology_for_host`). Which of several others it takes is chance: all of them are here.
+ */
 export function levelsOf(cluster: ClusterView, node: string): readonly FencingLevel[] {
-  return cluster.fencingLevels.filter((level) => isLevelOf(cluster, level, node));
+  const own = cluster.fencingLevels.filter(({ target }) => keyOf(target) === node);
+  return own.length > 0 ? own : cluster.fencingLevels.filter((level) => isLevelOf(cluster, level, node));
 }
 
 function whyLevelProvesNothing(cluster: ClusterView, { devices }: FencingLevel): string | null {
@@ -39,6 +44,20 @@ function whyLevelProvesNothing(cluster: ClusterView, { devices }: FencingLevel):
   });
   if (idle.length < before.length) return null;
   return idle.length === 0 ? `no power device stands before ${RECORDER}` : idle.join('; ');
+}
+
+/** As the fencer names a target in its table (Pacemaker daemons/fenced/fenced_commands.c `stonith_level_key`). */
+export function keyOf(target: FencingTarget): string {
+  switch (target.kind) {
+    case 'node':
+      return target.node;
+    case 'pattern':
+      return target.pattern;
+    case 'attribute':
+      return `${target.attribute}=${target.value}`;
+    default:
+      return target satisfies never;
+  }
 }
 
 function isRecorder(cluster: ClusterView, device: string): boolean {

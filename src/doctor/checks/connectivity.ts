@@ -1,6 +1,5 @@
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../../core/records.ts';
-import type { FencingTarget } from '../../pacemaker/cib.ts';
-import { levelsOf, whyNoPowerFirst } from '../../pacemaker/topology.ts';
+import { keyOf, levelsOf, whyNoPowerFirst } from '../../pacemaker/topology.ts';
 import { WATCHDOG_DEVICE } from '../../pacemaker/watchdog.ts';
 import { parseBoolean } from '../../pacemaker/xml.ts';
 import {
@@ -50,7 +49,7 @@ function missingDevices(configuration: ConfigurationFacts): Problem[] {
       .filter((id) => !isThere(configuration, id))
       .map((id) =>
         fault(
-          `fencing level ${index} of ${targetName(target)} names the device ${id}, which the cluster has not: the level can never succeed`,
+          `fencing level ${index} of ${keyOf(target)} names the device ${id}, which the cluster has not: the level can never succeed`,
           `pcs stonith level: take ${id} out of it, or give the cluster that device (instance-ha configure apply)`,
           target.kind === 'node' ? target.node : null,
         ),
@@ -60,19 +59,6 @@ function missingDevices(configuration: ConfigurationFacts): Problem[] {
 
 function isThere({ resources }: ConfigurationFacts, device: string): boolean {
   return device === WATCHDOG_DEVICE || resources.some(({ id }) => id === device);
-}
-
-function targetName(target: FencingTarget): string {
-  switch (target.kind) {
-    case 'node':
-      return target.node;
-    case 'pattern':
-      return target.pattern;
-    case 'attribute':
-      return `${target.attribute}=${target.value}`;
-    default:
-      return target satisfies never;
-  }
 }
 
 function levels(configuration: ConfigurationFacts): Problem[] {
