@@ -63,6 +63,8 @@ const conf = (...lines: string[]): Partial<Facts> =>
   bySsh({ novaConf: { path: '/etc/nova/nova.conf', lines } });
 const onNode = (name: string, value: string): Partial<Facts> =>
   cib('<nvpair id="nodes-compute-0-osprole"', `<nvpair id="x" name="${name}" value="${value}"/>$&`);
+const withLevel = (level: string): Partial<Facts> =>
+  cib('</fencing-topology>', `<fencing-level id="another" ${level}/></fencing-topology>`);
 const INCIDENT = `<nvpair id="i" name="instance-ha-incident" value="${formatIncident({ id: 'abc', at: NOW, by: 'fencer', on: 'controller-0' })}"/>`;
 const RELEASED =
   '<nvpair id="r" name="instance-ha-evacuation" value="v=1,incident=abc,phase=returning,fenced=2026-11-25T04:00:00.000Z,since=2026-11-25T04:00:00.000Z,status=enabled,forced=no,owner=o,clean=no,released=2026-11-25T02:00:00.000Z,stopped=,lost="/>';
@@ -238,6 +240,23 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     'connectivity',
     'fault',
     /fencing level 2 of controller-\.\* names the device bmc-9/,
+  ],
+  [
+    'second level without record',
+    withLevel('target="compute-0" index="2" devices="ipmilan-compute-1"'),
+    'connectivity',
+    'fault',
+    /fencing level 2 of compute-0 has no fence-nova: where it is the one that succeeds, compute-0 is fenced and nothing records that/,
+  ],
+  [
+    'first level without record',
+    cib(
+      '<fencing-level id="level-compute-0" target="compute-0" index="1"',
+      '<fencing-level id="l" target="compute-0" index="1" devices="ipmilan-compute-1"/><fencing-level id="level-compute-0" target="compute-0" index="2"',
+    ),
+    'protection',
+    'fault',
+    /compute-0 is NOT PROTECTED: the first of its fencing levels has no fence_compute/,
   ],
   [
     'level without power',
@@ -742,6 +761,42 @@ describe('doctor', () => {
       ],
     } as const;
     expect(connectivityOf(gone)).toEqual([expect.stringContaining('names the device bmc-9')]);
+  });
+
+  it('says how each level of a compute comes to record, by commands of pcs', () => {
+    const said = (changes: Partial<Facts>): readonly string[] =>
+      runChecks({ ...healthyFacts(), ...changes })
+        .filter(({ check }) => ['connectivity', 'protection'].includes(check.id))
+        .flatMap(({ problems }) => problems.map(({ fix }) => fix));
+    expect(said(withLevel('target="compute-0" index="2" devices="ipmilan-compute-1"'))).toEqual([
+      'pcs stonith level remove 2 target compute-0; pcs stonith level add 2 compute-0 ipmilan-compute-1 fence-nova',
+    ]);
+    expect(said(withLevel('target="compute-0" index="2" devices="watchdog"'))).toEqual([
+      expect.stringMatching(/add 2 compute-0 watchdog fence-nova --force$/),
+    ]);
+    // compute-0 has levels of its own, so that those are not for it.
+    for (const target of [
+      'target-pattern="^compute-0$"',
+      'target-attribute="osprole" target-value="compute"',
+      'target-pattern="controller"',
+    ])
+      expect(said(withLevel(`${target} index="2" devices="ipmilan-compute-1"`))).toEqual([]);
+    const byGroup = (target: string): Partial<Facts> => {
+      const another = `<fencing-level id="a" ${target} index="2" devices="ipmilan-compute-1"/>`;
+      return cib(
+        '<fencing-level id="level-compute-0" target="compute-0"',
+        `${another}<fencing-level id="level-compute-0" ${target}`,
+      );
+    };
+    expect(said(byGroup('target-pattern="^compute-[0]$"'))).toEqual([
+      "pcs stonith level remove 2 target 'regexp%^compute-[0]$'; pcs stonith level add 2 'regexp%^compute-[0]$' ipmilan-compute-1 fence-nova",
+    ]);
+    expect(said(byGroup('target-attribute="osprole" target-value="compute"'))).toEqual([
+      'pcs stonith level remove 2 target attrib%osprole=compute; pcs stonith level add 2 attrib%osprole=compute ipmilan-compute-1 fence-nova',
+    ]);
+    expect(said(byGroup('target-pattern="-0"'))).toEqual([
+      'pcs stonith level add 1 compute-0 ipmilan-compute-0 fence-nova; pcs stonith level add 2 compute-0 ipmilan-compute-1 fence-nova: its own levels, which then count in place of those that are for other nodes, too',
+    ]);
   });
 
   it('takes nothing that is unknown for wrong', () => {

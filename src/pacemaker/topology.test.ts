@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { nodeName } from '../core/names.ts';
 import type { ClusterView, FencingLevel } from './cib.ts';
-import { isPowerFencedFirst, whyNoPowerFirst } from './topology.ts';
+import { isPowerFencedFirst, unrecordedLevels, usableLevels, whyNoPowerFirst } from './topology.ts';
 
 const AGENTS = new Map([
   ['ipmi-1', 'fence_ipmilan'],
@@ -156,5 +156,34 @@ describe('a node’s fencing proves its power off', () => {
     expect(whyNoPowerFirst(cluster(recordedByAll, level(['ipmi-1'])), 'compute-1')).toBe(
       'none of its levels has fence_compute',
     );
+  });
+});
+
+describe('a level without fence_compute', () => {
+  const whole = level(['ipmi-1', 'fence-nova']);
+  const bare = { ...level(['redfish-1']), index: 2 };
+
+  it('records nothing where it is the one that succeeds', () => {
+    expect(unrecordedLevels(cluster(whole, bare), 'compute-1')).toEqual([bare]);
+    expect(unrecordedLevels(cluster(whole), 'compute-1')).toEqual([]);
+    expect(unrecordedLevels(cluster(whole, bare), 'compute-2')).toEqual([]);
+    const byPattern = { ...bare, target: { kind: 'pattern', pattern: '^compute-' } as const };
+    const byAttribute = { ...bare, target: { kind: 'attribute', attribute: 'rack', value: 'r1' } as const };
+    expect(unrecordedLevels(cluster(byPattern, byAttribute), 'compute-1')).toEqual([byPattern, byAttribute]);
+    // What the fencer never takes for this node.
+    expect(unrecordedLevels(cluster(whole, byPattern, byAttribute), 'compute-1')).toEqual([]);
+  });
+
+  it('is none where another one of its target and index has it, or it can never succeed', () => {
+    const [power, record] = [level(['ipmi-1']), level(['fence-nova'])];
+    expect(usableLevels(cluster(power, record), 'compute-1')).toEqual([whole]);
+    expect(unrecordedLevels(cluster(power, record), 'compute-1')).toEqual([]);
+    expect(unrecordedLevels(cluster(whole, { ...bare, devices: ['gone'] }), 'compute-1')).toEqual([]);
+    expect(unrecordedLevels(cluster(whole, { ...bare, devices: [] }), 'compute-1')).toEqual([]);
+    expect(unrecordedLevels(cluster(whole, { ...bare, devices: ['watchdog'] }), 'compute-1')).toHaveLength(1);
+  });
+
+  it('comes when the fencer tries it', () => {
+    expect(usableLevels(cluster(bare, whole), 'compute-1').map(({ index }) => index)).toEqual([1, 2]);
   });
 });

@@ -1,6 +1,7 @@
 import type { ClusterView, FencingLevel, FencingTarget } from './cib.ts';
 import { posixRegExp } from './posix-regexp.ts';
 import { RECORDER, whyNoPower } from './power-agents.ts';
+import { WATCHDOG_DEVICE } from './watchdog.ts';
 
 /** Whether fencing this node confirms its power off before it is marked; see {@link whyNoPowerFirst}. */
 export function isPowerFencedFirst(cluster: ClusterView, node: string): boolean {
@@ -32,6 +33,29 @@ export function whyNoPowerFirst(cluster: ClusterView, node: string): string | nu
 export function levelsOf(cluster: ClusterView, node: string): readonly FencingLevel[] {
   const own = cluster.fencingLevels.filter(({ target }) => keyOf(target) === node);
   return own.length > 0 ? own : cluster.fencingLevels.filter((level) => isLevelOf(cluster, level, node));
+}
+
+/**
+ * The levels of a node that can succeed, in the order in which the fencer tries them until one does (Pacemaker
+ * daemons/fenced/fenced_remote.c `advance_topology_level`): without those that name a device that is not there. Levels of one
+ * target and index are one level with the devices of all (daemons/fenced/fenced_commands.c `fenced_register_level`).
+ */
+export function usableLevels(cluster: ClusterView, node: string): readonly FencingLevel[] {
+  const levels = new Map<string, FencingLevel>();
+  for (const level of levelsOf(cluster, node)) {
+    const key = `${level.index} ${keyOf(level.target)}`;
+    const devices = [...(levels.get(key)?.devices ?? []), ...level.devices];
+    levels.set(key, { ...level, devices });
+  }
+  const isThere = (id: string): boolean => cluster.fencingAgents.has(id) || id === WATCHDOG_DEVICE;
+  return [...levels.values()]
+    .filter(({ devices }) => devices.length > 0 && devices.every(isThere))
+    .sort((a, b) => a.index - b.index);
+}
+
+/** Those of them that turn the node off and record nothing: where one of these succeeds, nobody evacuates it. */
+export function unrecordedLevels(cluster: ClusterView, node: string): readonly FencingLevel[] {
+  return usableLevels(cluster, node).filter(({ devices }) => !devices.some((id) => isRecorder(cluster, id)));
 }
 
 function whyLevelProvesNothing(cluster: ClusterView, { devices }: FencingLevel): string | null {

@@ -1,5 +1,12 @@
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../../core/records.ts';
-import { keyOf, levelsOf, whyNoPowerFirst } from '../../pacemaker/topology.ts';
+import type { ClusterView, FencingLevel, FencingTarget } from '../../pacemaker/cib.ts';
+import {
+  keyOf,
+  levelsOf,
+  unrecordedLevels,
+  usableLevels,
+  whyNoPowerFirst,
+} from '../../pacemaker/topology.ts';
 import { WATCHDOG_DEVICE } from '../../pacemaker/watchdog.ts';
 import { parseBoolean } from '../../pacemaker/xml.ts';
 import {
@@ -18,7 +25,7 @@ export const connectivity: Check = {
   needs: ['configuration', 'status'],
   title: 'the cluster can fence every compute, and reaches it',
   looksAt:
-    'every power device, asked for the power state with its own parameters; the fencing levels, and whether their devices are there; stonith-enabled; the state of the remote nodes',
+    'every power device, asked for the power state with its own parameters; the fencing levels, whether their devices are there, and fence_compute in each level of a compute; stonith-enabled; the state of the remote nodes',
   run: (facts) => {
     const { configuration } = facts;
     if (!configuration.known) return [];
@@ -71,13 +78,12 @@ function levels(configuration: ConfigurationFacts): Problem[] {
         'instance-ha configure apply',
       ),
     ];
-  return computesOf(configuration).flatMap((node): Problem[] => {
-    const why = whyNoPowerFirst(cluster, node);
-    if (why === null) return [];
-    const marking = levelsOf(cluster, node).filter(({ devices }) =>
-      devices.some((id) => recorders.includes(id)),
-    );
-    if (marking.length === 0)
+  const computes = computesOf(configuration);
+  return computes.flatMap((node): Problem[] => {
+    const recorder = levelsOf(cluster, node)
+      .flatMap((level) => level.devices)
+      .find((id) => recorders.includes(id));
+    if (recorder === undefined)
       return [
         fault(
           `no fencing level of ${node} has ${recorders.join(' or ')}: its death is not recorded, its instances stay`,
@@ -85,15 +91,87 @@ function levels(configuration: ConfigurationFacts): Problem[] {
           node,
         ),
       ];
+    const why = whyNoPowerFirst(cluster, node);
     return [
-      fault(
-        `fencing ${node} does not confirm its power off: ${why}`,
-        `pcs stonith level: put a device that turns ${node} off before ${recorders[0]}, and into each of its levels`,
-        node,
-      ),
+      ...(why === null
+        ? []
+        : [
+            fault(
+              `fencing ${node} does not confirm its power off: ${why}`,
+              `pcs stonith level: put a device that turns ${node} off before ${recorder}, and into each of its levels`,
+              node,
+            ),
+          ]),
+      ...unrecorded(cluster, computes, node, recorder),
     ];
   });
 }
+
+/** The fencer goes through no further level once one has succeeded, so each has to record. */
+function unrecorded(
+  cluster: ClusterView,
+  computes: readonly string[],
+  node: string,
+  recorder: string,
+): Problem[] {
+  return unrecordedLevels(cluster, node).map((level) =>
+    fault(
+      `fencing level ${level.index} of ${node}${byGroup(level.target)} has no ${recorder}: where it is the one that succeeds, ${node} is fenced and nothing records that, so its instances stay`,
+      recording(cluster, computes, node, level, recorder),
+      node,
+    ),
+  );
+}
+
+const byGroup = (target: FencingTarget): string =>
+  target.kind === 'node' ? '' : ` (${target.kind} ${keyOf(target)})`;
+
+/** The commands that bring fence_compute into a level. It can't fence what is no compute, whose level would fail with it. */
+function recording(
+  cluster: ClusterView,
+  computes: readonly string[],
+  node: string,
+  level: FencingLevel,
+  recorder: string,
+): string {
+  const { index, target, devices } = level;
+  const isForOthers =
+    target.kind === 'node'
+      ? target.node !== node
+      : cluster.nodes.some(
+          ({ name }) =>
+            !computes.includes(name) &&
+            levelsOf(cluster, name).some((each) => keyOf(each.target) === keyOf(target)),
+        );
+  if (!isForOthers)
+    return `pcs stonith level remove ${index} target ${pcsTarget(target)}; ${adding(index, pcsTarget(target), [...devices, recorder])}`;
+  const own = new Map<number, readonly string[]>();
+  for (const each of usableLevels(cluster, node))
+    if (each.devices.includes(recorder)) own.set(each.index, each.devices);
+    else if (!own.has(each.index)) own.set(each.index, [...each.devices, recorder]);
+  const commands = [...own].map(([at, ids]) => adding(at, node, ids));
+  return `${commands.join('; ')}: its own levels, which then count in place of those that are for other nodes, too`;
+}
+
+/** Pacemaker's own device is no resource, and pcs takes it by force alone. */
+const adding = (index: number, target: string, devices: readonly string[]): string =>
+  `pcs stonith level add ${index} ${target} ${devices.join(' ')}${devices.includes(WATCHDOG_DEVICE) ? ' --force' : ''}`;
+
+function pcsTarget(target: FencingTarget): string {
+  switch (target.kind) {
+    case 'node':
+      return target.node;
+    case 'pattern':
+      return quoted(`regexp%${target.pattern}`);
+    case 'attribute':
+      return quoted(`attrib%${keyOf(target)}`);
+    default:
+      return target satisfies never;
+  }
+}
+
+const quoted = (word: string): string =>
+  /^[\w%=.:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 function devices({ power, status, configuration }: Facts): Problem[] {
   const isOnline = (name: string): boolean =>

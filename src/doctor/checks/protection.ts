@@ -1,6 +1,7 @@
 import { hostName, hostOfNode, nodeName } from '../../core/names.ts';
 import { twinOf } from '../../core/twins.ts';
-import { whyNoPowerFirst } from '../../pacemaker/topology.ts';
+import type { ClusterView } from '../../pacemaker/cib.ts';
+import { unrecordedLevels, usableLevels, whyNoPowerFirst } from '../../pacemaker/topology.ts';
 import { computesOf, evacuatorOf, type Facts, isTakenOut } from '../facts.ts';
 import { type Check, fault, type Problem, unsure } from '../finding.ts';
 
@@ -40,6 +41,12 @@ export interface Protection {
   readonly unknowns: readonly string[];
 }
 
+/** The others are tried only where the first fails. */
+function isFirstUnrecorded(cluster: ClusterView, node: string): boolean {
+  const first = usableLevels(cluster, node)[0]?.index;
+  return unrecordedLevels(cluster, node).some(({ index }) => index === first);
+}
+
 /** Why a compute would not be recovered, and what could not be found out. */
 export function protectionOf(facts: Facts, node: string): Protection {
   const lacks: string[] = [];
@@ -55,6 +62,8 @@ export function protectionOf(facts: Facts, node: string): Protection {
   if (isTakenOut(configuration.value, node)) lacks.push('taken out of the cluster (maintenance)');
   const noPower = whyNoPowerFirst(cluster, node);
   if (noPower !== null) lacks.push(`its fencing proves nothing (${noPower})`);
+  else if (isFirstUnrecorded(cluster, node))
+    lacks.push('the first of its fencing levels has no fence_compute, so nothing records its death');
   for (const answer of power.filter((each) => each.node === node)) {
     if (answer.state === 'failed') lacks.push(`${answer.device} does not answer`);
   }
