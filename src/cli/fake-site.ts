@@ -24,6 +24,8 @@ export interface FakeSite {
   evacuations: object[];
   /** What a PUT has changed of a host's service. */
   readonly services: Map<string, Readonly<Record<string, unknown>>>;
+  /** What the hypervisor of a host calls itself; as Nova its host where it is not in it. */
+  readonly hypervisors: Map<string, string>;
   /** Paths that Nova refuses (403). */
   readonly refused: Set<string>;
   /** Servers that Nova was asked to move alive. */
@@ -79,6 +81,7 @@ export async function startFakeSite(): Promise<FakeSite> {
     ],
     evacuations: [],
     services: new Map(),
+    hypervisors: new Map(),
     refused: new Set(),
     migrating: new Set(),
     reports: true,
@@ -140,13 +143,26 @@ function answer(
   if (/^\/compute\/v2\.1\/servers\/[^/]+\/migrations$/.test(path)) return { body: { migrations: [] } };
   const single = /^\/compute\/v2\.1\/servers\/([^/]+)$/.exec(path);
   const one = site.servers.find(({ id }) => id === single?.[1]);
-  if (one !== undefined) return { body: { server: server(one) } };
+  if (one !== undefined) return { body: { server: server(site, one) } };
   const provider = /^\/placement\/resource_providers\/([^/]+)\/(inventories|allocations)$/.exec(path);
   if (provider !== null)
     return { body: provider[2] === 'inventories' ? inventories() : allocations(site, provider[1] ?? '') };
   switch (path) {
     case '/placement/resource_providers':
-      return { body: { resource_providers: COMPUTES.map((name) => ({ uuid: name, name })) } };
+      return {
+        body: {
+          resource_providers: COMPUTES.map((host) => ({ uuid: host, name: hypervisorOf(site, host) })),
+        },
+      };
+    case '/compute/v2.1/os-hypervisors/detail':
+      return {
+        body: {
+          hypervisors: COMPUTES.map((compute) => {
+            const { host } = { host: compute, ...site.services.get(compute) };
+            return { hypervisor_hostname: hypervisorOf(site, compute), service: { id: compute, host } };
+          }),
+        },
+      };
     case '/compute/v2.1/os-services':
       if (site.reports) site.reportedAt += REPORT_MS;
       return {
@@ -157,7 +173,9 @@ function answer(
     case '/compute/v2.1/servers/detail':
       return {
         body: {
-          servers: site.servers.filter(({ host }) => [null, host].includes(query.get('host'))).map(server),
+          servers: site.servers
+            .filter(({ host }) => [null, host].includes(query.get('host')))
+            .map((each) => server(site, each)),
         },
       };
     case '/image/v2/images':
@@ -188,6 +206,8 @@ const service = (site: FakeSite, host: string): object => ({
   ...site.services.get(host),
 });
 
+const hypervisorOf = (site: FakeSite, host: string): string => site.hypervisors.get(host) ?? host;
+
 const inventories = (): unknown => ({
   inventories: {
     MEMORY_MB: { total: 16384, reserved: 0, allocation_ratio: 1 },
@@ -204,14 +224,14 @@ function allocations(site: FakeSite, host: string): unknown {
   };
 }
 
-function server({ id, host, vmState, image, metadata }: FakeSite['servers'][number]): object {
+function server(site: FakeSite, { id, host, vmState, image, metadata }: FakeSite['servers'][number]): object {
   return {
     id,
     name: `vm-${id.slice(0, 1)}`,
     status: vmState === 'active' ? 'ACTIVE' : vmState.toUpperCase(),
     tenant_id: 'p',
     'OS-EXT-SRV-ATTR:host': host,
-    'OS-EXT-SRV-ATTR:hypervisor_hostname': host,
+    'OS-EXT-SRV-ATTR:hypervisor_hostname': hypervisorOf(site, host),
     'OS-EXT-STS:vm_state': vmState,
     'OS-EXT-STS:task_state': null,
     'OS-EXT-STS:power_state': 1,

@@ -53,8 +53,8 @@ export function forecast(
     .concat(foresight.reserves)
     .sort();
   const loss = worstLoss(
-    usage.filter(({ name }) => [...usable, ...hosts].some((host) => isSame(name, host))),
-    usage.map(({ name }) => name).filter((name) => hosts.some((host) => isSame(name, host))),
+    usageOn(usage, [...usable, ...hosts]),
+    usageOn(usage, hosts).map(({ name }) => name),
   );
   const noRoom =
     usable.length === 0 ? 'no other host is up and enabled' : 'no other host has room for it as a whole';
@@ -80,9 +80,9 @@ function byPlace(a: InstanceForecast, b: InstanceForecast): number {
   return a.name < b.name ? -1 : 1;
 }
 
-/** A provider is named by the hypervisor's hostname, which may be an FQDN where the host is not. */
-export function isSame(provider: string, host: string): boolean {
-  return provider === host || provider.split('.')[0] === host || host.split('.')[0] === provider;
+/** What Placement knows of these hosts of Nova. */
+export function usageOn(usage: readonly HostUsage[], hosts: readonly string[]): readonly HostUsage[] {
+  return usage.filter(({ host }) => host !== null && hosts.includes(host));
 }
 
 function forecastOf(

@@ -300,6 +300,35 @@ describe('plan', () => {
     rmSync(directory, { recursive: true });
   });
 
+  it('tells by Nova’s list of the hypervisors whose provider one is', async () => {
+    site.hypervisors.set('compute-0', 'rack-a.example.org').set('compute-1', 'compute-0.example.org');
+    expect(await run('plan', 'compute-0')).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('1 would be evacuated to compute-1'),
+    });
+    site.servers = [
+      { id: FIRST, host: 'compute-0', vmState: 'active', image: true, memory: 10_000 },
+      { id: FIRST.replaceAll('1', '3'), host: 'compute-1', vmState: 'active', image: true, memory: 9_000 },
+    ];
+    const { code, out } = await run('plan', 'compute-0');
+    expect(code).toBe(5);
+    expect(out).toContain('1 would find NO ROOM');
+    const { out: worst } = await run('plan', '--survive', '1', '-o', 'json');
+    expect(JSON.parse(worst)).toMatchObject({
+      survives: false,
+      worst: ['compute-0'],
+      left: [{ id: FIRST, host: 'compute-0' }],
+    });
+    // Without the list nobody guesses.
+    site.refused.add('/compute/v2.1/os-hypervisors/detail');
+    for (const argument of ['compute-0', '--survive=1'])
+      expect(await run('plan', argument)).toMatchObject({
+        code: 6,
+        out: '',
+        err: expect.stringContaining('os-hypervisors'),
+      });
+  });
+
   it('says yes where any one can be lost, and refuses nonsense', async () => {
     expect(await run('plan', '--survive', '1')).toMatchObject({
       code: 0,

@@ -3,6 +3,7 @@ import { known, unknown } from '../core/observation.ts';
 import { disabledReason, formatIncident, formatPause } from '../core/records.ts';
 import type { CloudError } from '../openstack/errors.ts';
 import { type Evacuation, toEvacuation } from '../openstack/nova-schemas.ts';
+import type { HostUsage } from '../openstack/usage.ts';
 import { CHECKS, runChecks, worstOf } from './checks.ts';
 import type { CloudFacts, Facts, NodeFacts } from './facts.ts';
 import type { Severity } from './finding.ts';
@@ -797,6 +798,34 @@ describe('doctor', () => {
     expect(said(byGroup('target-pattern="-0"'))).toEqual([
       'pcs stonith level add 1 compute-0 ipmilan-compute-0 fence-nova; pcs stonith level add 2 compute-0 ipmilan-compute-1 fence-nova: its own levels, which then count in place of those that are for other nodes, too',
     ]);
+  });
+
+  it('goes by Nova’s host of a provider, not by what the hypervisor calls itself', () => {
+    const found = (usage: readonly HostUsage[], changes: Partial<CloudFacts> = {}) =>
+      runChecks(healthyFacts({ usage: known(usage), ...cloudIs(changes) })).flatMap(({ check, problems }) =>
+        problems.map(({ node, says }) => `${check.id} ${node}: ${says}`),
+      );
+    const usage = (memory: number) => [
+      usageOf('compute-0', ['vm-1'], memory, { name: 'rack-a.example.org' }),
+      usageOf('compute-1', [], 0, { name: 'compute-0.example.org' }),
+    ];
+    const servers = (hypervisorHostname: string | null) => ({
+      servers: [{ ...serverOf('vm-1', 'compute-0'), hypervisorHostname }],
+    });
+    expect(found(usage(4096), servers('rack-a.example.org'))).toEqual([]);
+    expect(found(usage(4096), servers(null))).toEqual([]);
+    expect(found(usage(20_000), servers('rack-a.example.org'))).toEqual([
+      expect.stringMatching(
+        /^capacity compute-0: if compute-0 died, 1 of its 1 instances would find no room/,
+      ),
+    ]);
+    expect(found(usage(4096), servers('compute-0.example.org'))).toEqual([
+      expect.stringMatching(/^placement compute-0: rack-a.example.org still holds/),
+    ]);
+    const disabled = [serviceOf('compute-0'), serviceOf('compute-1', { status: 'disabled' })];
+    expect(found(usage(4096), { ...servers(null), services: disabled })).toContainEqual(
+      expect.stringMatching(/^capacity null: there is one usable host/),
+    );
   });
 
   it('takes nothing that is unknown for wrong', () => {

@@ -68,11 +68,18 @@ export function serverOf(id: string, host: string): Server {
   return toServer(listed.server);
 }
 
-export function usageOf(name: string, ids: readonly string[], memory = 4096): HostUsage {
+export function usageOf(
+  host: string,
+  ids: readonly string[],
+  memory = 4096,
+  changes: Partial<HostUsage> = {},
+): HostUsage {
   return {
-    name,
+    name: host,
+    host,
     capacity: { VCPU: 16, MEMORY_MB: 16384 },
     allocations: new Map(ids.map((id) => [id, { VCPU: 1, MEMORY_MB: memory }])),
+    ...changes,
   };
 }
 

@@ -21,10 +21,18 @@ const HypervisorPageSchema = v.pipe(
   v.transform((body) => ({ items: body.hypervisors, next: nextLink(body.hypervisors_links) })),
 );
 
-/** A compute node of Nova: what the hypervisor calls itself, and the host of the nova-compute that drives it. */
+/**
+ * A compute node of Nova: what the hypervisor calls itself, and the host of the nova-compute that drives it. Its resource
+ * provider in Placement is named by its hostname (nova/compute/resource_tracker.py _update_to_placement).
+ */
 export interface Hypervisor {
   readonly hostname: string;
   readonly host: string;
+}
+
+/** The host whose resource provider in Placement has this name; null: it is no listed hypervisor's. */
+export function hostOfProvider(hypervisors: readonly Hypervisor[], provider: string): string | null {
+  return hypervisors.find(({ hostname }) => hostname === provider)?.host ?? null;
 }
 
 /** See {@link Nova} for what it promises. */

@@ -1,5 +1,7 @@
 import * as v from 'valibot';
 import { schemaIssues } from './answers.ts';
+import { createNova } from './nova.ts';
+import { hostOfProvider } from './nova-hypervisors.ts';
 import { failure, type Result, success } from './result.ts';
 import type { Session } from './session.ts';
 
@@ -22,10 +24,12 @@ const AllocationsSchema = v.object({
   allocations: v.record(v.string(), v.object({ resources: v.record(v.string(), v.number()) })),
 });
 
-/** What Placement knows of one compute host. */
+/** What Placement knows of one resource provider. */
 export interface HostUsage {
-  /** The provider's name: the hypervisor hostname. */
+  /** The provider's name: of a compute host its hypervisor's hostname. */
   readonly name: string;
+  /** Nova's host of it, by Nova's list of the hypervisors; null: none of them is called so (shared storage, a nested provider). */
+  readonly host: string | null;
   /** What may be given away in all, after reserve and ratio; a class that the provider lacks is not in it. */
   readonly capacity: Partial<Readonly<Record<ResourceClass, number>>>;
   /** Consumer (an instance, or a migration) → what it takes. */
@@ -35,15 +39,21 @@ export interface HostUsage {
 /** Hosts asked for at a time. */
 const MAX_AT_ONCE = 8;
 
-/** Every resource provider with what it has and what it gave away: two requests a host. */
+/** Every resource provider with whose it is, what it has and what it gave away: two requests a host. */
 export async function readUsage(session: Session): Promise<Result<readonly HostUsage[]>> {
-  const providers = await ask(session, '/resource_providers', ProvidersSchema);
+  const [providers, hypervisors] = await Promise.all([
+    ask(session, '/resource_providers', ProvidersSchema),
+    createNova(session).listHypervisors(),
+  ]);
   if (!providers.ok) return providers;
+  if (!hypervisors.ok) return hypervisors;
   const open = [...providers.value.resource_providers];
   const found: HostUsage[] = [];
   while (open.length > 0) {
     const batch = await Promise.all(
-      open.splice(0, MAX_AT_ONCE).map((provider) => usageOf(session, provider)),
+      open
+        .splice(0, MAX_AT_ONCE)
+        .map((provider) => usageOf(session, provider, hostOfProvider(hypervisors.value, provider.name))),
     );
     for (const usage of batch) {
       if (!usage.ok) return usage;
@@ -56,6 +66,7 @@ export async function readUsage(session: Session): Promise<Result<readonly HostU
 async function usageOf(
   session: Session,
   provider: { readonly uuid: string; readonly name: string },
+  host: string | null,
 ): Promise<Result<HostUsage>> {
   const path = `/resource_providers/${encodeURIComponent(provider.uuid)}`;
   const [inventories, allocations] = await Promise.all([
@@ -77,6 +88,7 @@ async function usageOf(
   ]);
   return success({
     name: provider.name,
+    host,
     capacity: Object.fromEntries(capacity),
     allocations: new Map(taken as [string, HostUsage['capacity']][]),
   });

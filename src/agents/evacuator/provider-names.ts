@@ -1,6 +1,6 @@
 import { type HostName, hostName } from '../../core/names.ts';
 import type { Nova } from '../../openstack/nova.ts';
-import type { Hypervisor } from '../../openstack/nova-hypervisors.ts';
+import { type Hypervisor, hostOfProvider } from '../../openstack/nova-hypervisors.ts';
 import { type Result, success } from '../../openstack/result.ts';
 
 /** How old Nova's list of the hypervisors may be, ms: hosts come and go seldom. */
@@ -35,12 +35,10 @@ export function createProviderNames(nova: Pick<Nova, 'listHypervisors'>, now: ()
 
   return {
     async hostsOf(providers) {
-      const hostOf = (list: readonly Hypervisor[], name: string): string | undefined =>
-        list.find(({ hostname }) => hostname === name)?.host;
-      const found = await look((list) => providers.every((name) => hostOf(list, name) !== undefined));
+      const found = await look((list) => providers.every((name) => hostOfProvider(list, name) !== null));
       if (!found.ok) return found;
-      const hosts = providers.map((name) => hostOf(found.value, name));
-      return success(hosts.map((host) => (host === undefined ? null : hostName(host))));
+      const hosts = providers.map((name) => hostOfProvider(found.value, name));
+      return success(hosts.map((host) => (host === null ? null : hostName(host))));
     },
     async providerOf(host) {
       const nameOf = (list: readonly Hypervisor[]): string | null =>

@@ -164,7 +164,8 @@ async function readiness(
   const not = (ended: Outcome): Readiness => ({ state: 'not', outcome: ended });
   if (!facts.configuration.known) return not(failed(facts.configuration.reason, 'unknown'));
   if (!facts.cloud.known) return not(failed(`Nova can't be asked: ${facts.cloud.reason}`, 'unknown'));
-  if (!facts.usage.known) return not(failed(`Placement can't be asked: ${facts.usage.reason}`, 'unknown'));
+  if (!facts.usage.known)
+    return not(failed(`what the hosts have given away can't be read: ${facts.usage.reason}`, 'unknown'));
   const own = facts.configuration.value.cluster.nodes.find(({ name }) => name === node);
   if (own === undefined || own.kind !== 'remote')
     return not(failed(`${node} is no compute node of this cluster`));

@@ -1,12 +1,12 @@
 import type { DiskFate } from '../../core/decision.ts';
-import { hostName } from '../../core/names.ts';
+import { type HostName, hostName } from '../../core/names.ts';
 import { backCommand, isTakenOut } from '../../doctor/facts.ts';
 import { readCloud } from '../../doctor/gather.ts';
 import { worstOf } from '../../doctor/room.ts';
 import { explain } from '../../openstack/errors.ts';
 import { type HostUsage, readUsage } from '../../openstack/usage.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
-import { type Forecast, forecast, type InstanceForecast, isSame } from '../forecast.ts';
+import { type Forecast, forecast, type InstanceForecast, usageOn } from '../forecast.ts';
 import { foreseeHosts, foreseenReserves } from '../foreseen.ts';
 import { nodeOfHost, novaHostOf, openCloud, readSituation } from '../situation.ts';
 import { counted } from '../words.ts';
@@ -71,18 +71,14 @@ async function runPlan(call: Call): Promise<Outcome> {
       const up = cloud.value.services
         .filter(({ state, status }) => state === 'up' && status === 'enabled')
         .map(({ host }) => host);
-      const usable = usage.value.filter(({ name }) => up.some((host) => isSame(name, host)));
+      const usable = usageOn(usage.value, up);
       const reserves = await foreseenReserves(session.value, situation.value.configuration, call.io.now);
       if (!reserves.known) return failed(reserves.reason, 'unknown');
-      const hostOf = new Map(
-        usable.map(({ name }) => [name, all.filter((host) => isSame(name, host)).map(hostName)]),
-      );
-      const sparesOf = (lost: readonly string[]): readonly HostUsage[] => {
-        const named = reserves.value(lost.flatMap((name) => hostOf.get(name) ?? []));
-        return named.length === 0
-          ? []
-          : usage.value.filter(({ name }) => named.some((host) => isSame(name, host)));
-      };
+      const hostOf = new Map(usable.map(({ name, host }) => [name, hostName(host ?? name)]));
+      const hostsOf = (providers: readonly string[]): readonly HostName[] =>
+        providers.flatMap((name) => hostOf.get(name) ?? []);
+      const sparesOf = (lost: readonly string[]): readonly HostUsage[] =>
+        usageOn(usage.value, reserves.value(hostsOf(lost)));
       const count = Number(survive);
       if (
         usable.length < count ||
@@ -109,14 +105,16 @@ async function runPlan(call: Call): Promise<Outcome> {
           ? 'the only set of hosts was tried'
           : `all ${tries} sets of hosts were tried`
         : `the ${tries} sets with the fullest hosts were tried`;
+      const lost = hostsOf(worst.hosts);
+      const left = worst.left.map((each) => ({ ...each, host: hostsOf([each.host])[0] ?? each.host }));
       const text =
-        worst.left.length === 0
-          ? `yes: any ${counted(count, 'host')} can be lost, and every instance finds room; the heaviest loss is that of ${worst.hosts.join(', ')} (${bounds})`
-          : `NO: without ${worst.hosts.join(', ')} ${counted(worst.left.length, 'instance')} would find no room (${bounds}):\n${worst.left.map(({ id, host }) => `  ${id} on ${host}`).join('\n')}`;
-      return outcome(worst.left.length === 0 ? 'ok' : 'fault', text, {
-        survives: worst.left.length === 0,
-        worst: worst.hosts,
-        left: worst.left,
+        left.length === 0
+          ? `yes: any ${counted(count, 'host')} can be lost, and every instance finds room; the heaviest loss is that of ${lost.join(', ')} (${bounds})`
+          : `NO: without ${lost.join(', ')} ${counted(left.length, 'instance')} would find no room (${bounds}):\n${left.map(({ id, host }) => `  ${id} on ${host}`).join('\n')}`;
+      return outcome(left.length === 0 ? 'ok' : 'fault', text, {
+        survives: left.length === 0,
+        worst: lost,
+        left,
         isComplete,
       });
     }

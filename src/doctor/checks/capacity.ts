@@ -8,12 +8,9 @@ export const capacity: Check = {
   looksAt: 'Placement: what every instance takes, and whether it fits onto the other hosts, one by one',
   run: ({ usage, cloud }) => {
     if (!usage.known || !cloud.known) return [];
-    const usable = usage.value.filter(({ name }) =>
+    const usable = usage.value.filter((provider) =>
       cloud.value.services.some(
-        ({ host, state, status }) =>
-          (host === name || host.split('.')[0] === name.split('.')[0]) &&
-          state === 'up' &&
-          status === 'enabled',
+        ({ host, state, status }) => host === provider.host && state === 'up' && status === 'enabled',
       ),
     );
     if (usable.length < 2)
@@ -22,13 +19,14 @@ export const capacity: Check = {
         : [warning('there is one usable host: nothing can be evacuated anywhere', 'enable more hosts')];
     return usable.flatMap((lost): Problem[] => {
       const { left } = worstLoss(usable, [lost.name]);
+      const host = lost.host ?? lost.name;
       return left.length === 0
         ? []
         : [
             warning(
-              `if ${lost.name} died, ${left.length} of its ${lost.allocations.size} instances would find no room`,
-              `instance-ha plan ${lost.name} names them; add a host, or move something`,
-              lost.name,
+              `if ${host} died, ${left.length} of its ${lost.allocations.size} instances would find no room`,
+              `instance-ha plan ${host} names them; add a host, or move something`,
+              host,
             ),
           ];
     });

@@ -15,7 +15,12 @@ export const reading: Check = {
       ...(cloud.known || !works ? [] : [unsure(`Nova can't be read: ${cloud.reason}`, 'look at nova-api')]),
       ...(usage.known || !works
         ? []
-        : [unsure(`Placement can't be read: ${usage.reason}`, 'look at placement-api')]),
+        : [
+            unsure(
+              `what the hosts have given away can't be read: ${usage.reason}`,
+              'look at placement-api, or at nova-api for the list of the hypervisors',
+            ),
+          ]),
     ];
   },
 };
