@@ -828,6 +828,20 @@ describe('doctor', () => {
     );
   });
 
+  it('takes what a shared storage or a nested provider gives to an instance for no leftover', () => {
+    const usage = [usageOf('compute-0', ['vm-1']), usageOf('compute-1', [])];
+    const pool = { ...usageOf('nfs', []), host: null, allocations: new Map([['vm-1', { DISK_GB: 20 }]]) };
+    const card = { ...usageOf('compute-0_GPU', []), host: null, allocations: new Map([['vm-1', {}]]) };
+    const problems = (changes: Partial<Facts>) =>
+      runChecks(healthyFacts(changes)).flatMap((result) => result.problems.map(({ says }) => says));
+    expect(problems({ usage: known([...usage, pool, card]) })).toEqual([]);
+    // The provider of a host whose service was deleted.
+    const gone = { ...usageOf('compute-9.example.org', ['vm-1']), host: null };
+    expect(problems({ usage: known([...usage, gone]) })).toEqual([
+      expect.stringContaining('compute-9.example.org still holds'),
+    ]);
+  });
+
   it('takes nothing that is unknown for wrong', () => {
     const blind = healthyFacts({
       configuration: unknown('x'),

@@ -21,9 +21,11 @@ export const placement: Check = {
     );
     return usage.value.flatMap((provider) => {
       const { name, host, allocations } = provider;
-      const left = [...allocations.keys()].filter(
-        (consumer) => isElsewhere(consumer, provider) && !open.has(consumer),
-      );
+      const left = [...allocations]
+        // Shared storage, and what is nested in a host (PCI, VGPU, bandwidth), give no memory, and are called otherwise.
+        .filter(([, needs]) => needs.MEMORY_MB !== undefined)
+        .map(([consumer]) => consumer)
+        .filter((consumer) => isElsewhere(consumer, provider) && !open.has(consumer));
       if (left.length === 0) return [];
       return [
         warning(
