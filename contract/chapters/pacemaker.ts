@@ -306,6 +306,49 @@ export const pacemaker: Chapter = {
         },
       },
       {
+        says: 'crm_mon: with -A the permanent attributes of each node that is online, also with its other options in one word',
+        async holds() {
+          const ask = on('crm_mon');
+          const row = new RegExp(
+            `^  \\* Node: ${node}:\\n(?:    \\* .*\\n)*?    \\* ${name} *\\t: v +\\n`,
+            'm',
+          );
+          await ofNode(node, '--update', 'v');
+          for (const options of [['-1', '-A'], ['-1Arf'], ['--one-shot', '--show-node-attributes']])
+            like(await ask(...options), { exitCode: 0, stdout: row });
+          await ofNode(node, '--delete');
+          like((await ask('-1A')).stdout, (text: string) => !text.includes(name));
+        },
+      },
+      {
+        says: 'crm_resource: what keeps a resource to its nodes',
+        async holds() {
+          const ask = on('crm_resource');
+          if (place.hasAgents)
+            like(await ask('--constraints', '--resource', 'nova-evacuate'), {
+              exitCode: 0,
+              stdout: /^Locations:\n( {2}\* Node \S+ \(score=\S+, id=\S+, rsc=nova-evacuate\)\n)+/,
+            });
+          like(await ask('-a', '-r', 'nothing'), { exitCode: 105, stdout: '' });
+          like(await ask('-a'), { exitCode: 64, stdout: '' });
+        },
+      },
+      {
+        says: 'stonith_admin: which devices can fence a node; nothing can fence one that is none',
+        async holds() {
+          like(await fencer('--list', node), {
+            exitCode: 0,
+            stdout: /^(\S+\n)+(1 fence device|\d+ fence devices) found\n$/,
+          });
+          like((await fencer('-L')).stdout, /^(\S+\n)+\d+ fence devices found\n$/);
+          like(await fencer('-l', UNKNOWN), { exitCode: 0, stdout: '0 fence devices found\n' });
+          like(await fencer('-l', UNKNOWN, '--output-as=xml'), {
+            exitCode: 0,
+            stdout: /<list name="registered fence devices" count="0"\/>/,
+          });
+        },
+      },
+      {
         says: 'stonith_admin: of a node that was never fenced there is an empty history; one that is none is not fenced',
         async holds() {
           const never = `${name}-never`;

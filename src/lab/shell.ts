@@ -33,7 +33,7 @@ export async function openShell(wanted: {
 export function welcome({ directory }: Pick<FoundLab, 'directory'>, machine: string): string {
   const root = rootIn(directory, machine);
   return [
-    `On ${machine}: instance-ha status, crm_mon -1, ...; exit ends this shell.`,
+    `On ${machine}: instance-ha status, crm_mon -1 -A, stonith_admin -L, ...; exit ends this shell.`,
     `Its /run, /var/log and /var/lib are in ${root}; INSTANCE_HA_ROOT is that directory.`,
     '',
   ].join('\n');

@@ -1,3 +1,4 @@
+import { constraintsOf, constraintXml } from './constraints.ts';
 import { isReachable } from './machines.ts';
 import { isQuorate } from './membership.ts';
 import { machineOf, type Remote, type World } from './model.ts';
@@ -79,14 +80,14 @@ export function cibSection(world: World, view: CibView, section: CibSection): st
       ]);
     case 'nodes':
       return inside([
-        ...spec.controllers.map((name, i) => nodeXml(String(i + 1), name, '', 'controller', view)),
-        ...nodes.map((node) => nodeXml(node, node, ' type="remote"', 'compute', view)),
+        ...spec.controllers.map((name, i) => nodeXml(world, String(i + 1), name, '', view)),
+        ...nodes.map((node) => nodeXml(world, node, node, ' type="remote"', view)),
       ]);
     case 'resources':
       return inside([
         ...[...cluster.remotes.values()].map(remoteXml),
         ...[...spec.controllers, ...nodes].map((machine) => powerXml(world, machine)),
-        primitive('fence-nova', 'class="stonith" type="fence_compute"', {
+        primitive(FENCE_NOVA, 'class="stonith" type="fence_compute"', {
           parameters: { pcmk_host_list: nodes.join(' ') },
           meta: spec.cluster.unfencing ? { provides: 'unfencing' } : {},
           operations: [['monitor', '60s', '30s']],
@@ -105,7 +106,7 @@ export function cibSection(world: World, view: CibView, section: CibSection): st
         ),
       ]);
     case 'constraints':
-      return inside(constraintsOf(world));
+      return inside(constraintsOf(world, clonesOf(world)).map(constraintXml));
     case 'fencing-topology':
       return inside([levelsXml(world)]);
     case 'alerts':
@@ -121,11 +122,18 @@ export function cibSection(world: World, view: CibView, section: CibSection): st
   }
 }
 
-function nodeXml(id: string, name: string, type: string, role: string, view: CibView): string {
-  const pairs = [...(view.permanent.get(name) ?? [])].map(([key, value]) =>
-    pair(`nodes-${name}`, key, value),
-  );
-  return `<node id="${id}" uname="${name}"${type}><instance_attributes id="nodes-${name}">${pair(`nodes-${name}`, 'osprole', role)}${pairs.join('')}</instance_attributes></node>`;
+/** The permanent attributes of a node. */
+export function permanentOf(
+  world: World,
+  { permanent }: Pick<CibView, 'permanent'>,
+  node: string,
+): readonly (readonly [string, string])[] {
+  return [['osprole', machineOf(world, node).role], ...(permanent.get(node) ?? [])];
+}
+
+function nodeXml(world: World, id: string, name: string, type: string, view: CibView): string {
+  const pairs = permanentOf(world, view, name).map(([key, value]) => pair(`nodes-${name}`, key, value));
+  return `<node id="${id}" uname="${name}"${type}><instance_attributes id="nodes-${name}">${pairs.join('')}</instance_attributes></node>`;
 }
 
 const remoteXml = ({ node, targetRole }: Remote): string =>
@@ -164,6 +172,18 @@ function primitive(
 /** The id of a machine's power device: `ipmilan-NODE`. */
 export const powerDeviceOf = ({ site }: World, machine: string): string =>
   `${site.powerAgent.replace(/^fence_/, '')}-${machine}`;
+
+/** The device of fence_compute, for all computes. */
+export const FENCE_NOVA = 'fence-nova';
+
+/** The fencing devices, and whom each of them can fence (`pcmk_host_list`). */
+export const devicesOf = (
+  world: World,
+): readonly { readonly id: string; readonly targets: readonly string[] }[] => {
+  const nodes = world.spec.computes.map(({ node }) => node);
+  const power = (machine: string) => ({ id: powerDeviceOf(world, machine), targets: [machine] });
+  return [...[...world.spec.controllers, ...nodes].map(power), { id: FENCE_NOVA, targets: nodes }];
+};
 
 const powerXml = (world: World, machine: string): string =>
   primitive(powerDeviceOf(world, machine), `class="stonith" type="${world.site.powerAgent}"`, {
@@ -223,34 +243,8 @@ function chainOf({ spec }: World): readonly Link[] {
   ];
 }
 
-/** A location rule of one expression. */
-const ruleXml = (id: string, resource: string, score: string, expression: string): string =>
-  `<rsc_location id="${id}" rsc="${resource}"><rule id="${id}-rule" score="${score}"><expression id="${id}-expr" ${expression}/></rule></rsc_location>`;
-
-function constraintsOf(world: World): string[] {
-  const { holdRule } = world.spec.cluster;
-  const chain = chainOf(world).map(({ id }) => `${id}-clone`);
-  return [
-    ruleXml(
-      'nova-evacuate-on-controller',
-      'nova-evacuate',
-      '0',
-      'attribute="osprole" operation="eq" value="controller"',
-    ),
-    ...chain.flatMap((id) => [
-      ruleXml(`${id}-on-compute`, id, '0', 'attribute="osprole" operation="eq" value="compute"'),
-      ...(holdRule === null
-        ? []
-        : [ruleXml(`${id}-no-incident`, id, '-INFINITY', `attribute="${holdRule}" operation="defined"`)]),
-    ]),
-    ...chain
-      .slice(1)
-      .flatMap((then, index) => [
-        `<rsc_order id="${chain[index]}-then-${then}" first="${chain[index]}" then="${then}"/>`,
-        `<rsc_colocation id="${then}-with-${chain[index]}" rsc="${then}" with-rsc="${chain[index]}" score="INFINITY"/>`,
-      ]),
-  ];
-}
+/** The ids of the clones on the computes, in the order in which they start. */
+export const clonesOf = (world: World): readonly string[] => chainOf(world).map(({ id }) => `${id}-clone`);
 
 function levelsXml(world: World): string {
   const level = (node: string, devices: string): string =>
@@ -258,7 +252,7 @@ function levelsXml(world: World): string {
   const { powerFirst } = world.cluster;
   return [
     ...world.spec.computes.map(({ node }) =>
-      level(node, powerFirst ? `${powerDeviceOf(world, node)},fence-nova` : 'fence-nova'),
+      level(node, powerFirst ? `${powerDeviceOf(world, node)},${FENCE_NOVA}` : FENCE_NOVA),
     ),
     ...world.spec.controllers.map((name) => level(name, powerDeviceOf(world, name))),
   ].join('');

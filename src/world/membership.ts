@@ -72,6 +72,7 @@ function agree(world: World): void {
     ![...cluster.members.values()].some((member) => member.snapshot !== null)
   ) {
     cluster.transient.clear();
+    cluster.published.clear();
     cluster.history.clear();
   }
   const isSame = before.size === cluster.agreed.size && [...before].every((name) => cluster.agreed.has(name));

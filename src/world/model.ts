@@ -382,6 +382,8 @@ export interface Cluster {
   readonly properties: Map<string, string>;
   /** attrd's: name → node → value. */
   readonly transient: Map<string, Map<string, string>>;
+  /** Those of them that attrd writes into the CIB: whoever set them first did not want them private. */
+  readonly published: Set<string>;
   readonly history: Map<string, FenceRecord[]>;
   /** Where nova-evacuate runs, or is being started or stopped. */
   evacuator: {
@@ -602,6 +604,7 @@ function newCluster(spec: WorldSpec): Cluster {
     permanent: new Map(),
     properties: new Map(),
     transient: new Map(),
+    published: new Set(),
     history: new Map(),
     evacuator: null,
     evacuatorRuns: 0,

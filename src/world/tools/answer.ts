@@ -48,15 +48,24 @@ export interface Grammar {
 /** Reads a command line as popt and GOption do, or gives what they say to it. */
 export function readCall(tool: string, args: readonly string[], grammar: Grammar): Called | ToolAnswer {
   const options = new Map<string, string>();
-  for (let at = 0; at < args.length; at++) {
-    const [, name = '', joined] = /^(-[^-]|--[^=]+)(?:=(.*))?$/s.exec(args[at] ?? '') ?? [];
+  const takes = (key = ''): boolean => grammar.values.includes(key);
+  const left = [...args];
+  for (let arg = left.shift(); arg !== undefined; arg = left.shift()) {
+    // `-1A` is `-1 -A`; what stands behind a letter that takes a value is its value.
+    const [, letter = '', behind] = /^(-[^-])([^=].*)$/s.exec(arg) ?? [];
+    if (behind !== undefined) {
+      const takesValue = Object.hasOwn(grammar.names, letter) && takes(grammar.names[letter]);
+      left.unshift(letter, takesValue ? behind : `-${behind}`);
+      continue;
+    }
+    const [, name = '', joined] = /^(-[^-]|--[^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
     const key = Object.hasOwn(grammar.names, name) ? grammar.names[name] : undefined;
-    if (key === undefined) return exits(USAGE, '', `${tool}: Unknown option ${args[at]}\n`);
-    if (!grammar.values.includes(key)) {
+    if (key === undefined) return exits(USAGE, '', `${tool}: Unknown option ${arg}\n`);
+    if (!takes(key)) {
       options.set(key, '');
       continue;
     }
-    const value = joined ?? args[++at];
+    const value = joined ?? left.shift();
     if (value === undefined) return exits(USAGE, '', `${tool}: Missing argument for ${name}\n`);
     options.set(key, value);
   }
@@ -98,6 +107,32 @@ export function fails(call: Called, code: keyof typeof WORDS, words: string): To
   return exits(code, `${lines.join('\n')}\n`);
 }
 
+/** An element and what it holds; nothing where that is nothing. */
+export const listed = (name: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [] : [`<${name}>`, ...lines.map((line) => `  ${line}`), `</${name}>`];
+
+/** A list of which the number is told (lib/common/output_{xml,text}.c begin_list, end_list). */
+export function counted(
+  name: string,
+  things: readonly [singular: string, plural: string],
+  items: { readonly xml: readonly string[]; readonly text: readonly string[] },
+): { readonly xml: readonly string[]; readonly text: string } {
+  const count = items.xml.length;
+  const list = `<list name="${name}" count="${count}"`;
+  return {
+    xml: count === 0 ? [`${list}/>`] : [`${list}>`, ...items.xml.map((line) => `  ${line}`), '</list>'],
+    text: [...items.text, `${count} ${things[count === 1 ? 0 : 1]} found`]
+      .map((line) => `${line}\n`)
+      .join(''),
+  };
+}
+
 /** A time as Pacemaker prints it where the offset is zero (lib/common/iso8601.c). */
 export const printedTime = (ms: number): string =>
   `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}Z`;
+
+/** ... and for a person (ctime): `Sat Nov  7 20:23:36 2026`. */
+export function readableTime(ms: number): string {
+  const [day = '', date = '', month, year, time] = new Date(ms).toUTCString().split(' ');
+  return `${day.slice(0, -1)} ${month} ${String(Number(date)).padStart(2)} ${time} ${year}`;
+}

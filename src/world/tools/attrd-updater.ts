@@ -52,6 +52,7 @@ export function attrdUpdater(world: World, on: string, args: readonly string[]):
   const node = options.get('node');
   const update = options.has('delete') ? '' : options.get('update');
   if (update !== undefined) {
+    if (!options.has('private') && !world.cluster.transient.has(name)) world.cluster.published.add(name);
     // attrd takes the message; in a lost partition nobody else ever hears of it.
     if (isRemote || canWrite(world, on)) setTransient(world, node ?? on, name, update, on);
     return says(call, { xml: [], text: '' });

@@ -1,16 +1,39 @@
+import { escapeAttribute } from '../cib.ts';
 import { seenFrom } from '../membership.ts';
 import { machineNow, type World } from '../model.ts';
-import { DISCONNECTED, fails, printedTime, readCall, says, type ToolResult, USAGE } from './answer.ts';
-import { type Clone, cloneResources, type Node, nodesOf, type Running, singleResources } from './status.ts';
+import {
+  DISCONNECTED,
+  fails,
+  listed,
+  printedTime,
+  readCall,
+  says,
+  type ToolResult,
+  USAGE,
+} from './answer.ts';
+import { monText, type NodeAttributes } from './mon-text.ts';
+import {
+  attributesOf,
+  cloneResources,
+  type Node,
+  nodesOf,
+  type Running,
+  type Seen,
+  singleResources,
+} from './status.ts';
 import { eventXml } from './stonith-admin.ts';
 
 const GRAMMAR = {
   names: {
     ...{ '-1': 'once', '--one-shot': 'once', '-r': 'inactive', '--inactive': 'inactive' },
-    ...{ '--output-as': 'output' },
+    ...{ '-n': 'by-node', '--group-by-node': 'by-node', '-f': 'failcounts', '--failcounts': 'failcounts' },
+    ...{ '-A': 'attributes', '--show-node-attributes': 'attributes', '--output-as': 'output' },
   },
   values: ['output'],
 };
+
+/** What Pacemaker notes of a node for itself (lib/pengine/pe_output.c filter_string). */
+const FILTERED = /^(#|fail-count-|last-failure-|shutdown|terminate|standby)/;
 
 /** tools/crm_mon.c: what the cluster is doing, once. */
 export function crmMon(world: World, on: string, args: readonly string[]): ToolResult {
@@ -23,7 +46,9 @@ export function crmMon(world: World, on: string, args: readonly string[]): ToolR
   const nodes = nodesOf(world, dc);
   const singles = singleResources(world);
   const clones = cloneResources(world);
-  const time = printedTime(machineNow(world, on));
+  const now = machineNow(world, on);
+  const time = printedTime(now);
+  const attributes = call.options.has('attributes') ? attributesShown(world, seen, nodes) : [];
   return says(call, {
     xml: [
       `<pacemakerd sys_from="pacemakerd" state="running" last_updated="${time}"/>`,
@@ -40,6 +65,7 @@ export function crmMon(world: World, on: string, args: readonly string[]): ToolR
           '</clone>',
         ]),
       ]),
+      ...listed('node_attributes', attributes.flatMap(attributesXml)),
       ...listed(
         'fence_history',
         [...world.cluster.history].flatMap(([target, records]) =>
@@ -47,12 +73,13 @@ export function crmMon(world: World, on: string, args: readonly string[]): ToolR
         ),
       ),
     ],
-    text: textOf({ dc, time, hasQuorum: seen.haveQuorum, nodes, singles, clones }),
+    // The agents, who ask all the time, read XML.
+    text:
+      call.options.get('output') === 'xml'
+        ? ''
+        : monText({ dc, now, hasQuorum: seen.haveQuorum, nodes, singles, clones, attributes }, call.options),
   });
 }
-
-const listed = (name: string, lines: readonly string[]): string[] =>
-  lines.length === 0 ? [] : [`<${name}>`, ...lines.map((line) => `  ${line}`), `</${name}>`];
 
 const nodeXml = ({ name, id, type, online, unclean, standby, isDc }: Node): string =>
   `<node name="${name}" id="${id}" online="${online}" standby="${standby}" standby_onfail="false" maintenance="false" pending="false" unclean="${unclean}" health="green" shutdown="false" expected_up="${type === 'member'}" is_dc="${isDc}" type="${type}"/>`;
@@ -65,42 +92,16 @@ function resourceXml({ id, agent, role, on }: Running): string[] {
     : [`${open}/>`];
 }
 
-/** For people. */
-function textOf(state: {
-  readonly dc: string;
-  readonly time: string;
-  readonly hasQuorum: boolean;
-  readonly nodes: readonly Node[];
-  readonly singles: readonly Running[];
-  readonly clones: readonly Clone[];
-}): string {
-  const names = (type: Node['type'], online: boolean): string =>
-    state.nodes
-      .filter((node) => node.type === type && node.online === online)
-      .map(({ name }) => name)
-      .join(' ');
-  const line = (word: string, list: string): string => (list === '' ? '' : `  * ${word}: [ ${list} ]\n`);
-  const indented = (text: string): string => text.replace(/^/, text === '' ? '' : '  ');
-  const where = ({ id, agent, role, on }: Running): string =>
-    `  * ${id}\t(${agent}):\t ${role}${on === null ? '' : ` ${on}`}\n`;
-  return [
-    'Cluster Summary:\n  * Stack: corosync\n',
-    `  * Current DC: ${state.dc} (version 2.1.5-a3f44794f94) - partition with${state.hasQuorum ? '' : 'out'} quorum\n`,
-    `  * Last updated: ${state.time}\n\nNode List:\n`,
-    line('Online', names('member', true)),
-    line('OFFLINE', names('member', false)),
-    line('RemoteOnline', names('remote', true)),
-    line('RemoteOFFLINE', names('remote', false)),
-    '\nResources:\n',
-    ...state.singles.map(where),
-    ...state.clones.flatMap(({ id, instances }) => [
-      `  * Clone Set: ${id} [${id.replace(/-clone$/, '')}]:\n`,
-      indented(
-        line(
-          'Started',
-          instances.flatMap(({ role, on }) => (role === 'Started' ? (on ?? []) : [])).join(' '),
-        ),
-      ),
-    ]),
-  ].join('');
-}
+const attributesShown = (world: World, seen: Seen, nodes: readonly Node[]): readonly NodeAttributes[] =>
+  nodes
+    .filter(({ online }) => online)
+    .map(({ name }) => [name, [...attributesOf(world, seen, name)].filter(([key]) => !FILTERED.test(key))]);
+
+const attributesXml = ([name, pairs]: readonly [
+  string,
+  readonly (readonly [string, string])[],
+]): string[] => [
+  `<node name="${name}">`,
+  ...pairs.map(([key, value]) => `  <attribute name="${key}" value="${escapeAttribute(value)}"/>`),
+  '</node>',
+];

@@ -1,6 +1,6 @@
-import { powerDeviceOf } from '../cib.ts';
+import { FENCE_NOVA, permanentOf, powerDeviceOf } from '../cib.ts';
 import { isReachable } from '../machines.ts';
-import { isQuorate } from '../membership.ts';
+import { isQuorate, type seenFrom } from '../membership.ts';
 import { machineOf, type Remote, type World } from '../model.ts';
 
 const ROLES = { started: 'Started', starting: 'Starting', stopping: 'Stopping', stopped: 'Stopped' } as const;
@@ -11,6 +11,8 @@ export interface Running {
   readonly agent: string;
   readonly role: (typeof ROLES)[keyof typeof ROLES];
   readonly on: string | null;
+  /** Somebody wants it stopped (`target-role`). */
+  readonly isDisabled?: boolean;
 }
 
 export interface Node {
@@ -50,9 +52,10 @@ export function singleResources(world: World): readonly Running[] {
   const role = (on: string | null): 'Started' | 'Stopped' => (on === null ? 'Stopped' : 'Started');
   const at = cluster.evacuator;
   return [
-    ...remotes.map(({ node, online }, index): Running => {
+    ...remotes.map(({ node, online, targetRole }, index): Running => {
       const on = online ? somewhere(index) : null;
-      return { id: node, agent: 'ocf:pacemaker:remote', role: role(on), on };
+      const isDisabled = targetRole === 'Stopped';
+      return { id: node, agent: 'ocf:pacemaker:remote', role: role(on), on, isDisabled };
     }),
     ...names.map((name, index): Running => {
       const on = somewhere(index);
@@ -63,7 +66,7 @@ export function singleResources(world: World): readonly Running[] {
         on,
       };
     }),
-    { id: 'fence-nova', agent: 'stonith:fence_compute', role: role(somewhere(0)), on: somewhere(0) },
+    { id: FENCE_NOVA, agent: 'stonith:fence_compute', role: role(somewhere(0)), on: somewhere(0) },
     {
       id: 'nova-evacuate',
       agent: 'ocf:openstack:NovaEvacuate',
@@ -71,6 +74,19 @@ export function singleResources(world: World): readonly Running[] {
       on: at?.on ?? null,
     },
   ];
+}
+
+/** What a controller sees of the cluster. */
+export type Seen = NonNullable<ReturnType<typeof seenFrom>>;
+
+/** The attributes of a node as the CIB has them, transient ones before permanent ones, by name. */
+export function attributesOf(world: World, seen: Seen, node: string): ReadonlyMap<string, string> {
+  const transient = [...seen.transient].flatMap(([name, values]): [string, string][] => {
+    const value = world.cluster.published.has(name) ? (values.get(node) ?? '') : '';
+    return value === '' ? [] : [[name, value]];
+  });
+  const all = new Map([...permanentOf(world, seen, node), ...transient]);
+  return new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 export interface Clone {

@@ -1,10 +1,11 @@
 import { after } from '../agenda.ts';
-import { escapeAttribute } from '../cib.ts';
+import { devicesOf, escapeAttribute } from '../cib.ts';
 import { confirmByHand, fenceByHand } from '../fencing.ts';
 import { seenFrom } from '../membership.ts';
 import type { FenceRecord, World } from '../model.ts';
 import {
   type Called,
+  counted,
   DISCONNECTED,
   exits,
   fails,
@@ -28,9 +29,10 @@ const GRAMMAR = {
       '-C': 'confirm',
       '--confirm': 'confirm',
     },
+    ...{ '-l': 'list', '--list': 'list', '-L': 'registered', '--list-registered': 'registered' },
     ...{ '-t': 'timeout', '--timeout': 'timeout', '--output-as': 'output', '--version': 'version' },
   },
-  values: ['history', 'tag', 'reboot', 'off', 'confirm', 'timeout', 'output'],
+  values: ['history', 'tag', 'reboot', 'off', 'confirm', 'list', 'timeout', 'output'],
 };
 
 /** A fencing by hand is looked after this often, ms, and at most so many times. */
@@ -46,6 +48,9 @@ export function stonithAdmin(world: World, on: string, args: readonly string[]):
   if (seenFrom(world, on) === null) return fails(call, DISCONNECTED, 'Could not connect to fencer');
   const history = options.get('history');
   if (history !== undefined) return tellHistory(world, call, history);
+  if (options.has('registered')) return tellDevices(world, call, undefined);
+  const target = options.get('list');
+  if (target !== undefined) return tellDevices(world, call, target);
   const confirmed = options.get('confirm');
   if (confirmed !== undefined) {
     confirmByHand(world, confirmed, on);
@@ -67,16 +72,28 @@ function tellHistory(world: World, call: Called, node: string): ToolResult {
   // Without --verbose 2.1.5 shows a single event, the oldest success (lib/pacemaker/pcmk_fence.c pcmk__fence_history).
   const oldest = events.findLast(({ record }) => record.status === 'success');
   const shown = call.options.has('verbose') ? events : oldest === undefined ? [] : [oldest];
-  const list = `<list name="fencing history" count="${shown.length}"`;
-  const xml =
-    shown.length === 0
-      ? [`${list}/>`]
-      : [`${list}>`, ...shown.map(({ target, record }) => `  ${eventXml(target, record)}`), '</list>'];
-  const count = `${shown.length} event${shown.length === 1 ? '' : 's'} found\n`;
-  return says(call, {
-    xml,
-    text: shown.map(({ target, record }) => `${eventText(target, record)}\n`).join('') + count,
-  });
+  return says(
+    call,
+    counted('fencing history', ['event', 'events'], {
+      xml: shown.map(({ target, record }) => eventXml(target, record)),
+      text: shown.map(({ target, record }) => eventText(target, record)),
+    }),
+  );
+}
+
+/** The devices, or those that can fence a node; names count without regard to case (daemons/fenced/fenced_commands.c). */
+function tellDevices(world: World, call: Called, node: string | undefined): ToolResult {
+  const wanted = node?.toLowerCase();
+  const ids = devicesOf(world)
+    .filter(({ targets }) => wanted === undefined || targets.some((name) => name.toLowerCase() === wanted))
+    .map(({ id }) => id);
+  return says(
+    call,
+    counted('registered fence devices', ['fence device', 'fence devices'], {
+      xml: ids.map((id) => `<item name="device">${id}</item>`),
+      text: ids,
+    }),
+  );
 }
 
 /** A `fence_event` as stonith_admin and crm_mon 2.1.5 have it (lib/fencing/st_output.c stonith_event_xml); what is pending has no end. */
