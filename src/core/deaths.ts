@@ -33,17 +33,24 @@ function claimsLost(draft: Draft, cluster: ClusterView): ReadonlyMap<HostName, n
   return deaths;
 }
 
+type HostsOfNodes = readonly (readonly [HostName, NodeView])[];
+
+/** Several ask in each step: what was found for the last observation of a cluster. */
+const matched = new WeakMap<ClusterView, { readonly by: Observation; readonly hosts: HostsOfNodes }>();
+
 /** Nova's compute hosts with their nodes, as far as their names match; one that two nodes are is there twice (twins.ts). */
-export function hostsOfNodes(
-  { services, domain }: Observation,
-  cluster: ClusterView,
-): readonly (readonly [HostName, NodeView])[] {
-  const hosts = services.known ? services.value.map((service) => service.host) : [];
-  const hostOf = hostFinder(hosts, domain);
-  return cluster.nodes.flatMap((node) => {
+export function hostsOfNodes(observation: Observation, cluster: ClusterView): HostsOfNodes {
+  const held = matched.get(cluster);
+  if (held?.by === observation) return held.hosts;
+  const { services, domain } = observation;
+  const names = services.known ? services.value.map((service) => service.host) : [];
+  const hostOf = hostFinder(names, domain);
+  const hosts = cluster.nodes.flatMap((node) => {
     const host = hostOf(node.name);
     return host === null ? [] : [[host, node] as const];
   });
+  matched.set(cluster, { by: observation, hosts });
+  return hosts;
 }
 
 /** The nodes of Nova's compute hosts. A host that two nodes are has none: the death of the one says nothing of the other. */

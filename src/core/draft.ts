@@ -10,7 +10,7 @@ import {
   NO_FACTS,
   type PaceView,
 } from './decision.ts';
-import { type HostName, hostOfNode, type NodeName, type ServerId } from './names.ts';
+import { type HostName, isHostOf, type NodeName, type ServerId } from './names.ts';
 import type { EvacuationView, HostView, Observation, ServiceView } from './observation.ts';
 import type { Policy } from './policy.ts';
 import { type ReportDraft, type Reporting, reportIncident } from './report.ts';
@@ -226,7 +226,6 @@ export function viewOfIncident(draft: Draft, incident: string): HostView | null 
 export function serviceOf({ observation }: Draft, node: NodeName): ServiceView | null {
   const { services, domain } = observation;
   if (!services.known) return null;
-  const names = services.value.map(({ host }) => host);
-  const host = hostOfNode(node, names, domain);
-  return services.value.find((each) => each.host === host) ?? null;
+  const [fit, another] = services.value.filter(({ host }) => isHostOf(host, node, domain));
+  return another === undefined ? (fit ?? null) : null;
 }

@@ -85,6 +85,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
   return seen.servers.map((server) => {
     const evacuations = seen.evacuations.get(server.id) ?? NONE;
     const over = abandoned(evacuations, record.lost);
+    const isAway = server.host !== view.host;
     const facts: InstanceFacts = {
       server,
       source: view.host,
@@ -93,8 +94,8 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       request: observation.requests.get(server.id) ?? null,
       wasStopped: stopped.size > 0 && stopped.has(shortId(server.id)),
       wasInError: inError.size > 0 && inError.has(shortId(server.id)),
-      stopSent: isStopSent(draft, server) || isStarted(observation, server),
-      stopFailed: stopFailed(observation, server),
+      stopSent: isAway && (isStopSent(draft, server) || isStarted(observation, server)),
+      stopFailed: isAway ? stopFailed(observation, server) : null,
       mono: observation.mono,
       novaNow: view.novaNow,
       quietUntil,

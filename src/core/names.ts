@@ -29,8 +29,12 @@ export function hostOfNode(
 
 /** All Nova hosts whose name fits that of a Pacemaker node. */
 export function hostsFor(node: NodeName, hosts: readonly HostName[], domain: string | null): HostName[] {
-  const long = domain === null ? null : `${node}.${domain}`;
-  return hosts.filter((host) => (host as string) === node || host === long);
+  return hosts.filter((host) => isHostOf(host, node, domain));
+}
+
+/** Whether the name of a Nova host fits that of a Pacemaker node. */
+export function isHostOf(host: HostName, node: NodeName, domain: string | null): boolean {
+  return (host as string) === node || (domain !== null && host === `${node}.${domain}`);
 }
 
 /** {@link hostOfNode} for many nodes: the hosts are gone through once. */

@@ -13,8 +13,8 @@ export function parseNovaTime(text: string): number | null {
   if (match === null) return null;
   const [, seconds = '', fraction = '0'] = match;
   const epochMs = Date.parse(`${seconds}Z`);
-  // A day that does not exist passes for one of the next month.
-  if (Number.isNaN(epochMs) || !new Date(epochMs).toISOString().startsWith(seconds)) return null;
+  // A day that does not exist passes for one of the next month, and 24:00:00 for one of the next day.
+  if (Number.isNaN(epochMs) || new Date(epochMs).getUTCDate() !== Number(seconds.slice(8, 10))) return null;
   return epochMs + Math.floor(Number(`0.${fraction}`) * 1000 + 1e-6);
 }
 

@@ -71,12 +71,16 @@ export function newHindsight({ world, plan }: Pick<Scene, 'world' | 'plan'>): Hi
     };
   };
   history.push({ since: Number.NEGATIVE_INFINITY, words: take() });
-  const since = (from: number): readonly Words[] =>
-    mixed(
-      history
-        .filter((_each, index) => (history[index + 1]?.since ?? Number.POSITIVE_INFINITY) >= from)
-        .map(({ words }) => words),
-    );
+  /** The last one given: mostly the next is the same. */
+  let held: { readonly first: number; readonly end: number; readonly words: readonly Words[] } | null = null;
+  const since = (from: number): readonly Words[] => {
+    const end = history.length;
+    const replaced = history.findIndex((each, index) => index > 0 && each.since >= from);
+    const first = replaced < 0 ? end - 1 : replaced - 1;
+    if (held?.first !== first || held.end !== end)
+      held = { first, end, words: mixed(history.slice(first).map(({ words }) => words)) };
+    return held.words;
+  };
   const of = (host: string): readonly Words[] => {
     const { now } = world.agenda;
     const [one = now, two = one] = incidents.get(host) ?? [];

@@ -27,6 +27,13 @@ export const selection: CheckerKind = {
       scene.policies(STEP_MS).flatMap(({ selection: policy }) => read.map((words) => of(words, policy)));
     const whyNotIn = (read: readonly Words[], instance: Instance): readonly (string | null)[] =>
       inEach(read, (words, policy) => whyNot(world, words, policy, instance));
+    /** Whether it was to be evacuated whatever has been gone by. */
+    const isWanted = (read: readonly Words[], instance: Instance): boolean =>
+      scene
+        .policies(STEP_MS)
+        .every(({ selection: policy }) =>
+          read.every((words) => whyNot(world, words, policy, instance) === null),
+        );
     const hindsight = newHindsight(scene);
     const known = new Set<string>();
     /** Hosts that have joined or left an aggregate: when that was seen is not known here. */
@@ -42,7 +49,7 @@ export const selection: CheckerKind = {
         const instance = outcome === 'excluded' ? world.nova.instances.get(id) : undefined;
         if (instance === undefined || instance.host !== host || changed.has(host)) continue;
         if (text.startsWith('its local disk')) continue;
-        if (whyNotIn(hindsight.atRelease(host), instance).every((why) => why === null))
+        if (isWanted(hindsight.atRelease(host), instance))
           scene.violate(`${host} is released, and ${name} is left there as excluded (${text}), and is not`);
       }
     };
@@ -78,7 +85,7 @@ export const selection: CheckerKind = {
             const instance = outcome === 'excluded' ? world.nova.instances.get(id) : undefined;
             if (instance === undefined || instance.host !== host || changed.has(host ?? '')) continue;
             if (text.startsWith('its local disk')) continue;
-            if (whyNotIn(hindsight.of(host ?? ''), instance).every((why) => why === null))
+            if (isWanted(hindsight.of(host ?? ''), instance))
               scene.violate(`${name} is called excluded (${text}), and is not`);
           }
         }
