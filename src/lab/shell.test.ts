@@ -64,6 +64,15 @@ describe('demo --shell', { timeout: LIMIT_MS }, () => {
     expect((await shell('controller-2', 'sh', '-c', 'printf %s "$INSTANCE_HA_ROOT"')).out).toBe(root);
   });
 
+  it('lets nothing through to a cluster that this machine may be in', async () => {
+    for (const machine of ['controller-1', 'compute-1'])
+      for (const tool of ['pcs', 'crm'])
+        expect(await shell(machine, tool, 'status')).toMatchObject({
+          ...{ code: 127, out: '' },
+          err: expect.stringMatching(`^${tool}: not in this lab, .*crm_mon`),
+        });
+  });
+
   it('has status, plan, explain and history', async () => {
     expect(await ha('status')).toMatchObject({
       code: 0,

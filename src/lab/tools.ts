@@ -20,6 +20,14 @@ const SEPARATOR = '\u001f';
 /** Programs of a controller that are none of Pacemaker's, by what a shell runs for them. */
 export type Programs = Readonly<Record<string, string>>;
 
+/**
+ * What else acts on a cluster. Where it is installed it would act on that of the machine on which the lab runs, so it is refused.
+ */
+const REFUSED = [
+  ...['pcs', 'crm', 'crmadmin', 'crm_failcount', 'crm_master', 'crm_shadow', 'crm_standby', 'crm_ticket'],
+  ...['corosync-cfgtool', 'corosync-cmapctl', 'corosync-quorumtool', 'pacemakerd'],
+];
+
 /** The directory of a machine's commands in a lab's directory. */
 export const pathIn = (directory: string, machine: string): string =>
   join(toolsDirectory(directory), machine);
@@ -48,8 +56,9 @@ export function layTools(world: World, lab: string, programs: Programs = {}): To
       writeFileSync(join(directory, set, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   };
   const shims = Object.fromEntries(TOOL_NAMES.map((tool) => [tool, shim(directory)]));
-  lay('.controller', { ...shims, ...programs });
-  lay('.compute', shims);
+  const refused = Object.fromEntries(REFUSED.map((tool) => [tool, refusal(tool)]));
+  lay('.controller', { ...refused, ...shims, ...programs });
+  lay('.compute', { ...refused, ...shims });
   for (const { name, role } of world.machines.values()) symlinkSync(`.${role}`, pathOf(name));
   // Opened for writing too, so that it does not end when a shim closes it.
   const socket = new Socket({
@@ -64,6 +73,11 @@ export function layTools(world: World, lab: string, programs: Programs = {}): To
   });
   socket.on('error', () => {});
   return { pathOf, close: () => socket.destroy() };
+}
+
+function refusal(tool: string): string {
+  return `echo '${tool}: not in this lab, whose cluster is a model; it has ${TOOL_NAMES.join(', ')}' >&2
+exit 127`;
 }
 
 /** Asks the lab, and answers as it says. */
