@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { wasMigratedLast, wasStartedSince, wasStopped } from './actions.ts';
+import { failedSinceMove, wasStartedSince, wasStopped } from './actions.ts';
 
 /** Newest first; `!` behind one that failed. */
 const actions = (text: string): Parameters<typeof wasStopped>[0] =>
@@ -42,12 +42,17 @@ it('a server that somebody has started since it was evacuated or stopped is mean
 });
 
 it('a server was last migrated alive when nothing has begun its guest since', () => {
-  expect(wasMigratedLast(actions('live-migration create'))).toBe(true);
+  const failed = (text: string) => failedSinceMove(actions(text));
+  expect(failed('live-migration create')).toBe(0);
   // A stop may be that of a guest that is not where Nova looks for it.
-  expect(wasMigratedLast(actions('lock stop live-migration create'))).toBe(true);
-  for (const later of ['start', 'reboot', 'evacuate', 'rebuild', 'migrate', 'resize'])
-    expect(wasMigratedLast(actions(`${later} live-migration create`))).toBe(false);
-  expect(wasMigratedLast(actions('live-migration! create'))).toBe(false);
-  expect(wasMigratedLast(actions('create'))).toBe(false);
-  expect(wasMigratedLast([])).toBe(false);
+  expect(failed('lock stop live-migration create')).toBe(0);
+  for (const later of ['start', 'reboot', 'evacuate', 'rebuild', 'migrate', 'resize']) {
+    expect(failed(`${later} live-migration create`)).toBeNull();
+    // What has failed has begun nothing.
+    expect(failed(`${later}! live-migration create`)).toBe(0);
+  }
+  expect(failed('live-migration! create')).toBeNull();
+  expect(failed('live-migration! lock live-migration! live-migration create')).toBe(2);
+  expect(failed('create')).toBeNull();
+  expect(failed('')).toBeNull();
 });

@@ -36,11 +36,20 @@ export function wasStopped(actions: readonly ActionView[]): boolean | null {
 /** After these a guest of it runs where Nova has it. A stop may be that of a guest that nova-compute does not find any more. */
 const PLACES: ReadonlySet<string> = new Set([...STARTS, 'evacuate', 'rebuild', 'migrate', 'resize']);
 
-/** Whether a server was last migrated alive, and nothing has begun its guest since, by what was done with it, newest first. */
-export function wasMigratedLast(actions: readonly ActionView[]): boolean {
-  const last = actions.find(({ action }) => action === 'live-migration' || PLACES.has(action));
-  // Where nova-conductor finds no host, or the hosts don't fit, the action has failed; the guest was not touched.
-  return last?.action === 'live-migration' && !last.hasFailed;
+/**
+ * Of a server that was migrated alive, and of which nothing has begun the guest since, by what was done with it, newest first: how many
+ * live migrations have failed after that one. Where nova-conductor finds no host, or the hosts don't fit, the action has failed, and the
+ * guest was not touched (nova/conductor/manager.py _live_migrate). null: it was not migrated alive.
+ */
+export function failedSinceMove(actions: readonly ActionView[]): number | null {
+  let failed = 0;
+  for (const { action, hasFailed } of actions) {
+    if (action === 'live-migration') {
+      if (!hasFailed) return failed;
+      failed += 1;
+    } else if (!hasFailed && PLACES.has(action)) return null;
+  }
+  return null;
 }
 
 /**

@@ -107,8 +107,6 @@ export interface HostLook {
   /** If no evacuation is live any more, read the changes and list the host in this same look, and the services after it. */
   readonly settle: boolean;
   readonly traits: boolean;
-  /** List the live migrations away from it that ended in error, if this incident has not seen them. */
-  readonly brokenMoves: boolean;
   /** Ask Neutron for the ports of the servers that have arrived; nothing waits for the answer. */
   readonly ports: boolean;
   /** Nova's clock at the beginning of the incident; null before the first look. */

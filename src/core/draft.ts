@@ -157,7 +157,6 @@ const NO_HOST_LOOK = {
   changes: false,
   settle: false,
   traits: false,
-  brokenMoves: false,
   ports: false,
 } as const;
 
@@ -186,7 +185,6 @@ export function lookAt(
     changes: look.changes === true || other.changes,
     settle: look.settle === true || other.settle,
     traits: look.traits === true || other.traits,
-    brokenMoves: look.brokenMoves === true || other.brokenMoves,
     ports: look.ports === true || other.ports,
   });
   wakeWithin(draft, 0);

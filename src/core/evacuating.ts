@@ -17,7 +17,7 @@ import type {
 } from './observation.ts';
 import { ownsRecord, quietUntil } from './ownership.ts';
 import { fencingProof } from './proof.ts';
-import { hasDiedBefore, rememberOutages } from './quarantine.ts';
+import { rememberOutages } from './quarantine.ts';
 import {
   disabledReason,
   type EvacuationRecord,
@@ -166,11 +166,7 @@ function lookAtNova(
     // What an evacuation that is over had begun is not this one's: how those are that it has left is to be seen anew.
     const since = record?.phase === 'evacuating' ? record.since : null;
     const changes = since !== null;
-    const brokenMoves = record !== null || hasDiedBefore(node, incident.id);
-    lookAt(draft, host, {
-      ...{ incident: incident.id, evacuations: true, listing: true },
-      ...{ changes, since, brokenMoves },
-    });
+    lookAt(draft, host, { incident: incident.id, evacuations: true, listing: true, changes, since });
     return {
       blocked: view?.trouble ? `Nova can't be asked: ${view.trouble}` : 'looking at what is on it',
       host,

@@ -87,8 +87,8 @@ export function judgeMovingAway(facts: MovingAwayFacts, timing: Timing): MovingA
 const DIED = 'its host died in the middle of its live migration';
 
 /**
- * What an earlier death of its host left behind: nova-compute calls such a live migration `error` at its next start, and takes its
- * task_state away (nova/compute/manager.py _reset_live_migration). The same is said when it fails so late that nobody can tell
+ * What an earlier death of its host, or of its nova-compute alone, left behind: that calls such a live migration `error` at its next start,
+ * and takes its task_state away (nova/compute/manager.py _reset_live_migration). The same is said when it fails so late that nobody can tell
  * where the guest is (_do_live_migration).
  */
 function judgeBroken({ liveMigration, wasOff }: MovingAwayFacts): MovingAway | null {

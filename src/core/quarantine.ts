@@ -7,11 +7,6 @@ function pastOf({ past }: NodeView): HistoryRecord['incidents'] {
   return past === null || past === 'unreadable' ? [] : past.incidents;
 }
 
-/** Whether a node is known to have died before this incident; the last death is kept until the next one is written down. */
-export function hasDiedBefore(node: NodeView, incident: string): boolean {
-  return node.past === 'unreadable' || pastOf(node).some(({ id }) => id !== incident);
-}
-
 /**
  * Keeps a node's outages in its history, which outlives the evacuation's own record (null: nothing is known of one); the
  * last one is written with those before it. Says what is missing there still, or null.

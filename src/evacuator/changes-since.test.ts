@@ -30,7 +30,7 @@ it('the next reading of the changes begins where the last was asked for, however
   const begun = world.nova();
   const host: HostLook = {
     ...{ incident: 'first', since: begun, evacuations: true, changes: true },
-    ...{ listing: false, settle: false, traits: false, ports: false, brokenMoves: false },
+    ...{ listing: false, settle: false, traits: false, ports: false },
   };
   const look: Look = {
     ...NO_LOOK,

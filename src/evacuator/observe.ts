@@ -1,4 +1,4 @@
-import { wasMigratedLast, wasStartedSince, wasStopped } from '../core/actions.ts';
+import { failedSinceMove, wasStartedSince, wasStopped } from '../core/actions.ts';
 import type { HostLook, Look } from '../core/decision.ts';
 import type { HostName, ServerId } from '../core/names.ts';
 import {
@@ -240,7 +240,7 @@ async function read(
 ): Promise<string | null> {
   const { cloud } = ports;
   // Beside the lists, so that it costs no time.
-  const broken = look.brokenMoves && !host.hasBrokenMoves ? cloud.listBrokenMoves(host.host) : null;
+  const broken = look.listing && !host.hasBrokenMoves ? cloud.listBrokenMoves(host.host) : null;
   if (look.evacuations) {
     const since = followSince(host, look);
     const answer = await cloud.listEvacuations(host.host, since);
@@ -359,8 +359,8 @@ async function readActions(cloud: CloudPort, host: HostMemory): Promise<string |
     const stopped = answer.ok ? wasStopped(answer.value ?? []) : null;
     const reason = answer.ok ? 'Nova’s list of what was done with it does not say' : answer.reason;
     // One that failed so late that it was put into ERROR (nova/compute/manager.py _do_live_migration).
-    const wasMoving = answer.ok && wasMigratedLast(answer.value ?? []);
-    const trouble = wasMoving ? await readMove(cloud, host, id) : null;
+    const failed = answer.ok ? failedSinceMove(answer.value ?? []) : null;
+    const trouble = failed === null ? null : await readMove(cloud, host, id, failed);
     if (trouble !== null) return trouble;
     host.stoppedInError.set(id, stopped === null ? unknown(reason) : known(stopped));
   }
@@ -384,22 +384,38 @@ async function readBrokenMoves(
   broken: Answer<readonly LiveMigrationView[]>,
 ): Promise<string | null> {
   if (!broken.ok) return broken.reason;
-  for (const id of new Set(broken.value.map(({ server }) => server))) {
-    if (host.servers.get(id)?.host !== host.host) continue;
-    const actions = await cloud.listActions(id);
-    if (!actions.ok && actions.effect !== 'refused') return actions.reason;
-    // Where Nova's policy forbids the question, nothing is known to have begun it since.
-    const trouble =
-      !actions.ok || wasMigratedLast(actions.value ?? []) ? await readMove(cloud, host, id) : null;
-    if (trouble !== null) return trouble;
-  }
-  host.hasBrokenMoves = true;
-  return null;
+  const queue = [...new Set(broken.value.map(({ server }) => server))].filter(
+    (id) => host.servers.get(id)?.host === host.host,
+  );
+  let trouble: string | null = null;
+  const workers = Array.from({ length: Math.min(MOVES_AT_ONCE, queue.length) }, async () => {
+    for (let id = queue.shift(); id !== undefined && trouble === null; id = queue.shift())
+      trouble = (await readBrokenMove(cloud, host, id)) ?? trouble;
+  });
+  await Promise.all(workers);
+  host.hasBrokenMoves = trouble === null;
+  return trouble;
 }
 
-/** Whether the last live migration of one that nothing has begun since was one away from the host, and ended in error. */
-async function readMove(cloud: CloudPort, host: HostMemory, id: ServerId): Promise<string | null> {
-  const last = await cloud.lastLiveMigration(id);
+/** Servers of which it is asked at a time. */
+const MOVES_AT_ONCE = 8;
+
+async function readBrokenMove(cloud: CloudPort, host: HostMemory, id: ServerId): Promise<string | null> {
+  const actions = await cloud.listActions(id);
+  if (!actions.ok && actions.effect !== 'refused') return actions.reason;
+  // Where Nova's policy forbids the question, nothing is known to have begun it since.
+  const failed = actions.ok ? failedSinceMove(actions.value ?? []) : 0;
+  return failed === null ? null : readMove(cloud, host, id, failed);
+}
+
+/** Whether the last live migration of one that nothing has begun since, without those that failed after it, was away from the host and ended in error. */
+async function readMove(
+  cloud: CloudPort,
+  host: HostMemory,
+  id: ServerId,
+  failed: number,
+): Promise<string | null> {
+  const last = await cloud.lastLiveMigration(id, failed);
   if (!last.ok) {
     host.listedAt = -1;
     return last.reason;
@@ -445,7 +461,7 @@ function lookForServers(ports: Ports, memory: Memory, servers: readonly ServerId
 /** The last live migration of each of these; what Nova will not say, its policy's refusal included, is unknown. */
 function lookAtLiveMigrations(ports: Ports, memory: Memory, servers: readonly ServerId[]): Promise<void> {
   return askOfEach(ports, servers, memory.liveMigrations, async (server) => {
-    const answer = await ports.cloud.lastLiveMigration(server);
+    const answer = await ports.cloud.lastLiveMigration(server, 0);
     return answer.ok ? known(answer.value) : unknown(answer.reason);
   });
 }

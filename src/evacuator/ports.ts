@@ -76,8 +76,8 @@ export interface CloudPort {
   listActions(server: ServerId): Promise<Answer<readonly ActionView[] | null>>;
   /** The newest live migrations away from a host that ended in error. */
   listBrokenMoves(source: HostName): Promise<Answer<readonly LiveMigrationView[]>>;
-  /** The last live migration of a server, over or not; null: Nova lists none. */
-  lastLiveMigration(server: ServerId): Promise<Answer<LiveMigrationView | null>>;
+  /** The last live migration of a server, over or not, or the one before the `newer` last; null: Nova lists none. */
+  lastLiveMigration(server: ServerId, newer: number): Promise<Answer<LiveMigrationView | null>>;
   /** How far the request of an evacuation has come. */
   trailOf(evacuation: EvacuationView): Promise<Answer<RequestTrail>>;
   updateService(serviceId: string, change: ServiceChange): Promise<Answer<ServiceView>>;

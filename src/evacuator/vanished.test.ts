@@ -30,7 +30,7 @@ async function lookAgain(
   const run = async (of: string) => {
     const host: HostLook = {
       ...{ incident: of, since: world.nova(), evacuations: true, changes: false },
-      ...{ listing: false, settle: false, traits: false, ports: false, brokenMoves: false },
+      ...{ listing: false, settle: false, traits: false, ports: false },
     };
     const look: Look = {
       ...NO_LOOK,

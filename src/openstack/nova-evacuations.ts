@@ -46,7 +46,7 @@ export interface Accepted {
 /** See {@link Nova} for what each promises. */
 export interface NovaEvacuations {
   listEvacuations(query?: EvacuationQuery): Promise<Result<EvacuationList>>;
-  lastLiveMigration(serverId: string): Promise<Result<Evacuation | null>>;
+  lastLiveMigration(serverId: string, newer?: number): Promise<Result<Evacuation | null>>;
   listBrokenMoves(sourceHost: string): Promise<Result<readonly Evacuation[]>>;
   evacuate(serverId: string, options?: EvacuateOptions): Promise<Result<Accepted>>;
   stopServer(serverId: string): Promise<Result<Accepted>>;
@@ -112,10 +112,10 @@ export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
     return success(records.sort((a, b) => b.createdAt - a.createdAt || b.id - a.id));
   }
 
-  async function lastLiveMigration(serverId: string): Promise<Result<Evacuation | null>> {
+  async function lastLiveMigration(serverId: string, newer = 0): Promise<Result<Evacuation | null>> {
     const isOfServer = (record: MigrationRecord): boolean => record.instance_uuid === serverId;
-    const listed = await listLive(1, { instance_uuid: serverId }, isOfServer);
-    return listed.ok ? success(listed.value[0] ?? null) : listed;
+    const listed = await listLive(newer + 1, { instance_uuid: serverId }, isOfServer);
+    return listed.ok ? success(listed.value[newer] ?? null) : listed;
   }
 
   function listBrokenMoves(sourceHost: string): Promise<Result<readonly Evacuation[]>> {

@@ -82,11 +82,11 @@ export interface Nova {
   /** The newest live migrations away from a host with the status `error`, a page of them: few ever end so. */
   listBrokenMoves(sourceHost: string): Promise<Result<readonly Evacuation[]>>;
   /**
-   * The last live migration of a server, over or not; null: none is listed. `GET /servers/{id}/migrations` has those that go on alone
+   * The last live migration of a server, over or not, or the one before the `newer` last; null: none is listed. `GET /servers/{id}/migrations` has those that go on alone
    * (`queued`, `preparing`, `running`, `post-migrating`: nova/db/main/api.py migration_get_in_progress_by_instance), without `running
    * (post-copy)`. Of a cell that is down none is listed, in silence.
    */
-  lastLiveMigration(serverId: string): Promise<Result<Evacuation | null>>;
+  lastLiveMigration(serverId: string, newer?: number): Promise<Result<Evacuation | null>>;
   /**
    * Asks Nova to evacuate a server. Success means queued. The error's
    * `effect` says whether it may have been queued all the same: if `unknown`, look for the migration first.

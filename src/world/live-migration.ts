@@ -3,6 +3,7 @@ import { allocate, takeBack } from './allocations.ts';
 import { changeInstance, instanceOf } from './database.ts';
 import { isReachable } from './machines.ts';
 import {
+  type Action,
   between,
   type Compute,
   type Instance,
@@ -29,10 +30,11 @@ export function liveMigrate(world: World, server: string, wanted: string | null)
   const service = host === null ? undefined : world.nova.services.get(host);
   if (host === null || service === undefined || !isUp(world, service))
     return { status: 400, message: `Compute service of ${host} is unavailable at this time.` };
-  instance.actions.push({ action: 'live-migration', at: novaNow(world) });
+  const action: Action = { action: 'live-migration', at: novaNow(world) };
+  instance.actions.push(action);
   changeInstance(world, instance, { taskState: 'migrating' }, 'live migration accepted');
   after(world.agenda, between(world, world.spec.nova.conductorMs, 'live', server, world.counter++), () =>
-    schedule(world, instance, host, wanted),
+    schedule(world, { instance, action, source: host, wanted }),
   );
   return null;
 }
@@ -46,8 +48,16 @@ const invalid = (server: string, state: string): Refusal => ({
 const isMoving = ({ deleted, taskState, host }: Instance, source: string): boolean =>
   !deleted && taskState === 'migrating' && host === source;
 
+interface Request {
+  readonly instance: Instance;
+  readonly action: Action;
+  readonly source: string;
+  /** The host that was named; null: the scheduler chooses. */
+  readonly wanted: string | null;
+}
+
 /** The record is made before anything else (nova/conductor/manager.py _live_migrate). */
-function schedule(world: World, instance: Instance, source: string, wanted: string | null): void {
+function schedule(world: World, { instance, action, source, wanted }: Request): void {
   if (!isMoving(instance, source)) return;
   const record = newRecord(world, instance, source);
   const dest = pickHost(world, instance, { key: world.counter++, source }, wanted);
@@ -57,6 +67,7 @@ function schedule(world: World, instance: Instance, source: string, wanted: stri
     const fault = 'No valid host was found. There are not enough hosts available.';
     changeInstance(world, instance, { taskState: null, fault }, 'no valid host');
     change(world, record, 'error');
+    action.failed = true;
     return;
   }
   record.dest = dest;

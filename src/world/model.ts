@@ -186,6 +186,8 @@ export interface Action {
   readonly at: number;
   /** Of an evacuation (nova/compute/utils.py EventReporter). */
   readonly events?: ActionEvent[];
+  /** An event of it has ended in an error (nova/db/main/api.py action_event_finish). */
+  failed?: boolean;
 }
 
 export interface ActionEvent {

@@ -386,6 +386,8 @@ function getServer(world: World, id: string, version: string): HttpAnswer {
   });
 }
 
+const sayFailed = (failed: boolean | undefined): string | null => (failed ? 'Error' : null);
+
 const requestId = (index: number): string => `req-${uuidOf(0xa0, index)}`;
 
 /** nova/api/openstack/compute/instance_actions.py show, for an admin. */
@@ -404,14 +406,14 @@ function getAction(world: World, id: string, request: string, version: string): 
     traceback: null,
     ...(atLeast(version, '2.62') ? { host, hostId: '' } : {}),
   }));
-  const { action, at } = found;
+  const { action, at, failed } = found;
   return answer(200, {
     instanceAction: {
       action,
       instance_uuid: id,
       request_id: request,
       start_time: naive(at),
-      message: null,
+      message: sayFailed(failed),
       events,
     },
   });
@@ -423,14 +425,14 @@ function listActions(world: World, id: string, version: string): HttpAnswer {
   if (instance === undefined || (instance.deleted && !atLeast(version, '2.21')))
     return fault(404, `Instance ${id} could not be found.`);
   if (world.nova.cellDown) return fault(500, 'Unexpected API Error.');
-  const actions = instance.actions.map(({ action, at }, index) => ({
+  const actions = instance.actions.map(({ action, at, failed }, index) => ({
     action,
     instance_uuid: id,
     request_id: requestId(index),
     user_id: 'admin',
     project_id: instance.spec.projectId,
     start_time: naive(at),
-    message: null,
+    message: sayFailed(failed),
     ...(atLeast(version, '2.58') ? { updated_at: naive(at) } : {}),
   }));
   return answer(200, { instanceActions: actions.reverse() });

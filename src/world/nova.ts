@@ -152,6 +152,7 @@ function schedule(world: World, { migration: asked, action, wanted }: Asked, isL
   if (host === null) {
     migration.flight = 'over';
     end(world, event, 'Error');
+    action.failed = true;
     changeMigration(world, migration, { status: 'error' });
     changeInstance(
       world,

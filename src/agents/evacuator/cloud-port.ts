@@ -89,8 +89,8 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
       const answer = await nova.listBrokenMoves(source);
       return answer.ok ? { ok: true, value: answer.value.map(evacuationView) } : failed(answer.error);
     },
-    async lastLiveMigration(server) {
-      const answer = await nova.lastLiveMigration(server);
+    async lastLiveMigration(server, newer) {
+      const answer = await nova.lastLiveMigration(server, newer);
       if (!answer.ok) return failed(answer.error);
       return { ok: true, value: answer.value === null ? null : evacuationView(answer.value) };
     },
