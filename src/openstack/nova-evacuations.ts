@@ -86,42 +86,43 @@ export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
     return success({ migrations, date: listed.value.date });
   }
 
-  /** Live migrations that fit, newest first: a page of them. */
+  /** Live migrations that fit, newest first: so many, or all. */
   async function listLive(
-    limit: number,
     query: Readonly<Record<string, string>>,
     fits: (record: MigrationRecord) => boolean,
+    most = Number.POSITIVE_INFINITY,
   ): Promise<Result<readonly Evacuation[]>> {
     const versions = await channel.microversions();
     if (!versions.ok) return versions;
+    const limit = Math.min(most, channel.pageLimit);
     const pages = has(versions.value, 'migrationPages') ? { limit } : {};
     const request: ServiceRequest = {
       method: 'GET',
       path: '/os-migrations',
       query: { migration_type: 'live-migration', ...query, ...pages },
     };
-    const listed = await channel.readPages(request, MigrationPageSchema, (page) => page.length > 0);
+    // As above; below 2.23 the record does not say of which type it is.
+    const isLiveMigration = (record: MigrationRecord): boolean =>
+      !isEvacuation(record) && (record.migration_type ?? 'live-migration') === 'live-migration';
+    const isMeant = (record: MigrationRecord): boolean => isLiveMigration(record) && fits(record);
+    let found = 0;
+    const listed = await channel.readPages(request, MigrationPageSchema, (page) => {
+      found += page.filter(isMeant).length;
+      return found >= most;
+    });
     if (!listed.ok) return listed;
-    const records = listed.value.items
-      // As above; below 2.23 the record does not say of which type it is.
-      .filter(
-        (record) => !isEvacuation(record) && (record.migration_type ?? 'live-migration') === 'live-migration',
-      )
-      .filter(fits)
-      .map(toEvacuation);
-    return success(records.sort((a, b) => b.createdAt - a.createdAt || b.id - a.id));
+    const records = latest(listed.value.items, (record) => record.uuid ?? String(record.id)).filter(isMeant);
+    return success(records.map(toEvacuation).sort((a, b) => b.createdAt - a.createdAt || b.id - a.id));
   }
 
   async function lastLiveMigration(serverId: string, newer = 0): Promise<Result<Evacuation | null>> {
     const isOfServer = (record: MigrationRecord): boolean => record.instance_uuid === serverId;
-    const listed = await listLive(newer + 1, { instance_uuid: serverId }, isOfServer);
+    const listed = await listLive({ instance_uuid: serverId }, isOfServer, newer + 1);
     return listed.ok ? success(listed.value[newer] ?? null) : listed;
   }
 
   function listBrokenMoves(sourceHost: string): Promise<Result<readonly Evacuation[]>> {
-    const limit = Math.min(channel.pageLimit, RECENT_PAGE_LIMIT);
     return listLive(
-      limit,
       { source_compute: sourceHost, status: 'error' },
       (record) => record.source_compute === sourceHost && record.status === 'error',
     );

@@ -79,7 +79,7 @@ export interface Nova {
    * Migrations of down cells are left out in silence.
    */
   listEvacuations(query?: EvacuationQuery): Promise<Result<EvacuationList>>;
-  /** The newest live migrations away from a host with the status `error`, a page of them: few ever end so. */
+  /** All live migrations away from a host with the status `error`, newest first. */
   listBrokenMoves(sourceHost: string): Promise<Result<readonly Evacuation[]>>;
   /**
    * The last live migration of a server, over or not, or the one before the `newer` last; null: none is listed. `GET /servers/{id}/migrations` has those that go on alone
