@@ -241,11 +241,18 @@ function turnOn(world: World, target: Target, fencing: Fencing): void {
   callPower(world, fencing, complete, 'on');
 }
 
-/** The fencer tries again at once, so many times in seconds; then it gives up until the next recheck (measured). */
+/**
+ * The fencer tries again at once, so many times in seconds; then it gives up until the next recheck (measured). That is for a node that
+ * the cluster wants fenced: what somebody asked for by hand is tried once.
+ */
 function failed(world: World, target: Target, fencing: Fencing, why: string): void {
   fencing.record.action = fencing.action;
   close(world, fencing.record, 'failed', fencing.by);
   world.emit({ kind: 'fencing', node: fencing.node, step: why, ok: false });
+  if (!target.unclean) {
+    target.fencing = null;
+    return;
+  }
   const givesUp = fencing.attempts >= world.spec.cluster.fencingAttempts;
   const next: Fencing = { ...fencing, record: fencing.record, attempts: givesUp ? 1 : fencing.attempts + 1 };
   target.fencing = next;
