@@ -87,6 +87,21 @@ it('a request to enable is open until it is answered, and after it was given up'
   expect(traces.get(HOST)).toMatchObject({ enableAt: 2_000 });
 });
 
+it('... and afterwards, where a list shows that somebody had disabled the host before it took effect', () => {
+  const traces: Traces = new Map();
+  const ended = traceChange(traces, HOST, { change: enable, from: RESERVED, at: 1_000 });
+  traceList(traces, disabled('broken fan'), 2_000);
+  ended(4_000, 'done');
+  expect(traces.get(HOST)).toMatchObject({
+    enableAt: 4_000,
+    disabledSince: { reason: 'broken fan', seenAt: 2_000 },
+  });
+  traceList(traces, disabled('broken fan'), 5_000);
+  const again = traceChange(traces, HOST, { change: enable, from: RESERVED, at: 6_000 });
+  again(7_000, 'done');
+  expect(traces.get(HOST)).toMatchObject({ enableAt: 4_000, disabledSince: null });
+});
+
 it('a request to force it down is open in the same way if our marker goes with it', () => {
   const traces: Traces = new Map();
   const without = traceChange(traces, HOST, { change: { forcedDown: true }, from: ENABLED, at: 500 });

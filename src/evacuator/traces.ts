@@ -59,7 +59,10 @@ export function traceChange(
       const openForceDownAt = end === 'unknown' ? endedAt : openBefore;
       add(traces, host, { forceDownAt: endedAt, openForceDownAt });
     }
-    if (which !== null) add(traces, host, { [which]: end === 'unknown' ? endedAt : before[which] });
+    if (which === null) return;
+    // A list that was made meanwhile shows that somebody had disabled it before this took effect.
+    const isLate = end === 'unknown' || (end === 'done' && traces.get(host)?.disabledSince !== null);
+    add(traces, host, { [which]: isLate ? endedAt : before[which] });
   };
 }
 
