@@ -126,6 +126,10 @@ describe('an instance of a server group with the policy affinity', () => {
     const { draft, admission } = seenAt(MONO - slowMs);
     expect([...draft.whereabouts]).toEqual([TWO]);
     expect(admission.kind).toBe('admitted');
+    // Heard before a list had it, as that of a host that was evacuated meanwhile: too old to go by.
+    const old = seenAt(MONO - 2 * slowMs - 1);
+    expect(old.admission.kind).toBe('held');
+    expect([...old.draft.whereabouts]).toEqual([TWO]);
   });
 
   it('waits until it is known where the others are: unknown is not "on no other host"', () => {

@@ -27,7 +27,7 @@ export function affinityRule(
     const group = groups.get(id);
     if (group === undefined) return ADMITTED;
     const others = group.members.filter((member) => member !== id);
-    const { elsewhere, unlisted, unknown } = placesOf(draft.observation, places, others, source);
+    const { elsewhere, unlisted, unknown } = placesOf(draft, places, others, source);
     // Who is elsewhere may be deleted, or move, meanwhile.
     lookFor(draft, unlisted);
     if ([...elsewhere].some((host) => choosable.has(host))) return ADMITTED;
@@ -84,9 +84,12 @@ interface Places {
   readonly unknown: string | null;
 }
 
-/** Where members of a group are, by the lists and by what was asked besides. */
+/**
+ * Where members of a group are, by the lists and by what was asked besides: that is asked anew from time to time while no list
+ * has them, and what was heard before one had them is too old.
+ */
 function placesOf(
-  { whereabouts }: Observation,
+  { observation: { whereabouts, mono }, policy: { timing } }: Draft,
   listed: ReadonlyMap<ServerId, readonly HostName[]>,
   members: readonly ServerId[],
   source: HostName,
@@ -99,7 +102,8 @@ function placesOf(
     for (const host of hosts ?? []) elsewhere.add(host);
     if (hosts !== undefined) continue;
     unlisted.push(member);
-    const place = whereabouts.get(member)?.value;
+    const fact = whereabouts.get(member);
+    const place = fact === undefined || mono - fact.mono > 2 * timing.slowMs ? null : fact.value;
     if (place?.known !== true) unknown ??= sayUnknown(place?.reason);
     else if (place.value !== null) elsewhere.add(place.value);
   }
