@@ -13,7 +13,13 @@ export type Command =
   | { readonly kind: 'delete-evacuation'; readonly node: NodeName; readonly incident: string }
   | { readonly kind: 'delete-incident'; readonly node: NodeName; readonly incident: string }
   | { readonly kind: 'clear-mark'; readonly node: NodeName }
-  | { readonly kind: 'answer-hold'; readonly node: NodeName; readonly answer: string }
+  | {
+      readonly kind: 'answer-hold';
+      readonly node: NodeName;
+      readonly answer: string;
+      /** The answer lets it go. */
+      readonly released: boolean;
+    }
   | {
       readonly kind: 'force-down';
       readonly host: HostName;

@@ -21,11 +21,16 @@ export function answerHold(draft: Draft, cluster: ClusterView, node: NodeView): 
   const token = node.holdToken;
   if (token === null || !isHoldToken(token) || node.online !== true) return;
   const verdict = draft.verdicts.find((each) => each.node === node.name);
-  const answer = formatHoldAnswer(
-    token,
-    mayGo(node, verdict, whyBothBlocked(draft.observation, cluster, node)),
-  );
-  if (node.holdAnswer !== answer) issue(draft, { kind: 'answer-hold', node: node.name, answer });
+  const given = mayGo(node, verdict, whyBothBlocked(draft.observation, cluster, node));
+  const answer = formatHoldAnswer(token, given);
+  if (node.holdAnswer === answer) return;
+  issue(draft, { kind: 'answer-hold', node: node.name, answer, released: given.released });
+}
+
+/** Whether nothing in the cluster says that a node is to be held. */
+export function isFree({ incident, evacuation, mark }: NodeView): boolean {
+  if (incident !== null || mark === 'yes') return false;
+  return evacuation !== 'unreadable' && evacuation?.phase !== 'evacuating';
 }
 
 function mayGo(node: NodeView, verdict: HostVerdict | undefined, twins: string | null): HoldAnswer {
@@ -34,11 +39,11 @@ function mayGo(node: NodeView, verdict: HostVerdict | undefined, twins: string |
     // People's words are in it, and Nova's: an attribute takes one line without control characters.
     reason: reason.replace(/\p{Cc}+/gu, ' ').slice(0, MAX_REASON_LENGTH),
   });
+  if (twins !== null) return hold(twins);
+  if (isFree(node)) return { released: true };
   if (node.incident === 'unreadable') return hold(`the attribute ${INCIDENT_ATTRIBUTE} can't be read`);
   if (node.evacuation === 'unreadable') return hold(`the attribute ${EVACUATION_ATTRIBUTE} can't be read`);
-  if (twins !== null) return hold(twins);
   if (node.incident !== null) return hold(verdict?.text ?? 'its evacuation has not begun');
   if (node.mark === 'yes') return hold('it is marked evacuate=yes');
-  if (node.evacuation?.phase === 'evacuating') return hold(verdict?.text ?? 'its evacuation is not over');
-  return { released: true };
+  return hold(verdict?.text ?? 'its evacuation is not over');
 }

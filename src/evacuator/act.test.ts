@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
+import { type Command, commandKey } from '../core/decision.ts';
 import { nodeName, serverId } from '../core/names.ts';
 import { known, type Maybe, type NodeView, unknown } from '../core/observation.ts';
-import { INCIDENT_ATTRIBUTE } from '../core/records.ts';
+import { INCIDENT_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../core/records.ts';
 import { A_CLUSTER, aNode, aServer, SOURCE } from '../core/testing.ts';
 import { act, newActs } from './act.ts';
 import { newMemory } from './memory.ts';
@@ -9,39 +10,64 @@ import type { ClusterPort, Ports } from './ports.ts';
 
 const NAME = nodeName('compute-1');
 
-/** What becomes of the decision to take a mark for an incident, when the cluster is as given by then. */
-async function adopted(cluster: Awaited<ReturnType<ClusterPort['readNodes']>>) {
+const ADOPT: Command = {
+  ...{ kind: 'adopt-mark', node: NAME },
+  incident: { id: 'mark-1', at: 0, by: 'mark', on: 'controller-1:1' },
+};
+
+/** What becomes of a decision, when the cluster is as given by then. */
+async function acted(command: Command, cluster: Awaited<ReturnType<ClusterPort['readNodes']>>) {
   const written: string[] = [];
+  const write = async (node: string, attribute: string) => {
+    written.push(`${node} ${attribute}`);
+    return { ok: true, value: null };
+  };
   const ports = {
     cluster: {
       readNodes: async () => cluster,
-      writePermanent: async (node: string, attribute: string) => {
-        written.push(`${node} ${attribute}`);
-        return { ok: true, value: null };
-      },
+      writePermanent: write,
+      writeTransient: write,
     },
     clock: { mono: () => 0, wake: () => {} },
     journal: { event: () => {} },
   } as unknown as Ports;
   const memory = newMemory('controller-1:1', 0);
   const acts = newActs();
-  act(ports, memory, acts, [
-    { kind: 'adopt-mark', node: NAME, incident: { id: 'mark-1', at: 0, by: 'mark', on: 'controller-1:1' } },
-  ]);
+  act(ports, memory, acts, [command]);
   await Promise.all(acts.running);
-  return { written, state: memory.commands.get('adopt-mark:compute-1')?.state };
+  return { written, state: memory.commands.get(commandKey(command))?.state };
 }
 
 const marked = (more: Partial<NodeView> = {}): Maybe<typeof A_CLUSTER> =>
   known({ ...A_CLUSTER, nodes: [aNode(NAME, null, { mark: 'yes', online: false, ...more })] });
 
 it('a mark is taken for an incident while the node is off, whatever the cluster was when that was decided', async () => {
-  expect(await adopted(marked())).toEqual({ written: [`compute-1 ${INCIDENT_ATTRIBUTE}`], state: 'done' });
+  expect(await acted(ADOPT, marked())).toEqual({
+    written: [`compute-1 ${INCIDENT_ATTRIBUTE}`],
+    state: 'done',
+  });
   const not = { written: [], state: 'failed' };
-  expect(await adopted(marked({ online: true }))).toEqual(not);
-  expect(await adopted(marked({ mark: null }))).toEqual(not);
-  expect(await adopted(known({ ...A_CLUSTER, haveQuorum: false }))).toEqual(not);
-  expect(await adopted(unknown('no answer'))).toEqual(not);
+  expect(await acted(ADOPT, marked({ online: true }))).toEqual(not);
+  expect(await acted(ADOPT, marked({ mark: null }))).toEqual(not);
+  expect(await acted(ADOPT, known({ ...A_CLUSTER, haveQuorum: false }))).toEqual(not);
+  expect(await acted(ADOPT, unknown('no answer'))).toEqual(not);
+});
+
+it('a boot is let go while nothing holds its node, whatever the cluster was when that was decided', async () => {
+  const answer = { kind: 'answer-hold', node: NAME, answer: 'released t' } as const;
+  const now = (incident: string | null, more: Partial<NodeView> = {}, haveQuorum = true) =>
+    known({ ...A_CLUSTER, haveQuorum, nodes: [aNode(NAME, incident, more)] });
+  const release = (cluster: Maybe<typeof A_CLUSTER>, released = true) =>
+    acted({ ...answer, released }, cluster);
+  const done = { written: [`compute-1 ${RELEASE_ATTRIBUTE}`], state: 'done' };
+  const not = { written: [], state: 'failed' };
+  expect(await release(now(null))).toEqual(done);
+  expect(await release(now('i2'))).toEqual(not);
+  expect(await release(now(null, { mark: 'yes' }))).toEqual(not);
+  expect(await release(now(null, {}, false))).toEqual(not);
+  expect(await release(unknown('no answer'))).toEqual(not);
+  // To be held it need not be looked at again.
+  expect(await release(unknown('no answer'), false)).toEqual(done);
 });
 
 it('that somebody had started a server is forgotten when it is asked for: it says nothing of how it comes out of that', async () => {

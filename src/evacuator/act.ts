@@ -1,4 +1,7 @@
 import { type Command, commandKey } from '../core/decision.ts';
+import { isFree } from '../core/hold.ts';
+import type { NodeName } from '../core/names.ts';
+import type { NodeView } from '../core/observation.ts';
 import { isAdoptable } from '../core/proof.ts';
 import {
   EVACUATE_ATTRIBUTE,
@@ -125,7 +128,7 @@ async function execute(
     case 'clear-mark':
       return cluster.writeTransient(command.node, EVACUATE_ATTRIBUTE, 'no');
     case 'answer-hold':
-      return cluster.writeTransient(command.node, RELEASE_ATTRIBUTE, command.answer);
+      return answerHold(cluster, command);
     case 'force-down':
       return changeService(ports, memory, command, {
         forcedDown: true,
@@ -152,24 +155,42 @@ async function execute(
   }
 }
 
-/**
- * Where Nova is slow the cluster was read some time ago: a node that has rejoined since then may run nova-compute, and its
- * fencing proves nothing any more.
- */
+/** A node that has rejoined since it was marked may run nova-compute, and its fencing proves nothing any more. */
 async function adoptMark(
   cluster: ClusterPort,
-  { node: name, incident }: Extract<Command, { kind: 'adopt-mark' }>,
+  { node, incident }: Extract<Command, { kind: 'adopt-mark' }>,
 ): Promise<Answer<unknown>> {
+  const why = await whyNotNow(cluster, node, (now) =>
+    isAdoptable(now) ? null : `${node} has rejoined the cluster, or is not marked any more`,
+  );
+  return why ?? cluster.writePermanent(node, INCIDENT_ATTRIBUTE, formatIncident(incident));
+}
+
+/** A node that has been fenced again since it was decided to let it go is held. */
+async function answerHold(
+  cluster: ClusterPort,
+  { node, answer, released }: Extract<Command, { kind: 'answer-hold' }>,
+): Promise<Answer<unknown>> {
+  const why = released
+    ? await whyNotNow(cluster, node, (now) => (isFree(now) ? null : `${node} is to be held by now`))
+    : null;
+  return why ?? cluster.writeTransient(node, RELEASE_ATTRIBUTE, answer);
+}
+
+/** Looks at a node once more: where Nova is slow, what a decision went by was read some time ago. null: nothing is against it. */
+async function whyNotNow(
+  cluster: ClusterPort,
+  name: NodeName,
+  whyNot: (node: NodeView) => string | null,
+): Promise<Extract<Answer<unknown>, { ok: false }> | null> {
+  const refuse = (reason: string) => ({ ok: false, effect: 'none', reason }) as const;
   const read = await cluster.readNodes();
-  if (!read.known) return { ok: false, effect: 'none', reason: read.reason };
+  if (!read.known) return refuse(read.reason);
   const node = read.value.nodes.find((each) => each.name === name);
-  if (!read.value.haveQuorum || node === undefined || !isAdoptable(node))
-    return {
-      ok: false,
-      effect: 'none',
-      reason: `${name} has rejoined the cluster, or is not marked any more`,
-    };
-  return cluster.writePermanent(name, INCIDENT_ATTRIBUTE, formatIncident(incident));
+  if (!read.value.haveQuorum || node === undefined)
+    return refuse(`${name} is not in the cluster, or that has no quorum`);
+  const why = whyNot(node);
+  return why === null ? null : refuse(why);
 }
 
 async function changeService(
