@@ -8,6 +8,7 @@ import { type HostName, hostName, nodeName, type ServerId } from '../core/names.
 import { type CloudFacts, type Fact, known, type Maybe, unknown } from '../core/observation.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
 import { type ConfigurationFacts, evacuatorOf } from '../doctor/facts.ts';
+import { findBrokenMoves } from '../evacuator/broken-moves.ts';
 import type { Answer, CloudPort } from '../evacuator/ports.ts';
 import { createGlance } from '../openstack/glance.ts';
 import { createNeutron } from '../openstack/neutron.ts';
@@ -47,13 +48,19 @@ export async function foreseeHosts(
   const cloud = portOf(session, now);
   const facts = await readFacts(cloud, policy);
   const doomed: Doomed[] = [];
-  for (const { node, host } of hosts) {
-    const listed = await cloud.listServersOn(hostName(host));
+  for (const { node, host: name } of hosts) {
+    const host = hostName(name);
+    const listed = await cloud.listServersOn(host);
     if (!listed.ok) return unknown(listed.reason);
     if (listed.value.partial) return unknown('a cell of Nova does not answer, so its list is not complete');
-    for (const server of listed.value.items)
-      if (!server.deleted)
-        doomed.push({ server: { ...server, taskSince: 0 }, node: nodeName(node), host: hostName(host) });
+    const there = listed.value.items.filter(({ deleted }) => !deleted);
+    const ids = new Set(there.map(({ id }) => id));
+    const broken = await findBrokenMoves(cloud, host, await cloud.listBrokenMoves(host), (id) => ids.has(id));
+    if (!broken.ok) return unknown(broken.reason);
+    for (const each of there) {
+      const server = { ...each, taskSince: 0 };
+      doomed.push({ server, node: nodeName(node), host, brokenMove: broken.value.get(each.id) ?? null });
+    }
   }
   const reservesOf = await readReserves(cloud, policy, facts.aggregates);
   if (!reservesOf.known) return reservesOf;

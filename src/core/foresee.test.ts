@@ -1,23 +1,38 @@
 import { describe, expect, it } from 'vitest';
 import { foresee } from './foresee.ts';
-import { nodeName, serverId } from './names.ts';
-import type { CloudFacts, ServerView } from './observation.ts';
+import { hostName, nodeName, serverId } from './names.ts';
+import type { CloudFacts, LiveMigrationView, ServerView } from './observation.ts';
 import { DEFAULT_POLICY, type Policy } from './policy.ts';
 import { aServer, fact, SOURCE, someFacts } from './testing.ts';
+import { evacuation } from './testing-evacuations.ts';
 
 const server = (name: string, more: Partial<ServerView> = {}): ServerView =>
   aServer({ id: serverId(name), name, ...more });
+
+/** A live migration that was cut off after its switch-over. */
+const aBrokenMove = ({ id }: ServerView): LiveMigrationView =>
+  evacuation({ server: id, status: 'error', dest: hostName('compute-2') });
 
 function foreseen(
   servers: readonly ServerView[],
   policy: Partial<Policy> = {},
   facts: CloudFacts = someFacts(),
 ) {
-  const doomed = servers.map((each) => ({ server: each, node: nodeName('compute-1'), host: SOURCE }));
+  const doomed = servers.map((each) => ({
+    ...{ server: each, node: nodeName('compute-1'), host: SOURCE },
+    brokenMove: each.name === 'torn' ? aBrokenMove(each) : null,
+  }));
   return Object.fromEntries(foresee(doomed, facts, { ...DEFAULT_POLICY, ...policy }));
 }
 
 describe('what is foreseen', () => {
+  it('leaves to a person whose guest may run elsewhere after a live migration that was cut off', () => {
+    expect(foreseen([server('torn'), server('whole')])).toMatchObject({
+      torn: { kind: 'cannot', reason: expect.stringContaining('its guest may run on compute-2') },
+      whole: { kind: 'asked', place: 1 },
+    });
+  });
+
   it('is the order of the rules: by priority, and after the group that is named', () => {
     const found = foreseen([
       server('web', { metadata: { 'instance-ha:after': 'db' } }),

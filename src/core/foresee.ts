@@ -1,8 +1,9 @@
 import { strictGroups } from './affinity.ts';
 import { whyNotEvacuable } from './instance.ts';
 import type { Member } from './member.ts';
+import { sayBroken } from './moving-away.ts';
 import type { HostName, NodeName } from './names.ts';
-import type { CloudFacts, ServerView } from './observation.ts';
+import type { CloudFacts, LiveMigrationView, ServerView } from './observation.ts';
 import { plan } from './order.ts';
 import type { Policy } from './policy.ts';
 import { type Admission, selector } from './selection.ts';
@@ -26,6 +27,8 @@ export interface Doomed {
   readonly server: ServerView;
   readonly node: NodeName;
   readonly host: HostName;
+  /** Its last live migration, if that ended in error and nothing has begun its guest since; null: it did not. */
+  readonly brokenMove: LiveMigrationView | null;
 }
 
 /**
@@ -40,8 +43,9 @@ export function foresee(
   const found = new Map<ServerView['id'], Foreseen>();
   const select = selector(facts, policy);
   const isStuck = stuckByAffinity(doomed, facts);
-  let members = doomed.map(({ server, node, host }): Member => {
-    const why = whyNotEvacuable(server.vmState) ?? isStuck(server.id);
+  let members = doomed.map(({ server, node, host, brokenMove }): Member => {
+    const lost = brokenMove === null ? null : sayBroken(brokenMove);
+    const why = whyNotEvacuable(server.vmState) ?? lost ?? isStuck(server.id);
     const admission = why === null ? admit(select(server, host), server, node, policy) : null;
     if (why !== null) found.set(server.id, { kind: 'cannot', reason: why });
     else if (admission !== null && admission.kind !== 'admitted') found.set(server.id, admission);

@@ -93,9 +93,13 @@ const DIED = 'its host died in the middle of its live migration';
  */
 function judgeBroken({ liveMigration, wasOff }: MovingAwayFacts): MovingAway | null {
   if (!liveMigration.known || liveMigration.value === null) return null;
-  const { dest } = liveMigration.value;
   if (wasOff(liveMigration.value)) return null;
-  return { kind: 'failed', reason: `its last live migration ended in error: ${whatToDo(dest)}` };
+  return { kind: 'failed', reason: sayBroken(liveMigration.value) };
+}
+
+/** Why an instance is left to a person whose last live migration ended in error. */
+export function sayBroken({ dest }: LiveMigrationView): string {
+  return `its last live migration ended in error: ${whatToDo(dest)}`;
 }
 
 function whatToDo(dest: HostName | null): string {

@@ -13,6 +13,7 @@ import {
 } from '../core/observation.ts';
 import type { EvacuationRecord } from '../core/records.ts';
 import { hasSucceeded, isLive, isUnclaimed } from '../core/status.ts';
+import { findBrokenMoves, lastBrokenMove } from './broken-moves.ts';
 import {
   forget,
   forgetDone,
@@ -360,8 +361,12 @@ async function readActions(cloud: CloudPort, host: HostMemory): Promise<string |
     const reason = answer.ok ? 'Nova’s list of what was done with it does not say' : answer.reason;
     // One that failed so late that it was put into ERROR (nova/compute/manager.py _do_live_migration).
     const failed = answer.ok ? failedSinceMove(answer.value ?? []) : null;
-    const trouble = failed === null ? null : await readMove(cloud, host, id, failed);
-    if (trouble !== null) return trouble;
+    const move = failed === null ? null : await lastBrokenMove(cloud, host.host, id, failed);
+    if (move?.ok === false) {
+      host.listedAt = -1;
+      return move.reason;
+    }
+    if (move?.value) host.brokenMoves.set(id, move.value);
     host.stoppedInError.set(id, stopped === null ? unknown(reason) : known(stopped));
   }
   if (unread.length > SINGLE_GETS_PER_LOOK) host.listedAt = -1;
@@ -374,53 +379,17 @@ function isTriedEnough({ actionTries }: HostMemory, id: ServerId): boolean {
   return tries >= ACTION_TRIES;
 }
 
-/**
- * Which of those on the host were last migrated alive, in vain: where the guest of such a one is nobody knows (core/moving-away.ts).
- * That is known before any is asked for, and once for an incident. `broken`: such migrations away from the host, not only of them.
- */
+/** That is known before any is asked for, and once for an incident. */
 async function readBrokenMoves(
   cloud: CloudPort,
   host: HostMemory,
   broken: Answer<readonly LiveMigrationView[]>,
 ): Promise<string | null> {
-  if (!broken.ok) return broken.reason;
-  const queue = [...new Set(broken.value.map(({ server }) => server))].filter(
-    (id) => host.servers.get(id)?.host === host.host,
-  );
-  let trouble: string | null = null;
-  const workers = Array.from({ length: Math.min(MOVES_AT_ONCE, queue.length) }, async () => {
-    for (let id = queue.shift(); id !== undefined && trouble === null; id = queue.shift())
-      trouble = (await readBrokenMove(cloud, host, id)) ?? trouble;
-  });
-  await Promise.all(workers);
-  host.hasBrokenMoves = trouble === null;
-  return trouble;
-}
-
-/** Servers of which it is asked at a time. */
-const MOVES_AT_ONCE = 8;
-
-async function readBrokenMove(cloud: CloudPort, host: HostMemory, id: ServerId): Promise<string | null> {
-  const actions = await cloud.listActions(id);
-  if (!actions.ok && actions.effect !== 'refused') return actions.reason;
-  // Where Nova's policy forbids the question, nothing is known to have begun it since.
-  const failed = actions.ok ? failedSinceMove(actions.value ?? []) : 0;
-  return failed === null ? null : readMove(cloud, host, id, failed);
-}
-
-/** Whether the last live migration of one that nothing has begun since, without those that failed after it, was away from the host and ended in error. */
-async function readMove(
-  cloud: CloudPort,
-  host: HostMemory,
-  id: ServerId,
-  failed: number,
-): Promise<string | null> {
-  const last = await cloud.lastLiveMigration(id, failed);
-  if (!last.ok) {
-    host.listedAt = -1;
-    return last.reason;
-  }
-  if (last.value?.source === host.host && last.value.status === 'error') host.brokenMoves.set(id, last.value);
+  const isThere = (id: ServerId): boolean => host.servers.get(id)?.host === host.host;
+  const found = await findBrokenMoves(cloud, host.host, broken, isThere);
+  if (!found.ok) return found.reason;
+  for (const [id, move] of found.value) host.brokenMoves.set(id, move);
+  host.hasBrokenMoves = true;
   return null;
 }
 

@@ -205,6 +205,12 @@ function mark(world: World, target: Target, fencing: Fencing, isCurrent: () => b
   after(world.agenda, DEVICE_LIMIT_MS, () => answer(124));
 }
 
+/** What has waited for the end of a fencing. */
+function goOn(world: World, target: Target): void {
+  if ('node' in target) tryReconnect(world, target);
+  else manageEvacuator(world);
+}
+
 /** A failing `on` is tolerated (measured): the node is fenced, and stays off. */
 function turnOn(world: World, target: Target, fencing: Fencing): void {
   const machine = machineOf(world, fencing.node);
@@ -223,14 +229,14 @@ function turnOn(world: World, target: Target, fencing: Fencing): void {
       target.fenced = true;
       // Fenced by hand, before its connection was missed.
       if (target.online) dropConnection(world, target);
-      tryReconnect(world, target);
+      goOn(world, target);
       // A first one beside the reconnect, for which nothing waits (measured).
       if (world.spec.cluster.unit === true) {
         const ended = beginUnfencing(world, fencing.node, fencing.by);
         world.agents.fence(fencing.by, 'on', fencing.node, (exitCode) => ended(exitCode === 0));
       }
     } else {
-      manageEvacuator(world);
+      goOn(world, target);
     }
   };
   if (isModel || fencing.action === 'off') {
@@ -251,6 +257,7 @@ function failed(world: World, target: Target, fencing: Fencing, why: string): vo
   world.emit({ kind: 'fencing', node: fencing.node, step: why, ok: false });
   if (!target.unclean) {
     target.fencing = null;
+    goOn(world, target);
     return;
   }
   const givesUp = fencing.attempts >= world.spec.cluster.fencingAttempts;
