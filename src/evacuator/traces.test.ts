@@ -128,6 +128,15 @@ it('what somebody makes of a host while such a request is open is kept, until th
   expect(sinceOf()).toBeNull();
 });
 
+it('... which they do not by our marker: that is a late request of ours', () => {
+  const traces: Traces = new Map();
+  const from: Setting = { status: 'disabled', disabledReason: disabledReason('i1') };
+  traceChange(traces, HOST, { change: enable, from, at: 1_000 });
+  traceList(traces, disabled('broken fan'), 2_000);
+  traceList(traces, disabled(disabledReason('i1')), 3_000);
+  expect(traces.get(HOST)?.disabledSince).toEqual({ reason: 'broken fan', seenAt: 2_000 });
+});
+
 it('what somebody makes of a host that was asked to be enabled is kept, until it is asked to be enabled anew', () => {
   const traces: Traces = new Map();
   const sinceOf = () => traces.get(HOST)?.disabledSince;

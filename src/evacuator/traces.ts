@@ -93,9 +93,10 @@ export function traceList(traces: Traces, services: readonly ServiceView[], at: 
     traceForced(traces, service, at);
     const from = traces.get(host)?.changedFrom ?? null;
     if (from === null) continue;
+    // Nobody else writes our marker: where it stands again, a late request of ours has come.
+    if (isOurMarker(reason)) continue;
     if (isAs(service, from)) add(traces, host, { disabledSince: null });
-    else if (status === 'disabled' && !isOurMarker(reason))
-      add(traces, host, { disabledSince: { reason, seenAt: at } });
+    else if (status === 'disabled') add(traces, host, { disabledSince: { reason, seenAt: at } });
   }
 }
 
