@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { step } from './agenda.ts';
 import { givers } from './allocations.ts';
 import { setTransient } from './attributes.ts';
 import type { Fact } from './facts.ts';
@@ -17,6 +16,7 @@ import {
   type WorldSpec,
 } from './model.ts';
 import { pickHost, stopServer } from './nova.ts';
+import { advance, OBLIGING_AGENTS } from './testing.ts';
 import { runPacemakerTool } from './tools/run.ts';
 
 const SPEC: WorldSpec = {
@@ -87,24 +87,11 @@ function newWorld(nova: Partial<WorldSpec['nova']> = {}): { world: World; facts:
     {
       dice: () => 0.5,
       emit: (fact) => void facts.push(fact),
-      agents: {
-        fence: (_on, _action, _node, reply) => reply(0),
-        wait: (_node, _timeoutMs, reply) => reply(0),
-        startEvacuator: (_on, reply) => reply(true),
-        stopEvacuator: (_on, reply) => reply(),
-        monitorEvacuator: () => 'healthy',
-        killEvacuator: () => {},
-      },
+      agents: OBLIGING_AGENTS,
     },
   );
   world.keystone.tokens.set('t', Number.POSITIVE_INFINITY);
   return { world, facts };
-}
-
-function advance(world: World, ms: number): void {
-  const end = world.agenda.now + ms;
-  while (step(world.agenda, end));
-  world.agenda.now = end;
 }
 
 function ask(world: World, method: string, url: string, body: unknown = null): HttpAnswer {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { powerOff } from '../machines.ts';
-import { advance, call, callReal, hasReal, newWorld, ON, troubled } from './testing.ts';
+import { advance } from '../testing.ts';
+import { call, callReal, hasReal, newWorld, ON, troubled } from './testing.ts';
 
 /** The world has a stack, a version and a clock; a CIB in a file has none, and its last change is nobody's. */
 const withoutPlace = (text: string): string =>

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { INCIDENT_ATTRIBUTE } from '../../core/records.ts';
 import { labSpec } from '../../lab/spec.ts';
-import { step } from '../agenda.ts';
 import { createWorld, type World } from '../model.ts';
+import { advance, OBLIGING_AGENTS } from '../testing.ts';
 import type { ToolAnswer } from './answer.ts';
 import { runPacemakerTool } from './run.ts';
 import { attributesOf, cloneResources, nodesOf, type Running, singleResources } from './status.ts';
@@ -19,24 +19,11 @@ export function newWorld(): World {
     {
       dice: () => 0.5,
       emit: () => {},
-      agents: {
-        fence: (_on, _action, _node, reply) => reply(0),
-        wait: (_node, _timeoutMs, reply) => reply(0),
-        startEvacuator: (_on, reply) => reply(true),
-        stopEvacuator: (_on, reply) => reply(),
-        monitorEvacuator: () => 'healthy',
-        killEvacuator: () => {},
-      },
+      agents: OBLIGING_AGENTS,
     },
   );
   advance(world, 30_000);
   return world;
-}
-
-export function advance(world: World, ms: number): void {
-  const end = world.agenda.now + ms;
-  while (step(world.agenda, end));
-  world.agenda.now = end;
 }
 
 export function call(world: World, tool: string, ...args: string[]): ToolAnswer {
