@@ -130,6 +130,9 @@ describe('an instance of a server group with the policy affinity', () => {
     const old = seenAt(MONO - 2 * slowMs - 1);
     expect(old.admission.kind).toBe('held');
     expect([...old.draft.whereabouts]).toEqual([TWO]);
+    // Where that could not be chosen now anyhow, nothing waits for the answer.
+    const other = { value: known(ELSEWHERE), mono: MONO - 2 * slowMs - 1 };
+    expect(ruled({ other, service: { status: 'disabled' } }).admission.kind).toBe('cannot');
   });
 
   it('waits until it is known where the others are: unknown is not "on no other host"', () => {

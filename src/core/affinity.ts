@@ -27,12 +27,15 @@ export function affinityRule(
     const group = groups.get(id);
     if (group === undefined) return ADMITTED;
     const others = group.members.filter((member) => member !== id);
-    const { elsewhere, unlisted, unknown } = placesOf(draft, places, others, source);
+    const { elsewhere, before, unlisted, unknown } = placesOf(draft, places, others, source);
     // Who is elsewhere may be deleted, or move, meanwhile.
     lookFor(draft, unlisted);
-    if ([...elsewhere].some((host) => choosable.has(host))) return ADMITTED;
+    const isJoinable = (hosts: ReadonlySet<HostName>): boolean =>
+      [...hosts].some((host) => choosable.has(host));
+    if (isJoinable(elsewhere)) return ADMITTED;
     if (unknown !== null) return { kind: 'held', reason: unknown };
-    return { kind: 'cannot', reason: sayWhy(group, id, source, elsewhere) };
+    if (isJoinable(before)) return { kind: 'held', reason: sayUnknown(undefined) };
+    return { kind: 'cannot', reason: sayWhy(group, id, source, new Set([...elsewhere, ...before])) };
   };
 }
 
@@ -78,6 +81,8 @@ function choosableHosts(draft: Draft, cluster: ClusterView): ReadonlySet<HostNam
 interface Places {
   /** Hosts beside the source. */
   readonly elsewhere: ReadonlySet<HostName>;
+  /** Those where one was that nobody has asked after for long: nobody is asked for by that. */
+  readonly before: ReadonlySet<HostName>;
   /** Those of which no list tells. */
   readonly unlisted: readonly ServerId[];
   /** Why it is not known where one of them is; null: it is of all. */
@@ -86,7 +91,7 @@ interface Places {
 
 /**
  * Where members of a group are, by the lists and by what was asked besides: that is asked anew from time to time while no list
- * has them, and what was heard before one had them is too old.
+ * has them, and what was heard before one had them is old.
  */
 function placesOf(
   { observation: { whereabouts, mono }, policy: { timing } }: Draft,
@@ -95,6 +100,7 @@ function placesOf(
   source: HostName,
 ): Places {
   const elsewhere = new Set<HostName>();
+  const before = new Set<HostName>();
   const unlisted: ServerId[] = [];
   let unknown: string | null = null;
   for (const member of members) {
@@ -103,12 +109,12 @@ function placesOf(
     if (hosts !== undefined) continue;
     unlisted.push(member);
     const fact = whereabouts.get(member);
-    const place = fact === undefined || mono - fact.mono > 2 * timing.slowMs ? null : fact.value;
-    if (place?.known !== true) unknown ??= sayUnknown(place?.reason);
-    else if (place.value !== null) elsewhere.add(place.value);
+    if (fact?.value.known !== true) unknown ??= sayUnknown(fact?.value.reason);
+    else if (fact.value.value !== null)
+      (mono - fact.mono > 2 * timing.slowMs ? before : elsewhere).add(fact.value.value);
   }
-  elsewhere.delete(source);
-  return { elsewhere, unlisted, unknown };
+  for (const hosts of [elsewhere, before]) hosts.delete(source);
+  return { elsewhere, before, unlisted, unknown };
 }
 
 /** Members of which it is asked in one step where they are: one that can be joined will do. */

@@ -4,7 +4,7 @@ import { newDraft } from './draft.ts';
 import type { Candidates, Judged } from './judged.ts';
 import { novaNowBy } from './looks.ts';
 import { type HostName, serverId } from './names.ts';
-import type { EvacuationView, Observation, RequestView } from './observation.ts';
+import type { CommandView, EvacuationView, Observation, RequestView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { QueueToSee } from './queues.ts';
 import { ask, stateInOrder } from './requests.ts';
@@ -178,6 +178,25 @@ it('looks at a host of which nothing is under way before it asks for its instanc
   expect(asked(NOW - followMs, true, { trouble: 'HTTP 503' })).toMatchObject({ isAsked: false, look });
   // A look of this very step is new, however slow Nova is.
   expect(asked(NOW - followMs - 1, false, { begunAt: NOW - followMs - 1 }).isAsked).toBe(true);
+});
+
+it('asks for nobody whose host’s record is being written: it may be its release', () => {
+  const isAsked = (state: CommandView['state'], at: number): boolean => {
+    const written: CommandView = { state, at, failures: 0, message: '' };
+    const commands = new Map([['write-evacuation:compute-1', written]]);
+    const draft = newDraft(anObservation({ mono: NOW, begunAt: NOW, commands }), DEFAULT_POLICY);
+    const host = {
+      ...{ node: aNode('compute-1', 'i1'), service: aService('compute-1'), record: aRecord({ since: 5 }) },
+      view: aHostView({ incident: 'i', followedAt: NOW }),
+      judged: [{ ...moving, outcome: { kind: 'ready' } as const, live: false, records: 0 }],
+      reserve: NO_RESERVE,
+    };
+    return ask(draft, [host], BESIDES).asked.has(server.id);
+  };
+  expect(isAsked('pending', NOW - 100)).toBe(false);
+  // Written since the cluster was read: what stands there now is not known here.
+  expect(isAsked('done', NOW)).toBe(false);
+  expect(isAsked('done', NOW - 100)).toBe(true);
 });
 
 it('names the reserved host in a request, but for an instance that may go only where its server group is', () => {

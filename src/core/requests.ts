@@ -2,7 +2,7 @@ import { isBound } from './affinity.ts';
 import type { Aside } from './aside.ts';
 import type { InFlight } from './claims.ts';
 import type { EvacuateOptions } from './decision.ts';
-import { type Draft, issue, lookAt, TICK_MS, wakeWithin } from './draft.ts';
+import { type Draft, isBeingWritten, issue, lookAt, TICK_MS, wakeWithin } from './draft.ts';
 import { type Candidates, isEnd, type Judged } from './judged.ts';
 import { novaNowBy } from './looks.ts';
 import type { Member } from './member.ts';
@@ -126,6 +126,8 @@ function send(
     }
     if (from === undefined || records === undefined || here >= pace.maxInFlightPerHost) continue;
     if (from.host.reserve.kind === 'preparing') continue;
+    // It may be its release: whoever is to be evacuated only since then is left to what follows that.
+    if (isBeingWritten(draft.observation, from.host.node.name)) continue;
     if (queues.length > 0) {
       lookAtQueues(draft, queues);
       break;

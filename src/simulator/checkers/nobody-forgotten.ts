@@ -1,7 +1,7 @@
 import type { InstanceVerdict } from '../../core/decision.ts';
 import { EVACUATION_ATTRIBUTE, parseEvacuation } from '../../core/records.ts';
 import { hostOfNode } from '../../world/model.ts';
-import { type CheckerKind, isOurs, STEP_MS, WRITE_MS } from './checker.ts';
+import { type CheckerKind, isOurs } from './checker.ts';
 
 /** An instance that comes to a host in the moment of its release can't have been in the last list, ms. */
 const RACE_MS = 6_000;
@@ -36,20 +36,20 @@ export const nobodyForgotten: CheckerKind = {
         if (released.has(record.incident)) return;
         released.add(record.incident);
         const host = hostOfNode(scene.world, fact.node);
-        // The report of this decision comes after its commands; the one before may be some ms older.
+        // The report of this decision comes after its commands; the one before may be some ms older. While that is being written
+        // a policy may change, and where others of a group are: it was decided by what was known before.
         const reports = reported.get(record.incident) ?? [];
-        // While that is being written another policy may come into force: it was decided by the one before.
-        const isNewPolicy = scene.policies(STEP_MS + WRITE_MS).length > 1;
         const hasEnded = (outcome: string | undefined): boolean =>
           outcome !== undefined && ENDS.has(outcome) && outcome !== 'moved';
         for (const instance of scene.world.nova.instances.values()) {
           if (instance.deleted || instance.host !== host) continue;
           const since = came.get(`${instance.id}@${host}`) ?? Number.NEGATIVE_INFINITY;
           if (scene.world.agenda.now - since < RACE_MS) continue;
-          const [outcome, before] = reports.map(
+          const outcomes = reports.map(
             (instances) => instances.find(({ id }) => id === instance.id)?.outcome,
           );
-          if (hasEnded(outcome) || (isNewPolicy && hasEnded(before))) continue;
+          if (outcomes.some(hasEnded)) continue;
+          const [outcome] = outcomes;
           scene.violate(
             `${host} is released, and ${instance.name} (${instance.vmState}) is left on it as ${outcome ?? 'nobody knows'}`,
           );
