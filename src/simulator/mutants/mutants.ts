@@ -86,20 +86,11 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     ['core/ledger.ts', 'over && isListedAfterAll(draft, host)', 'over'],
   ),
-  mutant(
-    'a boot is let go though its incident stands',
-    200,
-    [
-      'core/hold.ts',
-      'if (node.incident !== null) return hold(',
-      'if (node.incident !== null && node.online !== true) return hold(',
-    ],
-    [
-      'core/hold.ts',
-      "if (node.evacuation?.phase === 'evacuating') return hold(",
-      "if (node.evacuation?.phase === 'evacuating' && node.online !== true) return hold(",
-    ],
-  ),
+  mutant('a boot is let go though its incident stands', 200, [
+    'core/hold.ts',
+    'export function isFree({ incident, evacuation, mark }: NodeView): boolean {',
+    "export function isFree({ incident, evacuation, mark, online }: NodeView): boolean { if (online === true && mark !== 'yes') return true;",
+  ]),
   mutant('silence lets nova-compute go', 200, [
     'agents/hold.ts',
     "if (answer === null) return { state: 'silent' };",
@@ -157,9 +148,9 @@ export const MUTANTS: readonly Mutant[] = [
     'if (failures.length >= 1_000_000) {',
   ]),
   mutant('the password stands in the error', 200, [
-    'openstack/session.ts',
+    'openstack/tokens.ts',
     'const text = message ??',
-    'const text = loginSecret.reveal() + message ||',
+    "const text = (credentials.kind === 'password' ? credentials.password : credentials.secret).reveal() + message ||",
   ]),
   mutant('a stopped instance that Nova has started stays started', 400, [
     'core/instance.ts',
@@ -391,8 +382,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutantOf('started-again', 'what its user has started is stopped by a successor', 300, [
     'core/judged.ts',
-    'stopSent: isStopSent(draft, server) || isStarted(observation, server),',
-    'stopSent: isStopSent(draft, server),',
+    'stopSent: isAway && (isStopSent(draft, server) || isStarted(observation, server)),',
+    'stopSent: isAway && isStopSent(draft, server),',
   ]),
   rare(
     701,
