@@ -180,8 +180,8 @@ it('looks at a host of which nothing is under way before it asks for its instanc
   expect(asked(NOW - followMs - 1, false, { begunAt: NOW - followMs - 1 }).isAsked).toBe(true);
 });
 
-it('asks for nobody whose host’s record is being written: it may be its release', () => {
-  const isAsked = (state: CommandView['state'], at: number): boolean => {
+it('asks for nobody whose host’s record is being written, which may be its release, and for nobody who comes after them', () => {
+  const asked = (state: CommandView['state'], at: number): readonly string[] => {
     const written: CommandView = { state, at, failures: 0, message: '' };
     const commands = new Map([['write-evacuation:compute-1', written]]);
     const draft = newDraft(anObservation({ mono: NOW, begunAt: NOW, commands }), DEFAULT_POLICY);
@@ -191,12 +191,18 @@ it('asks for nobody whose host’s record is being written: it may be its releas
       judged: [{ ...moving, outcome: { kind: 'ready' } as const, live: false, records: 0 }],
       reserve: NO_RESERVE,
     };
-    return ask(draft, [host], BESIDES).asked.has(server.id);
+    const later = aServer({ id: serverId('later'), name: 'zz', host: ELSEWHERE });
+    const other = {
+      ...{ ...host, node: aNode('compute-2', 'i2'), service: aService('compute-2') },
+      view: aHostView({ host: ELSEWHERE, incident: 'i2', followedAt: NOW }),
+      judged: [{ ...moving, server: later, outcome: { kind: 'ready' } as const, live: false, records: 0 }],
+    };
+    return [...ask(draft, [host, other], BESIDES).asked];
   };
-  expect(isAsked('pending', NOW - 100)).toBe(false);
+  expect(asked('pending', NOW - 100)).toEqual([]);
   // Written since the cluster was read: what stands there now is not known here.
-  expect(isAsked('done', NOW)).toBe(false);
-  expect(isAsked('done', NOW - 100)).toBe(true);
+  expect(asked('done', NOW)).toEqual([]);
+  expect(asked('done', NOW - 100)).toEqual([server.id, 'later']);
 });
 
 it('names the reserved host in a request, but for an instance that may go only where its server group is', () => {

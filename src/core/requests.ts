@@ -126,8 +126,8 @@ function send(
     }
     if (from === undefined || records === undefined || here >= pace.maxInFlightPerHost) continue;
     if (from.host.reserve.kind === 'preparing') continue;
-    // It may be its release: whoever is to be evacuated only since then is left to what follows that.
-    if (isBeingWritten(draft.observation, from.host.node.name)) continue;
+    // It may be its release: whoever is to be evacuated only since then is left to what follows that. Nobody goes before them.
+    if (isBeingWritten(draft.observation, from.host.node.name)) break;
     if (queues.length > 0) {
       lookAtQueues(draft, queues);
       break;

@@ -377,6 +377,11 @@ export const MUTANTS: readonly Mutant[] = [
       'return at < thawedAt;',
     ]),
   ),
+  mutantOf('moving-away', 'what a live migration has left behind is not asked for', 300, [
+    'evacuator/observe.ts',
+    'look.listing && !host.hasBrokenMoves',
+    'look.listing && host.hasBrokenMoves',
+  ]),
   mutantOf('started-again', 'what its user has started is stopped by a successor', 300, [
     'core/judged.ts',
     'stopSent: isAway && (isStopSent(draft, server) || isStarted(observation, server)),',
