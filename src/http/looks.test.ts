@@ -63,3 +63,25 @@ it('knows where the instances of a host are that nothing is said of any more, an
   await look();
   expect(lists).toBe(2);
 });
+
+it('a question that breaks is one without an answer, and is asked again', async () => {
+  let mono = 0;
+  let asked = 0;
+  const port = {
+    readFencing: async () => {
+      if (asked++ === 0) throw new Error('out of order');
+      return known([]);
+    },
+    readInventory: async () => known([]),
+  };
+  let changes = 0;
+  const looks = createLooks(port, { now: () => 0, mono: () => mono }, () => changes++);
+  looks.lookIfDue();
+  await new Promise(setImmediate);
+  expect(looks.extras().fencing).toEqual({ known: false, reason: 'not read, a bug: out of order' });
+  mono = 10_000;
+  looks.lookIfDue();
+  await new Promise(setImmediate);
+  expect(looks.extras().fencing).toEqual(known([]));
+  expect(changes).toBe(3);
+});

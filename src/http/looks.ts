@@ -63,11 +63,11 @@ export function createLooks(
     },
     lookIfDue() {
       void read('fencing', FENCING_PAUSE_MS, async () => {
-        fencing = await port.readFencing();
+        fencing = await asked(port.readFencing);
       });
       if (isBusy) return;
       void read('inventory', INVENTORY_PAUSE_MS, async () => {
-        const answer = await port.readInventory();
+        const answer = await asked(port.readInventory);
         // An older list is better than none, as long as its age is shown.
         if (answer.known) {
           inventory = known(inventoryRows(answer.value));
@@ -76,4 +76,13 @@ export function createLooks(
       });
     },
   };
+}
+
+/** What a page wants to know must not end the evacuator: a question that breaks is one without an answer. */
+async function asked<T>(ask: () => Promise<Maybe<T>>): Promise<Maybe<T>> {
+  try {
+    return await ask();
+  } catch (error) {
+    return unknown(`not read, a bug: ${error instanceof Error ? error.message : 'unknown'}`);
+  }
 }
