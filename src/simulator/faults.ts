@@ -38,8 +38,10 @@ import {
 } from '../world/nova.ts';
 import { moveHost } from '../world/nova-facts-api.ts';
 import { moveEvacuator } from '../world/resources.ts';
+import type { Cast } from './cast.ts';
 import type { ClusterTrouble } from './cluster-port.ts';
 import type { Fault, PolicyChange } from './plan.ts';
+import type { Traps } from './traps.ts';
 import type { Losses } from './wire.ts';
 
 /** What a fault can lay hands on. */
@@ -49,11 +51,10 @@ export interface Stage {
   readonly trouble: ClusterTrouble;
   /** Nodes, hosts and servers that an operator has taken out of the rules. */
   readonly touched: Set<string>;
-  killEvacuator(): void;
-  freezeEvacuator(forMs: number): void;
+  readonly cast: Cast;
+  readonly traps: Traps;
   /** The policy file is written anew, and read by whoever runs; null: it is broken. */
   writePolicy(change: PolicyChange | null): void;
-  killAtCall(call: string, nth: number, side: 'before' | 'during' | 'after'): void;
 }
 
 /** A live migration that ran when its destination died is over so soon after, ms. */
@@ -97,16 +98,16 @@ export function happen(stage: Stage, fault: Fault): void {
       return;
     }
     case 'kill-evacuator':
-      stage.killEvacuator();
+      stage.cast.killCurrent();
       return;
     case 'move-evacuator':
       moveEvacuator(world);
       return;
     case 'freeze-evacuator':
-      stage.freezeEvacuator(fault.forMs);
+      stage.cast.freezeCurrent(fault.forMs);
       return;
     case 'kill-at-call':
-      stage.killAtCall(fault.call, fault.nth, fault.side);
+      stage.traps.set(fault.call, fault.nth, fault.side);
       return;
     case 'tools-hang': {
       const member = world.cluster.members.get(fault.machine);

@@ -1,7 +1,36 @@
+import { DEFAULT_POLICY } from '../core/policy.ts';
 import { EVACUATE_ATTRIBUTE, EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
 import { hostOfNode, type World } from '../world/model.ts';
+import type { Plan } from './plan.ts';
 
-/** What is still to come until everything is as it should be; empty: calm. The named bound of it is LIVENESS_MS. */
+/** After the faults everything has to be as it should be within this time, ms, and as much more as {@link livenessBoundMs} says. */
+const LIVENESS_MS = 3_600_000;
+
+/** The bound of a plan's liveness phase, ms. */
+export function livenessBoundMs(plan: Plan): number {
+  return LIVENESS_MS + clocksApartMs(plan) + oneByOneMs(plan);
+}
+
+/**
+ * How far the controllers' clocks may be apart, ms. When a host died is written down by one of them and read by
+ * another: one that is behind waits for so much longer until a message to that host counts as gone (core/unclaimed.ts).
+ */
+function clocksApartMs({ faults }: Plan): number {
+  return faults.reduce((sum, fault) => sum + (fault.do === 'clock-jump' ? Math.abs(fault.ms) : 0), 0);
+}
+
+/**
+ * How long the largest server group takes, of which one is evacuated at a time, ms: each as long as the slowest destination, and the
+ * look that shows it.
+ */
+function oneByOneMs({ world }: Plan): number {
+  const sizes = new Map<string, number>();
+  for (const { group } of world.instances) if (group !== null) sizes.set(group, (sizes.get(group) ?? 0) + 1);
+  const eachMs = world.nova.spawnMs[1] + world.nova.finishMs[1] + DEFAULT_POLICY.timing.maxFollowMs;
+  return Math.max(0, ...sizes.values()) * eachMs;
+}
+
+/** What is still to come until everything is as it should be; empty: calm. The bound of it is {@link livenessBoundMs}. */
 export function whatIsLeft(world: World): string[] {
   const left: string[] = [];
   const { cluster, nova } = world;

@@ -1,7 +1,7 @@
 import { HOLD_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../core/records.ts';
 import type { Fact } from '../world/facts.ts';
 import type { World } from '../world/model.ts';
-import type { Audience } from './run.ts';
+import type { Audience } from './watch.ts';
 
 /** A run as lines that an operator can read: what happened in the world, and what the evacuator said. */
 export interface Story {
