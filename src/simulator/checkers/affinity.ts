@@ -1,6 +1,6 @@
 import { INCIDENT_ATTRIBUTE } from '../../core/records.ts';
 import { type Instance, nodeOfHost } from '../../world/model.ts';
-import { type CheckerKind, evacuatedBy } from './checker.ts';
+import { type CheckerKind, evacuatedBy, newGroupReaders } from './checker.ts';
 
 /** What has changed within this time may not have been seen by whoever asks, ms. */
 const UNSEEN_MS = 30_000;
@@ -15,7 +15,7 @@ export const affinity: CheckerKind = {
   make(scene) {
     const { world } = scene;
     const now = (): number => world.agenda.now;
-    const known = new Set<string>();
+    const readers = newGroupReaders();
     /** Server → since when it is where it is. */
     const since = new Map<string, number>();
     /** Node → since when it has an incident. */
@@ -28,19 +28,18 @@ export const affinity: CheckerKind = {
     };
     return {
       fact(fact) {
-        if (fact.kind === 'request' && fact.status === 200 && fact.path.endsWith('/os-server-groups'))
-          known.add(fact.by);
         if (fact.kind === 'instance') since.set(fact.server, now());
         if (fact.kind !== 'attribute' || fact.name !== INCIDENT_ATTRIBUTE) return;
         if (fact.value === null) failed.delete(fact.node);
         else if (!failed.has(fact.node)) failed.set(fact.node, now());
       },
+      answered: readers.answered,
       sending(process, sending) {
         const instance = evacuatedBy(world, sending);
         const { id, host: source, spec } = instance ?? {};
         const group = world.spec.nova.groups.find((each) => each.id === spec?.group);
         if (instance === null || group?.policy !== 'affinity' || typeof source !== 'string') return;
-        if (!known.has(`evacuator:${process.id}`)) return;
+        if (!readers.has(`evacuator:${process.id}`)) return;
         const others = [...world.nova.instances.values()].filter(
           (each) => each.spec.group === group.id && each.id !== id,
         );

@@ -101,6 +101,23 @@ export function newLists(world: World, listOf: (sending: Sending) => string | nu
   };
 }
 
+/** Who has been shown the server groups: a process whose answer was lost has not, whatever Nova says that it told. */
+export interface GroupReaders {
+  answered(process: Process, sending: Sending, status: number | null): void;
+  /** `by`: as a fact names it. */
+  has(by: string | null): boolean;
+}
+
+export function newGroupReaders(): GroupReaders {
+  const readers = new Set<string>();
+  return {
+    answered({ id }, { path }, status) {
+      if (status === 200 && path.endsWith('/os-server-groups')) readers.add(`evacuator:${id}`);
+    },
+    has: (by) => by !== null && readers.has(by),
+  };
+}
+
 /** Whether an evacuation has been begun by hand after `at`, the world's ms. */
 export function isByHandSince(world: World, { askedBy, createdAt }: Migration, at: number): boolean {
   return !isOurs(askedBy) && world.agenda.now - (novaNow(world) - createdAt) > at;

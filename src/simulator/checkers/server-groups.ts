@@ -1,4 +1,4 @@
-import { type CheckerKind, isOurs, underWay } from './checker.ts';
+import { type CheckerKind, isOurs, newGroupReaders, underWay } from './checker.ts';
 
 /** Of a server group with a hard policy one member is in flight at a time; of any two, as long as the groups are not known. */
 export const serverGroups: CheckerKind = {
@@ -6,15 +6,14 @@ export const serverGroups: CheckerKind = {
   invariants: [],
   make(scene) {
     const { world } = scene;
-    const known = new Set<string>();
+    const readers = newGroupReaders();
     return {
+      answered: readers.answered,
       fact(fact) {
-        if (fact.kind === 'request' && fact.status === 200 && fact.path.endsWith('/os-server-groups'))
-          known.add(fact.by);
         if (fact.kind !== 'migration' || fact.status !== 'accepted' || !isOurs(fact.by)) return;
         const groupOf = (server: string): string | null => {
           const group = world.nova.instances.get(server)?.spec.group ?? null;
-          if (!known.has(fact.by ?? '')) return 'any';
+          if (!readers.has(fact.by)) return 'any';
           const spec = world.spec.nova.groups.find(({ id }) => id === group);
           return spec === undefined || spec.policy.startsWith('soft-') ? null : group;
         };
