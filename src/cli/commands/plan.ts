@@ -1,9 +1,10 @@
 import type { DiskFate } from '../../core/decision.ts';
 import { type HostName, hostName } from '../../core/names.ts';
-import { backCommand, isTakenOut } from '../../doctor/facts.ts';
+import { backCommand, type CloudFacts, type ConfigurationFacts, isTakenOut } from '../../doctor/facts.ts';
 import { readCloud } from '../../doctor/gather.ts';
 import { worstOf } from '../../doctor/room.ts';
 import { explain } from '../../openstack/errors.ts';
+import type { Session } from '../../openstack/session.ts';
 import { type HostUsage, readUsage } from '../../openstack/usage.ts';
 import { type Call, type CommandSpec, failed, type Outcome, outcome } from '../command.ts';
 import { type Forecast, forecast, type InstanceForecast, usageOn } from '../forecast.ts';
@@ -41,6 +42,15 @@ export const plan: CommandSpec = {
   run: runPlan,
 };
 
+/** What is asked of, as it was read. */
+interface Reading {
+  readonly call: Call;
+  readonly configuration: ConfigurationFacts;
+  readonly session: Session;
+  readonly cloud: CloudFacts;
+  readonly usage: readonly HostUsage[];
+}
+
 async function runPlan(call: Call): Promise<Outcome> {
   const survive = call.text('survive');
   if (survive !== null && !/^[1-9]\d?$/.test(survive))
@@ -54,7 +64,8 @@ async function runPlan(call: Call): Promise<Outcome> {
     );
   const situation = await readSituation(call.io);
   if (!situation.known) return failed(situation.reason, 'unknown');
-  const session = await openCloud(situation.value.configuration);
+  const { configuration } = situation.value;
+  const session = await openCloud(configuration);
   if (!session.known) return failed(session.reason, 'unknown');
   call.io.doing('reading Nova and Placement');
   try {
@@ -64,99 +75,100 @@ async function runPlan(call: Call): Promise<Outcome> {
     ]);
     if (!cloud.known) return failed(cloud.reason, 'unknown');
     if (!usage.ok) return failed(explain(usage.error), 'unknown');
-    const all = cloud.value.services
-      .filter(({ binary }) => binary === 'nova-compute')
-      .map(({ host }) => host);
-    if (survive !== null) {
-      const up = cloud.value.services
-        .filter(({ state, status }) => state === 'up' && status === 'enabled')
-        .map(({ host }) => host);
-      const usable = usageOn(usage.value, up);
-      const reserves = await foreseenReserves(session.value, situation.value.configuration, call.io.now);
-      if (!reserves.known) return failed(reserves.reason, 'unknown');
-      const hostOf = new Map(usable.map(({ name, host }) => [name, hostName(host ?? name)]));
-      const hostsOf = (providers: readonly string[]): readonly HostName[] =>
-        providers.flatMap((name) => hostOf.get(name) ?? []);
-      const sparesOf = (lost: readonly string[]): readonly HostUsage[] =>
-        usageOn(usage.value, reserves.value(hostsOf(lost)));
-      const count = Number(survive);
-      if (
-        usable.length < count ||
-        (usable.length === count && sparesOf(usable.map(({ name }) => name)).length === 0)
-      )
-        return failed(
-          `hosts that are up and enabled: ${usable.length}; without ${survive} there is none`,
-          'fault',
-        );
-      call.io.doing(`trying sets of ${survive} hosts`);
-      const { worst, isComplete, tries } = await worstOf(
-        usable,
-        count,
-        MAX_SETS,
-        async () => {
-          // Lets a line of progress out, and Ctrl-C in.
-          await call.io.sleep(0);
-          return call.io.signal.aborted;
-        },
-        sparesOf,
-      );
-      const bounds = isComplete
-        ? tries === 1
-          ? 'the only set of hosts was tried'
-          : `all ${tries} sets of hosts were tried`
-        : `the ${tries} sets with the fullest hosts were tried`;
-      const lost = hostsOf(worst.hosts);
-      const left = worst.left.map((each) => ({ ...each, host: hostsOf([each.host])[0] ?? each.host }));
-      const text =
-        left.length === 0
-          ? `yes: any ${counted(count, 'host')} can be lost, and every instance finds room; the heaviest loss is that of ${lost.join(', ')} (${bounds})`
-          : `NO: without ${lost.join(', ')} ${counted(left.length, 'instance')} would find no room (${bounds}):\n${left.map(({ id, host }) => `  ${id} on ${host}`).join('\n')}`;
-      return outcome(left.length === 0 ? 'ok' : 'fault', text, {
-        survives: left.length === 0,
-        worst: lost,
-        left,
-        isComplete,
-      });
-    }
-    const hosts = call.arguments.map((name) => ({
-      name,
-      host: novaHostOf(situation.value.configuration, name, all) ?? (all.includes(name) ? name : null),
-    }));
-    const missing = hosts.filter(({ host }) => host === null).map(({ name }) => name);
-    if (missing.length > 0)
-      return failed(`Nova has no compute host ${missing.join(', ')}; it has ${all.join(', ')}`);
-    const { configuration } = situation.value;
-    // A node and its host by name, or one of them twice, are one.
-    const named = [...new Set(hosts.map(({ name, host }) => host ?? name))].map((host) => ({
-      node: nodeOfHost(configuration, host),
-      host,
-    }));
-    const takenOut = named.filter(({ node }) => isTakenOut(configuration, node)).map(({ node }) => node);
-    const doomed = named.filter(({ node }) => !takenOut.includes(node));
-    const notes = takenOut.map(
-      (node) =>
-        `${node} is taken out of the cluster (maintenance): nothing of it would be fenced or evacuated; back with ${backCommand(node)}`,
-    );
-    if (doomed.length === 0) return outcome('warning', notes.join('\n'), { takenOut });
-    call.io.doing('asking the rules and the policy');
-    const foresight = await foreseeHosts(session.value, configuration, doomed, call.io.now);
-    if (!foresight.known) return failed(foresight.reason, 'unknown');
-    const result = forecast(
-      cloud.value,
-      usage.value,
-      doomed.map(({ host }) => host),
-      foresight.value,
-    );
-    const isShort = result.instances.some(({ verdict }) => verdict === 'no-room');
-    const isPartial = result.instances.some(({ verdict }) => verdict === 'cannot' || verdict === 'held');
-    return outcome(
-      isShort ? 'fault' : isPartial || takenOut.length > 0 ? 'warning' : 'ok',
-      [...notes, forecastText(result)].join('\n'),
-      { ...result, takenOut },
-    );
+    const reading: Reading = {
+      ...{ call, configuration, session: session.value },
+      ...{ cloud: cloud.value, usage: usage.value },
+    };
+    return await (survive === null ? whatWouldMove(reading) : whetherAnyCanBeLost(reading, Number(survive)));
   } finally {
     await session.value.close();
   }
+}
+
+/** `plan --survive N`: whether any `count` hosts of those that are up can be lost, or which are the worst. */
+async function whetherAnyCanBeLost(
+  { call, configuration, session, cloud, usage }: Reading,
+  count: number,
+): Promise<Outcome> {
+  const up = cloud.services
+    .filter(({ state, status }) => state === 'up' && status === 'enabled')
+    .map(({ host }) => host);
+  const usable = usageOn(usage, up);
+  const reserves = await foreseenReserves(session, configuration, call.io.now);
+  if (!reserves.known) return failed(reserves.reason, 'unknown');
+  const hostOf = new Map(usable.map(({ name, host }) => [name, hostName(host ?? name)]));
+  const hostsOf = (providers: readonly string[]): readonly HostName[] =>
+    providers.flatMap((name) => hostOf.get(name) ?? []);
+  const sparesOf = (lost: readonly string[]): readonly HostUsage[] =>
+    usageOn(usage, reserves.value(hostsOf(lost)));
+  const isAll = usable.length === count && sparesOf(usable.map(({ name }) => name)).length === 0;
+  if (usable.length < count || isAll)
+    return failed(`hosts that are up and enabled: ${usable.length}; without ${count} there is none`, 'fault');
+  call.io.doing(`trying sets of ${count} hosts`);
+  const { worst, isComplete, tries } = await worstOf(
+    usable,
+    count,
+    MAX_SETS,
+    async () => {
+      // Lets a line of progress out, and Ctrl-C in.
+      await call.io.sleep(0);
+      return call.io.signal.aborted;
+    },
+    sparesOf,
+  );
+  const bounds = isComplete
+    ? tries === 1
+      ? 'the only set of hosts was tried'
+      : `all ${tries} sets of hosts were tried`
+    : `the ${tries} sets with the fullest hosts were tried`;
+  const lost = hostsOf(worst.hosts);
+  const left = worst.left.map((each) => ({ ...each, host: hostsOf([each.host])[0] ?? each.host }));
+  const text =
+    left.length === 0
+      ? `yes: any ${counted(count, 'host')} can be lost, and every instance finds room; the heaviest loss is that of ${lost.join(', ')} (${bounds})`
+      : `NO: without ${lost.join(', ')} ${counted(left.length, 'instance')} would find no room (${bounds}):\n${left.map(({ id, host }) => `  ${id} on ${host}`).join('\n')}`;
+  const survives = left.length === 0;
+  return outcome(survives ? 'ok' : 'fault', text, { survives, worst: lost, left, isComplete });
+}
+
+/** `plan HOST...`: what would become of each instance of the hosts that are named, if they died together. */
+async function whatWouldMove({ call, configuration, session, cloud, usage }: Reading): Promise<Outcome> {
+  const all = cloud.services.filter(({ binary }) => binary === 'nova-compute').map(({ host }) => host);
+  const hosts = call.arguments.map((name) => ({
+    name,
+    host: novaHostOf(configuration, name, all) ?? (all.includes(name) ? name : null),
+  }));
+  const missing = hosts.filter(({ host }) => host === null).map(({ name }) => name);
+  if (missing.length > 0)
+    return failed(`Nova has no compute host ${missing.join(', ')}; it has ${all.join(', ')}`);
+  // A node and its host by name, or one of them twice, are one.
+  const named = [...new Set(hosts.map(({ name, host }) => host ?? name))].map((host) => ({
+    node: nodeOfHost(configuration, host),
+    host,
+  }));
+  const takenOut = named.filter(({ node }) => isTakenOut(configuration, node)).map(({ node }) => node);
+  const doomed = named.filter(({ node }) => !takenOut.includes(node));
+  const notes = takenOut.map(
+    (node) =>
+      `${node} is taken out of the cluster (maintenance): nothing of it would be fenced or evacuated; back with ${backCommand(node)}`,
+  );
+  if (doomed.length === 0) return outcome('warning', notes.join('\n'), { takenOut });
+  call.io.doing('asking the rules and the policy');
+  const foresight = await foreseeHosts(session, configuration, doomed, call.io.now);
+  if (!foresight.known) return failed(foresight.reason, 'unknown');
+  const result = forecast(
+    cloud,
+    usage,
+    doomed.map(({ host }) => host),
+    foresight.value,
+  );
+  const isShort = result.instances.some(({ verdict }) => verdict === 'no-room');
+  const isPartial = result.instances.some(({ verdict }) => verdict === 'cannot' || verdict === 'held');
+  return outcome(
+    isShort ? 'fault' : isPartial || takenOut.length > 0 ? 'warning' : 'ok',
+    [...notes, forecastText(result)].join('\n'),
+    { ...result, takenOut },
+  );
 }
 
 /** A forecast in many lines: first what would be evacuated, in the order of the requests, then the rest with the reason for each. */
