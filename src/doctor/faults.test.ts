@@ -226,6 +226,13 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     /no fencing level of compute-0/,
   ],
   [
+    'level of a number that Pacemaker does not take',
+    cib(/(<fencing-level id="level-compute-0"[^>]*index=")1"/, '$112"'),
+    'connectivity',
+    'fault',
+    /fencing level 12 of compute-0 is ignored by Pacemaker, which takes levels 1 to 9/,
+  ],
+  [
     'level with a device that is gone',
     cib('devices="ipmilan-compute-0,fence-nova"', 'devices="ipmilan-compute-0,bmc-9,fence-nova"'),
     'connectivity',

@@ -257,7 +257,7 @@ function levelsOf(configuration: XmlElement): Result<FencingLevel[]> {
   for (const element of elements) {
     const target = targetOf(element);
     const index = attributeOf(element, 'index') ?? '';
-    if (target === null || !/^\d{1,3}$/.test(index)) return bad('a <fencing-level> without target or index');
+    if (target === null || !/^\d{1,9}$/.test(index)) return bad('a <fencing-level> without target or index');
     const devices = (attributeOf(element, 'devices') ?? '').split(',').map((device) => device.trim());
     levels.push({ target, index: Number(index), devices: devices.filter((device) => device !== '') });
   }

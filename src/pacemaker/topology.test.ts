@@ -109,6 +109,17 @@ describe('a node’s fencing proves its power off', () => {
     expect(isPowerFencedFirst(cluster(level(['kdump']), power), 'compute-1')).toBe(false);
   });
 
+  it('by the levels that Pacemaker takes up alone', () => {
+    const ten = { ...level(['fence-nova']), index: 10 };
+    expect(isPowerFencedFirst(cluster(level(['ipmi-1', 'fence-nova']), ten), 'compute-1')).toBe(true);
+    expect(whyNoPowerFirst(cluster({ ...level(['ipmi-1', 'fence-nova']), index: 10 }), 'compute-1')).toBe(
+      'none of its levels has fence_compute',
+    );
+    // It does not stand in the way of one by pattern either.
+    const byPattern = level(['ipmi-1', 'fence-nova'], { kind: 'pattern', pattern: 'compute-.*' });
+    expect(isPowerFencedFirst(cluster(ten, byPattern), 'compute-1')).toBe(true);
+  });
+
   it('where a power device stands beside one that turns nothing off, before fence_compute', () => {
     expect(isPowerFencedFirst(cluster(level(['ping', 'ipmi-1', 'fence-nova'])), 'compute-1')).toBe(true);
     expect(isPowerFencedFirst(cluster(level(['ipmi-1', 'scsi', 'fence-nova'])), 'compute-1')).toBe(true);

@@ -3,6 +3,14 @@ import { posixRegExp } from './posix-regexp.ts';
 import { RECORDER, whyNoPower } from './power-agents.ts';
 import { WATCHDOG_DEVICE } from './watchdog.ts';
 
+/** The numbers that a level may have (Pacemaker include/crm_internal.h ST__LEVEL_MIN, ST__LEVEL_MAX); the schema lets others into the CIB. */
+export const LEVEL_NUMBERS = { first: 1, last: 9 } as const;
+
+/** Whether the fencer takes a level up: one of another number is not there for it (daemons/fenced/fenced_commands.c `fenced_register_level`). */
+export function isTakenUp({ index }: FencingLevel): boolean {
+  return index >= LEVEL_NUMBERS.first && index <= LEVEL_NUMBERS.last;
+}
+
 /** Whether fencing this node confirms its power off before it is marked; see {@link whyNoPowerFirst}. */
 export function isPowerFencedFirst(cluster: ClusterView, node: string): boolean {
   return whyNoPowerFirst(cluster, node) === null;
@@ -31,8 +39,9 @@ export function whyNoPowerFirst(cluster: ClusterView, node: string): string | nu
  * `find_topology_for_host`). Which of several others it takes is chance: all of them are here.
  */
 export function levelsOf(cluster: ClusterView, node: string): readonly FencingLevel[] {
-  const own = cluster.fencingLevels.filter(({ target }) => keyOf(target) === node);
-  return own.length > 0 ? own : cluster.fencingLevels.filter((level) => isLevelOf(cluster, level, node));
+  const levels = cluster.fencingLevels.filter(isTakenUp);
+  const own = levels.filter(({ target }) => keyOf(target) === node);
+  return own.length > 0 ? own : levels.filter((level) => isLevelOf(cluster, level, node));
 }
 
 /**

@@ -1,7 +1,9 @@
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../../core/records.ts';
 import type { ClusterView, FencingLevel, FencingTarget } from '../../pacemaker/cib.ts';
 import {
+  isTakenUp,
   keyOf,
+  LEVEL_NUMBERS,
   levelsOf,
   unrecordedLevels,
   usableLevels,
@@ -25,12 +27,13 @@ export const connectivity: Check = {
   needs: ['configuration', 'status'],
   title: 'the cluster can fence every compute, and reaches it',
   looksAt:
-    'every power device, asked for the power state with its own parameters; the fencing levels, whether their devices are there, and fence_compute in each level of a compute; stonith-enabled; the state of the remote nodes',
+    'every power device, asked for the power state with its own parameters; the fencing levels, whether Pacemaker takes them up and their devices are there, and fence_compute in each level of a compute; stonith-enabled; the state of the remote nodes',
   run: (facts) => {
     const { configuration } = facts;
     if (!configuration.known) return [];
     return [
       ...enabled(configuration.value),
+      ...ignoredLevels(configuration.value),
       ...missingDevices(configuration.value),
       ...levels(configuration.value),
       ...devices(facts),
@@ -47,6 +50,20 @@ function enabled({ cluster }: ConfigurationFacts): Problem[] {
       'pcs property set stonith-enabled=true, once the power devices work',
     ),
   ];
+}
+
+/** The CIB's schema takes any positive number. */
+function ignoredLevels({ cluster }: ConfigurationFacts): Problem[] {
+  const { first, last } = LEVEL_NUMBERS;
+  return cluster.fencingLevels
+    .filter((level) => !isTakenUp(level))
+    .map(({ target, index }) =>
+      fault(
+        `fencing level ${index} of ${keyOf(target)} is ignored by Pacemaker, which takes levels ${first} to ${last}`,
+        `pcs stonith level: give it a number from ${first} to ${last}, or take it out`,
+        target.kind === 'node' ? target.node : null,
+      ),
+    );
 }
 
 /** A level with a device that is not there can never be gone through: its nodes, a controller too, are not fenced by it. */
