@@ -233,6 +233,16 @@ const FAULTS: readonly (readonly [string, Partial<Facts>, string, Severity, RegE
     /fencing level 12 of compute-0 is ignored by Pacemaker, which takes levels 1 to 9/,
   ],
   [
+    'levels of two targets that fit a node',
+    cib(
+      /<fencing-level id="level-compute-0"[^>]*>/,
+      '<fencing-level id="a" target-pattern="^compute-0" index="1" devices="ipmilan-compute-0,fence-nova"/><fencing-level id="b" target-pattern="^compute-.$" index="1" devices="ipmilan-compute-0,fence-nova"/>',
+    ),
+    'connectivity',
+    'warning',
+    /compute-0 fits the fencing levels of \S+ and of \S+: Pacemaker takes those of one of them/,
+  ],
+  [
     'level with a device that is gone',
     cib('devices="ipmilan-compute-0,fence-nova"', 'devices="ipmilan-compute-0,bmc-9,fence-nova"'),
     'connectivity',

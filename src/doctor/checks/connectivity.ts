@@ -120,8 +120,22 @@ function levels(configuration: ConfigurationFacts): Problem[] {
             ),
           ]),
       ...unrecorded(cluster, computes, node, recorder),
+      ...ambiguous(cluster, node),
     ];
   });
+}
+
+/** Each of them is judged by itself, so this is no fault. */
+function ambiguous(cluster: ClusterView, node: string): Problem[] {
+  const targets = [...new Set(levelsOf(cluster, node).map(({ target }) => keyOf(target)))];
+  if (targets.length < 2) return [];
+  return [
+    warning(
+      `${node} fits the fencing levels of ${targets.join(' and of ')}: Pacemaker takes those of one of them, and which one is chance`,
+      `pcs stonith level: have one target fit ${node}, or give it levels of its own name`,
+      node,
+    ),
+  ];
 }
 
 /** The fencer goes through no further level once one has succeeded, so each has to record. */
