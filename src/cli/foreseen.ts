@@ -54,8 +54,7 @@ export async function foreseeHosts(
     if (!listed.ok) return unknown(listed.reason);
     if (listed.value.partial) return unknown('a cell of Nova does not answer, so its list is not complete');
     const there = listed.value.items.filter(({ deleted }) => !deleted);
-    const ids = new Set(there.map(({ id }) => id));
-    const broken = await findBrokenMoves(cloud, host, await cloud.listBrokenMoves(host), (id) => ids.has(id));
+    const broken = await findBrokenMoves(cloud, host, await cloud.listBrokenMoves(host), there);
     if (!broken.ok) return unknown(broken.reason);
     for (const each of there) {
       const server = { ...each, taskSince: 0 };

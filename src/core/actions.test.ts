@@ -42,7 +42,7 @@ it('a server that somebody has started since it was evacuated or stopped is mean
 });
 
 it('a server was last migrated alive when nothing has begun its guest since', () => {
-  const failed = (text: string) => failedSinceMove(actions(text));
+  const failed = (text: string) => failedSinceMove(actions(text), false);
   expect(failed('live-migration create')).toBe(0);
   // A stop may be that of a guest that is not where Nova looks for it.
   expect(failed('lock stop live-migration create')).toBe(0);
@@ -55,4 +55,15 @@ it('a server was last migrated alive when nothing has begun its guest since', ()
   expect(failed('live-migration! lock live-migration! live-migration create')).toBe(2);
   expect(failed('create')).toBeNull();
   expect(failed('')).toBeNull();
+});
+
+it('what was asked for last has begun no guest while it has not ended', () => {
+  const failed = (text: string) => failedSinceMove(actions(text), true);
+  expect(failed('reboot live-migration create')).toBe(0);
+  expect(failed('start live-migration! live-migration create')).toBe(1);
+  // What is under way is something else, or was evacuated by hand by somebody who had looked.
+  expect(failed('createImage reboot live-migration create')).toBeNull();
+  expect(failed('evacuate live-migration create')).toBeNull();
+  expect(failed('reboot start live-migration create')).toBeNull();
+  expect(failed('create')).toBeNull();
 });

@@ -40,10 +40,14 @@ const PLACES: ReadonlySet<string> = new Set([...STARTS, 'evacuate', 'rebuild', '
  * Of a server that was migrated alive, and of which nothing has begun the guest since, by what was done with it, newest first: how many
  * live migrations have failed after that one. Where nova-conductor finds no host, or the hosts don't fit, the action has failed, and the
  * guest was not touched (nova/conductor/manager.py _live_migrate). null: it was not migrated alive.
+ *
+ * `isBusy`: it has a task_state. A start that was asked for last and has not ended, as that of a user who sees that the host is dead, has
+ * begun nothing: Nova takes it, and it lies in that host's queue (nova/compute/api.py reboot, start).
  */
-export function failedSinceMove(actions: readonly ActionView[]): number | null {
+export function failedSinceMove(actions: readonly ActionView[], isBusy: boolean): number | null {
+  const isOpen = isBusy && STARTS.has(actions[0]?.action ?? '');
   let failed = 0;
-  for (const { action, hasFailed } of actions) {
+  for (const { action, hasFailed } of isOpen ? actions.slice(1) : actions) {
     if (action === 'live-migration') {
       if (!hasFailed) return failed;
       failed += 1;

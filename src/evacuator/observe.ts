@@ -1,4 +1,4 @@
-import { failedSinceMove, wasStartedSince, wasStopped } from '../core/actions.ts';
+import { wasStartedSince, wasStopped } from '../core/actions.ts';
 import type { HostLook, Look } from '../core/decision.ts';
 import type { HostName, ServerId } from '../core/names.ts';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../core/observation.ts';
 import type { EvacuationRecord } from '../core/records.ts';
 import { hasSucceeded, isLive, isUnclaimed } from '../core/status.ts';
-import { findBrokenMoves, lastBrokenMove } from './broken-moves.ts';
+import { findBrokenMoves } from './broken-moves.ts';
 import {
   forget,
   forgetDone,
@@ -359,14 +359,6 @@ async function readActions(cloud: CloudPort, host: HostMemory): Promise<string |
     }
     const stopped = answer.ok ? wasStopped(answer.value ?? []) : null;
     const reason = answer.ok ? 'Nova’s list of what was done with it does not say' : answer.reason;
-    // One that failed so late that it was put into ERROR (nova/compute/manager.py _do_live_migration).
-    const failed = answer.ok ? failedSinceMove(answer.value ?? []) : null;
-    const move = failed === null ? null : await lastBrokenMove(cloud, host.host, id, failed);
-    if (move?.ok === false) {
-      host.listedAt = -1;
-      return move.reason;
-    }
-    if (move?.value) host.brokenMoves.set(id, move.value);
     host.stoppedInError.set(id, stopped === null ? unknown(reason) : known(stopped));
   }
   if (unread.length > SINGLE_GETS_PER_LOOK) host.listedAt = -1;
@@ -385,8 +377,8 @@ async function readBrokenMoves(
   host: HostMemory,
   broken: Answer<readonly LiveMigrationView[]>,
 ): Promise<string | null> {
-  const isThere = (id: ServerId): boolean => host.servers.get(id)?.host === host.host;
-  const found = await findBrokenMoves(cloud, host.host, broken, isThere);
+  const there = [...host.servers.values()].filter((server) => server.host === host.host);
+  const found = await findBrokenMoves(cloud, host.host, broken, there);
   if (!found.ok) return found.reason;
   for (const [id, move] of found.value) host.brokenMoves.set(id, move);
   host.hasBrokenMoves = true;

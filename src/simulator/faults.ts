@@ -29,6 +29,7 @@ import {
   evacuate,
   loseQueues,
   mayBeOn,
+  rebootServer,
   setConductor,
   setMetadata,
   setTag,
@@ -370,6 +371,13 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
     case 'user-starts':
       if (startServer(world, fault.server)) touched.add(fault.server);
       return;
+    case 'user-reboots': {
+      if (runsElsewhere(world, fault.server)) return;
+      // What runs is to run afterwards as well.
+      const isToRun = instanceOf(world, fault.server)?.spec.vmState === 'active';
+      if (rebootServer(world, fault.server) && !isToRun) touched.add(fault.server);
+      return;
+    }
     default:
       fault satisfies never;
   }
@@ -378,6 +386,15 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
 /** Whether a guest of a server runs, wherever Nova has it. */
 export function runsAnywhere(world: World, server: string): boolean {
   return [...world.machines.values()].some(({ guests }) => guests.get(server) === 'running');
+}
+
+/** Whether one runs on another host than Nova has it on. */
+function runsElsewhere(world: World, server: string): boolean {
+  const host = instanceOf(world, server)?.host ?? null;
+  const node = host === null ? null : nodeOfHost(world, host);
+  return [...world.machines.values()].some(
+    ({ name, guests }) => name !== node && guests.get(server) === 'running',
+  );
 }
 
 /** A pause as the command line writes it, by the clock of the controller that it runs on; null: nobody can read it. */

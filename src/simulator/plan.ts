@@ -111,6 +111,8 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'user-stops'; readonly server: string }
   /** Where it has come to, if it is stopped there. */
   | { readonly do: 'user-starts'; readonly server: string }
+  /** Hard, if its guest runs nowhere but where Nova has it. */
+  | { readonly do: 'user-reboots'; readonly server: string }
 );
 
 /** A whole run as data: the same plan gives the same run, whoever runs it. */

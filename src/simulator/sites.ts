@@ -33,6 +33,7 @@ export type FeatureName =
   | 'new-policies'
   | 'by-hand'
   | 'started-again'
+  | 'reboots'
   | 'lost-messages'
   | 'changed-groups'
   | 'left-guests'
@@ -78,6 +79,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'hypervisor-names', share: 0.15, apply: withHypervisorNames },
   { name: 'leftovers', share: 0.04, apply: withLeftovers },
   { name: 'slow-claims', share: 0.03, apply: withSlowClaims },
+  { name: 'reboots', share: 0.05, apply: withUsersWhoReboot },
 ];
 
 /**
@@ -740,6 +742,20 @@ function withUsersWhoStart(row: Row, before: Plan): Plan {
     ...(row.chance(0.7) ? [{ at: death + row.int(20_000, 120_000), do: successor }] : []),
   );
   return withNova(plan, { spawnMs: row.pick([plan.world.nova.spawnMs, [1_000, 6_000]]) });
+}
+
+/** Users who reboot what does not answer, again and again: before its host is known to be dead, and while it is evacuated. */
+function withUsersWhoReboot(row: Row, plan: Plan): Plan {
+  const [first] = plan.world.computes;
+  const own = plan.world.instances.filter(({ host }) => host === first?.host).slice(0, row.int(1, 6));
+  const death = firstDeathOf(plan);
+  const reboots = own.flatMap(({ id }) =>
+    Array.from(
+      { length: row.int(1, 4) },
+      (): Fault => ({ at: death + row.int(1_000, 90_000), do: 'user-reboots', server: id }),
+    ),
+  );
+  return withFaults(plan, ...reboots);
 }
 
 /** A nova-conductor that dies with evacuations that it has just taken up, or a RabbitMQ that does. */

@@ -155,9 +155,10 @@ function initHost(world: World, host: string): void {
         { vmState: 'error', taskState: null },
         'nova-compute found it half rebuilt',
       );
-    // Its _init_instance makes up for it; of one in ERROR it does not, but then the message that lies in its queue comes.
+    // Its _init_instance makes up for it; of one in ERROR, or one to be rebooted, it does not, but the message that lies in its queue comes.
     else if (instance.taskState === 'powering-off') stopInstance(world, host, instance);
-    else if (instance.taskState === 'powering-on') startInstance(world, host, instance);
+    else if (instance.taskState === 'powering-on' || instance.taskState === 'rebooting_hard')
+      startInstance(world, host, instance);
     else if (instance.taskState === 'migrating') resetLiveMigration(world, instance);
   }
 }

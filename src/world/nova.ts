@@ -291,6 +291,30 @@ export function startServer(world: World, server: string): boolean {
   return true;
 }
 
+/** The task_state of an instance that its user reboots hard. */
+export const REBOOTING = 'rebooting_hard';
+
+/** vm_states of which Nova reboots an instance hard (nova/compute/vm_states.py ALLOW_HARD_REBOOT). */
+const REBOOTABLE: ReadonlySet<string> = new Set(['active', 'stopped', 'paused', 'suspended', 'error']);
+
+/**
+ * `os-reboot`, hard, for a user. It is taken for a host that is down as well, and stands until nova-compute is back there, or until the
+ * instance has been evacuated (nova/compute/api.py _hard_reboot: who has such a task_state already may be rebooted once more).
+ */
+export function rebootServer(world: World, server: string): boolean {
+  const instance = instanceOf(world, server);
+  const { host = null, vmState = '', taskState = null } = instance ?? {};
+  if (instance === null || host === null || !REBOOTABLE.has(vmState)) return false;
+  if (taskState !== null && !taskState.startsWith('reboot')) return false;
+  instance.actions.push({ action: 'reboot', at: novaNow(world) });
+  changeInstance(world, instance, { taskState: REBOOTING }, 'to be rebooted');
+  after(world.agenda, 500, () => {
+    if (world.nova.computes.get(host)?.state !== 'running' || instance.deleted) return;
+    if (instance.host === host && instance.taskState === REBOOTING) startInstance(world, host, instance);
+  });
+  return true;
+}
+
 /** A user deletes an instance; its evacuation records go with it (nova/db/main/api.py instance_destroy). */
 export function deleteServer(world: World, server: string): void {
   const instance = instanceOf(world, server);

@@ -15,7 +15,7 @@ import {
   type World,
   type WorldSpec,
 } from './model.ts';
-import { pickHost, stopServer } from './nova.ts';
+import { pickHost, rebootServer, stopServer } from './nova.ts';
 import { advance, OBLIGING_AGENTS } from './testing.ts';
 import { runPacemakerTool } from './tools/run.ts';
 
@@ -242,6 +242,23 @@ describe('Nova', () => {
     advance(world, 60_000);
     expect(inError).toMatchObject({ vmState: 'stopped', taskState: null });
     expect(world.nova.instances.get(id)).toMatchObject({ vmState: 'stopped', taskState: null });
+  });
+
+  it('takes a hard reboot for a host that is down, and does it when nova-compute is back there', () => {
+    const { world } = newWorld();
+    const id = uuidOf(0x50, 1);
+    powerOff(world, 'compute-1', 'test');
+    advance(world, 1_000);
+    expect(rebootServer(world, id)).toBe(true);
+    expect(rebootServer(world, id)).toBe(true);
+    const instance = world.nova.instances.get(id);
+    expect(instance).toMatchObject({ vmState: 'active', taskState: 'rebooting_hard' });
+    expect(instance?.actions.map(({ action }) => action).slice(-2)).toEqual(['reboot', 'reboot']);
+    advance(world, 60_000);
+    expect(instance).toMatchObject({ vmState: 'active', taskState: null });
+    expect(world.machines.get('compute-1')?.guests.get(id)).toBe('running');
+    if (instance) instance.taskState = 'rebuilding';
+    expect(rebootServer(world, id)).toBe(false);
   });
 
   it('gives at most a page, with a link to the next', () => {

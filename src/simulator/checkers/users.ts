@@ -1,4 +1,4 @@
-import { STARTING } from '../../world/nova.ts';
+import { REBOOTING, STARTING } from '../../world/nova.ts';
 import type { CheckerKind } from './checker.ts';
 
 /** Outcomes with which an instance may be left where it is, with its reason. */
@@ -25,7 +25,7 @@ export const users: CheckerKind = {
       [...scene.world.machines.values()].some((machine) => machine.guests.get(id) === 'running');
     return {
       fact(fact) {
-        if (fact.kind === 'instance' && fact.taskState === STARTING)
+        if (fact.kind === 'instance' && (fact.taskState === STARTING || fact.taskState === REBOOTING))
           started.set(fact.server, scene.world.agenda.now);
         if (fact.kind === 'migration' && fact.status === 'accepted') started.delete(fact.server);
       },
