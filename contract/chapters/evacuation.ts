@@ -139,7 +139,7 @@ export const evacuation: Chapter = {
         },
       },
       {
-        says: 'under way it is pre-migrating with its destination, both hosts give resources, and os-stop is 409',
+        says: 'under way it is pre-migrating with its destination, both hosts give resources, and os-stop and a hard reboot are 409',
         async holds() {
           const underWay = {
             status: 'pre-migrating',
@@ -149,19 +149,14 @@ export const evacuation: Chapter = {
           };
           await eventually(async () => (await recordsOf(ids.running))[0], underWay, OVER_LIMIT_MS);
           like(await hostsOf(ids.running), [source, destination].sort());
-          like(
-            await place.ask('compute', 'POST', `/servers/${ids.running}/action`, {
-              body: { 'os-stop': null },
-            }),
-            {
+          const actions = { stop: { 'os-stop': null }, reboot: { reboot: { type: 'HARD' } } };
+          for (const [name, body] of Object.entries(actions)) {
+            const message = new RegExp(`^Cannot '${name}' instance .* while it is in task_state rebuil`);
+            like(await place.ask('compute', 'POST', `/servers/${ids.running}/action`, { body }), {
               status: 409,
-              body: {
-                conflictingRequest: {
-                  message: /^Cannot 'stop' instance .* while it is in task_state rebuil/,
-                },
-              },
-            },
-          );
+              body: { conflictingRequest: { message } },
+            });
+          }
         },
       },
       {

@@ -163,6 +163,21 @@ export const servers: Chapter = {
         },
       },
       {
+        says: 'a hard reboot is 202, also of one that is stopped, which runs afterwards',
+        async holds() {
+          const id = ids[1] ?? '';
+          const body = { reboot: { type: 'HARD' } };
+          like(await place.ask('compute', 'POST', `/servers/${id}/action`, { body }), {
+            status: 202,
+            body: null,
+          });
+          const running = { server: { status: 'ACTIVE', 'OS-EXT-STS:task_state': null } };
+          await eventually(() => get(id), running, STOP_LIMIT_MS);
+          const { body: done } = await place.ask('compute', 'GET', `/servers/${id}/os-instance-actions`);
+          like(at(done, 'instanceActions', '0', 'action'), 'reboot');
+        },
+      },
+      {
         says: 'what was done with a server is listed newest first: that it was stopped, and made',
         async holds() {
           const { status, body } = await place.ask(

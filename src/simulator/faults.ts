@@ -375,7 +375,7 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       if (runsElsewhere(world, fault.server)) return;
       // What runs is to run afterwards as well.
       const isToRun = instanceOf(world, fault.server)?.spec.vmState === 'active';
-      if (rebootServer(world, fault.server) && !isToRun) touched.add(fault.server);
+      if (rebootServer(world, fault.server) === null && !isToRun) touched.add(fault.server);
       return;
     }
     default:

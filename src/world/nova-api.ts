@@ -13,7 +13,7 @@ import {
   type World,
   zoneOf,
 } from './model.ts';
-import { evacuate, isUp, type ServiceUpdate, stopServer, updateService } from './nova.ts';
+import { evacuate, isUp, rebootServer, type ServiceUpdate, stopServer, updateService } from './nova.ts';
 import { novaFactsApi } from './nova-facts-api.ts';
 
 const PREFIX = '/compute/v2.1';
@@ -516,6 +516,12 @@ function act(world: World, request: HttpRequest, server: string, version: string
   }
   if ('os-stop' in body) {
     const refusal = stopServer(world, server);
+    return refusal === null ? answer(202, null) : fault(refusal.status, refusal.message);
+  }
+  if ('reboot' in body) {
+    const { type } = (body.reboot ?? {}) as Readonly<Record<string, unknown>>;
+    if (type !== 'HARD') return fault(400, 'in the model only a HARD reboot');
+    const refusal = rebootServer(world, server);
     return refusal === null ? answer(202, null) : fault(refusal.status, refusal.message);
   }
   return fault(400, `There is no such action: ${Object.keys(body)[0] ?? ''}`);

@@ -298,21 +298,26 @@ export const REBOOTING = 'rebooting_hard';
 const REBOOTABLE: ReadonlySet<string> = new Set(['active', 'stopped', 'paused', 'suspended', 'error']);
 
 /**
- * `os-reboot`, hard, for a user. It is taken for a host that is down as well, and stands until nova-compute is back there, or until the
+ * `reboot`, hard, for a user. It is taken for a host that is down as well, and stands until nova-compute is back there, or until the
  * instance has been evacuated (nova/compute/api.py _hard_reboot: who has such a task_state already may be rebooted once more).
  */
-export function rebootServer(world: World, server: string): boolean {
+export function rebootServer(world: World, server: string): Refusal {
   const instance = instanceOf(world, server);
-  const { host = null, vmState = '', taskState = null } = instance ?? {};
-  if (instance === null || host === null || !REBOOTABLE.has(vmState)) return false;
-  if (taskState !== null && !taskState.startsWith('reboot')) return false;
+  if (instance === null) return { status: 404, message: `Instance ${server} could not be found.` };
+  const { host, vmState, taskState } = instance;
+  const refused = (state: string): Refusal => ({
+    status: 409,
+    message: `Cannot 'reboot' instance ${server} while it is in ${state}`,
+  });
+  if (host === null || !REBOOTABLE.has(vmState)) return refused(`vm_state ${vmState}`);
+  if (taskState !== null && !taskState.startsWith('reboot')) return refused(`task_state ${taskState}`);
   instance.actions.push({ action: 'reboot', at: novaNow(world) });
   changeInstance(world, instance, { taskState: REBOOTING }, 'to be rebooted');
   after(world.agenda, 500, () => {
     if (world.nova.computes.get(host)?.state !== 'running' || instance.deleted) return;
     if (instance.host === host && instance.taskState === REBOOTING) startInstance(world, host, instance);
   });
-  return true;
+  return null;
 }
 
 /** A user deletes an instance; its evacuation records go with it (nova/db/main/api.py instance_destroy). */

@@ -249,8 +249,8 @@ describe('Nova', () => {
     const id = uuidOf(0x50, 1);
     powerOff(world, 'compute-1', 'test');
     advance(world, 1_000);
-    expect(rebootServer(world, id)).toBe(true);
-    expect(rebootServer(world, id)).toBe(true);
+    expect(rebootServer(world, id)).toBeNull();
+    expect(rebootServer(world, id)).toBeNull();
     const instance = world.nova.instances.get(id);
     expect(instance).toMatchObject({ vmState: 'active', taskState: 'rebooting_hard' });
     expect(instance?.actions.map(({ action }) => action).slice(-2)).toEqual(['reboot', 'reboot']);
@@ -258,7 +258,7 @@ describe('Nova', () => {
     expect(instance).toMatchObject({ vmState: 'active', taskState: null });
     expect(world.machines.get('compute-1')?.guests.get(id)).toBe('running');
     if (instance) instance.taskState = 'rebuilding';
-    expect(rebootServer(world, id)).toBe(false);
+    expect(rebootServer(world, id)?.status).toBe(409);
   });
 
   it('gives at most a page, with a link to the next', () => {
