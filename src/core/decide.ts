@@ -1,13 +1,15 @@
 import { type Asides, asideOf } from './aside.ts';
 import { destinationsOff, evacuationsLost, hostsOfNodes } from './deaths.ts';
 import type { Decision } from './decision.ts';
-import { type Draft, finish, issue, lookAtServices, newDraft, say, wakeWithin } from './draft.ts';
+import { type Draft, finish, issue, lookAtServices, newDraft, say, serviceOf, wakeWithin } from './draft.ts';
 import { decideEvacuating, type Evacuating } from './evacuating.ts';
 import { type Gates, gates } from './gates.ts';
 import { answerHold } from './hold.ts';
 import { type Candidates, isEnd } from './judged.ts';
 import { decideInstances } from './ledger.ts';
 import { letGoByHand } from './let-go.ts';
+import { markedNodes, recordReturn } from './lost-record.ts';
+import type { NodeName } from './names.ts';
 import type { ClusterView, NodeView, Observation } from './observation.ts';
 import { putRight } from './overtaken.ts';
 import { quietUntil } from './ownership.ts';
@@ -54,6 +56,7 @@ export function decide(observation: Observation, policy: Policy): Decision {
     wasOff: destinationsOff(draft, cluster),
     select: selector(observation.facts, policy),
     claimed: new Set(),
+    isMarked: markedNodes(observation),
   };
   const candidates: Candidates[] = [];
   for (const node of cluster.nodes) {
@@ -94,26 +97,25 @@ function whyClosed(draft: Draft, cluster: ClusterView, { cloud }: Gates, { unsee
  * turns of their server groups, and no look shows them before they have taken effect.
  */
 function predecessorsUntil(draft: Draft, cluster: ClusterView): number {
-  const until = hostsOfNodes(draft.observation, cluster).map(([host, { evacuation }]) =>
-    evacuation === 'unreadable'
-      ? 0
-      : quietUntil(draft, evacuation, draft.observation.hosts.get(host) ?? null),
-  );
+  const until = hostsOfNodes(draft.observation, cluster).map(([host, { name, incident, evacuation }]) => {
+    // Where nothing stands nothing is evacuated.
+    if (incident === null && evacuation === null) return 0;
+    const service = evacuation === null ? serviceOf(draft, name) : null;
+    return quietUntil(draft, evacuation, draft.observation.hosts.get(host) ?? null, service);
+  });
   return Math.max(0, ...until);
 }
 
 /** What holds for all nodes in this step. */
-type Rules = Omit<Evacuating, 'node' | 'incident'>;
+interface Rules extends Omit<Evacuating, 'node' | 'incident'> {
+  /** Whether our marker is on the compute service of a node. */
+  readonly isMarked: (node: NodeName) => boolean;
+}
 
 function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | null {
   const { incident, evacuation } = node;
   if (incident === 'unreadable' || evacuation === 'unreadable') {
-    const name = incident === 'unreadable' ? INCIDENT_ATTRIBUTE : EVACUATION_ATTRIBUTE;
-    blocked(
-      draft,
-      node,
-      `its attribute ${name} can't be read, so nothing is done for it; see its value with crm_attribute --node ${node.name} --name ${name} --query`,
-    );
+    blocked(draft, node, sayUnreadable(node.name, incident === 'unreadable'));
     return null;
   }
   const twins = whyBothBlocked(draft.observation, rules.cluster, node);
@@ -128,6 +130,7 @@ function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | nu
     else if (node.mark === 'yes' && (evacuation === null || node.online === false))
       adoptMark(draft, node, rules.cluster);
     else if (evacuation !== null) decideReturning(draft, node, evacuation);
+    else if (node.online === true && rules.isMarked(node.name)) recordReturn(draft, node);
     else tellUnfenced(draft, node, rules.cluster);
     return null;
   }
@@ -140,6 +143,16 @@ function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | nu
     return null;
   }
   return decideEvacuating(draft, { node, incident, ...rules });
+}
+
+/** Somebody has written there by hand. What the evacuation has begun is seen in Nova; how the host was before is not. */
+function sayUnreadable(node: NodeName, isIncident: boolean): string {
+  const name = isIncident ? INCIDENT_ATTRIBUTE : EVACUATION_ATTRIBUTE;
+  const attribute = `crm_attribute --node ${node} --name ${name} --lifetime forever`;
+  const then = isIncident
+    ? 'then the node is let go as it is; to have it evacuated fence it once more (stonith_admin --reboot)'
+    : 'then its evacuation begins anew, with what Nova has of it';
+  return `its attribute ${name} can't be read, so nothing is done for it; see its value with ${attribute} --query. If nobody can put it right, delete it (${attribute} --delete): ${then}`;
 }
 
 function blocked(draft: Draft, node: NodeView, text: string): void {

@@ -16,7 +16,7 @@ import type {
   ServiceView,
 } from './observation.ts';
 import { ownsRecord, quietUntil } from './ownership.ts';
-import { fencingProof } from './proof.ts';
+import { fencingProof, whyNotOffSince } from './proof.ts';
 import { rememberOutages } from './quarantine.ts';
 import {
   disabledReason,
@@ -57,6 +57,11 @@ export function decideEvacuating(
   const record = node.evacuation === 'unreadable' ? null : node.evacuation;
   // Looking does no harm, so Nova is asked while the proof is still awaited.
   const eyes = lookAtNova(draft, node, incident, record);
+  const alive = whyNotOffSince(node);
+  if (alive !== null) {
+    block(draft, node, incident, null, alive);
+    return null;
+  }
   const fencedAt = provenAt(draft, node, incident, record);
   if (fencedAt === null) return null;
   // Also where a gate holds it up: who looks for what it had received asks when it died. Fencings of one outage

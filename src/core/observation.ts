@@ -25,8 +25,11 @@ export interface NodeView {
   readonly fenced: boolean | null;
   readonly incident: Stored<IncidentRecord>;
   readonly evacuation: Stored<EvacuationRecord>;
-  /** Whether the nova-compute that Pacemaker manages there runs; null: it manages none, or knows nothing yet. */
-  readonly novaCompute: 'running' | 'stopped' | null;
+  /**
+   * Whether the nova-compute that Pacemaker manages there runs; `unstarted`: it has not begun to start it since the node joined; null: it
+   * manages none, or knows nothing yet.
+   */
+  readonly novaCompute: 'running' | 'stopped' | 'unstarted' | null;
   /** The incidents that this node had before. */
   readonly past: Stored<HistoryRecord>;
   /** What an operator answered to the question about local disks, as it stands in the attribute. */

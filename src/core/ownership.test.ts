@@ -9,9 +9,9 @@ import {
   type ServerView,
   type ServiceView,
 } from './observation.ts';
-import { ownsRecord } from './ownership.ts';
+import { ownsRecord, quietUntil } from './ownership.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import type { EvacuationRecord } from './records.ts';
+import { disabledReason, type EvacuationRecord } from './records.ts';
 import {
   A_CLUSTER,
   aHostView,
@@ -200,4 +200,17 @@ it('has the services listed before it takes a record over, when nothing of the p
   // That list may have been asked for before.
   expect(looksAfter(quiet - 1, quiet)).toEqual(looks);
   expect(looksAfter(quiet, quiet)).toEqual({ services: false, commands: ['write-evacuation'] });
+});
+
+it('an evacuator before this one may have requests under way, also where its record is gone or can’t be read', () => {
+  const draft = newDraft(anObservation({ owner: 'me', ownerSince: 5_000 }), DEFAULT_POLICY);
+  const until = 5_000 + DEFAULT_POLICY.timing.takeoverSettleMs;
+  const marked = aService('compute-1', { status: 'disabled', disabledReason: disabledReason('i1') });
+  expect(quietUntil(draft, aRecord({ owner: 'another' }), null)).toBe(until);
+  expect(quietUntil(draft, 'unreadable', null)).toBe(until);
+  expect(quietUntil(draft, null, null, marked)).toBe(until);
+  expect(quietUntil(draft, 'unreadable', aHostView({ firstLookAt: 6_000 }))).toBe(until + 1_000);
+  expect(quietUntil(draft, null, null, aService('compute-1'))).toBe(0);
+  expect(quietUntil(draft, aRecord({ owner: 'me' }), null, marked)).toBe(0);
+  expect(quietUntil(draft, aRecord({ owner: 'another', clean: true }), null)).toBe(0);
 });

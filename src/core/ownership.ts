@@ -56,10 +56,11 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
       `looking once more at its compute service, and at what is on it, before anything is changed${trouble}`,
     );
   }
-  const quiet = quietUntil(draft, record, view);
+  const quiet = quietUntil(draft, record, view, service);
+  const before = record?.owner ?? 'whoever has disabled the host';
   if (observation.mono < quiet) {
     wakeWithin(draft, quiet - observation.mono);
-    return tell(`taking over from ${record?.owner}; waiting until its last requests have taken effect`);
+    return tell(`taking over from ${before}; waiting until its last requests have taken effect`);
   }
   // What was seen before the quiet time ended may have changed in it; what somebody forces down after this list is theirs.
   if (Math.min(view.followedAt, observation.servicesAt) < quiet) {
@@ -71,7 +72,7 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
       since: record?.since ?? null,
     });
     if (draft.looks.has(service.host)) lookAtServices(draft, 0);
-    return tell(`taking over from ${record?.owner}; looking at what its last requests have become`);
+    return tell(`taking over from ${before}; looking at what its last requests have become`);
   }
   return write(nextRecord(draft, facts), 'writing down the intent before Nova is told anything');
 }
@@ -120,10 +121,23 @@ const union = (one: readonly string[], other: readonly string[]): readonly strin
   ...new Set([...one, ...other]),
 ];
 
-/** `mono` before which no request is sent: a predecessor that did not end cleanly may still have some under way. */
-export function quietUntil(draft: Draft, record: EvacuationRecord | null, view: HostView | null): number {
+/**
+ * `mono` before which no request is sent: a predecessor that did not end cleanly may still have some under way. 0: there is none.
+ * `service`: that of the host, where there may be no record any more.
+ */
+export function quietUntil(
+  draft: Draft,
+  record: NodeView['evacuation'],
+  view: HostView | null,
+  service: ServiceView | null = null,
+): number {
   const { owner, ownerSince } = draft.observation;
-  if (record === null || record.phase !== 'evacuating' || record.clean || record.owner === owner) return 0;
+  const isOfAnother =
+    record === null
+      ? // Somebody has deleted it: our marker tells that there was one.
+        isOurMarker(service?.disabledReason ?? null)
+      : record === 'unreadable' || (record.phase === 'evacuating' && !record.clean && record.owner !== owner);
+  if (!isOfAnother) return 0;
   return Math.max(ownerSince, view?.firstLookAt ?? 0) + draft.policy.timing.takeoverSettleMs;
 }
 
@@ -173,7 +187,7 @@ const isTrueOf = (value: Maybe<boolean> | undefined): boolean => value?.known ==
  * How the service stood before us. Our own marker without a record (the CIB was lost) means that it was we who disabled it. What a
  * late request of ours has done to a host that somebody had disabled is to be undone, and not how it was.
  */
-function serviceBefore({ observation, policy }: Draft, service: ServiceView): ServiceBefore {
+export function serviceBefore({ observation, policy }: Draft, service: ServiceView): ServiceBefore {
   const { status, disabledReason, forcedDown } = service;
   if (overtaken(observation, policy, service) !== null) return { status: 'disabled', forcedDown };
   return isOurMarker(disabledReason) ? { status: 'enabled', forcedDown: false } : { status, forcedDown };

@@ -3,8 +3,8 @@ import { decide } from './decide.ts';
 import { nodeName } from './names.ts';
 import { type ClusterView, type FencingEvent, known, type NodeView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import { fencingProof } from './proof.ts';
-import { A_CLUSTER, aNode, anObservation } from './testing.ts';
+import { fencingProof, whyNotOffSince } from './proof.ts';
+import { A_CLUSTER, aNode, anObservation, aRecord } from './testing.ts';
 
 const NODE = nodeName('compute-1');
 const NOW = 1_000_000;
@@ -60,5 +60,31 @@ describe('a success in the fencing history', () => {
     expect(provenFor(NOW, corrected(1_000 + levelSettleMs))).toBe(true);
     // Whatever the clock of the controller says that wrote it.
     expect(provenFor(NOW + 3_600_000, corrected(1_000))).toBe(false);
+  });
+});
+
+describe('a nova-compute that Pacemaker has begun since the node joined', () => {
+  const node = (more: Partial<NodeView>): NodeView => aNode('compute-1', 'i', { online: true, ...more });
+
+  it('says that its power is on, whether it still runs or not', () => {
+    expect(whyNotOffSince(node({ novaCompute: 'running' }))).toContain('somebody has put an old CIB back');
+    expect(whyNotOffSince(node({ novaCompute: 'stopped' }))).toContain('fence it once more');
+  });
+
+  it('is none where nothing was begun, where Pacemaker has none, or where the node is not there', () => {
+    expect(whyNotOffSince(node({ novaCompute: 'unstarted' }))).toBeNull();
+    expect(whyNotOffSince(node({ novaCompute: null }))).toBeNull();
+    expect(whyNotOffSince(node({ novaCompute: 'running', online: false }))).toBeNull();
+    expect(whyNotOffSince(node({ novaCompute: 'running', online: null }))).toBeNull();
+  });
+
+  it('keeps everything from being evacuated, though a record has the proof', () => {
+    const evacuation = aRecord({ incident: 'i', owner: 'controller-1:1' });
+    const { commands, verdicts } = decide(
+      anObservation({ cluster: known(aCluster(node({ novaCompute: 'stopped', evacuation }))) }),
+      DEFAULT_POLICY,
+    );
+    expect(commands.map(({ kind }) => kind)).not.toContain('force-down');
+    expect(verdicts[0]).toMatchObject({ phase: 'blocked' });
   });
 });

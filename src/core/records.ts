@@ -298,6 +298,11 @@ export function disabledReason(incidentId: string): string {
   return `${MARKER} (incident ${incidentId})`;
 }
 
+/** The incident that a `disabled_reason` of ours names; null: it is not ours, or names none. */
+export function markedIncident(reason: string | null): string | null {
+  return isOurMarker(reason) ? (/\(incident ([\w-]+)\)$/.exec(reason ?? '')?.[1] ?? null) : null;
+}
+
 /** Whether a `disabled_reason` is ours. An operator who takes the host over writes a reason of their own, and we keep off. */
 export function isOurMarker(reason: string | null): boolean {
   return reason?.startsWith(MARKER) ?? false;

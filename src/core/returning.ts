@@ -66,7 +66,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     return;
   }
   // Where Pacemaker starts nova-compute, it knows when there is something to ask Nova about.
-  if (node.novaCompute === 'stopped') {
+  if (node.novaCompute === 'stopped' || node.novaCompute === 'unstarted') {
     lookAtServices(draft, policy.timing.idleServicesMs);
     tell('released; waiting for Pacemaker to start nova-compute', null);
     return;

@@ -158,7 +158,8 @@ describe('nova-compute, as the operation history has it', () => {
 
   it.each([
     ['nothing known', [], null],
-    ['a probe that found it stopped', [op('monitor', 2, 7)], 'stopped'],
+    ['a probe that found it stopped', [op('monitor', 2, 7)], 'unstarted'],
+    ['a probe under way', [op('monitor', -1, 193, -1)], 'unstarted'],
     ['a start under way', [op('monitor', 2, 7), op('start', -1, 193, -1)], 'stopped'],
     ['started', [op('monitor', 2, 7), op('start', 9, 0)], 'running'],
     ['started and watched', [op('start', 9, 0), op('monitor', 10, 0)], 'running'],

@@ -17,8 +17,11 @@ export interface ClusterNode {
   readonly fenced: boolean | null;
   /** The node attribute `maintenance` is true: Pacemaker keeps its hands off this node. */
   readonly maintenance: boolean;
-  /** What the operation history says of a nova-compute that Pacemaker manages here; null: it manages none, or knows nothing yet. */
-  readonly novaCompute: 'running' | 'stopped' | null;
+  /**
+   * What the operation history says of a nova-compute that Pacemaker manages here; `unstarted`: Pacemaker has not begun to start it
+   * since the node joined; null: it manages none, or knows nothing yet.
+   */
+  readonly novaCompute: 'running' | 'stopped' | 'unstarted' | null;
 }
 
 /** What a fencing level is for, in the three forms that Pacemaker knows. */
@@ -194,7 +197,8 @@ const NOVA_COMPUTE = /nova[-_]compute(\.service)?$|^NovaCompute$/;
 
 /**
  * Whether nova-compute runs, by its last operation (the highest call-id; one that is under way has op-status -1,
- * Pacemaker lib/pengine/unpack.c `unpack_rsc_op`).
+ * Pacemaker lib/pengine/unpack.c `unpack_rsc_op`). The history of a node is erased when it is lost and when it joins
+ * (daemons/controld/controld_remote_ra.c `remote_node_up`, `remote_node_down`): what was begun there was begun since.
  */
 function novaComputeOf(state: XmlElement): ClusterNode['novaCompute'] {
   const resource = descendantsOf(state, 'lrm_resource').find((each) =>
@@ -202,6 +206,10 @@ function novaComputeOf(state: XmlElement): ClusterNode['novaCompute'] {
   );
   const operations = resource === undefined ? [] : childrenOf(resource, 'lrm_rsc_op');
   if (operations.length === 0) return null;
+  const isBegun = operations.some(
+    (each) => attributeOf(each, 'operation') !== 'monitor' || attributeOf(each, 'rc-code') === '0',
+  );
+  if (!isBegun) return 'unstarted';
   if (operations.some((operation) => attributeOf(operation, 'op-status') === '-1')) return 'stopped';
   const callId = (operation: XmlElement): number => Number(attributeOf(operation, 'call-id') ?? -1);
   const last = operations.reduce((a, b) => (callId(b) > callId(a) ? b : a));

@@ -151,6 +151,14 @@ export function createSimulatedCluster(
   };
 }
 
+/** By the operation history: one that is starting does not run yet. */
+const NOVA_COMPUTE = {
+  unstarted: 'unstarted',
+  stopped: 'stopped',
+  starting: 'stopped',
+  started: 'running',
+} as const;
+
 function nodesOf(world: World, seen: NonNullable<ReturnType<typeof seenFrom>>, read: Reader): NodeView[] {
   const transient = (name: string, node: string): string | null =>
     seen.transient.get(name)?.get(node) || null;
@@ -161,8 +169,7 @@ function nodesOf(world: World, seen: NonNullable<ReturnType<typeof seenFrom>>, r
       kind,
       online,
       fenced: remote?.fenced ?? null,
-      novaCompute:
-        remote === null || !remote.online ? null : remote.novaCompute === 'started' ? 'running' : 'stopped',
+      novaCompute: remote === null || !remote.online ? null : NOVA_COMPUTE[remote.novaCompute],
       incident: read(permanent?.get(INCIDENT_ATTRIBUTE), parseIncident),
       evacuation: read(permanent?.get(EVACUATION_ATTRIBUTE), parseEvacuation),
       past: read(permanent?.get(HISTORY_ATTRIBUTE), parseHistory),

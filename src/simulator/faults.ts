@@ -40,6 +40,7 @@ import {
 import { moveHost } from '../world/nova-facts-api.ts';
 import { moveEvacuator } from '../world/resources.ts';
 import type { Cast } from './cast.ts';
+import { UNRECORDED } from './checkers/checker.ts';
 import type { ClusterTrouble } from './cluster-port.ts';
 import type { Fault, PolicyChange } from './plan.ts';
 import type { Traps } from './traps.ts';
@@ -54,6 +55,8 @@ export interface Stage {
   readonly touched: Set<string>;
   readonly cast: Cast;
   readonly traps: Traps;
+  /** The permanent attributes of an operator's copy of the CIB; null: there is none. */
+  saved: ReadonlyMap<string, ReadonlyMap<string, string>> | null;
   /** The policy file is written anew, and read by whoever runs; null: it is broken. */
   writePolicy(change: PolicyChange | null): void;
 }
@@ -302,6 +305,25 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       touched.add(hostOfNode(world, fault.node));
       setPermanent(world, pickMember(world, 'operator'), fault.node, INCIDENT_ATTRIBUTE, null, 'operator');
       return;
+    case 'operator-spoils-record': {
+      const { node, record, value } = fault;
+      const name = record === 'evacuation' ? EVACUATION_ATTRIBUTE : INCIDENT_ATTRIBUTE;
+      if (!world.cluster.permanent.get(node)?.has(name)) return;
+      tell(`${value === null ? 'deletes' : 'writes over'} the ${record} record of ${node}`);
+      touched
+        .add(node)
+        .add(hostOfNode(world, node))
+        .add(UNRECORDED)
+        .add(UNRECORDED + hostOfNode(world, node));
+      setPermanent(world, pickMember(world, 'operator'), node, name, value, 'operator');
+      return;
+    }
+    case 'operator-saves-cib':
+      stage.saved = new Map([...world.cluster.permanent].map(([node, its]) => [node, new Map(its)]));
+      return;
+    case 'operator-pushes-cib':
+      pushCib(stage);
+      return;
     case 'operator-marks':
       tell(`marks ${fault.node} evacuate=yes`);
       setTransient(world, fault.node, EVACUATE_ATTRIBUTE, 'yes', 'operator');
@@ -395,6 +417,27 @@ function runsElsewhere(world: World, server: string): boolean {
   return [...world.machines.values()].some(
     ({ name, guests }) => name !== node && guests.get(server) === 'running',
   );
+}
+
+/** Whatever has changed since the copy was made is as it was then. */
+function pushCib({ world, saved, touched }: Stage): void {
+  if (saved === null) return;
+  const { permanent } = world.cluster;
+  const from = pickMember(world, 'operator');
+  world.emit({ kind: 'operator', what: 'pushes a CIB that was saved before' });
+  for (const node of new Set([...saved.keys(), ...permanent.keys()])) {
+    const [old, now] = [saved.get(node), permanent.get(node)];
+    for (const name of new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])) {
+      const value = old?.get(name) ?? null;
+      if (value === (now?.get(name) ?? null)) continue;
+      touched
+        .add(node)
+        .add(hostOfNode(world, node))
+        .add(UNRECORDED)
+        .add(UNRECORDED + hostOfNode(world, node));
+      setPermanent(world, from, node, name, value, 'operator');
+    }
+  }
 }
 
 /** A pause as the command line writes it, by the clock of the controller that it runs on; null: nobody can read it. */

@@ -1,5 +1,10 @@
 import { DEFAULT_POLICY } from '../core/policy.ts';
-import { EVACUATE_ATTRIBUTE, EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from '../core/records.ts';
+import {
+  EVACUATE_ATTRIBUTE,
+  EVACUATION_ATTRIBUTE,
+  INCIDENT_ATTRIBUTE,
+  isOurMarker,
+} from '../core/records.ts';
 import { hostOfNode, type World } from '../world/model.ts';
 import type { Plan } from './plan.ts';
 
@@ -46,6 +51,8 @@ export function whatIsLeft(world: World): string[] {
     if (nova.computes.get(hostOfNode(world, node))?.state !== 'running')
       left.push(`nova-compute does not run on ${node}`);
   }
+  for (const { host, disabledReason } of nova.services.values())
+    if (isOurMarker(disabledReason)) left.push(`${host} is disabled by us`);
   for (const migration of nova.migrations) {
     if (migration.flight !== 'over' && !migration.deleted)
       left.push(`evacuation ${migration.id} is under way`);

@@ -78,6 +78,16 @@ export type Fault = { readonly at: number } & (
   /** `stonith_admin --confirm`, of a node that is off: no agent is called. */
   | { readonly do: 'operator-confirms'; readonly node: string }
   | { readonly do: 'operator-removes-incident'; readonly node: string }
+  /** The record of an evacuation is written over by hand, or (null) deleted; so is an incident, but that is never deleted by this. */
+  | {
+      readonly do: 'operator-spoils-record';
+      readonly node: string;
+      readonly record: 'evacuation' | 'incident';
+      readonly value: string | null;
+    }
+  /** `pcs cluster cib`, and later `pcs cluster cib-push --config` of that: the permanent attributes are as they were. */
+  | { readonly do: 'operator-saves-cib' }
+  | { readonly do: 'operator-pushes-cib' }
   | { readonly do: 'operator-marks'; readonly node: string }
   /** A pause of everything, or of one node; `lastsMs`: null for one that nobody can read. */
   | { readonly do: 'operator-pauses'; readonly lastsMs: number | null }

@@ -111,6 +111,10 @@ function helpWithIncident(world: World, node: string, text: string): string | nu
     takeAway();
     return `an operator corrects the topology, and takes the incident of ${node} away, whose power was never off`;
   }
+  if (text.includes('somebody has put an old CIB back')) {
+    takeAway();
+    return `an operator takes the incident of ${node} away, as the verdict says`;
+  }
   if (text.includes('proof that its power is off')) {
     fenceByHand(world, node);
     return `an operator has ${node} fenced, as the verdict says`;
@@ -227,7 +231,11 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
     const permanent = world.cluster.permanent.get(node);
     const verdict = report?.verdicts.find((each) => each.node === node);
     const text = verdict?.text ?? '';
-    if (permanent?.has(INCIDENT_ATTRIBUTE)) {
+    const unreadable = /its attribute (\S+) can't be read, so nothing is done/.exec(text)?.[1];
+    if (unreadable !== undefined) {
+      setPermanent(world, pickMember(world, 'operator'), node, unreadable, null, 'operator');
+      done.push(`an operator deletes ${unreadable} of ${node}, as the verdict says`);
+    } else if (permanent?.has(INCIDENT_ATTRIBUTE)) {
       // That there is nowhere to go may stand with the instances that wait for it alone.
       const waiting =
         verdict?.instances.filter(({ outcome }) => outcome === 'ready' || outcome === 'waiting') ?? [];

@@ -142,7 +142,7 @@ function begin(plan: Plan, { audience = {}, wrap = (ports) => ports }: RunOption
   for (const { name, make } of CHECKERS)
     checkers.push(make({ ...scene, violate: (text) => violate(name, text) }));
   const stage: Stage = {
-    ...{ world, losses, trouble, touched, cast, traps },
+    ...{ world, losses, trouble, touched, cast, traps, saved: null },
     writePolicy(change) {
       const readers = cast.living();
       const heardOf = policies.write(change === null ? null : policyOf({ ...plan.policy, ...change }), {

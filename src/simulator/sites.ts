@@ -34,6 +34,8 @@ export type FeatureName =
   | 'by-hand'
   | 'started-again'
   | 'reboots'
+  | 'spoiled-records'
+  | 'old-cib'
   | 'lost-messages'
   | 'changed-groups'
   | 'left-guests'
@@ -80,6 +82,8 @@ const FEATURES: readonly Feature[] = [
   { name: 'leftovers', share: 0.04, apply: withLeftovers },
   { name: 'slow-claims', share: 0.03, apply: withSlowClaims },
   { name: 'reboots', share: 0.05, apply: withUsersWhoReboot },
+  { name: 'spoiled-records', share: 0.04, apply: withSpoiledRecords },
+  { name: 'old-cib', share: 0.03, apply: withOldCib },
 ];
 
 /**
@@ -756,6 +760,31 @@ function withUsersWhoReboot(row: Row, plan: Plan): Plan {
     ),
   );
   return withFaults(plan, ...reboots);
+}
+
+/** An operator who writes over what stands in the cluster of an evacuation, or deletes it, mostly with the evacuator's death near that. */
+function withSpoiledRecords(row: Row, plan: Plan): Plan {
+  const [first] = plan.world.computes;
+  if (first === undefined) return plan;
+  const at = firstDeathOf(plan) + row.int(6_000, 70_000);
+  const record = row.pick(['evacuation', 'evacuation', 'evacuation', 'incident'] as const);
+  const value = record === 'incident' || row.chance(0.5) ? 'done=yes' : null;
+  const spoils: Fault = { at, do: 'operator-spoils-record', node: first.node, record, value };
+  const end = {
+    at: at + row.int(-15_000, 15_000),
+    do: row.pick(['kill-evacuator', 'move-evacuator'] as const),
+  };
+  return withFaults(plan, spoils, ...(row.chance(0.7) ? [end] : []));
+}
+
+/** An operator who edits a copy of the CIB while a host is evacuated, and pushes it when the host may be back. */
+function withOldCib(row: Row, plan: Plan): Plan {
+  const saved = firstDeathOf(plan) + row.int(3_000, 60_000);
+  return withFaults(
+    plan,
+    { at: saved, do: 'operator-saves-cib' },
+    { at: saved + row.int(5_000, 120_000), do: 'operator-pushes-cib' },
+  );
 }
 
 /** A nova-conductor that dies with evacuations that it has just taken up, or a RabbitMQ that does. */

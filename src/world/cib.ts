@@ -274,7 +274,9 @@ function remoteStateXml({ spec }: World, remote: Remote): string {
       ? '<lrm_rsc_op id="nova-compute_last_0" operation="start" call-id="2" rc-code="0" op-status="0"/>'
       : novaCompute === 'starting'
         ? '<lrm_rsc_op id="nova-compute_last_0" operation="start" call-id="-1" rc-code="193" op-status="-1"/>'
-        : '<lrm_rsc_op id="nova-compute_last_0" operation="monitor" call-id="1" rc-code="7" op-status="0"/>';
+        : novaCompute === 'stopped'
+          ? '<lrm_rsc_op id="nova-compute_last_0" operation="stop" call-id="3" rc-code="0" op-status="0"/>'
+          : '<lrm_rsc_op id="nova-compute_last_0" operation="monitor" call-id="1" rc-code="7" op-status="0"/>';
   const lrm =
     online && spec.cluster.unit !== true
       ? `<lrm id="${node}"><lrm_resources><lrm_resource id="nova-compute" type="nova-compute" class="systemd">${operation}</lrm_resource></lrm_resources></lrm>`

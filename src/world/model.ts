@@ -338,7 +338,8 @@ export interface Remote {
   fencing: Fencing | null;
   /** The first clone of its chain: nova-compute-wait, or the one that waits for the unfencing. */
   wait: 'stopped' | 'starting' | 'started';
-  novaCompute: 'stopped' | 'starting' | 'started';
+  /** `unstarted`: it has not been started since the node joined. */
+  novaCompute: 'unstarted' | 'stopped' | 'starting' | 'started';
   /** Its chain failed; not before this time again. */
   failedUntil: number;
 }

@@ -48,7 +48,7 @@ function loseConnection(world: World, remote: Remote): void {
 export function dropConnection(world: World, remote: Remote): void {
   remote.online = false;
   remote.wait = 'stopped';
-  remote.novaCompute = 'stopped';
+  remote.novaCompute = 'unstarted';
   world.emit({ kind: 'remote', node: remote.node, online: false });
   eraseTransients(world, remote.node);
 }

@@ -42,12 +42,15 @@ export function manageChain(world: World, remote: Remote): void {
     if (remote.wait === 'stopped') startWait(world, remote);
     return;
   }
-  if (remote.novaCompute === 'stopped') startNovaCompute(world, remote);
+  if (!isBegun(remote)) startNovaCompute(world, remote);
 }
+
+/** Whether its nova-compute runs, or is on its way to. */
+const isBegun = ({ novaCompute }: Remote): boolean => novaCompute === 'started' || novaCompute === 'starting';
 
 /** Stops a node's chain, at once and always with success. With `unit` nova-compute is not Pacemaker's, and runs on. */
 export function stopChain(world: World, remote: Remote): void {
-  if (world.spec.cluster.unit !== true && remote.novaCompute !== 'stopped') {
+  if (world.spec.cluster.unit !== true && isBegun(remote)) {
     remote.novaCompute = 'stopped';
     stopCompute(world, hostOfNode(world, remote.node));
   }
@@ -155,7 +158,7 @@ export function novaComputeDied(world: World, node: string): void {
   if (remote === undefined) return;
   const { life } = remote;
   after(world.agenda, between(world, [0, MONITOR_MS], 'monitor', node, world.counter++), () => {
-    if (remote.life !== life || !remote.online || remote.novaCompute === 'stopped') return;
+    if (remote.life !== life || !remote.online || !isBegun(remote)) return;
     remote.novaCompute = 'stopped';
     manageChain(world, remote);
   });

@@ -55,6 +55,9 @@ export interface CheckerKind {
   make(scene: Scene): Checker;
 }
 
+/** In what operators have touched: what records of the evacuator alone knew is lost; with a host behind it: what its own did. */
+export const UNRECORDED = 'unrecorded ';
+
 /** Whether a fact or request is of one of our evacuators. */
 export const isOurs = (actor: string | null): boolean => actor?.startsWith('evacuator:') ?? false;
 

@@ -9,7 +9,7 @@ import {
 } from '../../core/records.ts';
 import { hostOfNode, machineNow, type World } from '../../world/model.ts';
 import type { Process } from '../process.ts';
-import { type CheckerKind, isOurs, STEP_MS, WRITE_MS } from './checker.ts';
+import { type CheckerKind, isOurs, STEP_MS, UNRECORDED, WRITE_MS } from './checker.ts';
 
 /** The list of the services that a beginning rests on is at most so old, the time of its request included, ms (`serviceAgeMs`). */
 const SERVICES_MS = 6_000;
@@ -60,13 +60,12 @@ export const gates: CheckerKind = {
       const those = [...failed].filter(([, since]) => since < at).map(([each]) => hostOfNode(world, each));
       starts.set(node, now());
       const isAll = countedSince + SERVICES_MS < at;
-      const whys = scene
-        .policies(STEP_MS + WRITE_MS)
-        .map(
-          ({ gates: limits }) =>
-            exceeded(world, limits, { host: hostOfNode(world, node), failed: those, isAll, moved }) ??
-            startsExceeded(limits, [...starts.values()], now()),
-        );
+      const whys = scene.policies(STEP_MS + WRITE_MS).map(
+        ({ gates: limits }) =>
+          exceeded(world, limits, { host: hostOfNode(world, node), failed: those, isAll, moved }) ??
+          // How many have begun lately is told by the records.
+          (scene.touched(UNRECORDED) ? null : startsExceeded(limits, [...starts.values()], now())),
+      );
       if (!whys.includes(null)) scene.violate(`the evacuation of ${node} begins though ${whys.at(-1)}`);
     };
     return {

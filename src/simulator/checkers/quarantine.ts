@@ -6,7 +6,7 @@ import {
 } from '../../core/records.ts';
 import { hostOfNode } from '../../world/model.ts';
 import { policiesOf } from '../plan.ts';
-import { type CheckerKind, EFFECT_MS, isOurs, isReservedBy } from './checker.ts';
+import { type CheckerKind, EFFECT_MS, isOurs, isReservedBy, UNRECORDED } from './checker.ts';
 
 /** A host that has failed too often stays disabled when it is back, until a person enables it. */
 export const quarantine: CheckerKind = {
@@ -38,6 +38,7 @@ export const quarantine: CheckerKind = {
     };
     /** Whether a host has failed too often by each policy that there was since its last evacuation began. */
     const belongsThere = (host: string): boolean =>
+      !scene.touched(UNRECORDED + host) &&
       scene
         .policies(scene.world.agenda.now - (begun.get(host) ?? 0))
         .every(({ gates: { quarantineIncidents: limit } }) => limit > 0 && countOf(host) >= limit);
@@ -56,7 +57,10 @@ export const quarantine: CheckerKind = {
           const isUnderWay = fact.value !== null && parseEvacuation(fact.value)?.phase === 'evacuating';
           const host = hostOfNode(scene.world, fact.node);
           if (isUnderWay && !evacuating.has(fact.node)) {
-            incidents.set(host, [...(incidents.get(host) ?? []), current.get(fact.node) ?? 0]);
+            const at = current.get(fact.node) ?? 0;
+            const before = incidents.get(host) ?? [];
+            // A record that is written anew is of the same one.
+            if (before.at(-1) !== at) incidents.set(host, [...before, at]);
             begun.set(host, scene.world.agenda.now);
           }
           if (isUnderWay) evacuating.add(fact.node);

@@ -1,6 +1,14 @@
 import { EVACUATION_ATTRIBUTE, type EvacuationRecord, parseEvacuation } from '../../core/records.ts';
 import { hostOfNode, nodeOfHost, zoneOf } from '../../world/model.ts';
-import { type CheckerKind, evacuatedBy, isOurs, isReservedBy, STEP_MS, WRITE_MS } from './checker.ts';
+import {
+  type CheckerKind,
+  evacuatedBy,
+  isOurs,
+  isReservedBy,
+  STEP_MS,
+  UNRECORDED,
+  WRITE_MS,
+} from './checker.ts';
 
 /** A reserved host is claimed by one, enabled for that one only, near it, and given back as it was when nothing comes to it. */
 export const reserves: CheckerKind = {
@@ -92,7 +100,7 @@ export const reserves: CheckerKind = {
         for (const [host, reason] of reasons) {
           const service = world.nova.services.get(host);
           if (service === undefined || changed.has(host)) continue;
-          if (service.status === 'enabled' && !used.has(host))
+          if (service.status === 'enabled' && !used.has(host) && !scene.touched(UNRECORDED))
             scene.violate(`the reserved host ${host} is still enabled, and nothing has come to it`);
           const isOurWord = service.disabledReason?.startsWith('instance-ha: quarantine') ?? false;
           if (service.status === 'disabled' && service.disabledReason !== reason && !isOurWord)

@@ -1,5 +1,5 @@
 import { REBOOTING, STARTING } from '../../world/nova.ts';
-import type { CheckerKind } from './checker.ts';
+import { type CheckerKind, UNRECORDED } from './checker.ts';
 
 /** Outcomes with which an instance may be left where it is, with its reason. */
 const EXPLAINED: ReadonlySet<string> = new Set(['failed', 'cannot', 'excluded']);
@@ -49,6 +49,7 @@ export const users: CheckerKind = {
         for (const instance of scene.world.nova.instances.values()) {
           const { spec, name, vmState, host, taskState } = instance;
           if (instance.deleted || scene.touched(instance.id) || scene.touched(host ?? '')) continue;
+          if (scene.touched(UNRECORDED + spec.host)) continue;
           // Before Zed Nova evacuates none whose stopping was cut off by the death of its host: that is explained.
           const isLeftStarted = vmState === 'active' && !explained.has(instance.id);
           // It may have been told to stop right then.

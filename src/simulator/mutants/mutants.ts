@@ -388,6 +388,19 @@ export const MUTANTS: readonly Mutant[] = [
     'stopSent: isAway && isStopSent(draft, server),',
   ]),
   rare(
+    1_201,
+    mutantOf('old-cib', 'an incident that comes back with an old CIB counts', 1_400, [
+      'core/proof.ts',
+      "if (online !== true || novaCompute === null || novaCompute === 'unstarted') return null;",
+      'if (online !== null || novaCompute !== null) return null;',
+    ]),
+  ),
+  mutantOf('old-cib', 'what was disabled by us without a record is left so', 400, [
+    'core/decide.ts',
+    'else if (node.online === true && rules.isMarked(node.name)) recordReturn(draft, node);',
+    '',
+  ]),
+  rare(
     701,
     mutantOf('left-guests', 'a fault that says nothing of the guest says that there is none', 800, [
       'core/left-guest.ts',

@@ -111,6 +111,8 @@ export function cloneResources(world: World): readonly Clone[] {
     return [clone('compute-unfence-trigger', 'ocf:pacemaker:Dummy', ({ wait }) => wait)];
   return [
     clone('nova-compute-checkevacuate', 'ocf:openstack:nova-compute-wait', ({ wait }) => wait),
-    clone('nova-compute', 'systemd:nova-compute', ({ novaCompute }) => novaCompute),
+    clone('nova-compute', 'systemd:nova-compute', ({ novaCompute }) =>
+      novaCompute === 'unstarted' ? 'stopped' : novaCompute,
+    ),
   ];
 }

@@ -1,0 +1,49 @@
+import { type Draft, issue, lookAtServices, say, serviceOf } from './draft.ts';
+import { isHostOf, type NodeName } from './names.ts';
+import type { NodeView, Observation, ServiceView } from './observation.ts';
+import { serviceBefore } from './ownership.ts';
+import { type EvacuationRecord, isOurMarker, markedIncident } from './records.ts';
+
+/** The nodes on whose compute service our marker is, by the last list of the services. */
+export function markedNodes({ services, domain }: Observation): (node: NodeName) => boolean {
+  const marked = services.known ? services.value.filter((each) => isOurMarker(each.disabledReason)) : [];
+  return (node) => marked.some(({ host }) => isHostOf(host, node, domain));
+}
+
+/**
+ * A node that is back, with our marker on its compute service and no record that would have it taken away: that was deleted by hand,
+ * or with the CIB. It is written anew, and the host is given back by it as after any evacuation.
+ */
+export function recordReturn(draft: Draft, node: NodeView): void {
+  const { observation } = draft;
+  const service = serviceOf(draft, node.name);
+  if (service === null) return;
+  const tell = (text: string): void =>
+    say(draft, { node: node.name, host: service.host, incident: null, phase: 'returning', text });
+  // The list may be from before the record was closed.
+  if (observation.servicesAt - observation.servicesTookMs < observation.begunAt) {
+    lookAtServices(draft, 0);
+    tell('disabled by us, without a record of its evacuation; looking at it once more');
+    return;
+  }
+  const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: recordOf(draft, service) });
+  const text =
+    'disabled by us, and the record of its evacuation was deleted, by hand or with the CIB; it is written anew';
+  tell(why === null ? text : `${text}: ${why}`);
+}
+
+/** What can be told without the old one. Reserved hosts that were claimed for it, and who was stopped, nobody knows any more. */
+function recordOf(draft: Draft, service: ServiceView): EvacuationRecord {
+  const { observation } = draft;
+  const now = observation.novaNow || observation.now;
+  return {
+    incident: markedIncident(service.disabledReason) ?? 'unknown',
+    phase: 'returning',
+    fencedAt: observation.now,
+    ...{ since: now, begunAt: now, releasedAt: now },
+    outage: null,
+    before: serviceBefore(draft, service),
+    ...{ owner: observation.owner, clean: false },
+    ...{ stopped: [], stoppedInError: [], lost: [], reserves: [] },
+  };
+}
