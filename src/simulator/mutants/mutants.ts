@@ -186,8 +186,8 @@ export const MUTANTS: readonly Mutant[] = [
     'return record.reserves.slice(0, 0).filter(',
   ]),
   rare(
-    1_001,
-    mutantOf('reserves', 'a reserved host that is given back stays in the aggregate', 1_100, [
+    2_801,
+    mutantOf('reserves', 'a reserved host that is given back stays in the aggregate', 2_900, [
       'core/destinations.ts',
       'leaveAggregate(draft, claim) ?? disableAgain(',
       'disableAgain(',
@@ -325,8 +325,8 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   rare(
-    301,
-    mutantOf('changed-words', 'an instance keeps the metadata with which it was first seen', 400, [
+    401,
+    mutantOf('changed-words', 'an instance keeps the metadata with which it was first seen', 500, [
       'evacuator/memory.ts',
       'const server = { taskSince, ...seen };',
       'const server = { taskSince, ...seen, metadata: held?.metadata ?? seen.metadata };',
@@ -362,8 +362,8 @@ export const MUTANTS: readonly Mutant[] = [
     "      policy = DEFAULT_POLICY;\n      journal.event({ level: 'error',",
   ]),
   rare(
-    19_701,
-    mutantOf('new-policies', 'what was read of the cloud for one policy stands for the next', 19_800, [
+    46_901,
+    mutantOf('new-policies', 'what was read of the cloud for one policy stands for the next', 47_000, [
       'core/evacuating.ts',
       'return isOld ?',
       'return isOld && !isSeen ?',
