@@ -6,6 +6,7 @@ import {
   formatHoldAnswer,
   type HoldAnswer,
   INCIDENT_ATTRIBUTE,
+  isBootLetGo,
   isHoldToken,
 } from './records.ts';
 import { whyBothBlocked } from './twins.ts';
@@ -20,6 +21,8 @@ const MAX_REASON_LENGTH = 200;
 export function answerHold(draft: Draft, cluster: ClusterView, node: NodeView): void {
   const token = node.holdToken;
   if (token === null || !isHoldToken(token) || node.online !== true) return;
+  // Nobody hears another answer any more, and this one tells that an incident which stands all the same is over (proof.ts).
+  if (isBootLetGo(node)) return;
   const verdict = draft.verdicts.find((each) => each.node === node.name);
   const given = mayGo(node, verdict, whyBothBlocked(draft.observation, cluster, node));
   const answer = formatHoldAnswer(token, given);

@@ -71,6 +71,14 @@ describe('a nova-compute that Pacemaker has begun since the node joined', () => 
     expect(whyNotOffSince(node({ novaCompute: 'stopped' }))).toContain('fence it once more');
   });
 
+  it('or that it was let go, where its nova-compute is not Pacemaker’s', () => {
+    const answered = (holdAnswer: string): string | null =>
+      whyNotOffSince(node({ holdToken: 'a-boot-of-it', holdAnswer }));
+    expect(answered('released a-boot-of-it')).toContain('it has been let go since it was fenced');
+    expect(answered('released another-boot')).toBeNull();
+    expect(answered('held a-boot-of-it its evacuation is not over')).toBeNull();
+  });
+
   it('is none where nothing was begun, where Pacemaker has none, or where the node is not there', () => {
     expect(whyNotOffSince(node({ novaCompute: 'unstarted' }))).toBeNull();
     expect(whyNotOffSince(node({ novaCompute: null }))).toBeNull();

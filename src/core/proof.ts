@@ -1,6 +1,6 @@
 import type { ClusterView, FencingEvent, NodeView } from './observation.ts';
 import type { Policy } from './policy.ts';
-import { INCIDENT_ATTRIBUTE, type IncidentRecord } from './records.ts';
+import { INCIDENT_ATTRIBUTE, type IncidentRecord, isBootLetGo } from './records.ts';
 
 /** Whether the power of a node is confirmed off in this incident. */
 export type Proof =
@@ -73,12 +73,16 @@ export function fencingProof(
 
 /**
  * Why the power of a node is not off any more, whatever was recorded once; null: nothing says so. Pacemaker erases what it has done on
- * a node when that is lost, and starts no nova-compute there while an incident stands: where it has begun one since, the incident is
- * over. Whoever pushes a CIB that he had saved in the middle of it (pcs cluster cib-push) brings it back, with its record.
+ * a node when that is lost, and its transient attributes, and starts no nova-compute there while an incident stands: where it has begun
+ * one since, or this boot was let go, the incident is over. Whoever pushes a CIB that was saved in the middle of it (pcs cluster
+ * cib-push) brings it back, with its record.
  */
-export function whyNotOffSince({ name, online, novaCompute }: NodeView): string | null {
-  if (online !== true || novaCompute === null || novaCompute === 'unstarted') return null;
-  return `Pacemaker has started nova-compute on it since it was fenced, so its guests may run: nothing of it is evacuated. If its evacuation was over long ago, somebody has put an old CIB back: remove the incident (crm_attribute --node ${name} --name ${INCIDENT_ATTRIBUTE} --lifetime forever --delete). If not, fence it once more (stonith_admin --reboot ${name})`;
+export function whyNotOffSince(node: NodeView): string | null {
+  const { name, online, novaCompute } = node;
+  const isBegun = novaCompute === 'running' || novaCompute === 'stopped';
+  if (online !== true || !(isBegun || isBootLetGo(node))) return null;
+  const what = isBegun ? 'Pacemaker has started nova-compute on it' : 'it has been let go';
+  return `${what} since it was fenced, so its guests may run: nothing of it is evacuated. If its evacuation was over long ago, somebody has put an old CIB back: remove the incident (crm_attribute --node ${name} --name ${INCIDENT_ATTRIBUTE} --lifetime forever --delete). If not, fence it once more (stonith_admin --reboot ${name})`;
 }
 
 /** Whether a bare mark (no incident: a stock fence_compute set it) may be taken for an incident: a fencing of the node is under way or just over. */

@@ -323,6 +323,17 @@ export function parseHoldAnswer(text: string, token: string): HoldAnswer | null 
   return text.startsWith(prefix) ? { released: false, reason: text.slice(prefix.length) } : null;
 }
 
+/** Whether the boot of a node that asked last was let go. */
+export function isBootLetGo({
+  holdToken,
+  holdAnswer,
+}: {
+  readonly holdToken: string | null;
+  readonly holdAnswer: string | null;
+}): boolean {
+  return holdToken !== null && holdAnswer === formatHoldAnswer(holdToken, { released: true });
+}
+
 /** What a hold token may look like; anything else is not a request of nova-compute-wait. */
 export function isHoldToken(text: string): boolean {
   return /^[A-Za-z0-9-]{8,80}$/.test(text);
