@@ -57,7 +57,7 @@ export function decideEvacuating(
   const record = node.evacuation === 'unreadable' ? null : node.evacuation;
   // Looking does no harm, so Nova is asked while the proof is still awaited.
   const eyes = lookAtNova(draft, node, incident, record);
-  const alive = whyNotOffSince(node);
+  const alive = whyNotOffSince(node, cluster);
   if (alive !== null) {
     block(draft, node, incident, null, alive);
     return null;

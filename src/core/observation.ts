@@ -63,6 +63,8 @@ export interface ClusterView {
   readonly levelsCorrected: ReadonlyMap<NodeName, LevelCorrection>;
   /** Nodes whose incident this evacuator has seen, and that have none any more, but are marked still: somebody took it away. */
   readonly incidentsTaken: ReadonlySet<NodeName>;
+  /** Nodes whose incident this evacuator has seen taken away, and that have the same one again: it came back with an old CIB. */
+  readonly incidentsBack: ReadonlySet<NodeName>;
   /** Nodes that are offline, as this evacuator has seen. */
   readonly offline: ReadonlyMap<NodeName, OfflineView>;
 }

@@ -65,25 +65,31 @@ describe('a success in the fencing history', () => {
 
 describe('a nova-compute that Pacemaker has begun since the node joined', () => {
   const node = (more: Partial<NodeView>): NodeView => aNode('compute-1', 'i', { online: true, ...more });
+  const why = (more: Partial<NodeView>, cluster: Partial<ClusterView> = {}): string | null =>
+    whyNotOffSince(node(more), aCluster(node(more), cluster));
 
   it('says that its power is on, whether it still runs or not', () => {
-    expect(whyNotOffSince(node({ novaCompute: 'running' }))).toContain('somebody has put an old CIB back');
-    expect(whyNotOffSince(node({ novaCompute: 'stopped' }))).toContain('fence it once more');
+    expect(why({ novaCompute: 'running' })).toContain('somebody has put an old CIB back');
+    expect(why({ novaCompute: 'stopped' })).toContain('fence it once more');
   });
 
   it('or that it was let go, where its nova-compute is not Pacemaker’s', () => {
-    const answered = (holdAnswer: string): string | null =>
-      whyNotOffSince(node({ holdToken: 'a-boot-of-it', holdAnswer }));
+    const answered = (holdAnswer: string): string | null => why({ holdToken: 'a-boot-of-it', holdAnswer });
     expect(answered('released a-boot-of-it')).toContain('it has been let go since it was fenced');
     expect(answered('released another-boot')).toBeNull();
     expect(answered('held a-boot-of-it its evacuation is not over')).toBeNull();
   });
 
+  it('or that its incident was taken away before, wherever the node is', () => {
+    const incidentsBack = new Set([NODE]);
+    expect(why({ online: false }, { incidentsBack })).toContain('it has been let go since it was fenced');
+  });
+
   it('is none where nothing was begun, where Pacemaker has none, or where the node is not there', () => {
-    expect(whyNotOffSince(node({ novaCompute: 'unstarted' }))).toBeNull();
-    expect(whyNotOffSince(node({ novaCompute: null }))).toBeNull();
-    expect(whyNotOffSince(node({ novaCompute: 'running', online: false }))).toBeNull();
-    expect(whyNotOffSince(node({ novaCompute: 'running', online: null }))).toBeNull();
+    expect(why({ novaCompute: 'unstarted' })).toBeNull();
+    expect(why({ novaCompute: null })).toBeNull();
+    expect(why({ novaCompute: 'running', online: false })).toBeNull();
+    expect(why({ novaCompute: 'running', online: null })).toBeNull();
   });
 
   it('keeps everything from being evacuated, though a record has the proof', () => {

@@ -207,5 +207,6 @@ export const A_CLUSTER: ClusterView = {
   history: new Map(),
   levelsCorrected: new Map(),
   incidentsTaken: new Set(),
+  incidentsBack: new Set(),
   offline: new Map(),
 };

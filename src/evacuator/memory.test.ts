@@ -13,6 +13,7 @@ import {
   rememberLevels,
   rememberOffline,
   rememberServer,
+  rememberStanding,
 } from './memory.ts';
 
 const needed = (...open: readonly string[]): Needed => ({
@@ -129,4 +130,23 @@ it('knows since when a node is offline, until the cluster says that it is online
   expect(see(false, 5_000)).toMatchObject({ since: 5_000, onlineAt: 3_700, fencing: { mono: -1 } });
   rememberOffline(memory, [], { askedAt: 5_700, mono: 6_000 });
   expect([memory.online.size, memory.offline.size]).toEqual([0, 0]);
+});
+
+it('an incident that was taken away, and stands again, came back with an old CIB', () => {
+  const memory = newMemory('controller-1:1', 0);
+  const back = (incident: string | null) => [
+    ...rememberStanding(memory, [aNode('compute-1', incident), aNode('compute-2', null)]),
+  ];
+  expect(back('first')).toEqual([]);
+  expect(back('first')).toEqual([]);
+  expect(back(null)).toEqual([]);
+  expect(back('second')).toEqual([]);
+  expect(back('first')).toEqual(['compute-1']);
+  expect(back('first')).toEqual(['compute-1']);
+  expect(back('third')).toEqual([]);
+  // What can't be read says nothing of which one stands.
+  expect(rememberStanding(memory, [aNode('compute-1', null, { incident: 'unreadable' })]).size).toBe(0);
+  expect(back('third')).toEqual([]);
+  for (let n = 0; n < 1_100; n++) back(`more-${n}`);
+  expect(memory.over.size).toBe(1_000);
 });

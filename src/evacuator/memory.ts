@@ -46,6 +46,10 @@ export interface Memory {
   readonly levelsCorrected: Map<NodeName, Correction>;
   /** Nodes that had an incident when they were last seen, or have been marked since. */
   readonly withIncident: Set<NodeName>;
+  /** Incidents as they stood in the last look, by their nodes. */
+  readonly standing: Map<NodeName, string>;
+  /** Incidents that have stood, and do not any more; oldest first. */
+  readonly over: Set<string>;
   /** Forgotten when no host is evacuated. */
   placement: PlacementView;
   /** When each node was seen online last: when the cluster was asked, `mono`. */
@@ -131,6 +135,8 @@ export function newMemory(owner: string, mono: number): Memory {
     levelsWithoutPower: new Set(),
     levelsCorrected: new Map(),
     withIncident: new Set(),
+    standing: new Map(),
+    over: new Set(),
     placement: NO_PLACEMENT,
     online: new Map(),
     offline: new Map(),
@@ -301,6 +307,32 @@ export function rememberIncidents(
     else if (withIncident.has(name)) taken.add(name);
   }
   return taken;
+}
+
+/** Incidents that are over, of which this is kept: the newest so many. */
+const MAX_OVER = 1_000;
+
+/** Takes in which incidents stand. Gives the nodes whose incident had been taken away, and stands again. */
+export function rememberStanding(
+  { standing, over }: Memory,
+  nodes: readonly NodeView[],
+): ReadonlySet<NodeName> {
+  const back = new Set<NodeName>();
+  for (const { name, incident } of nodes) {
+    if (incident === 'unreadable') continue;
+    const before = standing.get(name);
+    if (before !== undefined && before !== incident?.id) over.add(before);
+    if (incident === null) standing.delete(name);
+    else {
+      standing.set(name, incident.id);
+      if (over.has(incident.id)) back.add(name);
+    }
+  }
+  for (const id of over) {
+    if (over.size <= MAX_OVER) break;
+    over.delete(id);
+  }
+  return back;
 }
 
 /** Takes in which nodes are offline. Where the cluster does not say, what was known before stands. */

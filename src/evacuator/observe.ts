@@ -27,6 +27,7 @@ import {
   rememberOffline,
   rememberServer,
   rememberServices,
+  rememberStanding,
 } from './memory.ts';
 import { lookAtFacts, lookAtPlacement, lookAtPorts, lookAtTrail } from './observe-facts.ts';
 import type { Answer, CloudPort, Listed, Ports } from './ports.ts';
@@ -163,6 +164,7 @@ async function observeCluster(
   rememberLevels(memory, nodes, at);
   rememberOffline(memory, nodes, at);
   const incidentsTaken = rememberIncidents(memory, nodes);
+  const incidentsBack = rememberStanding(memory, nodes);
   for (const { name, evacuation } of nodes)
     if (evacuation === 'unreadable' || (evacuation !== null && isAnothers(evacuation, memory)))
       memory.inherited.add(name);
@@ -180,6 +182,7 @@ async function observeCluster(
     history: new Map(memory.history),
     levelsCorrected: new Map(memory.levelsCorrected),
     incidentsTaken,
+    incidentsBack,
     offline: new Map(memory.offline),
     ...read.value,
   });

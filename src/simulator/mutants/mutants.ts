@@ -391,8 +391,8 @@ export const MUTANTS: readonly Mutant[] = [
     1_201,
     mutantOf('old-cib', 'an incident that comes back with an old CIB counts', 1_400, [
       'core/proof.ts',
-      'if (online !== true || !(isBegun || isBootLetGo(node))) return null;',
-      'if (online !== null) return null;',
+      'if (!isOver) return null;',
+      'if (!isOver || online !== null) return null;',
     ]),
   ),
   mutantOf('old-cib', 'what was disabled by us without a record is left so', 400, [
