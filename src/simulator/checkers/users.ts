@@ -64,7 +64,18 @@ export const users: CheckerKind = {
             scene.violate(`${name} ran and is stopped now`);
           if (spec.locked !== instance.locked) scene.violate(`the lock of ${name} has changed`);
           const shouldRun = spec.vmState === 'active' && spec.taskState === null && taskState === null;
-          if (shouldRun && vmState === 'active' && !explained.has(instance.id) && !runsSomewhere(instance.id))
+          // Its destination died with the guest when the source had not finished: Nova has it on a host that lives.
+          const isLostOnItsWay = scene.world.nova.liveMigrations.some(
+            ({ server, status, source }) =>
+              server === instance.id && source === host && (status === 'error' || status === 'completed'),
+          );
+          if (
+            shouldRun &&
+            vmState === 'active' &&
+            !isLostOnItsWay &&
+            !explained.has(instance.id) &&
+            !runsSomewhere(instance.id)
+          )
             scene.violate(`${name} ran, could have been moved, and does not run anywhere now`);
         }
       },
