@@ -310,11 +310,7 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       const name = record === 'evacuation' ? EVACUATION_ATTRIBUTE : INCIDENT_ATTRIBUTE;
       if (!world.cluster.permanent.get(node)?.has(name)) return;
       tell(`${value === null ? 'deletes' : 'writes over'} the ${record} record of ${node}`);
-      touched
-        .add(node)
-        .add(hostOfNode(world, node))
-        .add(UNRECORDED)
-        .add(UNRECORDED + hostOfNode(world, node));
+      touchRecords(stage, node);
       setPermanent(world, pickMember(world, 'operator'), node, name, value, 'operator');
       return;
     }
@@ -419,8 +415,15 @@ function runsElsewhere(world: World, server: string): boolean {
   );
 }
 
+/** What the records of a node told is not to be gone by any more. */
+function touchRecords({ world, touched }: Stage, node: string): void {
+  const host = hostOfNode(world, node);
+  for (const what of [node, host, UNRECORDED, UNRECORDED + host]) touched.add(what);
+}
+
 /** Whatever has changed since the copy was made is as it was then. */
-function pushCib({ world, saved, touched }: Stage): void {
+function pushCib(stage: Stage): void {
+  const { world, saved } = stage;
   if (saved === null) return;
   const { permanent } = world.cluster;
   const from = pickMember(world, 'operator');
@@ -430,11 +433,7 @@ function pushCib({ world, saved, touched }: Stage): void {
     for (const name of new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])) {
       const value = old?.get(name) ?? null;
       if (value === (now?.get(name) ?? null)) continue;
-      touched
-        .add(node)
-        .add(hostOfNode(world, node))
-        .add(UNRECORDED)
-        .add(UNRECORDED + hostOfNode(world, node));
+      touchRecords(stage, node);
       setPermanent(world, from, node, name, value, 'operator');
     }
   }
