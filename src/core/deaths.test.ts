@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { abandoned, destinationsOff } from './deaths.ts';
+import { abandoned, destinationsOff, evacuationsLost } from './deaths.ts';
 import { newDraft } from './draft.ts';
 import { hostName } from './names.ts';
 import { type ClusterView, type EvacuationView, known, type NodeView } from './observation.ts';
@@ -110,5 +110,22 @@ describe('the destination of an evacuation', () => {
 
   it('has not been off because of an incident that is not proven', () => {
     expect(wasOff({ incident: { id: 'x', at: CHANGED + 10_000, by: 'fencer', on: '' } })).toBe(false);
+  });
+});
+
+describe('an evacuation to a node', () => {
+  const isLost = (node: Partial<NodeView>, cluster: Partial<ClusterView> = {}): boolean => {
+    const view: ClusterView = { ...A_CLUSTER, nodes: [aNode('compute-2', 'i', node)], ...cluster };
+    const observation = anObservation({ cluster: known(view), services: known([aService('compute-2')]) });
+    return evacuationsLost(newDraft(observation, DEFAULT_POLICY), view)(claimed(1, 50_000));
+  };
+  const evacuation = aRecord({ incident: 'i', since: 40_000 });
+
+  it('is lost when that is evacuated itself, and not when an old CIB has brought its incident back', () => {
+    expect(isLost({ evacuation })).toBe(true);
+    const incidentsBack = new Set([aNode('compute-2', null).name]);
+    expect(isLost({ evacuation }, { incidentsBack })).toBe(false);
+    expect(isLost({ evacuation: { ...evacuation, since: 60_000 } }, { incidentsBack })).toBe(true);
+    expect(isLost({ evacuation: null }, { incidentsBack })).toBe(false);
   });
 });

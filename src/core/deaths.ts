@@ -2,7 +2,7 @@ import type { Draft } from './draft.ts';
 import { novaNowOf } from './looks.ts';
 import { type HostName, hostFinder } from './names.ts';
 import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
-import { fencingProof } from './proof.ts';
+import { fencingProof, whyNotOffSince } from './proof.ts';
 import type { LostEvacuation } from './records.ts';
 import { hasFailed, isUnclaimed } from './status.ts';
 
@@ -68,13 +68,15 @@ export function nodesByHost(observation: Observation, cluster: ClusterView): Rea
 function claimsLostBefore(draft: Draft, node: NodeView, cluster: ClusterView): number | null {
   const { incident, evacuation } = node;
   if (incident === 'unreadable' || evacuation === 'unreadable') return null;
-  if (incident !== null) {
+  // One that an old CIB has brought back is no death: what was claimed there since then lives.
+  const isOver = incident !== null && whyNotOffSince(node, cluster) !== null;
+  if (incident !== null && !isOver) {
     const isProven =
       evacuation?.incident === incident.id || fencingProof(node, incident, cluster, draft.policy).proven;
     if (isProven) return Number.POSITIVE_INFINITY;
   }
   if (evacuation === null) return null;
-  return evacuation.phase === 'evacuating' ? Number.POSITIVE_INFINITY : evacuation.since;
+  return evacuation.phase === 'evacuating' && !isOver ? Number.POSITIVE_INFINITY : evacuation.since;
 }
 
 /**

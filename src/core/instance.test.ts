@@ -110,6 +110,18 @@ describe('an instance of a dead host', () => {
     expect(judged({ evacuations: [evacuation('done'), evacuation('error', later)] })).toBe('ready');
   });
 
+  it('is not waited for elsewhere while it is seen at home after its evacuation was called completed', () => {
+    const completed = { evacuations: [evacuation('completed')] };
+    expect(judged({ ...completed, seenAt: 10_000, followedAt: 20_000 })).toBe('verifying');
+    expect(judged(completed)).toBe('ready');
+    // It was under way when its host was back, and its guest may run where it was to go.
+    const rebuilt = { ...completed, server: server({ taskState: 'rebuild_spawning' }) };
+    expect(judged(rebuilt)).toBe('verifying');
+    const late = { ...rebuilt, novaNow: SINCE + POLICY.timing.overtakenMs + 60_000 };
+    expect(judged(late)).toBe('failed');
+    expect(judged({ ...late, wasOff: () => true })).toBe('ready');
+  });
+
   it('is not moved before it is seen on its new host', () => {
     expect(judged({ evacuations: [evacuation('done')] })).toBe('verifying');
     expect(

@@ -213,7 +213,7 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   const own = ofThisIncident(facts);
   const last = own.at(-1);
   const arrived = arrivedSinceAsked(own, facts);
-  if (arrived !== undefined) {
+  if (arrived !== undefined && !hasNotMoved(arrived, facts)) {
     return {
       kind: 'verifying',
       reason: `Nova says ${arrived.status}; to be seen on ${arrived.dest ?? 'its new host'}`,
@@ -312,6 +312,14 @@ function arrivedSinceAsked(
   const worked = own.filter((e) => !isLost(e));
   const askedAt = worked.at(-1)?.createdAt ?? 0;
   return worked.findLast((e) => hasSucceeded(e) && e.updatedAt >= askedAt);
+}
+
+/**
+ * Whether an instance that is at home is there though its evacuation was called `completed`: its host's nova-compute has started since,
+ * and says so of one that was under way as well (nova/compute/manager.py _destroy_evacuated_instances). `done` is written after the move.
+ */
+function hasNotMoved({ status }: EvacuationView, { seenAt, followedAt }: InstanceFacts): boolean {
+  return status === 'completed' && seenAt >= followedAt;
 }
 
 /** What our own request means while no evacuation of it is to be seen; null when it stands in nobody's way. */
