@@ -13,7 +13,7 @@ import {
   type RequestView,
 } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import type { EvacuationRecord } from './records.ts';
+import { disabledReason, type EvacuationRecord } from './records.ts';
 import {
   A_CLUSTER,
   aHostView,
@@ -249,5 +249,24 @@ it('nobody is asked for before a successor has tried to look at what was under w
   expect(decided({}, { evacuation: null }).asks).toBe(true);
   // Who has written what can't be read nobody knows: it is waited for as for any predecessor.
   expect(decided({}, { evacuation: 'unreadable' }).asks).toBe(false);
-  expect(decided({}, { incident: 'unreadable' }).asks).toBe(true);
+  // What can't be read of its incident changes nothing of what is under way.
+  expect(decided({}, { incident: 'unreadable' }).asks).toBe(false);
+});
+
+it('counts of a record that can’t be read, or that was deleted, what Nova shows of its host', () => {
+  const taken = (evacuation: NodeView['evacuation'], reason: string | null, at = 0) => {
+    const incident = { id: 'again', at, by: 'fencer', on: 'controller-1' } as const;
+    const observation = fencedAnew({}, { evacuations: [live()] }, { incident, evacuation });
+    if (!observation.cluster.known || !observation.services.known) throw new Error('no cluster');
+    const services = observation.services.value.map((each) =>
+      each.host === SOURCE ? { ...each, disabledReason: reason } : each,
+    );
+    const draft = newDraft({ ...observation, services: known(services) }, DEFAULT_POLICY);
+    return asideOf(draft, observation.cluster.value, [], () => false).found[0]?.servers.length ?? 0;
+  };
+  expect(taken('unreadable', null)).toBe(1);
+  expect(taken(null, disabledReason('first'))).toBe(1);
+  // Nova has one of the time since the incident.
+  expect(taken(null, null)).toBe(1);
+  expect(taken(null, null, 20_000)).toBe(0);
 });

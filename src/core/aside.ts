@@ -1,11 +1,12 @@
 import type { InFlight } from './claims.ts';
 import { abandoned, hostsOfNodes } from './deaths.ts';
-import { type Draft, lookAt, wakeWithin } from './draft.ts';
+import { type Draft, lookAt, serviceOf, wakeWithin } from './draft.ts';
 import type { Candidates } from './judged.ts';
 import { novaNowBy } from './looks.ts';
 import type { HostName, ServerId } from './names.ts';
 import type { ClusterView, EvacuationView, HostView, NodeView, RequestView } from './observation.ts';
-import { quietUntil } from './ownership.ts';
+import { type Leftovers, quietUntil, wasBegun } from './ownership.ts';
+import type { EvacuationRecord } from './records.ts';
 import { evacuationsSince, seenIn } from './seen.ts';
 import { isLive, isQueuedForLong } from './status.ts';
 
@@ -41,26 +42,55 @@ export function asideOf(
   for (const [host, node] of hostsOfNodes(draft.observation, cluster)) {
     if (hosts.some((each) => each.view.host === host)) continue;
     const view = draft.observation.hosts.get(host) ?? null;
-    const aside = view === null ? null : asideFrom(draft, node, view, isLost);
-    const isUnknown = hasRecord(node) && (view === null || view.followedAt < 0);
-    const isLate = view !== null && maybeTakenSince(draft, node, view);
+    const evacuation = evacuationOf(draft, node, view);
+    if (evacuation === null) continue;
+    const aside = view === null ? null : asideFrom(draft, evacuation, view, isLost);
+    const isUnknown = view === null || view.followedAt < 0;
+    const isLate = view !== null && maybeTakenSince(draft, evacuation, view);
     if ((view === null && isUnknown) || isLate) unseen.push(host);
     if (aside !== null) found.push(aside);
     // Late ones also where nobody waits: once its node is let go, nothing tells that it was a predecessor's.
     if (isLate || (hosts.length > 0 && (aside !== null || isUnknown)))
-      follow(draft, node, { host, view, isLate });
+      follow(draft, evacuation, { host, view, isLate });
   }
   return { found, unseen };
 }
 
+/** The evacuation of a host, as far as it is known. */
+interface KnownEvacuation extends Pick<EvacuationRecord, 'lost'> {
+  /** The incident for which its host is looked at. */
+  readonly incident: string;
+  /** See {@link EvacuationRecord}; null: nobody knows. */
+  readonly since: number | null;
+  readonly record: EvacuationRecord | 'unreadable' | null;
+  readonly leftovers: Leftovers;
+}
+
+/** What can be told of the evacuation of a node; null: there is none. Where its record is spoiled or deleted, by its incident alone. */
+function evacuationOf(
+  draft: Draft,
+  { name, incident, evacuation: record }: NodeView,
+  view: HostView | null,
+): KnownEvacuation | null {
+  const standing = incident === null || incident === 'unreadable' ? null : incident.id;
+  if (standing === null && (record === null || record === 'unreadable')) return null;
+  const leftovers = { service: serviceOf(draft, name), incident };
+  if (record !== null && record !== 'unreadable') {
+    const { since, lost } = record;
+    return { incident: standing ?? record.incident, since, lost, record, leftovers };
+  }
+  const isBegun = record !== null || wasBegun(draft, view, leftovers);
+  return standing === null || !isBegun
+    ? null
+    : { incident: standing, since: null, lost: [], record, leftovers };
+}
+
 function asideFrom(
   { observation, policy }: Draft,
-  { evacuation: record }: NodeView,
+  { since, lost }: KnownEvacuation,
   view: HostView,
   isLost: (evacuation: EvacuationView) => boolean,
 ): Aside | null {
-  if (record === null || record === 'unreadable') return null;
-  const evacuations = evacuationsSince(view, record.since);
   // Carried over from before its new incident: no time has passed since, as far as is known.
   const novaNow = view.followedAt < 0 ? view.novaNow : novaNowBy(view, observation.mono);
   const of = (server: ServerId): readonly EvacuationView[] => seenIn(view).evacuations.get(server) ?? [];
@@ -70,7 +100,7 @@ function asideFrom(
       isLive(e) &&
       !isQueuedForLong(e, view.novaNow) &&
       !isLost(e) &&
-      !abandoned(of(e.server), record.lost).has(e.id),
+      !abandoned(of(e.server), lost).has(e.id),
   );
   const { requestSettleMs } = policy.timing;
   const unseen = [...observation.requests].filter(
@@ -83,7 +113,7 @@ function asideFrom(
   return {
     host: view.host,
     inFlight: {
-      evacuations,
+      evacuations: since === null ? open : evacuationsSince(view, since),
       lookedAtNova: view.novaNow,
       novaNow,
       unseenAgesMs: unseen.map(([, request]) => observation.mono - request.at),
@@ -103,34 +133,22 @@ function mayBeUnderWay({ state, at }: RequestView, followedAt: number, settleMs:
  * these take effect. One try after it, for Nova may not answer, and shows nothing of a cell that is down. Another incident
  * than that of the view is looked at by itself, and that time begins anew with it.
  */
-function maybeTakenSince(draft: Draft, { incident, evacuation: record }: NodeView, view: HostView): boolean {
-  if (record === null || record === 'unreadable' || incident === 'unreadable') return false;
-  const quiet = quietUntil(draft, record, view);
+function maybeTakenSince(draft: Draft, evacuation: KnownEvacuation, view: HostView): boolean {
+  const quiet = quietUntil(draft, evacuation.record, view, evacuation.leftovers);
   if (quiet === 0 || draft.observation.mono < quiet) return false;
-  if (view.incident !== (incident?.id ?? record.incident) || view.followedAt >= quiet) return false;
+  if (view.incident !== evacuation.incident || view.followedAt >= quiet) return false;
   const isInVain = view.trouble !== null || view.followedAt < 0;
   return !isInVain || view.lookedAt < quiet;
-}
-
-/** Whether its host can be looked at for what an evacuation of it has under way. */
-function hasRecord({ incident, evacuation }: NodeView): boolean {
-  return evacuation !== null && evacuation !== 'unreadable' && incident !== 'unreadable';
 }
 
 /**
  * Looks at what somebody waits for: at once where nobody has yet, again after the longest pause. Another incident than that
  * of the view is looked at by itself.
  */
-function follow(
-  draft: Draft,
-  { incident, evacuation: record }: NodeView,
-  { host, view, isLate }: Followed,
-): void {
-  if (record === null || record === 'unreadable' || incident === 'unreadable') return;
-  const current = incident?.id ?? record.incident;
+function follow(draft: Draft, { incident, since }: KnownEvacuation, { host, view, isLate }: Followed): void {
   if (draft.looks.has(host)) return;
   if (view !== null && !isLate) {
-    if (view.incident !== current) return;
+    if (view.incident !== incident) return;
     const { maxUrgentMs, lookRetryMs } = draft.policy.timing;
     // A cell that is down shows nothing, however often it is asked.
     const pauseMs = view.followedAt >= 0 ? maxUrgentMs : lookRetryMs;
@@ -140,7 +158,7 @@ function follow(
       return;
     }
   }
-  lookAt(draft, host, { incident: current, since: record.since, evacuations: true });
+  lookAt(draft, host, { incident, since, evacuations: true });
 }
 
 interface Followed {

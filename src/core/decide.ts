@@ -8,14 +8,14 @@ import { answerHold } from './hold.ts';
 import { type Candidates, isEnd } from './judged.ts';
 import { decideInstances } from './ledger.ts';
 import { letGoByHand } from './let-go.ts';
-import { markedNodes, recordReturn } from './lost-record.ts';
+import { markedNodes, recordReturn, restoreRecord } from './lost-record.ts';
 import type { NodeName } from './names.ts';
 import type { ClusterView, NodeView, Observation } from './observation.ts';
 import { putRight } from './overtaken.ts';
 import { quietUntil } from './ownership.ts';
 import { whyUnplaceable } from './placement.ts';
 import type { Policy } from './policy.ts';
-import { howToUnmark, isAdoptable, markIsFresh } from './proof.ts';
+import { howToUnmark, isAdoptable, markIsFresh, whyNotOffSince } from './proof.ts';
 import { queuesToSee } from './queues.ts';
 import { EVACUATION_ATTRIBUTE, INCIDENT_ATTRIBUTE } from './records.ts';
 import { decideReturning } from './returning.ts';
@@ -100,8 +100,9 @@ function predecessorsUntil(draft: Draft, cluster: ClusterView): number {
   const until = hostsOfNodes(draft.observation, cluster).map(([host, { name, incident, evacuation }]) => {
     // Where nothing stands nothing is evacuated.
     if (incident === null && evacuation === null) return 0;
+    const view = draft.observation.hosts.get(host) ?? null;
     const service = evacuation === null ? serviceOf(draft, name) : null;
-    return quietUntil(draft, evacuation, draft.observation.hosts.get(host) ?? null, service);
+    return quietUntil(draft, evacuation, view, { service, incident });
   });
   return Math.max(0, ...until);
 }
@@ -114,6 +115,11 @@ interface Rules extends Omit<Evacuating, 'node' | 'incident'> {
 
 function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | null {
   const { incident, evacuation } = node;
+  const changed = rules.cluster.recordsChanged.get(node.name);
+  if (changed !== undefined) {
+    restoreRecord(draft, node, changed);
+    return null;
+  }
   if (incident === 'unreadable' || evacuation === 'unreadable') {
     blocked(draft, node, sayUnreadable(node.name, incident === 'unreadable'));
     return null;
@@ -134,8 +140,10 @@ function decideNode(draft: Draft, node: NodeView, rules: Rules): Candidates | nu
     else tellUnfenced(draft, node, rules.cluster);
     return null;
   }
-  // Released, but the hold not taken away yet: the mark goes first, so that it can never stand alone.
-  if (evacuation?.phase === 'returning' && evacuation.incident === incident.id) {
+  // Released, but the hold not taken away yet: the mark goes first, so that it can never stand alone. One that was taken away, and is
+  // back, may have been so by hand, in the middle of its evacuation.
+  const isReleased = evacuation?.phase === 'returning' && evacuation.incident === incident.id;
+  if (isReleased && whyNotOffSince(node, rules.cluster) === null) {
     if (node.mark === 'yes') issue(draft, { kind: 'clear-mark', node: node.name });
     else issue(draft, { kind: 'delete-incident', node: node.name, incident: incident.id });
     const text = 'evacuation complete; letting the node go';

@@ -1,8 +1,8 @@
 import { type Draft, issue, lookAtServices, say, serviceOf } from './draft.ts';
 import { isHostOf, type NodeName } from './names.ts';
-import type { NodeView, Observation, ServiceView } from './observation.ts';
+import type { NodeView, Observation, ServiceView, Stored } from './observation.ts';
 import { serviceBefore } from './ownership.ts';
-import { type EvacuationRecord, isOurMarker, markedIncident } from './records.ts';
+import { EVACUATION_ATTRIBUTE, type EvacuationRecord, isOurMarker, markedIncident } from './records.ts';
 
 /** The nodes on whose compute service our marker is, by the last list of the services. */
 export function markedNodes({ services, domain }: Observation): (node: NodeName) => boolean {
@@ -30,6 +30,26 @@ export function recordReturn(draft: Draft, node: NodeView): void {
   const text =
     'disabled by us, and the record of its evacuation was deleted, by hand or with the CIB; it is written anew';
   tell(why === null ? text : `${text}: ${why}`);
+}
+
+/**
+ * A record that somebody has deleted or written over since this evacuator left it, `found`: it is written again, or closed again, before
+ * anything is done by it.
+ */
+export function restoreRecord(draft: Draft, node: NodeView, found: Stored<EvacuationRecord>): void {
+  const { name, evacuation: record } = node;
+  if (record === 'unreadable') return;
+  const tell = ({ incident, phase }: EvacuationRecord, text: string, why: string | null): void =>
+    say(draft, { node: name, host: null, incident, phase, text: why === null ? text : `${text}: ${why}` });
+  if (record !== null) {
+    const what = found === null ? 'deleted' : 'written over';
+    const text = `its ${EVACUATION_ATTRIBUTE} was ${what}, by hand or with an old CIB; it is written again as it was`;
+    tell(record, text, issue(draft, { kind: 'write-evacuation', node: name, record }));
+  } else if (found !== null && found !== 'unreadable') {
+    const { incident } = found;
+    const text = `its ${EVACUATION_ATTRIBUTE} was closed, or never written by this evacuator, and came by hand or with an old CIB; it is deleted`;
+    tell(found, text, issue(draft, { kind: 'delete-evacuation', node: name, incident }));
+  }
 }
 
 /** What can be told without the old one. Reserved hosts that were claimed for it, and who was stopped, nobody knows any more. */

@@ -65,6 +65,11 @@ export interface ClusterView {
   readonly incidentsTaken: ReadonlySet<NodeName>;
   /** Nodes whose incident this evacuator has seen taken away, and that have the same one again: it came back with an old CIB. */
   readonly incidentsBack: ReadonlySet<NodeName>;
+  /**
+   * Nodes whose record is not as this evacuator left it, with what stands there: somebody has deleted it, or written over it. What is
+   * shown of the node is the record that it was left with.
+   */
+  readonly recordsChanged: ReadonlyMap<NodeName, Stored<EvacuationRecord>>;
   /** Nodes that are offline, as this evacuator has seen. */
   readonly offline: ReadonlyMap<NodeName, OfflineView>;
 }

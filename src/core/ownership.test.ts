@@ -23,6 +23,7 @@ import {
   aTrace,
   SOURCE,
 } from './testing.ts';
+import { evacuation } from './testing-evacuations.ts';
 
 const STOPPED = serverId('22222222-0000-4000-8000-000000000000');
 
@@ -203,14 +204,32 @@ it('has the services listed before it takes a record over, when nothing of the p
 });
 
 it('an evacuator before this one may have requests under way, also where its record is gone or can’t be read', () => {
-  const draft = newDraft(anObservation({ owner: 'me', ownerSince: 5_000 }), DEFAULT_POLICY);
+  const draft = newDraft(
+    anObservation({
+      owner: 'me',
+      ownerSince: 5_000,
+      ...{ now: 9_000, novaNow: 9_000, mono: 9_000, servicesAt: 9_000 },
+    }),
+    DEFAULT_POLICY,
+  );
   const until = 5_000 + DEFAULT_POLICY.timing.takeoverSettleMs;
-  const marked = aService('compute-1', { status: 'disabled', disabledReason: disabledReason('i1') });
+  const incident = { id: 'i1', at: 4_000, by: 'fencer', on: 'controller-1' } as const;
+  const service = aService('compute-1');
+  const marked = {
+    incident,
+    service: { ...service, status: 'disabled', disabledReason: disabledReason('i1') },
+  } as const;
   expect(quietUntil(draft, aRecord({ owner: 'another' }), null)).toBe(until);
   expect(quietUntil(draft, 'unreadable', null)).toBe(until);
   expect(quietUntil(draft, null, null, marked)).toBe(until);
   expect(quietUntil(draft, 'unreadable', aHostView({ firstLookAt: 6_000 }))).toBe(until + 1_000);
-  expect(quietUntil(draft, null, null, aService('compute-1'))).toBe(0);
+  expect(quietUntil(draft, null, null, { service, incident })).toBe(0);
+  // Nova has evacuations of the time since.
+  const asked = (createdAt: number) =>
+    aHostView({ firstLookAt: 0, evacuations: [evacuation({ createdAt })] });
+  expect(quietUntil(draft, null, asked(3_999), { service, incident })).toBe(0);
+  expect(quietUntil(draft, null, asked(4_000), { service, incident })).toBe(until);
+  expect(quietUntil(draft, null, asked(4_000), { service, incident: null })).toBe(0);
   expect(quietUntil(draft, aRecord({ owner: 'me' }), null, marked)).toBe(0);
   expect(quietUntil(draft, aRecord({ owner: 'another', clean: true }), null)).toBe(0);
 });

@@ -1,3 +1,4 @@
+import { novaAheadMs } from './deaths.ts';
 import { withClaimOn } from './destinations.ts';
 import { type Draft, haveSeenServices, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
 import { SINCE_MARGIN_MS, shortId } from './instance.ts';
@@ -56,8 +57,8 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
       `looking once more at its compute service, and at what is on it, before anything is changed${trouble}`,
     );
   }
-  const quiet = quietUntil(draft, record, view, service);
-  const before = record?.owner ?? 'whoever has disabled the host';
+  const quiet = quietUntil(draft, record, view, { service, incident });
+  const before = record?.owner ?? 'whoever began it';
   if (observation.mono < quiet) {
     wakeWithin(draft, quiet - observation.mono);
     return tell(`taking over from ${before}; waiting until its last requests have taken effect`);
@@ -121,24 +122,41 @@ const union = (one: readonly string[], other: readonly string[]): readonly strin
   ...new Set([...one, ...other]),
 ];
 
+/** What is left of an evacuation whose record somebody has deleted. */
+export interface Leftovers {
+  readonly service: ServiceView | null;
+  readonly incident: NodeView['incident'];
+}
+
 /**
  * `mono` before which no request is sent: a predecessor that did not end cleanly may still have some under way. 0: there is none.
- * `service`: that of the host, where there may be no record any more.
+ * `leftovers`: of the host, where there may be no record any more.
  */
 export function quietUntil(
   draft: Draft,
   record: NodeView['evacuation'],
   view: HostView | null,
-  service: ServiceView | null = null,
+  leftovers: Leftovers | null = null,
 ): number {
   const { owner, ownerSince } = draft.observation;
   const isOfAnother =
     record === null
-      ? // Somebody has deleted it: our marker tells that there was one.
-        isOurMarker(service?.disabledReason ?? null)
+      ? leftovers !== null && wasBegun(draft, view, leftovers)
       : record === 'unreadable' || (record.phase === 'evacuating' && !record.clean && record.owner !== owner);
   if (!isOfAnother) return 0;
   return Math.max(ownerSince, view?.firstLookAt ?? 0) + draft.policy.timing.takeoverSettleMs;
+}
+
+/** Whether an evacuation of a host that has no record has begun: by our marker, or by what Nova has of it since the incident. */
+export function wasBegun(
+  { observation }: Draft,
+  view: HostView | null,
+  { service, incident }: Leftovers,
+): boolean {
+  if (isOurMarker(service?.disabledReason ?? null)) return true;
+  if (view === null || incident === null || incident === 'unreadable') return false;
+  const diedAt = incident.at + novaAheadMs(observation);
+  return view.evacuations.some(({ createdAt }) => createdAt >= diedAt);
 }
 
 function nextRecord(

@@ -101,4 +101,16 @@ describe('a nova-compute that Pacemaker has begun since the node joined', () => 
     expect(commands.map(({ kind }) => kind)).not.toContain('force-down');
     expect(verdicts[0]).toMatchObject({ phase: 'blocked' });
   });
+
+  it('keeps an incident that is back, though its record says that the node is released', () => {
+    const evacuation = aRecord({ incident: 'i', phase: 'returning', releasedAt: 1_000 });
+    const releases = (more: Partial<NodeView>, cluster: Partial<ClusterView> = {}): boolean => {
+      const view = known(aCluster(node({ evacuation, ...more }), cluster));
+      const { commands } = decide(anObservation({ cluster: view }), DEFAULT_POLICY);
+      return commands.some(({ kind }) => kind === 'delete-incident');
+    };
+    expect(releases({ novaCompute: 'unstarted' })).toBe(true);
+    expect(releases({ novaCompute: 'stopped' })).toBe(false);
+    expect(releases({ online: false }, { incidentsBack: new Set([NODE]) })).toBe(false);
+  });
 });

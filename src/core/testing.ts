@@ -208,5 +208,6 @@ export const A_CLUSTER: ClusterView = {
   levelsCorrected: new Map(),
   incidentsTaken: new Set(),
   incidentsBack: new Set(),
+  recordsChanged: new Map(),
   offline: new Map(),
 };

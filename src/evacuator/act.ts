@@ -13,6 +13,7 @@ import {
   INCIDENT_ATTRIBUTE,
   RELEASE_ATTRIBUTE,
 } from '../core/records.ts';
+import { holdAsked, holdClosing, holdWritten } from './held-records.ts';
 import { type Memory, rememberAggregate, rememberService } from './memory.ts';
 import type { Answer, ClusterPort, Ports, ServiceChange } from './ports.ts';
 import { traceChange, traceForced } from './traces.ts';
@@ -118,10 +119,11 @@ async function execute(
     case 'adopt-mark':
       return adoptMark(cluster, command);
     case 'write-evacuation':
-      return cluster.writePermanent(command.node, EVACUATION_ATTRIBUTE, formatEvacuation(command.record));
+      return writeEvacuation(cluster, memory, command);
     case 'write-history':
       return cluster.writePermanent(command.node, HISTORY_ATTRIBUTE, formatHistory(command.record));
     case 'delete-evacuation':
+      holdClosing(memory.records, command.node);
       return cluster.deletePermanent(command.node, EVACUATION_ATTRIBUTE, command.incident);
     case 'delete-incident':
       return cluster.deletePermanent(command.node, INCIDENT_ATTRIBUTE, command.incident);
@@ -153,6 +155,17 @@ async function execute(
     default:
       return command satisfies never;
   }
+}
+
+async function writeEvacuation(
+  cluster: ClusterPort,
+  memory: Memory,
+  { node, record }: Extract<Command, { kind: 'write-evacuation' }>,
+): Promise<Answer<unknown>> {
+  holdAsked(memory.records, node, record);
+  const answer = await cluster.writePermanent(node, EVACUATION_ATTRIBUTE, formatEvacuation(record));
+  if (answer.ok) holdWritten(memory.records, node, record);
+  return answer;
 }
 
 /** A node that has rejoined since it was marked may run nova-compute, and its fencing proves nothing any more. */

@@ -19,6 +19,7 @@ import type {
   TrailView,
 } from '../core/observation.ts';
 import { known, unknown } from '../core/observation.ts';
+import type { HeldRecords } from './held-records.ts';
 import type { SeenServer } from './ports.ts';
 import type { Traces } from './traces.ts';
 
@@ -50,6 +51,10 @@ export interface Memory {
   readonly standing: Map<NodeName, string>;
   /** Incidents that have stood, and do not any more; oldest first. */
   readonly over: Set<string>;
+  /** When the cluster was asked last, and answered, `mono`; -1: never. */
+  clusterReadAt: number;
+  /** The records as they are known to stand. */
+  readonly records: HeldRecords;
   /** Forgotten when no host is evacuated. */
   placement: PlacementView;
   /** When each node was seen online last: when the cluster was asked, `mono`. */
@@ -137,6 +142,8 @@ export function newMemory(owner: string, mono: number): Memory {
     withIncident: new Set(),
     standing: new Map(),
     over: new Set(),
+    records: new Map(),
+    clusterReadAt: -1,
     placement: NO_PLACEMENT,
     online: new Map(),
     offline: new Map(),

@@ -14,6 +14,7 @@ import {
 import type { EvacuationRecord } from '../core/records.ts';
 import { hasSucceeded, isLive, isUnclaimed } from '../core/status.ts';
 import { findBrokenMoves } from './broken-moves.ts';
+import { holdRecords } from './held-records.ts';
 import {
   forget,
   forgetDone,
@@ -156,7 +157,13 @@ async function observeCluster(
   const askedAt = ports.clock.mono();
   const read = await ports.cluster.readNodes();
   if (!read.known) return read;
-  const { nodes } = read.value;
+  const { nodes, changed: recordsChanged } = holdRecords(memory.records, {
+    nodes: read.value.nodes,
+    commands: memory.commands,
+    askedAt,
+    isGap: !read.value.haveQuorum || ports.clock.thawedAt() >= memory.clusterReadAt,
+  });
+  memory.clusterReadAt = askedAt;
   const open = new Set(nodes.filter((n) => n.incident !== null || n.evacuation !== null).map((n) => n.name));
   const toProve = new Set(nodes.filter((n) => n.incident !== null || n.mark === 'yes').map((n) => n.name));
   forget(memory, { open, toProve, domain });
@@ -165,7 +172,7 @@ async function observeCluster(
   rememberOffline(memory, nodes, at);
   const incidentsTaken = rememberIncidents(memory, nodes);
   const incidentsBack = rememberStanding(memory, nodes);
-  for (const { name, evacuation } of nodes)
+  for (const { name, evacuation } of read.value.nodes)
     if (evacuation === 'unreadable' || (evacuation !== null && isAnothers(evacuation, memory)))
       memory.inherited.add(name);
   await Promise.all(
@@ -185,6 +192,8 @@ async function observeCluster(
     incidentsBack,
     offline: new Map(memory.offline),
     ...read.value,
+    nodes,
+    recordsChanged,
   });
 }
 

@@ -32,7 +32,13 @@ export type Answer<T> =
   | { readonly ok: false; readonly reason: string; readonly effect: 'refused' | 'none' | 'unknown' };
 
 /** What of the cluster only the evacuator's own memory knows. */
-type RememberedOfCluster = 'history' | 'levelsCorrected' | 'incidentsTaken' | 'incidentsBack' | 'offline';
+type RememberedOfCluster =
+  | 'history'
+  | 'levelsCorrected'
+  | 'incidentsTaken'
+  | 'incidentsBack'
+  | 'recordsChanged'
+  | 'offline';
 
 /** Pacemaker, as the evacuator sees it. */
 export interface ClusterPort {

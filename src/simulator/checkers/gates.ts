@@ -27,6 +27,10 @@ export const gates: CheckerKind = {
     /** Nodes under evacuation, and since when that is written. */
     const begun = new Map<string, number>();
     const starts = new Map<string, number>();
+    /** Incidents of which a record has stood. */
+    const known = new Set<string>();
+    /** Nodes whose record somebody has taken away in the middle of their evacuation. */
+    const unwritten = new Set<string>();
     const moved = new Set<string>();
     /** Pauses of nodes, and of everything (''). */
     const pauses: Pause[] = [];
@@ -85,14 +89,20 @@ export const gates: CheckerKind = {
           else if (!failed.has(node)) failed.set(node, now());
         }
         if (name !== EVACUATION_ATTRIBUTE) return;
-        const phase = value === null ? null : parseEvacuation(value)?.phase;
+        const record = value === null ? null : parseEvacuation(value);
+        const phase = record?.phase;
         // Whoever is back already counts no more.
         if (value === null) starts.delete(node);
+        // One that somebody had deleted, and that is written again, goes on.
+        const isNew = !known.has(record?.incident ?? '') && !unwritten.has(node);
+        if (isOurs(fact.by)) unwritten.delete(node);
+        else if (begun.has(node)) unwritten.add(node);
+        if (record) known.add(record.incident);
         if (phase !== 'evacuating') begun.delete(node);
         else if (!begun.has(node)) {
           begun.set(node, now());
           const process = scene.living().find(({ id }) => `evacuator:${id}` === fact.by);
-          if (isOurs(fact.by) && process !== undefined) begins(node, process);
+          if (isOurs(fact.by) && process !== undefined && isNew) begins(node, process);
         }
       },
       report(process, { verdicts }) {

@@ -101,9 +101,12 @@ export const operators: CheckerKind = {
           const host = hostOfNode(scene.world, fact.node);
           if (fact.value === null) recordsBy.delete(host);
           else recordsBy.set(host, fact.by);
-          // Whoever writes a record has looked before that: what is done in the moment between is in it as ours.
+          // Whoever writes a record has looked before that: what is done in the moment between is in it as ours. With an old CIB one
+          // comes back that knows nothing of what was done since.
           const hand = forced.get(host);
-          if (fact.value !== null && hand?.recordBy === null && scene.world.agenda.now - hand.at <= RACE_MS)
+          const isBefore = (at: number): boolean =>
+            !isOurs(fact.by) || scene.world.agenda.now - at <= RACE_MS;
+          if (fact.value !== null && hand?.recordBy === null && isBefore(hand.at))
             forced.set(host, { ...hand, recordBy: fact.by });
         }
         if (fact.kind !== 'service') return;

@@ -27,7 +27,9 @@ export const reserves: CheckerKind = {
     /** `HOST AGGREGATE` of those that an operator has moved: what is there is theirs. */
     const moved = new Set<string>();
     const records = new Map<string, EvacuationRecord>();
-    /** Hosts of whose service an operator, or a death of their own, has made something else. */
+    /** `INCIDENT HOST` of all claims so far. */
+    const claimed = new Set<string>();
+    /** Hosts of whose service an operator, or a death of their own, has made something else, or whose old claim is back with an old CIB. */
     const changed = new Set<string>();
     /** Hosts to which an evacuation has been sent while they were claimed, deleted instances' included. */
     const used = new Set<string>();
@@ -48,7 +50,8 @@ export const reserves: CheckerKind = {
         );
         if (other !== undefined)
           scene.violate(`${host} is claimed for ${node}, and is claimed for ${other[0]}`);
-        if (!hasReserves)
+        const isNew = !claimed.has(`${record.incident} ${host}`);
+        if (isNew && !hasReserves)
           scene.violate(`${host} is claimed for ${node}, and the policy has no reserved hosts`);
         if (!isReservedBy(reason)) scene.violate(`${host} is claimed for ${node}, and is not reserved`);
         const dead = hostOfNode(world, node);
@@ -64,7 +67,9 @@ export const reserves: CheckerKind = {
           const record = fact.value === null ? null : parseEvacuation(fact.value);
           if (record === null) records.delete(fact.node);
           else {
-            claims(fact.node, record);
+            if (isOurs(fact.by)) claims(fact.node, record);
+            else for (const { host } of record.reserves) changed.add(host);
+            for (const { host } of record.reserves) claimed.add(`${record.incident} ${host}`);
             records.set(fact.node, record);
           }
         }
