@@ -29,6 +29,8 @@ export const reserves: CheckerKind = {
     const records = new Map<string, EvacuationRecord>();
     /** `INCIDENT HOST` of all claims so far. */
     const claimed = new Set<string>();
+    /** Nodes whose record stands as somebody else has put it there. */
+    const foreign = new Set<string>();
     /** Hosts of whose service an operator, or a death of their own, has made something else, or whose old claim is back with an old CIB. */
     const changed = new Set<string>();
     /** Hosts to which an evacuation has been sent while they were claimed, deleted instances' included. */
@@ -46,7 +48,10 @@ export const reserves: CheckerKind = {
         if (nodeOfHost(world, host) === node) continue;
         const other = [...records].find(
           ([name, { reserves }]) =>
-            name !== node && name !== nodeOfHost(world, host) && reserves.some((each) => each.host === host),
+            name !== node &&
+            !foreign.has(name) &&
+            name !== nodeOfHost(world, host) &&
+            reserves.some((each) => each.host === host),
         );
         if (other !== undefined)
           scene.violate(`${host} is claimed for ${node}, and is claimed for ${other[0]}`);
@@ -65,6 +70,8 @@ export const reserves: CheckerKind = {
       fact(fact) {
         if (fact.kind === 'attribute' && fact.name === EVACUATION_ATTRIBUTE) {
           const record = fact.value === null ? null : parseEvacuation(fact.value);
+          if (isOurs(fact.by)) foreign.delete(fact.node);
+          else foreign.add(fact.node);
           if (record === null) records.delete(fact.node);
           else {
             if (isOurs(fact.by)) claims(fact.node, record);

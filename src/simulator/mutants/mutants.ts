@@ -395,11 +395,14 @@ export const MUTANTS: readonly Mutant[] = [
       'if (!isOver || online !== null) return null;',
     ]),
   ),
-  mutantOf('old-cib', 'a record that somebody has deleted is forgotten', 400, [
-    'evacuator/observe.ts',
-    'isGap: !read.value.haveQuorum || ports.clock.thawedAt() >= memory.clusterReadAt,',
-    'isGap: true,',
-  ]),
+  rare(
+    33_101,
+    mutantOf('old-cib', 'a record that somebody has deleted is forgotten', 33_200, [
+      'evacuator/observe.ts',
+      'isGap: !read.value.haveQuorum || ports.clock.thawedAt() >= memory.clusterReadAt,',
+      'isGap: true,',
+    ]),
+  ),
   mutantOf('old-cib', 'what was disabled by us without a record is left so', 400, [
     'core/decide.ts',
     'else if (node.online === true && rules.isMarked(node.name)) recordReturn(draft, node);',
