@@ -27,7 +27,7 @@ export const gates: CheckerKind = {
     /** Nodes under evacuation, and since when that is written. */
     const begun = new Map<string, number>();
     const starts = new Map<string, number>();
-    /** Incidents of which a record has stood. */
+    /** `NODE INCIDENT` of which a record has stood. */
     const known = new Set<string>();
     /** Nodes whose record somebody has taken away in the middle of their evacuation. */
     const unwritten = new Set<string>();
@@ -94,10 +94,11 @@ export const gates: CheckerKind = {
         // Whoever is back already counts no more.
         if (value === null) starts.delete(node);
         // One that somebody had deleted, and that is written again, goes on.
-        const isNew = !known.has(record?.incident ?? '') && !unwritten.has(node);
+        const key = `${node} ${record?.incident}`;
+        const isNew = !known.has(key) && !unwritten.has(node);
         if (isOurs(fact.by)) unwritten.delete(node);
         else if (begun.has(node)) unwritten.add(node);
-        if (record) known.add(record.incident);
+        if (record !== null) known.add(key);
         if (phase !== 'evacuating') begun.delete(node);
         else if (!begun.has(node)) {
           begun.set(node, now());

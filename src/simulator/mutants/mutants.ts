@@ -403,11 +403,14 @@ export const MUTANTS: readonly Mutant[] = [
       'isGap: true,',
     ]),
   ),
-  mutantOf('old-cib', 'what was disabled by us without a record is left so', 400, [
-    'core/decide.ts',
-    'else if (node.online === true && rules.isMarked(node.name)) recordReturn(draft, node);',
-    '',
-  ]),
+  rare(
+    1_601,
+    mutantOf('old-cib', 'what was disabled by us without a record is left so', 1_700, [
+      'core/decide.ts',
+      'else if (node.online === true && rules.isMarked(node.name)) recordReturn(draft, node);',
+      '',
+    ]),
+  ),
   rare(
     701,
     mutantOf('left-guests', 'a fault that says nothing of the guest says that there is none', 800, [
