@@ -230,6 +230,10 @@ describe('an instance of a dead host', () => {
       kind: 'waiting',
       isUnseen: true,
     });
+    // Nova took a record that had been lost for the request of the next, whose own stays behind.
+    const leftBehind = evacuation('accepted', { id: 9, dest: null });
+    const evacuations = [evacuation('failed'), leftBehind];
+    expect(judged({ ...failed, evacuations, isLost: ({ id }) => id === 9, seenAt: 59_999 })).toBe('waiting');
     expect(judged({ ...failed, seenAt: 60_000 })).toBe('ready');
     // By nova-conductor, before any guest was begun.
     expect(judged({ ...failed, evacuations: [evacuation('error')], seenAt: 59_999 })).toBe('ready');

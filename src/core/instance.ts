@@ -254,8 +254,9 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   if (admission.kind === 'held') return { kind: 'waiting', reason: admission.reason };
   const movingAway = judgeMovingAway(facts, policy.timing);
   if (movingAway !== null) return movingAway;
-  // Only the server's own record says that its guest may be left where that failed.
-  if (failures.at(-1)?.status === 'failed' && facts.seenAt < facts.followedAt)
+  // Only the server's own record says that its guest may be left where that failed. That need not be the last: Nova may have taken
+  // a record that had been lost for the request, whose own stays behind.
+  if (failures.some(({ status }) => status === 'failed') && facts.seenAt < facts.followedAt)
     return {
       kind: 'waiting',
       reason: `attempt ${failures.length} failed; looking at it before the next`,
