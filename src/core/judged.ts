@@ -31,10 +31,9 @@ export interface Judged {
   readonly server: ServerView;
   readonly outcome: Outcome;
   readonly attempts: number;
-  readonly live: boolean;
+  /** Its evacuations from this host that can still do something, oldest first. The newest need not be the last asked for (deaths.ts, abandoned). */
+  readonly live: readonly EvacuationView[];
   readonly records: number;
-  /** Its newest evacuation from this host; null: none. */
-  readonly last: EvacuationView | null;
   /** Nothing that Nova could show changes it: a query elsewhere failed, or a person is asked. */
   readonly isHeld: boolean;
   /** Nova's clock when its evacuation was over; null: it did not arrive by one. */
@@ -121,9 +120,8 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       outcome,
       isHeld,
       attempts: evacuations.filter((e) => e.createdAt >= record.since).length,
-      live: live.length > 0,
+      live,
       records: evacuations.length,
-      last: evacuations.at(-1) ?? null,
       arrivedAt: evacuations.findLast(hasSucceeded)?.updatedAt ?? null,
     };
   });

@@ -50,7 +50,7 @@ function concludeHost(draft: Draft, host: Candidates, round: Round, unseen: read
   const { node, view, judged, service, record, reserve } = host;
   stopRestoring(draft, view.host, judged);
   const left = judged.filter((each) => !isEnd(each));
-  const over = left.length === 0 && judged.every((each) => !each.live);
+  const over = left.length === 0 && judged.every((each) => each.live.length === 0);
   const instances = judged.map((each) =>
     instanceVerdict(each, {
       storage: draft.policy.storage,
@@ -134,7 +134,7 @@ function summary(judged: readonly Judged[]): string {
 function follow(draft: Draft, host: Candidates, round: Round, left: readonly Judged[]): string {
   const { view, judged, record } = host;
   const { observation } = draft;
-  const isOver = left.length === 0 && judged.every((each) => !each.live);
+  const isOver = left.length === 0 && judged.every((each) => each.live.length === 0);
   const dueMs = isOver ? 0 : view.lookedAt + pauseMs(draft, host, round, left) - observation.mono;
   if (dueMs <= 0) {
     const { incident, since } = record;

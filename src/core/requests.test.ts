@@ -26,10 +26,9 @@ const moving: Judged = {
   server,
   outcome: { kind: 'moving', to: null },
   attempts: 1,
-  live: true,
+  live: [],
   records: 1,
   isHeld: false,
-  last: null,
   arrivedAt: null,
 };
 
@@ -52,7 +51,7 @@ function stateAt(
   more: Partial<EvacuationView> = {},
   requests: Observation['requests'] = new Map(),
 ): string {
-  return stateInOrder({ ...moving, last: { ...QUEUED, ...more } }, ageMs, requests);
+  return stateInOrder({ ...moving, live: [{ ...QUEUED, ...more }] }, ageMs, requests);
 }
 
 it('nobody waits for an evacuation that lies in the queue of a host that died with it', () => {
@@ -61,6 +60,13 @@ it('nobody waits for an evacuation that lies in the queue of a host that died wi
   // One that named its host shows it from the beginning.
   expect(stateAt(120_000, { dest: ELSEWHERE })).toBe('ended');
   expect(stateAt(900_000, { status: 'pre-migrating', dest: ELSEWHERE })).toBe('in-flight');
+});
+
+it('nor for the record that a request left behind, which Nova has carried out with an older one; that one is under way', () => {
+  const taken = { ...QUEUED, status: 'pre-migrating', dest: ELSEWHERE, updatedAt: 115_000 };
+  const request = { ...QUEUED, id: 2, createdAt: 60_000 };
+  expect(stateInOrder({ ...moving, live: [taken, request] }, 900_000, new Map())).toBe('in-flight');
+  expect(stateInOrder({ ...moving, live: [taken] }, 900_000, new Map())).toBe('in-flight');
 });
 
 it('one that was asked for again is under way, before a look has shown its new record', () => {
@@ -77,7 +83,7 @@ it('one that was asked for again is under way, before a look has shown its new r
   expect(stateAt(120_000, {}, asked(1))).toBe('in-flight');
   // It has no answer yet.
   expect(stateAt(120_000, {}, asked(1, 'pending'))).toBe('in-flight');
-  const unanswered = { ...moving, outcome: { kind: 'unanswered', reason: '' } as const, last: QUEUED };
+  const unanswered = { ...moving, outcome: { kind: 'unanswered', reason: '' } as const, live: [QUEUED] };
   expect(stateInOrder(unanswered, 120_000, asked(1, 'unknown'))).toBe('in-flight');
   // The record that has been seen is that of the request.
   expect(stateAt(120_000, {}, asked(0))).toBe('ended');
@@ -99,8 +105,8 @@ it('how long it lies there is told by what was seen: it may have been taken up s
     const host = {
       ...{ node: aNode('compute-1', 'i1'), service: aService('compute-1'), view, record: aRecord() },
       judged: [
-        { ...moving, server: first, last: QUEUED },
-        { ...moving, server: other, outcome: { kind: 'ready' } as const, live: false, records: 0 },
+        { ...moving, server: first, live: [QUEUED] },
+        { ...moving, server: other, outcome: { kind: 'ready' } as const, live: [], records: 0 },
       ],
       reserve: NO_RESERVE,
     };
@@ -119,7 +125,7 @@ it('an instance that had come from one dead host to another is counted by the re
   const hostOf = (name: HostName, more: Partial<Judged>): Candidates => ({
     ...{ node: aNode(String(name), 'i1'), service: aService(String(name)), record: aRecord() },
     view: aHostView({ host: name }),
-    judged: [{ ...moving, live: false, ...more }],
+    judged: [{ ...moving, live: [], ...more }],
     reserve: NO_RESERVE,
   });
   const hosts = [
@@ -138,7 +144,7 @@ it('waits for a reserved host with what is ready on its own host, and with nothi
     judged: [
       {
         ...moving,
-        live: false,
+        live: [],
         outcome: name === SOURCE ? { kind: 'ready' } : { kind: 'moved', to: SOURCE },
       },
     ],
@@ -162,7 +168,7 @@ it('looks at a host of which nothing is under way before it asks for its instanc
       ...{ node: aNode('compute-1', 'i1'), service: aService('compute-1'), record: aRecord({ since: 5 }) },
       view: aHostView({ incident: 'i', followedAt, trouble }),
       judged: [
-        { ...moving, outcome: { kind: 'ready' } as const, live: false, records: 0 },
+        { ...moving, outcome: { kind: 'ready' } as const, live: [], records: 0 },
         ...(underWay ? [other] : []),
       ],
       reserve: NO_RESERVE,
@@ -188,14 +194,14 @@ it('asks for nobody whose host’s record is being written, which may be its rel
     const host = {
       ...{ node: aNode('compute-1', 'i1'), service: aService('compute-1'), record: aRecord({ since: 5 }) },
       view: aHostView({ incident: 'i', followedAt: NOW }),
-      judged: [{ ...moving, outcome: { kind: 'ready' } as const, live: false, records: 0 }],
+      judged: [{ ...moving, outcome: { kind: 'ready' } as const, live: [], records: 0 }],
       reserve: NO_RESERVE,
     };
     const later = aServer({ id: serverId('later'), name: 'zz', host: ELSEWHERE });
     const other = {
       ...{ ...host, node: aNode('compute-2', 'i2'), service: aService('compute-2') },
       view: aHostView({ host: ELSEWHERE, incident: 'i2', followedAt: NOW }),
-      judged: [{ ...moving, server: later, outcome: { kind: 'ready' } as const, live: false, records: 0 }],
+      judged: [{ ...moving, server: later, outcome: { kind: 'ready' } as const, live: [], records: 0 }],
     };
     return [...ask(draft, [host, other], BESIDES).asked];
   };
@@ -212,7 +218,7 @@ it('names the reserved host in a request, but for an instance that may go only w
     const host: Candidates = {
       ...{ node: aNode('compute-1', 'i1'), service: aService('compute-1'), record: aRecord() },
       view: aHostView(),
-      judged: [{ ...moving, live: false, outcome: { kind: 'ready' }, records: 0 }],
+      judged: [{ ...moving, live: [], outcome: { kind: 'ready' }, records: 0 }],
       reserve: { kind: 'ready', target: ELSEWHERE, text: null },
     };
     ask(draft, [host], BESIDES);

@@ -216,7 +216,7 @@ function preparingOf(hosts: readonly Candidates[]): ReadonlyMap<ServerId, string
 
 /** Whether an evacuation of it may be unfinished. */
 export function isUnderWay({ live, outcome }: Judged): boolean {
-  return live || outcome.kind === 'moving' || outcome.kind === 'unanswered';
+  return live.length > 0 || outcome.kind === 'moving' || outcome.kind === 'unanswered';
 }
 
 /** How many requests the pause between two of them allows in this step. */
@@ -263,10 +263,10 @@ export function stateInOrder(
   if (judged.outcome.kind === 'ready') return 'ready';
   if (judged.outcome.kind === 'moved') return 'arrived';
   if (isUnderWay(judged)) {
-    const { last, outcome, server } = judged;
+    const { live, outcome, server } = judged;
     const isOnItsWay = outcome.kind === 'unanswered' || requests.get(server.id)?.state === 'pending';
     if (isOnItsWay || unseenRequest(requests, judged) !== null) return 'in-flight';
-    return last !== null && isQueuedForLong(last, lookedNova) ? 'ended' : 'in-flight';
+    return live.length > 0 && live.every((e) => isQueuedForLong(e, lookedNova)) ? 'ended' : 'in-flight';
   }
   return isEnd(judged) ? 'ended' : 'waiting';
 }

@@ -9,8 +9,8 @@ const saying = (status: string): string => {
   const judged: Judged = {
     server: aServer(),
     outcome: { kind: 'moving', to: ELSEWHERE },
-    ...{ attempts: 1, live: true, records: 1, isHeld: false, arrivedAt: null },
-    last: evacuation({ status }),
+    ...{ attempts: 1, records: 1, isHeld: false, arrivedAt: null },
+    live: [evacuation({ status })],
   };
   const { storage } = DEFAULT_POLICY;
   return instanceVerdict(judged, { storage, isAsked: false, turn: '', note: null, arrival: null }).text;

@@ -41,7 +41,7 @@ export function instanceVerdict(judged: Judged, saying: Saying): InstanceVerdict
   };
 }
 
-function textOf({ server, outcome, last }: Judged, { isAsked, turn, storage, arrival }: Saying): string {
+function textOf({ server, outcome, live }: Judged, { isAsked, turn, storage, arrival }: Saying): string {
   const disk = sayDisk(server, storage);
   const isAsBefore = arrival?.differences.length === 0 && arrival.unseen === null;
   switch (outcome.kind) {
@@ -57,9 +57,9 @@ function textOf({ server, outcome, last }: Judged, { isAsked, turn, storage, arr
       if (outcome.reason !== undefined) return `${outcome.reason}; ${disk}`;
       if (outcome.to === null) return `evacuation asked for; waiting for a destination; ${disk}`;
       // The request named the host.
-      return last !== null && isUnclaimed(last)
-        ? `sent to ${outcome.to}; waiting for its nova-compute to take it up; ${disk}`
-        : `on its way to ${outcome.to}; ${disk}`;
+      return live.some((e) => !isUnclaimed(e))
+        ? `on its way to ${outcome.to}; ${disk}`
+        : `sent to ${outcome.to}; waiting for its nova-compute to take it up; ${disk}`;
     case 'ready':
       return isAsked ? `asking Nova to evacuate it; ${disk}` : `${turn}; ${disk}`;
     case 'cannot':
