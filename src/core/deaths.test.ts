@@ -98,14 +98,23 @@ describe('the destination of an evacuation', () => {
     });
     return destinationsOff(newDraft(observation, DEFAULT_POLICY), cluster)(claimed(1, CHANGED, 'failed'));
   };
-  const died = (at: number): Partial<NodeView> => ({ past: { incidents: [{ id: 'x', at: at - AHEAD }] } });
+  const died = (at: number): Partial<NodeView> => ({
+    past: { incidents: [{ id: 'x', at: at - AHEAD, novaAt: at }] },
+  });
 
   it('has been off since when it was proven off after the record last changed, the margin of the clocks included', () => {
     expect(wasOff({})).toBe(false);
     expect(wasOff(died(CHANGED - 10_000))).toBe(false);
     expect(wasOff(died(CHANGED + 1_000))).toBe(false);
     expect(wasOff(died(CHANGED + 10_000))).toBe(true);
-    expect(wasOff({ evacuation: aRecord({ fencedAt: CHANGED + 10_000 - AHEAD }) })).toBe(true);
+    expect(wasOff({ evacuation: aRecord({ since: CHANGED + 10_000 }) })).toBe(true);
+  });
+
+  it('is not proven off by a time of the controllers alone: their clock may have been set since', () => {
+    const at = CHANGED + 3_600_000;
+    expect(wasOff({ past: { incidents: [{ id: 'x', at, novaAt: CHANGED - 10_000 }] } })).toBe(false);
+    expect(wasOff({ past: { incidents: [{ id: 'x', at, novaAt: null }] } })).toBe(false);
+    expect(wasOff({ evacuation: aRecord({ fencedAt: at, since: CHANGED - 10_000 }) })).toBe(false);
   });
 
   it('has not been off because of an incident that is not proven', () => {

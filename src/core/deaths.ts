@@ -93,17 +93,20 @@ export function destinationsOff(
     nodes ??= nodesByHost(observation, cluster);
     const node = nodes.get(dest);
     if (node === undefined) return false;
-    const offAt = Math.max(Number.NEGATIVE_INFINITY, ...provenDeaths(node)) + novaAheadMs(observation);
+    const offAt = Math.max(Number.NEGATIVE_INFINITY, ...provenDeaths(node));
     return offAt - policy.timing.deathMarginMs >= updatedAt;
   };
 }
 
-/** When the power of a node was confirmed off, epoch ms on the controllers' clock. */
+/**
+ * When the power of a node was confirmed off, or shortly after that, epoch ms on Nova's clock: what is compared with Nova's times may
+ * not hang on a controller's clock, which may have been set since.
+ */
 export function provenDeaths({ evacuation, past }: NodeView): readonly number[] {
+  const kept = past === null || past === 'unreadable' ? [] : past.incidents;
   return [
-    ...(evacuation === null || evacuation === 'unreadable' ? [] : [evacuation.fencedAt]),
-    // Kept from the proof on.
-    ...(past === null || past === 'unreadable' ? [] : past.incidents.map(({ at }) => at)),
+    ...(evacuation === null || evacuation === 'unreadable' ? [] : [evacuation.since]),
+    ...kept.flatMap(({ novaAt }) => (novaAt === null ? [] : [novaAt])),
   ];
 }
 

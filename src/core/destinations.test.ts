@@ -35,7 +35,7 @@ function decided(some: Some): { readonly reserve: Reserve; readonly draft: Draft
   const names = [...DEAD, ...Object.keys(spares)];
   const nodes = names.map((name) => {
     const node = aNode(name, [...DEAD, ...fallen].includes(name) ? `i-${name}` : null);
-    const past = { incidents: Array.from({ length: 5 }, (_, i) => ({ id: `p${i}`, at: i })) };
+    const past = { incidents: Array.from({ length: 5 }, (_, i) => ({ id: `p${i}`, at: i, novaAt: i })) };
     if (worn.includes(name)) return { ...node, past };
     if (failing.includes(name)) {
       return { ...node, evacuation: aRecord({ phase: 'returning' }), past };

@@ -6,6 +6,7 @@ import { lookAtFacts } from './facts.ts';
 import { isForcedByOthers } from './forced-down.ts';
 import type { Gates } from './gates.ts';
 import { type Candidates, judgeAll } from './judged.ts';
+import { novaNowOf } from './looks.ts';
 import { type HostName, hostOfNode, hostsFor } from './names.ts';
 import type {
   ClusterView,
@@ -17,7 +18,7 @@ import type {
 } from './observation.ts';
 import { ownsRecord, quietUntil } from './ownership.ts';
 import { fencingProof, whyNotOffSince } from './proof.ts';
-import { rememberOutages } from './quarantine.ts';
+import { outageOf, rememberOutages } from './quarantine.ts';
 import {
   disabledReason,
   type EvacuationRecord,
@@ -67,7 +68,10 @@ export function decideEvacuating(
   // Also where a gate holds it up: who looks for what it had received asks when it died. Fencings of one outage
   // are one failure of the host: what is being evacuated already is no new one.
   const isGoingOn = record?.phase === 'evacuating';
-  rememberOutages(draft, node, [record?.outage ?? null, isGoingOn ? null : incident]);
+  const { observation } = draft;
+  const novaAt = observation.services.known ? novaNowOf(observation) : null;
+  const outage = { id: incident.id, at: incident.at, novaAt };
+  rememberOutages(draft, node, [outageOf(record), isGoingOn ? null : outage]);
   if ('blocked' in eyes) {
     block(draft, node, incident, eyes.host, eyes.blocked);
     return null;

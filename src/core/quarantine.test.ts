@@ -15,7 +15,7 @@ import { A_CLUSTER, aNode, anObservation, aRecord } from './testing.ts';
 
 const GATES = { ...DEFAULT_POLICY.gates, quarantineIncidents: 3, quarantineWindowMs: 1_000 };
 const nodeAfter = (...times: number[]) =>
-  aNode('compute-1', null, { past: { incidents: times.map((at) => ({ id: `i${at}`, at })) } });
+  aNode('compute-1', null, { past: { incidents: times.map((at) => ({ id: `i${at}`, at, novaAt: at })) } });
 
 describe('a host that fails again and again', () => {
   it('is in quarantine after enough incidents within the window, and stays so', () => {
@@ -43,7 +43,7 @@ describe('a host that fails again and again', () => {
   it('has each incident in its history once, and those of the window only', () => {
     const remember = (past: readonly number[], at: number) => {
       const draft = newDraft(anObservation(), { ...DEFAULT_POLICY, gates: GATES });
-      const missing = rememberOutages(draft, nodeAfter(...past), [{ id: `i${at}`, at }]);
+      const missing = rememberOutages(draft, nodeAfter(...past), [{ id: `i${at}`, at, novaAt: at }]);
       expect(missing === null).toBe(draft.commands.length === 0);
       const [command] = draft.commands;
       return command?.kind === 'write-history' ? command.record.incidents.map(({ id }) => id) : null;
@@ -60,16 +60,29 @@ describe('a host that fails again and again', () => {
       const [command] = draft.commands;
       return command?.kind === 'write-history' ? command.record.incidents.map(({ id }) => id) : null;
     };
-    const [first, second] = [100, 700].map((at) => ({ id: `i${at}`, at }));
-    expect(written({ id: 'i600', at: 600 }, second ?? null)).toEqual(['i100', 'i600', 'i700']);
+    const [first, second] = [100, 700].map((at) => ({ id: `i${at}`, at, novaAt: at }));
+    expect(written({ id: 'i600', at: 600, novaAt: null }, second ?? null)).toEqual(['i100', 'i600', 'i700']);
     expect(written(first ?? null, null)).toBeNull();
     expect(written(null)).toBeNull();
+  });
+
+  it("has Nova's time of each as soon as Nova can be asked", () => {
+    const written = (kept: number | null, novaAt: number | null) => {
+      const draft = newDraft(anObservation(), { ...DEFAULT_POLICY, gates: GATES });
+      const node = aNode('compute-1', null, { past: { incidents: [{ id: 'i', at: 100, novaAt: kept }] } });
+      rememberOutages(draft, node, [{ id: 'i', at: 100, novaAt }]);
+      return draft.commands.flatMap((each) => (each.kind === 'write-history' ? each.record.incidents : []));
+    };
+    expect(written(null, null)).toEqual([]);
+    expect(written(null, 7)).toEqual([{ id: 'i', at: 100, novaAt: 7 }]);
+    expect(written(7, null)).toEqual([]);
+    expect(written(7, 9)).toEqual([]);
   });
 });
 
 it('what the history lacks is written while the evacuation goes on, too, and its fencings since are none of their own', () => {
   const written = (past: readonly PastIncident[]) => {
-    const evacuation = aRecord({ incident: 'again', outage: { id: 'first', at: 5_000 } });
+    const evacuation = aRecord({ incident: 'again', outage: { id: 'first', at: 5_000 }, since: 6_000 });
     const cluster: ClusterView = {
       ...A_CLUSTER,
       nodes: [aNode('compute-1', 'again', { evacuation, past: { incidents: past } })],
@@ -77,6 +90,6 @@ it('what the history lacks is written while the evacuation goes on, too, and its
     const { commands } = decide(anObservation({ cluster: known(cluster) }), DEFAULT_POLICY);
     return commands.flatMap((each) => (each.kind === 'write-history' ? each.record.incidents : []));
   };
-  expect(written([])).toEqual([{ id: 'first', at: 5_000 }]);
-  expect(written([{ id: 'first', at: 5_000 }])).toEqual([]);
+  expect(written([])).toEqual([{ id: 'first', at: 5_000, novaAt: 6_000 }]);
+  expect(written([{ id: 'first', at: 5_000, novaAt: 6_000 }])).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { type Draft, issue } from './draft.ts';
 import type { NodeView } from './observation.ts';
 import type { GatePolicy } from './policy.ts';
-import type { HistoryRecord, PastIncident } from './records.ts';
+import type { EvacuationRecord, HistoryRecord, Outage, PastIncident } from './records.ts';
 
 function pastOf({ past }: NodeView): HistoryRecord['incidents'] {
   return past === null || past === 'unreadable' ? [] : past.incidents;
@@ -17,16 +17,23 @@ export function rememberOutages(
   outages: readonly (PastIncident | null)[],
 ): string | null {
   const past = pastOf(node);
-  const isKept = (outage: PastIncident): boolean => past.some(({ id }) => id === outage.id);
+  const isKept = ({ id, novaAt }: PastIncident): boolean =>
+    past.some((each) => each.id === id && (each.novaAt !== null || novaAt === null));
   const begun = outages.filter((outage) => outage !== null);
   const last = begun.at(-1);
   if (last === undefined || isKept(last)) return null;
-  const fresh = begun.filter((outage) => !isKept(outage)).map(({ id, at }) => ({ id, at }));
+  const fresh = begun.filter((outage) => !isKept(outage));
+  const isFresh = ({ id }: PastIncident): boolean => fresh.some((outage) => outage.id === id);
   const from = last.at - draft.policy.gates.quarantineWindowMs;
-  const incidents = [...past, ...fresh].filter(({ at }) => at >= from);
+  const incidents = [...past.filter((each) => !isFresh(each)), ...fresh].filter(({ at }) => at >= from);
   const why = issue(draft, { kind: 'write-history', node: node.name, record: { incidents } });
   const text = `its history in the cluster lacks incident ${last.id}`;
   return why === null ? text : `${text}: ${why}`;
+}
+
+/** The outage of a record, as its history has it; null: the record, or the version that wrote it, has none. */
+export function outageOf(record: EvacuationRecord | null): PastIncident | null {
+  return record === null || record.outage === null ? null : { ...record.outage, novaAt: record.since };
 }
 
 /**
@@ -39,7 +46,8 @@ export function whyQuarantined(node: NodeView, gates: GatePolicy): string | null
   // Its history may not be written yet.
   const outage = evacuation === null || evacuation === 'unreadable' ? null : evacuation.outage;
   const kept = pastOf(node);
-  const past = outage === null || kept.some(({ id }) => id === outage.id) ? kept : [...kept, outage];
+  const past: readonly Outage[] =
+    outage === null || kept.some(({ id }) => id === outage.id) ? kept : [...kept, outage];
   const last = past.at(-1);
   if (gates.quarantineIncidents === 0 || last === undefined) return null;
   const recent = past.filter(({ at }) => at > last.at - gates.quarantineWindowMs).length;

@@ -66,12 +66,19 @@ describe('records', () => {
   });
 
   it('of a node’s past and of a pause say the same too, in whatever words', () => {
-    const past = fc.record({ incidents: fc.array(fc.record({ id: word, at: time }), { maxLength: 5 }) });
+    const incident = fc.record({ id: word, at: time, novaAt: fc.option(fc.nat(), { nil: null }) });
+    const past = fc.record({ incidents: fc.array(incident, { maxLength: 5 }) });
     fc.assert(
       fc.property(past, (record) => {
         expect(parseHistory(formatHistory(record))).toEqual(record);
       }),
     );
+    expect(parseHistory('v=1,incidents=5:a+6:b')).toEqual({
+      incidents: [
+        { id: 'a', at: 5, novaAt: null },
+        { id: 'b', at: 6, novaAt: null },
+      ],
+    });
     const pause = fc.record({ until: time, by: fc.string(), why: fc.string({ unit: 'grapheme' }) });
     fc.assert(
       fc.property(pause, (record) => {

@@ -44,10 +44,15 @@ export interface ServiceBefore {
   readonly forcedDown: boolean;
 }
 
-/** When an incident of a node began, epoch ms. */
-export interface PastIncident {
+/** When an incident of a node began, epoch ms on the clock of the controller that ran its fencing. */
+export interface Outage {
   readonly id: string;
   readonly at: number;
+}
+
+export interface PastIncident extends Outage {
+  /** Nova's clock when its power was proven off, epoch ms: Nova's times are compared with no other. null: Nova could not be asked. */
+  readonly novaAt: number | null;
 }
 
 /** The last incidents of a node, oldest first. */
@@ -73,7 +78,7 @@ export interface EvacuationRecord {
   /** Nova's clock when the gates let it begin, epoch ms: long after the first look, if they have held it. */
   readonly begunAt: number;
   /** What the node's history has of it: the first incident, if it was fenced anew meanwhile. null: a record of a version before this one. */
-  readonly outage: PastIncident | null;
+  readonly outage: Outage | null;
   readonly before: ServiceBefore;
   /** Who works on it: NODE:START, so that a successor knows that it took over. */
   readonly owner: string;
@@ -194,7 +199,7 @@ export function formatEvacuation(record: EvacuationRecord): string {
       .map(({ host, aggregate, reason }) => [toWord(host), aggregate ?? '', toWord(reason)].join(':'))
       .join('+'),
     begun: iso(record.begunAt),
-    ...(record.outage === null ? {} : { outage: formatPast(record.outage) }),
+    ...(record.outage === null ? {} : { outage: formatOutage(record.outage) }),
     ...(record.stoppedInError.length === 0 ? {} : { errored: record.stoppedInError.join('+') }),
   });
 }
@@ -221,7 +226,7 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
     since,
     // Records of versions before this one do not say.
     begunAt: epoch(pairs.get('begun')) ?? since,
-    outage: parsePast(pairs.get('outage') ?? ''),
+    outage: parseOutage(pairs.get('outage') ?? ''),
     before: { status, forcedDown: pairs.get('forced') === 'yes' },
     owner: pairs.get('owner') ?? '',
     clean: pairs.get('clean') === 'yes',
@@ -250,30 +255,42 @@ export const MAX_HISTORY = 20;
 
 /** The value of {@link HISTORY_ATTRIBUTE}. */
 export function formatHistory(record: HistoryRecord): string {
-  const incidents = record.incidents.slice(-MAX_HISTORY).map(formatPast);
-  return format({ v: '1', incidents: incidents.join('+') });
+  const incidents = record.incidents.slice(-MAX_HISTORY);
+  return format({
+    v: '1',
+    incidents: incidents.map(formatOutage).join('+'),
+    nova: incidents.map(({ novaAt }) => novaAt ?? '').join('+'),
+  });
 }
 
-function formatPast({ id, at }: PastIncident): string {
+function formatOutage({ id, at }: Outage): string {
   return `${at}:${id}`;
 }
 
-function parsePast(text: string): PastIncident | null {
+function parseOutage(text: string): Outage | null {
   const [, at, id] = /^(\d{1,15}):(.+)$/.exec(text) ?? [];
   return at === undefined || id === undefined ? null : { id, at: Number(at) };
 }
 
+function parseTime(text = ''): number | null {
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
 /** The history in an attribute's value, or null when it can't be read. */
 export function parseHistory(text: string): HistoryRecord | null {
-  const list = parse(text)?.get('incidents');
+  const pairs = parse(text);
+  const list = pairs?.get('incidents');
   if (list === undefined) return null;
-  const incidents: PastIncident[] = [];
+  const outages: Outage[] = [];
   for (const part of list === '' ? [] : list.split('+')) {
-    const incident = parsePast(part);
-    if (incident === null) return null;
-    incidents.push(incident);
+    const outage = parseOutage(part);
+    if (outage === null) return null;
+    outages.push(outage);
   }
-  return { incidents };
+  const times = pairs?.get('nova')?.split('+') ?? [];
+  // A version before these times writes incidents without them.
+  const novaAts = outages.map((_, i) => (times.length === outages.length ? parseTime(times[i]) : null));
+  return { incidents: outages.map((outage, i) => ({ ...outage, novaAt: novaAts[i] ?? null })) };
 }
 
 /** The value of {@link PAUSE_PROPERTY} and {@link PAUSE_ATTRIBUTE}. */

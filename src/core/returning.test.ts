@@ -3,7 +3,7 @@ import { decide } from './decide.ts';
 import { hostName, nodeName } from './names.ts';
 import { type ClusterView, known, type Observation } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
-import { disabledReason, type PastIncident } from './records.ts';
+import { disabledReason, type Outage, type PastIncident } from './records.ts';
 import {
   A_CLUSTER,
   aHostView,
@@ -222,7 +222,9 @@ it('what somebody has forced down since we gave it back is left so, and our own 
 
 /** What is done with a reserved host that is back after so many incidents, and what is said. */
 function reservedBack(incidents: number, reservedHosts = true, disabledReason = 'spare; reserved') {
-  const past = { incidents: Array.from({ length: incidents }, (_, i) => ({ id: `p${i}`, at: i })) };
+  const past = {
+    incidents: Array.from({ length: incidents }, (_, i) => ({ id: `p${i}`, at: i, novaAt: i })),
+  };
   const cluster: ClusterView = {
     ...A_CLUSTER,
     nodes: [aNode('compute-1', null, { evacuation: RELEASED, past })],
@@ -259,7 +261,7 @@ it('a reserved host that has failed too often goes into quarantine, with what it
 });
 
 /** What is done with a host of ours that is back, where one incident is enough for quarantine. */
-function backAfter(past: readonly PastIncident[], outage: PastIncident | null): readonly string[] {
+function backAfter(past: readonly PastIncident[], outage: Outage | null): readonly string[] {
   const now = 30_000;
   const cluster: ClusterView = {
     ...A_CLUSTER,
@@ -285,7 +287,7 @@ function backAfter(past: readonly PastIncident[], outage: PastIncident | null): 
 it('whether a host belongs into quarantine is decided when its history has what it had just now', () => {
   const outage = { id: 'i1', at: 5_000 };
   expect(backAfter([], outage)).toEqual(['write-history']);
-  expect(backAfter([outage], outage)).toEqual(['disable']);
+  expect(backAfter([{ ...outage, novaAt: 5_000 }], outage)).toEqual(['disable']);
   // A record of a version before does not say.
   expect(backAfter([], null)).toEqual(['enable']);
 });

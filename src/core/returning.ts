@@ -18,6 +18,7 @@ import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
 import { howToUnmark } from './proof.ts';
 import {
   isQuarantine,
+  outageOf,
   quarantineReason,
   rememberOutages,
   reservedQuarantineReason,
@@ -46,7 +47,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   // Whether or not the node comes back; only the end of its record waits for it.
   const toGiveBack = giveBack(draft, node, record);
   const toStop = stopLateArrivals(draft, node, record);
-  const unremembered = rememberOutages(draft, node, [record.outage]);
+  const unremembered = rememberOutages(draft, node, [outageOf(record)]);
   const marked =
     node.mark === 'yes'
       ? `marked evacuate=yes without an incident, so nova-compute-wait holds it: ${howToUnmark(node)}`

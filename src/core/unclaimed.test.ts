@@ -84,7 +84,8 @@ function look(scene: Scene = {}) {
   const { evacuations = [evacuation(1)], lost = [], names = [SOURCE, ELSEWHERE], upMs = 40_000 } = scene;
   const newest = evacuations.at(-1);
   const { behindMs = 0, diedAt = SENT + 10_000 } = scene;
-  const past = diedAt === null ? null : { incidents: [{ id: 'second', at: diedAt - behindMs }] };
+  const past =
+    diedAt === null ? null : { incidents: [{ id: 'second', at: diedAt - behindMs, novaAt: diedAt }] };
   const nodes = [
     aNode('compute-1', 'i', { evacuation: recordOf(lost) }),
     aNode('compute-2', null, { past, ...scene.node }),
@@ -289,7 +290,7 @@ describe('where Placement names a host that was chosen for an evacuation of long
   it('nothing is lost while it may have been sent to the other', () => {
     const names = [SOURCE, ELSEWHERE, 'compute-3'];
     expect(why({ names })).toMatch(/sent to compute-3; waiting/);
-    const third = { node: { past: { incidents: [{ id: 'third', at: SENT + 1 }] } } };
+    const third = { node: { past: { incidents: [{ id: 'third', at: SENT + 1, novaAt: SENT + 1 }] } } };
     expect(why({ names, third })).toMatch(/sent to compute-3, which died/);
   });
 

@@ -86,20 +86,20 @@ function livesOf({ observation }: Draft, cluster: ClusterView): ReadonlyMap<Host
   const lives = new Map<HostName, Life>();
   const { services } = observation;
   if (!services.known) return lives;
-  // What controllers wrote is on their clock.
   const aheadMs = novaAheadMs(observation);
   const nodes = nodesByHost(observation, cluster);
   for (const service of services.value) {
     const { host } = service;
     const node = nodes.get(host);
-    if (node !== undefined) lives.set(host, { host, service, node, diedAt: lastDeath(node) + aheadMs });
+    if (node !== undefined) lives.set(host, { host, service, node, diedAt: lastDeath(node, aheadMs) });
   }
   return lives;
 }
 
-function lastDeath(node: NodeView): number {
+/** The incident's own time is on a controller's clock; as long as it stands, nothing sent there counts as lost. */
+function lastDeath(node: NodeView, aheadMs: number): number {
   const { incident } = node;
-  const begun = incident === null || incident === 'unreadable' ? [] : [incident.at];
+  const begun = incident === null || incident === 'unreadable' ? [] : [incident.at + aheadMs];
   return Math.max(Number.NEGATIVE_INFINITY, ...begun, ...provenDeaths(node));
 }
 

@@ -68,7 +68,7 @@ describe('an instance that was being migrated alive', () => {
     ['evacuate live-migration create', true],
   ])('and whose host has been back since (%s) is evacuated when it dies again: %s', async (done, isEvacuated) => {
     const { world, server } = broken(done);
-    const incidents = [{ id: 'first', at: 1 }];
+    const incidents = [{ id: 'first', at: 1, novaAt: 1 }];
     world.permanent.set(`${world.victim} ${HISTORY_ATTRIBUTE}`, formatHistory({ incidents }));
     await untilReleased(world);
     expect(ofServer(world, server.id)).toBe(isEvacuated ? 1 : 0);
