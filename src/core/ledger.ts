@@ -10,7 +10,7 @@ import type { NodeName } from './names.ts';
 import type { EvacuationRecord } from './records.ts';
 import { ask, type Besides, lookAtEvacuations, type Round } from './requests.ts';
 import { hasFailed } from './status.ts';
-import { startedInVain, stopRestoring } from './stop-again.ts';
+import { leftNotStopped, stopRestoring } from './stop-again.ts';
 import { instanceVerdict } from './verdicts.ts';
 
 /** What holds for all hosts under evacuation in this step. */
@@ -107,7 +107,7 @@ function release(
     phase: 'returning',
     releasedAt: view.novaNow,
     stopped: [],
-    stoppedInError: startedInVain([...record.stopped, ...record.stoppedInError], view),
+    stoppedInError: leftNotStopped([...record.stopped, ...record.stoppedInError], view),
     lost: [],
     reserves: unusedReserves(record, view),
   };

@@ -148,6 +148,16 @@ it('keeps which of them Nova has started in vain, while they are left there, and
   expect(at({ host: hostName('compute-2') })).toEqual([]);
 });
 
+it('knows what was stopped, and came into ERROR there only after somebody had let the node go', () => {
+  const back = aRecord({ incident: 'i1', phase: 'returning', stopped: [shortId(STOPPED)] });
+  const service = { updatedAt: 9_000 };
+  const at = (vmState: string) =>
+    written(back, [], aServer({ id: STOPPED, vmState }), { service })?.stoppedInError;
+  expect(at('error')).toEqual([shortId(STOPPED)]);
+  // Its user has started it since.
+  expect(at('active')).toEqual([]);
+});
+
 it('follows on what somebody let go in the middle, when the host has died again before its nova-compute was up', () => {
   const RELEASED_AT = 60_000;
   const stopped = ['33333333'];

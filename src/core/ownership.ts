@@ -9,7 +9,7 @@ import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBe
 import { hasReported } from './returning.ts';
 import { evacuationsSince, isOlderThan } from './seen.ts';
 import { wasBeingStopped } from './status.ts';
-import { hasLateArrivals, startedInVain, startedOnItsWay } from './stop-again.ts';
+import { hasLateArrivals, leftNotStopped, startedOnItsWay } from './stop-again.ts';
 
 export interface Ownership {
   readonly node: NodeView;
@@ -169,7 +169,6 @@ function nextRecord(
   const isKept = goesOn && record.incident === incident.id;
   const atHome = isKept ? [] : view.servers.filter((s) => s.host === view.host);
   const { stopped, stoppedInError } = stoppedOf(draft, node, view, atHome);
-  const kept = record?.stoppedInError ?? [];
   return {
     incident: incident.id,
     phase: 'evacuating',
@@ -185,8 +184,19 @@ function nextRecord(
     lost: held?.lost ?? [],
     reserves: withClaimOn(draft, service, record?.reserves ?? []),
     stopped: union(held?.stopped ?? [], stopped),
-    stoppedInError: union(held === null ? startedInVain(kept, view) : kept, stoppedInError),
+    stoppedInError: union(held === null ? leftBehind(record, view) : held.stoppedInError, stoppedInError),
   };
+}
+
+const IN_ERROR: ReadonlySet<string> = new Set(['error']);
+
+/**
+ * Those of an incident before this one that were stopped then, and that Nova would start now. Whose evacuation ended in ERROR only after
+ * somebody had let the node go is known from what was stopped; of those its user may have started any other since.
+ */
+function leftBehind(record: EvacuationRecord | null, view: HostView): readonly string[] {
+  if (record === null) return [];
+  return union(leftNotStopped(record.stoppedInError, view), leftNotStopped(record.stopped, view, IN_ERROR));
 }
 
 /**

@@ -13,7 +13,7 @@ import {
 } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { EvacuationRecord } from './records.ts';
-import { startedInVain, startedOnItsWay, stopLateArrivals } from './stop-again.ts';
+import { leftNotStopped, startedOnItsWay, stopLateArrivals } from './stop-again.ts';
 import {
   A_CLUSTER,
   aHostView,
@@ -209,12 +209,13 @@ it('... unless it was stopped there, and somebody has started it after that', ()
 
 it('what Nova has started, and is left on its host when that is let go, is kept in the record', () => {
   const left = (now: Partial<ServerView>) =>
-    startedInVain(
+    leftNotStopped(
       [SHORT, SHORT],
       aHostView({ servers: [{ ...server, host: SOURCE, vmState: 'active', ...now }] }),
     );
   expect(left({})).toEqual([SHORT]);
-  expect(left({ vmState: 'error' })).toEqual([]);
+  expect(left({ vmState: 'error' })).toEqual([SHORT]);
+  expect(left({ vmState: 'stopped' })).toEqual([]);
   expect(left({ host: ELSEWHERE })).toEqual([]);
-  expect(startedInVain([], aHostView({ servers: [server] }))).toEqual([]);
+  expect(leftNotStopped([], aHostView({ servers: [server] }))).toEqual([]);
 });

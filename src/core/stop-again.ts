@@ -125,17 +125,22 @@ export function startedOnItsWay(draft: Draft, node: NodeView, server: ServerView
   });
 }
 
+/** The vm_states from which Nova starts an instance where it comes to, whatever it was before. */
+const NOT_STOPPED: ReadonlySet<string> = new Set(['active', 'error']);
+
 /**
- * Of the instances that were stopped (as they stand in a record) those that are left on their host, and that Nova has as ACTIVE:
- * it has started them on a destination that died before they had arrived. The record keeps them when the host is let go: should
- * that die again before it is back, they are to be stopped where they come to then.
+ * Of the instances that were stopped (as they stand in a record) those that are left on their host, and that Nova would start where
+ * they come to next: it has them as ACTIVE, having started them on a destination that died before they had arrived, or in ERROR after
+ * an attempt in vain. The record keeps them when the host is let go, and the next one has them from it: should the host die again
+ * meanwhile, they are to be stopped where they come to then.
  */
-export function startedInVain(
+export function leftNotStopped(
   wereStopped: readonly string[],
   { host, servers }: HostView,
+  vmStates = NOT_STOPPED,
 ): readonly string[] {
   if (wereStopped.length === 0) return [];
-  const active = servers.filter((server) => server.host === host && server.vmState === 'active');
-  const left = new Set(active.map(({ id }) => shortId(id)));
+  const here = servers.filter((server) => server.host === host && vmStates.has(server.vmState));
+  const left = new Set(here.map(({ id }) => shortId(id)));
   return [...new Set(wereStopped)].filter((id) => left.has(id));
 }
