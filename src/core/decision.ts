@@ -131,6 +131,8 @@ export const NO_FACTS: FactsLook = { aggregates: false, serverGroups: false, fla
 export interface Look {
   /** The list of all compute services. */
   readonly services: boolean;
+  /** ... after all else has been looked at, however long that takes: a service is to be changed by it. */
+  readonly servicesLast: boolean;
   /** What of the cloud that changes seldom. */
   readonly facts: FactsLook;
   readonly history: readonly NodeName[];
@@ -151,6 +153,7 @@ export interface Look {
 export const NO_LOOK: Look = {
   hosts: new Map(),
   services: false,
+  servicesLast: false,
   placement: false,
   facts: NO_FACTS,
   history: [],

@@ -31,6 +31,7 @@ export interface Draft {
   readonly whereabouts: Set<ServerId>;
   readonly liveMigrations: Set<ServerId>;
   services: boolean;
+  servicesLast: boolean;
   placement: boolean;
   pace: PaceView | null;
   wakeMs: number;
@@ -61,6 +62,7 @@ export function newDraft(observation: Observation, policy: Policy): Draft {
     whereabouts: new Set(),
     liveMigrations: new Set(),
     services: false,
+    servicesLast: false,
     placement: false,
     pace: null,
     wakeMs: Number.POSITIVE_INFINITY,
@@ -77,6 +79,7 @@ export function finish(draft: Draft): Decision {
     pace: draft.pace,
     look: {
       services: draft.services,
+      servicesLast: draft.servicesLast,
       placement: draft.placement,
       facts: draft.facts,
       history: [...draft.history],
@@ -212,6 +215,7 @@ export function haveSeenServices(draft: Draft): boolean {
   const { observation, policy } = draft;
   if (observation.mono - observation.servicesAt <= policy.timing.serviceAgeMs) return true;
   lookAtServices(draft, policy.timing.serviceAgeMs);
+  draft.servicesLast = true;
   return false;
 }
 

@@ -261,7 +261,11 @@ it('a reserved host that has failed too often goes into quarantine, with what it
 });
 
 /** What is done with a host of ours that is back, where one incident is enough for quarantine. */
-function backAfter(past: readonly PastIncident[], outage: Outage | null): readonly string[] {
+function backAfter(
+  past: readonly PastIncident[],
+  outage: Outage | null,
+  { ageMs = 0, forcedDown = false } = {},
+): readonly string[] {
   const now = 30_000;
   const cluster: ClusterView = {
     ...A_CLUSTER,
@@ -275,9 +279,15 @@ function backAfter(past: readonly PastIncident[], outage: Outage | null): readon
   };
   const disabled = { status: 'disabled', disabledReason: disabledReason('i1') } as const;
   const observation = anObservation({
-    ...{ now, mono: now, begunAt: now, novaNow: now, servicesAt: now },
+    ...{ now, mono: now, begunAt: now, novaNow: now, servicesAt: now - ageMs },
     cluster: known(cluster),
-    services: known([aService('compute-1', { ...disabled, updatedAt: 20_000 }), aService('compute-2')]),
+    services: known([
+      aService('compute-1', { ...disabled, updatedAt: 20_000, forcedDown }),
+      aService('compute-2'),
+    ]),
+    hosts: new Map([
+      [hostName('compute-1'), aHostView({ incident: RELEASED.incident, followedAt: now, novaNow: now })],
+    ]),
     owner: RELEASED.owner,
   });
   const policy = { ...DEFAULT_POLICY, gates: { ...DEFAULT_POLICY.gates, quarantineIncidents: 1 } };
@@ -290,4 +300,14 @@ it('whether a host belongs into quarantine is decided when its history has what 
   expect(backAfter([{ ...outage, novaAt: 5_000 }], outage)).toEqual(['disable']);
   // A record of a version before does not say.
   expect(backAfter([], null)).toEqual(['enable']);
+});
+
+it('nothing is changed by an old list of the services: somebody may have disabled the host since', () => {
+  const outage = { id: 'i1', at: 5_000 };
+  const kept = [{ ...outage, novaAt: 5_000 }];
+  const ageMs = DEFAULT_POLICY.timing.serviceAgeMs + 1;
+  expect(backAfter(kept, outage, { ageMs })).toEqual([]);
+  expect(backAfter([], null, { ageMs })).toEqual([]);
+  expect(backAfter([], null, { forcedDown: true })).toEqual(['clear-forced-down']);
+  expect(backAfter([], null, { forcedDown: true, ageMs })).toEqual([]);
 });

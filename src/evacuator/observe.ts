@@ -68,7 +68,8 @@ export async function observe(
     }
   });
   const settling = [...look.hosts.values()].some((host) => host.settle);
-  if (look.services && !settling) workers.push(lookAtServices(ports, memory));
+  const isLast = settling || look.servicesLast;
+  if (look.services && !isLast) workers.push(lookAtServices(ports, memory));
   if (look.placement) void lookAtPlacement(ports, memory);
   for (const evacuation of look.trails) void lookAtTrail(ports, memory, evacuation);
   workers.push(
@@ -79,7 +80,8 @@ export async function observe(
   );
   await Promise.all(workers);
   const listed = [...look.hosts.keys()].some((name) => (memory.hosts.get(name)?.listedAt ?? -1) >= begunAt);
-  if (settling && (look.services || (listed && memory.servicesAt >= 0))) await lookAtServices(ports, memory);
+  if (isLast && (look.services || (settling && listed && memory.servicesAt >= 0)))
+    await lookAtServices(ports, memory);
   forgetLists(memory, cells.down());
   return {
     now: ports.clock.now(),

@@ -2,6 +2,7 @@ import { EVACUATION_ATTRIBUTE, type EvacuationRecord, parseEvacuation } from '..
 import { hostOfNode, nodeOfHost, zoneOf } from '../../world/model.ts';
 import {
   type CheckerKind,
+  EFFECT_MS,
   evacuatedBy,
   isOurs,
   isReservedBy,
@@ -27,6 +28,8 @@ export const reserves: CheckerKind = {
     /** `HOST AGGREGATE` of those that an operator has moved: what is there is theirs. */
     const moved = new Set<string>();
     const records = new Map<string, EvacuationRecord>();
+    /** Host → when a record with a claim on it was last there, and an operator has taken it away: what was asked for by it may come yet. */
+    const takenAway = new Map<string, number>();
     /** `INCIDENT HOST` of all claims so far. */
     const claimed = new Set<string>();
     /** Nodes whose record stands as somebody else has put it there. */
@@ -70,6 +73,9 @@ export const reserves: CheckerKind = {
       fact(fact) {
         if (fact.kind === 'attribute' && fact.name === EVACUATION_ATTRIBUTE) {
           const record = fact.value === null ? null : parseEvacuation(fact.value);
+          if (!isOurs(fact.by))
+            for (const { host } of records.get(fact.node)?.reserves ?? [])
+              takenAway.set(host, world.agenda.now);
           if (isOurs(fact.by)) foreign.delete(fact.node);
           else foreign.add(fact.node);
           if (record === null) records.delete(fact.node);
@@ -97,7 +103,9 @@ export const reserves: CheckerKind = {
           reserves.some(({ host }) => host === fact.host),
         );
         const isBack = records.has(nodeOfHost(world, fact.host));
-        if (!isClaimed && !isBack) scene.violate(`the reserved host ${fact.host} is enabled for nobody`);
+        const isLate = world.agenda.now - (takenAway.get(fact.host) ?? Number.NEGATIVE_INFINITY) <= EFFECT_MS;
+        if (!isClaimed && !isBack && !isLate)
+          scene.violate(`the reserved host ${fact.host} is enabled for nobody`);
       },
       sending(_process, sending) {
         const instance = evacuatedBy(world, sending);
