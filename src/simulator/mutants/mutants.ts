@@ -78,7 +78,7 @@ export const MUTANTS: readonly Mutant[] = [
     100,
     [
       'core/ledger.ts',
-      'const over = left.length === 0 && judged.every((each) => !each.live);',
+      'const over = left.length === 0 && judged.every((each) => each.live.length === 0);',
       "const over = left.every((each) => each.outcome.kind === 'moving');",
     ],
     ['core/ledger.ts', 'over && isListedAfterAll(draft, host)', 'over'],
@@ -428,11 +428,11 @@ export const MUTANTS: readonly Mutant[] = [
     ]),
   ),
   rare(
-    701,
+    1_401,
     mutantOf(
       'left-guests',
       'what has failed is asked for again unseen',
-      800,
+      1_500,
       ['core/instance.ts', 'facts.seenAt < facts.followedAt', 'facts.seenAt < 0'],
       ['core/ledger.ts', 'outcome.isUnseen === true', 'outcome.isUnseen === undefined && false'],
     ),
