@@ -69,12 +69,12 @@ interface KnownEvacuation extends Pick<EvacuationRecord, 'lost'> {
 /** What can be told of the evacuation of a node; null: there is none. Where its record is spoiled or deleted, by its incident alone. */
 function evacuationOf(
   draft: Draft,
-  { name, incident, evacuation: record }: NodeView,
+  { name, incident, past, evacuation: record }: NodeView,
   view: HostView | null,
 ): KnownEvacuation | null {
   const standing = incident === null || incident === 'unreadable' ? null : incident.id;
   if (standing === null && (record === null || record === 'unreadable')) return null;
-  const leftovers = { service: serviceOf(draft, name), incident };
+  const leftovers = { service: serviceOf(draft, name), incident, past };
   if (record !== null && record !== 'unreadable') {
     const { since, lost } = record;
     return { incident: standing ?? record.incident, since, lost, record, leftovers };

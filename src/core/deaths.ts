@@ -1,8 +1,8 @@
 import type { Draft } from './draft.ts';
-import { novaNowOf } from './looks.ts';
 import { type HostName, hostFinder } from './names.ts';
 import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import { fencingProof, whyNotOffSince } from './proof.ts';
+import { pastOf } from './quarantine.ts';
 import type { LostEvacuation } from './records.ts';
 import { hasFailed, isUnclaimed } from './status.ts';
 
@@ -102,17 +102,12 @@ export function destinationsOff(
  * When the power of a node was confirmed off, or shortly after that, epoch ms on Nova's clock: what is compared with Nova's times may
  * not hang on a controller's clock, which may have been set since.
  */
-export function provenDeaths({ evacuation, past }: NodeView): readonly number[] {
-  const kept = past === null || past === 'unreadable' ? [] : past.incidents;
+export function provenDeaths(node: NodeView): readonly number[] {
+  const { evacuation } = node;
   return [
     ...(evacuation === null || evacuation === 'unreadable' ? [] : [evacuation.since]),
-    ...kept.flatMap(({ novaAt }) => (novaAt === null ? [] : [novaAt])),
+    ...pastOf(node).flatMap(({ novaAt }) => (novaAt === null ? [] : [novaAt])),
   ];
-}
-
-/** How far Nova's clock is ahead of the controllers', by the last list of the services, ms. */
-export function novaAheadMs(observation: Observation): number {
-  return novaNowOf(observation) - observation.now;
 }
 
 const NONE: ReadonlySet<number> = new Set();

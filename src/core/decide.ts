@@ -97,13 +97,15 @@ function whyClosed(draft: Draft, cluster: ClusterView, { cloud }: Gates, { unsee
  * turns of their server groups, and no look shows them before they have taken effect.
  */
 function predecessorsUntil(draft: Draft, cluster: ClusterView): number {
-  const until = hostsOfNodes(draft.observation, cluster).map(([host, { name, incident, evacuation }]) => {
-    // Where nothing stands nothing is evacuated.
-    if (incident === null && evacuation === null) return 0;
-    const view = draft.observation.hosts.get(host) ?? null;
-    const service = evacuation === null ? serviceOf(draft, name) : null;
-    return quietUntil(draft, evacuation, view, { service, incident });
-  });
+  const until = hostsOfNodes(draft.observation, cluster).map(
+    ([host, { name, incident, past, evacuation }]) => {
+      // Where nothing stands nothing is evacuated.
+      if (incident === null && evacuation === null) return 0;
+      const view = draft.observation.hosts.get(host) ?? null;
+      const service = evacuation === null ? serviceOf(draft, name) : null;
+      return quietUntil(draft, evacuation, view, { service, incident, past });
+    },
+  );
   return Math.max(0, ...until);
 }
 

@@ -29,6 +29,11 @@ export function novaNowOf({
   return novaNow + (mono - servicesAt);
 }
 
+/** How far Nova's clock is ahead of the controllers', by the last list of the services, ms; 0: there is none yet. */
+export function novaAheadMs(observation: Observation): number {
+  return observation.servicesAt < 0 ? 0 : novaNowOf(observation) - observation.now;
+}
+
 /** What a look at the evacuations of a host is for. */
 export type Purpose =
   /** To learn what became of those asked for, so that others can be. */

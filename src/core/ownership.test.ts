@@ -226,20 +226,25 @@ it('an evacuator before this one may have requests under way, also where its rec
   const incident = { id: 'i1', at: 4_000, by: 'fencer', on: 'controller-1' } as const;
   const service = aService('compute-1');
   const marked = {
-    incident,
+    ...{ incident, past: null },
     service: { ...service, status: 'disabled', disabledReason: disabledReason('i1') },
   } as const;
   expect(quietUntil(draft, aRecord({ owner: 'another' }), null)).toBe(until);
   expect(quietUntil(draft, 'unreadable', null)).toBe(until);
   expect(quietUntil(draft, null, null, marked)).toBe(until);
   expect(quietUntil(draft, 'unreadable', aHostView({ firstLookAt: 6_000 }))).toBe(until + 1_000);
-  expect(quietUntil(draft, null, null, { service, incident })).toBe(0);
+  expect(quietUntil(draft, null, null, { service, incident, past: null })).toBe(0);
   // Nova has evacuations of the time since.
   const asked = (createdAt: number) =>
     aHostView({ firstLookAt: 0, evacuations: [evacuation({ createdAt })] });
-  expect(quietUntil(draft, null, asked(3_999), { service, incident })).toBe(0);
-  expect(quietUntil(draft, null, asked(4_000), { service, incident })).toBe(until);
-  expect(quietUntil(draft, null, asked(4_000), { service, incident: null })).toBe(0);
+  expect(quietUntil(draft, null, asked(3_999), { service, incident, past: null })).toBe(0);
+  expect(quietUntil(draft, null, asked(4_000), { service, incident, past: null })).toBe(until);
+  expect(quietUntil(draft, null, asked(4_000), { service, incident: null, past: null })).toBe(0);
+  // The clock by which the incident has its time may have been set since.
+  const late = { ...incident, at: 3_600_000 };
+  const past = { incidents: [{ ...late, novaAt: 4_000 }] };
+  expect(quietUntil(draft, null, asked(4_000), { service, incident: late, past })).toBe(until);
+  expect(quietUntil(draft, null, asked(3_999), { service, incident: late, past })).toBe(0);
   expect(quietUntil(draft, aRecord({ owner: 'me' }), null, marked)).toBe(0);
   expect(quietUntil(draft, aRecord({ owner: 'another', clean: true }), null)).toBe(0);
 });

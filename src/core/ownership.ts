@@ -1,10 +1,10 @@
-import { novaAheadMs } from './deaths.ts';
 import { withClaimOn } from './destinations.ts';
 import { type Draft, haveSeenServices, issue, lookAt, lookAtServices, say, wakeWithin } from './draft.ts';
 import { SINCE_MARGIN_MS, shortId } from './instance.ts';
-import { novaNowOf } from './looks.ts';
+import { novaAheadMs, novaNowOf } from './looks.ts';
 import type { HostView, Maybe, NodeView, ServerView, ServiceView } from './observation.ts';
 import { overtaken } from './overtaken.ts';
+import { pastOf } from './quarantine.ts';
 import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
 import { hasReported } from './returning.ts';
 import { evacuationsSince, isOlderThan } from './seen.ts';
@@ -57,7 +57,7 @@ export function ownsRecord(draft: Draft, facts: Ownership): boolean {
       `looking once more at its compute service, and at what is on it, before anything is changed${trouble}`,
     );
   }
-  const quiet = quietUntil(draft, record, view, { service, incident });
+  const quiet = quietUntil(draft, record, view, { service, incident, past: node.past });
   const before = record?.owner ?? 'whoever began it';
   if (observation.mono < quiet) {
     wakeWithin(draft, quiet - observation.mono);
@@ -123,9 +123,8 @@ const union = (one: readonly string[], other: readonly string[]): readonly strin
 ];
 
 /** What is left of an evacuation whose record somebody has deleted. */
-export interface Leftovers {
+export interface Leftovers extends Pick<NodeView, 'incident' | 'past'> {
   readonly service: ServiceView | null;
-  readonly incident: NodeView['incident'];
 }
 
 /**
@@ -148,14 +147,13 @@ export function quietUntil(
 }
 
 /** Whether an evacuation of a host that has no record has begun: by our marker, or by what Nova has of it since the incident. */
-export function wasBegun(
-  { observation }: Draft,
-  view: HostView | null,
-  { service, incident }: Leftovers,
-): boolean {
+export function wasBegun({ observation }: Draft, view: HostView | null, leftovers: Leftovers): boolean {
+  const { service, incident } = leftovers;
   if (isOurMarker(service?.disabledReason ?? null)) return true;
   if (view === null || incident === null || incident === 'unreadable') return false;
-  const diedAt = incident.at + novaAheadMs(observation);
+  // A controller's clock may have been set since, and Nova's time been written down late.
+  const novaAt = pastOf(leftovers).find(({ id }) => id === incident.id)?.novaAt ?? Number.POSITIVE_INFINITY;
+  const diedAt = Math.min(novaAt, incident.at + novaAheadMs(observation));
   return view.evacuations.some(({ createdAt }) => createdAt >= diedAt);
 }
 

@@ -1,9 +1,10 @@
 import { type Draft, issue } from './draft.ts';
 import type { NodeView } from './observation.ts';
 import type { GatePolicy } from './policy.ts';
-import type { EvacuationRecord, HistoryRecord, Outage, PastIncident } from './records.ts';
+import type { EvacuationRecord, Outage, PastIncident } from './records.ts';
 
-function pastOf({ past }: NodeView): HistoryRecord['incidents'] {
+/** The last incidents of a node, oldest first, as far as they can be read. */
+export function pastOf({ past }: Pick<NodeView, 'past'>): readonly PastIncident[] {
   return past === null || past === 'unreadable' ? [] : past.incidents;
 }
 

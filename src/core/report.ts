@@ -1,9 +1,11 @@
 import { compareArrival } from './arrival.ts';
 import type { DiskFate, Gate, InstanceVerdict } from './decision.ts';
 import type { Outcome } from './instance.ts';
+import { novaAheadMs } from './looks.ts';
 import type { HostName, NodeName, ServerId } from './names.ts';
 import type { EvacuationView, HostView, NodeView, Observation } from './observation.ts';
 import type { StoragePolicy } from './policy.ts';
+import { pastOf } from './quarantine.ts';
 import type { EvacuationRecord } from './records.ts';
 import { hasSucceeded, isLive } from './status.ts';
 import { diskFate } from './storage.ts';
@@ -222,11 +224,5 @@ function sayLost({ dest }: EvacuationView): string {
 
 function incidentAt(node: NodeView, record: EvacuationRecord): number | undefined {
   if (node.incident !== null && node.incident !== 'unreadable') return node.incident.at;
-  if (node.past === null || node.past === 'unreadable') return undefined;
-  return node.past.incidents.find(({ id }) => id === record.incident)?.at;
-}
-
-/** By how much Nova's clock is ahead of the controllers', ms, as far as the last list of services tells. */
-function novaAheadMs({ now, mono, novaNow, servicesAt }: Observation): number {
-  return servicesAt < 0 ? 0 : novaNow - (now - (mono - servicesAt));
+  return pastOf(node).find(({ id }) => id === record.incident)?.at;
 }

@@ -1,6 +1,6 @@
-import { abandoned, nodesByHost, novaAheadMs, provenDeaths } from './deaths.ts';
+import { abandoned, nodesByHost, provenDeaths } from './deaths.ts';
 import { type Draft, lookAtServices, wakeWithin } from './draft.ts';
-import { novaNowOf } from './looks.ts';
+import { novaAheadMs, novaNowOf } from './looks.ts';
 import type { HostName } from './names.ts';
 import {
   type ClusterView,

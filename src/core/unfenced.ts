@@ -1,5 +1,5 @@
-import { novaAheadMs } from './deaths.ts';
 import { type Draft, say, serviceOf } from './draft.ts';
+import { novaAheadMs } from './looks.ts';
 import type { ClusterView, NodeView, Observation, OfflineView, ServiceView } from './observation.ts';
 import { isToPowerOff } from './proof.ts';
 
