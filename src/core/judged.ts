@@ -31,7 +31,7 @@ export interface Judged {
   readonly server: ServerView;
   readonly outcome: Outcome;
   readonly attempts: number;
-  /** Its evacuations from this host that can still do something, oldest first. The newest need not be the last asked for (deaths.ts, abandoned). */
+  /** Its evacuations from this host that can still do something, oldest first. Nova may carry a request out by an older record than its own (deaths.ts, abandoned). */
   readonly live: readonly EvacuationView[];
   readonly records: number;
   /** Nothing that Nova could show changes it: a query elsewhere failed, or a person is asked. */

@@ -182,7 +182,7 @@ function clearForcedDown(
 }
 
 /** A step may be decided long after its list of the services, when another answer of it was lost: a person may have changed one since. */
-const LOOKING_AGAIN = 'back; looking at its compute service once more before it is changed';
+const LOOKING_AGAIN = 'looking at its compute service once more before it is changed';
 
 /** Records that were looked at so long before the last report are those of the time before nova-compute started, ms. */
 const STALE_MS = 5_000;
