@@ -253,7 +253,7 @@ function describe(command: Exclude<Command, { kind: 'evacuate' }>): string {
     case 'write-history':
       return `keeping the incident in the history of ${command.node}`;
     case 'delete-evacuation':
-      return `${command.node} is back: closing its record`;
+      return `closing the evacuation record of ${command.node}`;
     case 'delete-incident':
       return `releasing ${command.node}: its compute chain may start`;
     case 'clear-mark':
