@@ -150,4 +150,14 @@ describe('the record of a node', () => {
     expect(read(null, { isGap: true })).toEqual(asRead(null));
     expect(read(null)).toEqual(asRead(null));
   });
+
+  it('is its own, too, when it was being written while another might have worked', () => {
+    const { read, write, now } = aReader();
+    read(null);
+    const askedAt = now();
+    write(first);
+    expect(read(null, { askedAt, isGap: true })).toEqual(asRead(null));
+    expect(read(first)).toEqual(asRead(first));
+    expect(read(null)).toEqual(restored(first));
+  });
 });

@@ -62,7 +62,8 @@ function takeIn(held: HeldRecords, { name, evacuation }: NodeView, isWriting: bo
   // Nobody knows what stood there.
   if (evacuation === 'unreadable') return own === undefined || own.record === null;
   if (own === undefined) {
-    held.set(name, { record: evacuation, asked: null, isClosing: false });
+    // What is read while this process writes may be of before that: the next read tells what it has left.
+    if (!isWriting) held.set(name, { record: evacuation, asked: null, isClosing: false });
     return true;
   }
   if (evacuation === null) {
