@@ -34,6 +34,32 @@ it('images are known as those of the question that they answer, and not of one t
   expect(memory.facts.imageQuery).toEqual(naming('one'));
 });
 
+it('server groups that were read before go while they can’t be read; what else is not known, is not', async () => {
+  const group = { id: 'g', name: 'g', policy: 'affinity', members: [], rules: {} };
+  let groups: Answer<readonly unknown[]> = { ok: true, value: [group] };
+  let flavors: Answer<readonly unknown[]> = { ok: true, value: [] };
+  let mono = 1_000;
+  const ports = {
+    cloud: { listServerGroups: async () => groups, listFlavors: async () => flavors },
+    clock: { mono: () => mono, wake: () => {} },
+  } as unknown as Ports;
+  const memory = newMemory('controller-1:1', 0);
+  const look = { aggregates: false, serverGroups: true, flavors: true, images: null };
+  const failed = { ok: false, reason: '503', effect: 'none' } as const;
+  groups = failed;
+  await lookAtFacts(ports, memory, look);
+  expect(memory.facts.serverGroups.value.known).toBe(false);
+  groups = { ok: true, value: [group] };
+  // What has failed before is asked for without waiting.
+  await lookAtFacts(ports, memory, look);
+  await new Promise(setImmediate);
+  groups = flavors = failed;
+  mono = 9_000;
+  await lookAtFacts(ports, memory, look);
+  expect(memory.facts.serverGroups).toEqual({ value: { known: true, value: [group] }, mono });
+  expect(memory.facts.flavors).toEqual({ value: { known: false, reason: '503' }, mono });
+});
+
 it('an evacuation that has ended in error is put down with whether Placement answered after that, and asked about once', async () => {
   const answers: ((answer: Answer<null>) => void)[] = [];
   let mono = 1_000;

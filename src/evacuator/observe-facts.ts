@@ -37,6 +37,12 @@ export async function lookAtFacts(ports: Ports, memory: Memory, look: FactsLook)
   await Promise.all(questions);
 }
 
+/**
+ * What was read of these before goes for as long as they can't be read again. A server stays in its group for life; without
+ * the groups, whoever has to go where the others are would be asked for in vain (core/affinity.ts).
+ */
+const STAYS: ReadonlySet<FactKey> = new Set(['serverGroups']);
+
 type ValueOf<K extends FactKey> = Extract<Facts[K]['value'], { known: true }>['value'];
 
 async function ask<K extends FactKey>(
@@ -50,7 +56,9 @@ async function ask<K extends FactKey>(
   };
   const read = async (): Promise<void> => {
     const answer = await question();
-    put(answer.ok ? known(answer.value) : unknown(answer.reason));
+    if (answer.ok) put(known(answer.value));
+    else
+      put(STAYS.has(key) && memory.facts[key].value.known ? memory.facts[key].value : unknown(answer.reason));
   };
   const { value: held, mono }: Fact<unknown> = memory.facts[key];
   if (mono < 0 || held.known) return read();
