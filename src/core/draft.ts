@@ -219,6 +219,17 @@ export function haveSeenServices(draft: Draft): boolean {
   return false;
 }
 
+/**
+ * As {@link issue}, for what changes a service: a step may be decided long after its list of the services, when another answer of it
+ * was lost, and a person may have changed one since. Then the list is asked for first.
+ */
+export function issueByNewList(draft: Draft, command: Command): string | null {
+  const before = draft.commands.length;
+  const why = issue(draft, command);
+  if (draft.commands.length > before && !haveSeenServices(draft)) draft.commands.pop();
+  return why;
+}
+
 /** What is seen of the host of an incident, whatever it is called; null: nothing yet. */
 export function viewOfIncident(draft: Draft, incident: string): HostView | null {
   return [...draft.observation.hosts.values()].find((view) => view.incident === incident) ?? null;

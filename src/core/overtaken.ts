@@ -1,4 +1,4 @@
-import { type Draft, haveSeenServices, issue, lookAtServices } from './draft.ts';
+import { type Draft, issueByNewList, lookAtServices } from './draft.ts';
 import type { Observation, ServiceView } from './observation.ts';
 import type { Policy } from './policy.ts';
 import { isOurMarker } from './records.ts';
@@ -42,7 +42,7 @@ export function putRight(draft: Draft): void {
     const lateAt = Math.max(trace.enableAt, trace.disableAt);
     if (observation.servicesAt < lateAt + requestSettleMs) lookAtServices(draft, returnSlowMs);
     const reason = overtaken(observation, policy, service);
-    if (reason === null || !haveSeenServices(draft)) continue;
-    issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason });
+    if (reason === null) continue;
+    issueByNewList(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason });
   }
 }

@@ -2,8 +2,7 @@ import { mayStillChange } from './changes.ts';
 import { giveBack, isReserved } from './destinations.ts';
 import {
   type Draft,
-  haveSeenServices,
-  issue,
+  issueByNewList,
   issueWithReport,
   lookAt,
   lookAtServices,
@@ -176,13 +175,9 @@ function clearForcedDown(
     return 'nova-compute reports; looking at its evacuation records';
   const waiting = view.evacuations.filter((evacuation) => evacuation.status === 'done');
   if (waiting.length > 0) return sayStillDone(draft, node, record, waiting);
-  if (!haveSeenServices(draft)) return LOOKING_AGAIN;
-  const why = issue(draft, { kind: 'clear-forced-down', host: service.host, serviceId: service.id });
+  const why = issueByNewList(draft, { kind: 'clear-forced-down', host: service.host, serviceId: service.id });
   return why ? `forced_down could not be cleared: ${why}` : `clearing forced_down of ${node.name}`;
 }
-
-/** A step may be decided long after its list of the services, when another answer of it was lost: a person may have changed one since. */
-const LOOKING_AGAIN = 'looking at its compute service once more before it is changed';
 
 /** Records that were looked at so long before the last report are those of the time before nova-compute started, ms. */
 const STALE_MS = 5_000;
@@ -217,10 +212,9 @@ function howToRestart({ name, novaCompute }: NodeView): string {
 
 /** Writes into the reason of a host that has failed too often (`after`: how) that it is in quarantine. */
 function intoQuarantine(draft: Draft, service: ServiceView, after: string): string {
-  if (!haveSeenServices(draft)) return LOOKING_AGAIN;
   const before = isReserved(service) ? service.disabledReason : null;
   const reason = before === null ? quarantineReason(after) : reservedQuarantineReason(after, before);
-  const why = issue(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason });
+  const why = issueByNewList(draft, { kind: 'disable', host: service.host, serviceId: service.id, reason });
   const text =
     before === null
       ? `in quarantine after ${after}: it stays disabled until a person enables it`
@@ -234,8 +228,7 @@ function enable(draft: Draft, service: ServiceView): string {
     wakeWithin(draft, draft.policy.timing.returnMs);
     return 'waiting for the compute service to be up before it is enabled';
   }
-  if (!haveSeenServices(draft)) return LOOKING_AGAIN;
-  const why = issue(draft, { kind: 'enable', host: service.host, serviceId: service.id });
+  const why = issueByNewList(draft, { kind: 'enable', host: service.host, serviceId: service.id });
   return why ? `the service could not be enabled: ${why}` : 'enabling the compute service';
 }
 

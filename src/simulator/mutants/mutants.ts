@@ -115,7 +115,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant('the service is never enabled again', 20, [
     'core/returning.ts',
-    "const why = issue(draft, { kind: 'enable', host: service.host, serviceId: service.id });",
+    "const why = issueByNewList(draft, { kind: 'enable', host: service.host, serviceId: service.id });",
     'const why = null;',
   ]),
   mutant('the record stays for ever', 20, [
