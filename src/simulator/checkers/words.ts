@@ -85,15 +85,18 @@ export const unmarkedDeaths: CheckerKind = {
     const jumps = plan.faults.some((fault) => fault.do === 'clock-jump');
     const lists = newLists(world, ({ call }) => (call === 'GET os-services' ? 'services' : null));
     const since = new Map<string, number>();
+    /** When the cluster lost it, which its machine may have outlived. */
+    const lostAt = new Map<string, number>();
     const began = new Map<number, number>();
     const silent = new Map<string, number>();
     let cellDownAt = -1;
     /** From when on a process has had all that it needs to know of a node, the world's ms; null: not yet. */
     const mustKnowFrom = (id: number, remote: Remote, from: number): number | null => {
       const first = began.get(id) ?? world.agenda.now;
-      // The history has the clock of whoever fenced; one that begins later may see nothing before the next try.
+      // The history has the clock of whoever fenced; one that begins after the loss may see nothing before the next try.
       if (!remote.fenced && jumps) return null;
-      const waits = !remote.fenced && first > from ? world.spec.cluster.recheckMs : 0;
+      const isLater = first > (lostAt.get(remote.node) ?? from);
+      const waits = !remote.fenced && isLater ? world.spec.cluster.recheckMs : 0;
       const askedAfter = Math.max(from + DOWN_MS, cellDownAt + 1);
       const hasSeen = lists.hasSeen(`evacuator:${id}`, 'services', askedAfter, world.agenda.now);
       return hasSeen ? Math.max(first, from) + waits : null;
@@ -102,7 +105,9 @@ export const unmarkedDeaths: CheckerKind = {
       sending: lists.sending,
       answered: (_process, sending, status) => lists.answered(sending, status),
       fact(fact) {
-        if (fact.kind === 'remote') since.delete(fact.node);
+        if (fact.kind !== 'remote') return;
+        since.delete(fact.node);
+        if (!fact.online) lostAt.set(fact.node, world.agenda.now);
       },
       report({ id }, report) {
         const { now } = world.agenda;
