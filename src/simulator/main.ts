@@ -5,7 +5,7 @@ import { type Options, parseOptions, USAGE } from './options.ts';
 import type { Plan } from './plan.ts';
 import { type Result, run } from './run.ts';
 import { shrink } from './shrink.ts';
-import { hasFeature } from './sites.ts';
+import { featureCount, hasFeature } from './sites.ts';
 import { tellStory } from './story.ts';
 
 const PROGRESS_MS = 1_000;
@@ -56,7 +56,10 @@ async function campaign(options: Options): Promise<number> {
   const begun = performance.now();
   const where = commit();
   const end = options.from + options.seeds;
-  const { feature, moreFaults } = options;
+  const { feature, leastFeatures, moreFaults } = options;
+  const isWanted = (seed: number): boolean =>
+    (feature === null || hasFeature(seed, feature)) &&
+    (leastFeatures === 0 || featureCount(seed) >= leastFeatures);
   const failed: number[] = [];
   const total = { seeds: 0, evacuations: 0, virtualMs: 0 };
   let next = options.from;
@@ -69,13 +72,13 @@ async function campaign(options: Options): Promise<number> {
   const isTerminal = process.stdout.isTTY === true;
   const rate = (): string => `${Math.round((total.seeds / (performance.now() - begun)) * 60_000)} a minute`;
   const progress = (): string =>
-    `${total.seeds}${feature === null ? '' : ` with ${feature}`} of ${options.seeds} seeds, ${rate()}, ${total.evacuations} evacuations, ${Math.round(total.virtualMs / 3_600_000)} h of the world's time, ${failed.length} failed`;
+    `${total.seeds}${feature === null ? '' : ` with ${feature}`}${leastFeatures === 0 ? '' : ` with ${leastFeatures} features or more`} of ${options.seeds} seeds, ${rate()}, ${total.evacuations} evacuations, ${Math.round(total.virtualMs / 3_600_000)} h of the world's time, ${failed.length} failed`;
   const timer = setInterval(
     () => process.stdout.write(isTerminal ? `\r${progress()}\u001b[K` : `${progress()}\n`),
     isTerminal ? PROGRESS_MS : 30 * PROGRESS_MS,
   );
   const take = (): number | null => {
-    while (feature !== null && next < end && !hasFeature(next, feature)) next++;
+    while (next < end && !isWanted(next)) next++;
     return isStopped || next >= end || failed.length >= options.failures ? null : next++;
   };
   const add = (outcome: Outcome): void => {

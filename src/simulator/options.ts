@@ -11,6 +11,8 @@ export interface Options {
   readonly plan: string | null;
   /** Only the seeds that have this in what their operators have set up; null: all. */
   readonly feature: FeatureName | null;
+  /** Only the seeds that have so many of these or more. */
+  readonly leastFeatures: number;
   /** So many faults beyond those that a seed draws by itself. */
   readonly moreFaults: number;
   readonly trace: boolean;
@@ -21,8 +23,9 @@ export interface Options {
 
 export const USAGE = `simulate: the real evacuator and agents over a model of the cloud, in virtual time
 
-  npm run simulate -- [--seeds N] [--from S] [--date] [--with NAME]
-                      [--more-faults N] [--jobs N] [--failures N | --keep-going]
+  npm run simulate -- [--seeds N] [--from S] [--date]
+                      [--with NAME] [--with-many N] [--more-faults N]
+                      [--jobs N] [--failures N | --keep-going]
   npm run simulate -- --seed S [--more-faults N] [--trace]
   npm run simulate -- --plan FILE [--trace]
 
@@ -31,6 +34,7 @@ export const USAGE = `simulate: the real evacuator and agents over a model of th
   --date        the first seed is made of today's date, so every day has seeds of its own
   --with NAME   of these seeds only those whose operators have set this up:
                 ${inLines(featureNames(), 5).join(',\n                ')}
+  --with-many N of these seeds only those that have N of these or more, whichever
   --more-faults N
                 so many faults beyond those that each seed draws by itself: what
                 only several together bring about comes about much oftener
@@ -59,6 +63,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
         from: { type: 'string' },
         date: { type: 'boolean' },
         with: { type: 'string' },
+        'with-many': { type: 'string' },
         'more-faults': { type: 'string' },
         seed: { type: 'string' },
         plan: { type: 'string' },
@@ -90,6 +95,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
     seed: values.seed === undefined ? null : number('seed', 0),
     plan: typeof values.plan === 'string' ? values.plan : null,
     feature,
+    leastFeatures: number('with-many', 0),
     moreFaults: number('more-faults', 0),
     trace: values.trace === true,
     jobs: Math.max(1, number('jobs', availableParallelism())),

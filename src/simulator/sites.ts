@@ -109,6 +109,10 @@ export function hasFeature(seed: number, name: FeatureName): boolean {
   return feature !== undefined && rowOf(seed, name).chance(feature.share);
 }
 
+/** How many features a seed has. */
+export const featureCount = (seed: number): number =>
+  FEATURES.filter(({ name, share }) => rowOf(seed, name).chance(share)).length;
+
 /** The first host dies at about this time, ms. */
 function firstDeathOf({ faults, world }: Plan): number {
   const node = world.computes[0]?.node;
