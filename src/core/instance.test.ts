@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { type InstanceFacts, judge, lacksServices, type Outcome, whyNotEvacuable } from './instance.ts';
 import { serverId } from './names.ts';
 import { type EvacuationView, known, type RequestView, type ServerView } from './observation.ts';
-import { ASKING_PLACEMENT } from './placement.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
 import { aServer, ELSEWHERE, SOURCE } from './testing.ts';
 
@@ -228,7 +227,7 @@ describe('an instance of a dead host', () => {
     const failed = { evacuations: [evacuation('failed')], novaNow: SINCE + 900_000, mono: 900_000 };
     expect(judge(factsOf({ ...failed, seenAt: 59_999 }), POLICY)).toMatchObject({
       kind: 'waiting',
-      isUnseen: true,
+      needs: 'look',
     });
     // Nova took a record that had been lost for the request of the next, whose own stays behind.
     const leftBehind = evacuation('accepted', { id: 9, dest: null });
@@ -361,6 +360,10 @@ describe('an instance whose evacuation has ended in error', () => {
   });
 
   it('waits for Placement to be asked', () => {
-    expect(judgedBy(true, true, null)).toEqual({ kind: 'waiting', reason: ASKING_PLACEMENT });
+    expect(judgedBy(true, true, null)).toEqual({
+      kind: 'waiting',
+      reason: 'an evacuation has ended in error; asking whether Placement answers',
+      needs: 'placement',
+    });
   });
 });

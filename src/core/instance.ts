@@ -2,7 +2,7 @@ import { completedUnderWay, isBeingRebuilt, whyGuestMayBeLeft } from './left-gue
 import { judgeMovingAway, type MovingAwayFacts } from './moving-away.ts';
 import type { HostName, ServerId } from './names.ts';
 import type { EvacuationView, RequestView, ServerView } from './observation.ts';
-import { ASKING_PLACEMENT, countAttempts } from './placement.ts';
+import { countAttempts } from './placement.ts';
 import type { Policy, Timing } from './policy.ts';
 import type { Admission } from './selection.ts';
 import { hasOvertaken, hasSucceeded, isLive } from './status.ts';
@@ -18,8 +18,8 @@ export type Outcome =
   | { readonly kind: 'gone'; readonly reason: string }
   /** May be asked for now. */
   | { readonly kind: 'ready' }
-  /** Has to wait for a time or an answer; the reason says for which. `isUnseen`: for a look at the server itself. */
-  | { readonly kind: 'waiting'; readonly reason: string; readonly isUnseen?: true }
+  /** Has to wait for a time or an answer; the reason says for which. `needs`: what has to be done for that. */
+  | { readonly kind: 'waiting'; readonly reason: string; readonly needs?: Need }
   /** Asked for without an answer: it may well be under way. */
   | { readonly kind: 'unanswered'; readonly reason: string }
   /** `reason`: why it has no destination, when that lasts long. */
@@ -28,6 +28,17 @@ export type Outcome =
   | { readonly kind: 'verifying'; readonly reason: string }
   /** Arrived, but runs though it was stopped: to be stopped again. */
   | { readonly kind: 'restoring'; readonly to: HostName; readonly reason: string | null };
+
+/**
+ * A look at the server itself; Placement's answer; or an admission, which nothing that Nova could show changes: a query elsewhere
+ * failed, or a person is asked.
+ */
+export type Need = 'look' | 'placement' | 'admission';
+
+/** Whether an instance waits for this to be done. */
+export function needs(outcome: Outcome, what: Need): boolean {
+  return outcome.kind === 'waiting' && outcome.needs === what;
+}
 
 export interface InstanceFacts {
   readonly server: ServerView;
@@ -242,7 +253,10 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   const failures = failedAttempts(facts);
   const fault = server.fault ? `: ${server.fault}` : '';
   const counted = countAttempts(failures, facts.placementAfter);
-  if (counted === null) return { kind: 'waiting', reason: ASKING_PLACEMENT };
+  if (counted === null) {
+    const reason = 'an evacuation has ended in error; asking whether Placement answers';
+    return { kind: 'waiting', reason, needs: 'placement' };
+  }
   if (counted >= policy.retry.maxAttempts) {
     return { kind: 'failed', reason: `${counted} evacuations failed${fault}` };
   }
@@ -251,7 +265,7 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   }
   const admission = facts.admit();
   if (admission.kind === 'excluded' || admission.kind === 'cannot') return admission;
-  if (admission.kind === 'held') return { kind: 'waiting', reason: admission.reason };
+  if (admission.kind === 'held') return { kind: 'waiting', reason: admission.reason, needs: 'admission' };
   const movingAway = judgeMovingAway(facts, policy.timing);
   if (movingAway !== null) return movingAway;
   // Only the server's own record says that its guest may be left where that failed. That need not be the last: Nova may have taken
@@ -260,7 +274,7 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
     return {
       kind: 'waiting',
       reason: `attempt ${failures.length} failed; looking at it before the next`,
-      isUnseen: true,
+      needs: 'look',
     };
   // What a lost evacuation has left behind as task_state nobody goes on with.
   const isLeftover = last !== undefined && isLive(last) && facts.isLost(last);
@@ -279,7 +293,7 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
         ? 'Placement did not answer in its last attempt, which does not count'
         : `attempt ${counted} of ${maxAttempts} failed${fault}`;
     if (facts.novaNow - failed.updatedAt < pauseMs)
-      return { kind: 'waiting', reason: `${what}; again after ${pauseMs / 1000} s`, isUnseen: true };
+      return { kind: 'waiting', reason: `${what}; again after ${pauseMs / 1000} s`, needs: 'look' };
   }
   return { kind: 'ready' };
 }

@@ -7,6 +7,7 @@ import {
   judge,
   lacksServices,
   liveEvacuations,
+  needs,
   type Outcome,
   shortId,
 } from './instance.ts';
@@ -19,7 +20,7 @@ import type {
   ServerView,
   ServiceView,
 } from './observation.ts';
-import { asksPlacement, lookAtPlacement, placementAfter } from './placement.ts';
+import { lookAtPlacement, placementAfter } from './placement.ts';
 import type { EvacuationRecord } from './records.ts';
 import { seenIn } from './seen.ts';
 import type { Admission } from './selection.ts';
@@ -34,8 +35,6 @@ export interface Judged {
   /** Its evacuations from this host that can still do something, oldest first. Nova may carry a request out by an older record than its own (deaths.ts, abandoned). */
   readonly live: readonly EvacuationView[];
   readonly records: number;
-  /** Nothing that Nova could show changes it: a query elsewhere failed, or a person is asked. */
-  readonly isHeld: boolean;
   /** Nova's clock when its evacuation was over; null: it did not arrive by one. */
   readonly arrivedAt: number | null;
 }
@@ -111,20 +110,22 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
     if (lacksServices(facts, policy)) lookAtServices(draft, observation.mono - view.followedAt);
     const live = liveEvacuations(facts, policy);
     const outcome = judge(facts, policy, live);
-    const isHeld = outcome.kind === 'waiting' && isHeldBy(admit(server), outcome.reason);
-    if (outcome.kind === 'waiting' && !isHeld && isMigratedAlive(server))
-      lookAtLiveMigration(draft, view, server);
-    if (asksPlacement(outcome)) lookAtPlacement(draft);
+    if (mayArriveAlive(server, outcome)) lookAtLiveMigration(draft, view, server);
+    if (needs(outcome, 'placement')) lookAtPlacement(draft);
     return {
       server,
       outcome,
-      isHeld,
       attempts: evacuations.filter((e) => e.createdAt >= record.since).length,
       live,
       records: evacuations.length,
       arrivedAt: evacuations.findLast(hasSucceeded)?.updatedAt ?? null,
     };
   });
+}
+
+/** Whether it waits for the end of a live migration, and nobody has to be asked about it first. */
+export function mayArriveAlive(server: ServerView, outcome: Outcome): boolean {
+  return outcome.kind === 'waiting' && !needs(outcome, 'admission') && isMigratedAlive(server);
 }
 
 /** Whether a server has been told to stop where it is now: whoever starts it after that means it. */
@@ -141,8 +142,4 @@ function stopFailed({ commands }: Observation, { id, host }: ServerView): Instan
 function isStarted({ startedSince }: Observation, { id }: ServerView): boolean {
   const fact = startedSince.get(id);
   return fact?.value.known === true && fact.value.value;
-}
-
-function isHeldBy(admission: Admission, reason: string): boolean {
-  return admission.kind === 'held' && admission.reason === reason;
 }

@@ -3,9 +3,9 @@ import type { InFlight } from './claims.ts';
 import type { InstanceVerdict } from './decision.ts';
 import { unusedReserves } from './destinations.ts';
 import { type Draft, issueWithReport, lookAt, wakeWithin } from './draft.ts';
-import { type Candidates, isEnd, type Judged } from './judged.ts';
+import { needs } from './instance.ts';
+import { type Candidates, isEnd, type Judged, mayArriveAlive } from './judged.ts';
 import { followPauseMs, type Purpose } from './looks.ts';
-import { isMigratedAlive } from './moving-away.ts';
 import type { NodeName } from './names.ts';
 import type { EvacuationRecord } from './records.ts';
 import { ask, type Besides, lookAtEvacuations, type Round } from './requests.ts';
@@ -178,7 +178,8 @@ function pauseMs(draft: Draft, host: Candidates, round: Round, left: readonly Ju
   const { view } = host;
   // What waits for other instances, or for a person, Nova has nothing new to say about.
   const isIdle = left.every(
-    ({ server, outcome, isHeld }) => isHeld || (outcome.kind === 'ready' && round.isHeld(server.id)),
+    ({ server, outcome }) =>
+      needs(outcome, 'admission') || (outcome.kind === 'ready' && round.isHeld(server.id)),
   );
   if (isIdle && left.length > 0) return policy.timing.slowMs;
   const facts = round.inFlight.get(view.host);
@@ -200,8 +201,8 @@ function pauseMs(draft: Draft, host: Candidates, round: Round, left: readonly Ju
 }
 
 function purposeOf(round: Round, left: readonly Judged[]): Purpose {
-  const waits = ({ server, outcome, isHeld }: Judged): boolean =>
-    isHeld ||
+  const waits = ({ server, outcome }: Judged): boolean =>
+    needs(outcome, 'admission') ||
     outcome.kind === 'moving' ||
     outcome.kind === 'verifying' ||
     (outcome.kind === 'ready' && round.isHeld(server.id));
@@ -232,12 +233,10 @@ function wantsChanges(
   const rest = left.filter(({ server }) => !asked.has(server.id));
   const waitsForNova = rest.some(({ outcome }) => outcome.kind === 'moving' || outcome.kind === 'restoring');
   const seenAt = Math.max(view.changedAt, view.listedAt);
-  if (rest.some(({ outcome }) => outcome.kind === 'waiting' && outcome.isUnseen === true)) return true;
+  if (rest.some(({ outcome }) => needs(outcome, 'look'))) return true;
   const seenForMs = observation.mono - seenAt;
   if (waitsForNova && seenForMs >= policy.timing.changesMs) return true;
-  const mayArrive = rest.some(
-    ({ server, outcome, isHeld }) => outcome.kind === 'waiting' && !isHeld && isMigratedAlive(server),
-  );
+  const mayArrive = rest.some(({ server, outcome }) => mayArriveAlive(server, outcome));
   if (mayArrive && seenForMs >= policy.timing.taskSettleMs) return true;
   if (!rest.some(({ outcome }) => outcome.kind === 'verifying')) return false;
   const waitsForArrival = rest.some(({ server, outcome }) => outcome.kind === 'ready' && isHeld(server.id));

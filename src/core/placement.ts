@@ -43,20 +43,16 @@ export function lookAtPlacement(draft: Draft): void {
   wakeWithin(draft, waitMs);
 }
 
-export const ASKING_PLACEMENT = 'an evacuation has ended in error; asking whether Placement answers';
-
 /** Why nobody is asked for as long as the scheduler could place nobody; null: as far as is known it could. `left`: how those stand for whom a host waits. */
 export function whyUnplaceable(draft: Draft, left: readonly Outcome[]): string | null {
   const { trouble } = draft.observation.placement;
   if (left.length === 0) return null;
-  if (trouble === null) return left.some(asksPlacement) ? ASKING_PLACEMENT : null;
+  if (trouble === null) {
+    const asking = left.find((each) => each.kind === 'waiting' && each.needs === 'placement');
+    return asking?.kind === 'waiting' ? asking.reason : null;
+  }
   lookAtPlacement(draft);
   return isAwayForLong(draft) ? null : `waiting for Placement: ${trouble}`;
-}
-
-/** Whether it is not known yet what an instance's last attempt counts for. */
-export function asksPlacement(outcome: Outcome): boolean {
-  return outcome.kind === 'waiting' && outcome.reason === ASKING_PLACEMENT;
 }
 
 /**

@@ -28,7 +28,6 @@ const moving: Judged = {
   attempts: 1,
   live: [],
   records: 1,
-  isHeld: false,
   arrivedAt: null,
 };
 

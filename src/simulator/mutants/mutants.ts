@@ -434,7 +434,7 @@ export const MUTANTS: readonly Mutant[] = [
       'what has failed is asked for again unseen',
       1_500,
       ['core/instance.ts', 'facts.seenAt < facts.followedAt', 'facts.seenAt < 0'],
-      ['core/ledger.ts', 'outcome.isUnseen === true', 'outcome.isUnseen === undefined && false'],
+      ['core/ledger.ts', "needs(outcome, 'look')", 'false'],
     ),
   ),
   mutantOf('placement-away', 'an attempt counts though Placement was away', 400, [
