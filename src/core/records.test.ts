@@ -115,6 +115,22 @@ describe('records', () => {
     );
   });
 
+  it('without one of the fields that they can’t do without are not read', () => {
+    const without = (text: string, field: string): string =>
+      text
+        .split(',')
+        .filter((pair) => !pair.startsWith(`${field}=`))
+        .join(',');
+    const evacuation = formatEvacuation(aRecord());
+    expect(parseEvacuation(without(evacuation, 'none'))).not.toBeNull();
+    for (const field of ['v', 'incident', 'phase', 'fenced', 'since', 'status'])
+      expect([field, parseEvacuation(without(evacuation, field))]).toEqual([field, null]);
+    const incident = formatIncident({ id: 'i', at: 0, by: 'fencer', on: 'c' });
+    expect(parseIncident(without(incident, 'none'))).not.toBeNull();
+    for (const field of ['v', 'id', 'at', 'by'])
+      expect([field, parseIncident(without(incident, field))]).toEqual([field, null]);
+  });
+
   it('never hold a character that the CIB, a shell or attrd would change', () => {
     expect(() => formatIncident({ id: 'a b', at: 0, by: 'fencer', on: 'c' })).toThrow('forbidden');
     expect(() => formatIncident({ id: 'a', at: 0, by: 'fencer', on: 'c",x="' })).toThrow('forbidden');

@@ -142,6 +142,12 @@ describe('an exclusion', () => {
     expect(kind({}, {}, exclude({ flavors: ['small'] }))).toBe('excluded');
     const flavors = fact([{ id: '42', name: 'small', extraSpecs: {} }]);
     expect(kind({}, { flavors }, exclude({ flavors: ['42'] }))).toBe('excluded');
+    expect(kind({}, { flavors }, exclude({ flavors: ['large'] }))).toBe('admitted');
+    // Before 2.47 Nova gives the id alone.
+    const byId = { name: '', id: '42', extraSpecs: known({}) };
+    expect(kind({ flavor: byId }, { flavors }, exclude({ flavors: ['42'] }))).toBe('excluded');
+    expect(kind({ flavor: byId }, { flavors }, exclude({ flavors: ['small'] }))).toBe('excluded');
+    expect(kind({ flavor: byId }, { flavors: DOWN }, exclude({ flavors: ['small'] }))).toBe('held');
   });
 
   it('leaves amphorae to Octavia where the policy says so', () => {
