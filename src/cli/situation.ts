@@ -3,18 +3,8 @@ import * as v from 'valibot';
 import { statusPath } from '../agents/evacuator/life.ts';
 import { hostName, hostOfNode, nodeName } from '../core/names.ts';
 import { known, type Maybe, unknown } from '../core/observation.ts';
-import {
-  EVACUATE_ATTRIBUTE,
-  EVACUATION_ATTRIBUTE,
-  type EvacuationRecord,
-  INCIDENT_ATTRIBUTE,
-  type IncidentRecord,
-  PAUSE_ATTRIBUTE,
-  type PauseRecord,
-  parseEvacuation,
-  parseIncident,
-  parsePause,
-} from '../core/records.ts';
+import { EVACUATE_ATTRIBUTE } from '../core/records.ts';
+import { type StoredOfNode, storedOf } from '../core/stored.ts';
 import { type ConfigurationFacts, computesOf, evacuatorOf, isTakenOut } from '../doctor/facts.ts';
 import { evacuatorCredentials, readConfiguration } from '../doctor/gather.ts';
 import { onThisMachine } from '../doctor/root.ts';
@@ -65,7 +55,7 @@ const EvacuatorStatusSchema = v.looseObject({
 export type EvacuatorStatus = v.InferOutput<typeof EvacuatorStatusSchema>;
 
 /** What a record in the cluster holds: read, or there and not readable. */
-export interface NodeRecords {
+export interface NodeRecords extends Pick<StoredOfNode, 'incident' | 'evacuation' | 'pause'> {
   readonly node: string;
   readonly online: boolean;
   /** Dead for the cluster, and not fenced yet. */
@@ -73,10 +63,7 @@ export interface NodeRecords {
   readonly isMaintained: boolean;
   /** Its remote resource is told to be stopped: `instance-ha maintenance`, or an operator. */
   readonly isTakenOut: boolean;
-  readonly incident: IncidentRecord | 'unreadable' | null;
-  readonly evacuation: EvacuationRecord | 'unreadable' | null;
   readonly mark: string | null;
-  readonly pause: PauseRecord | 'unreadable' | null;
 }
 
 /** The state of things from any controller. */
@@ -119,10 +106,8 @@ export async function readSituation({ run, doing }: Pick<Io, 'run' | 'doing'>): 
       isUnclean: seen?.unclean ?? false,
       isTakenOut: isTakenOut(configuration.value, name),
       isMaintained: (seen?.maintenance ?? false) || (node?.maintenance ?? false),
-      incident: stored(node?.permanent.get(INCIDENT_ATTRIBUTE), parseIncident),
-      evacuation: stored(node?.permanent.get(EVACUATION_ATTRIBUTE), parseEvacuation),
       mark: marks.value.get(nodeName(name)) ?? null,
-      pause: stored(node?.permanent.get(PAUSE_ATTRIBUTE), parsePause),
+      ...storedOf(node?.permanent),
     };
   });
   return known({
@@ -135,10 +120,6 @@ export async function readSituation({ run, doing }: Pick<Io, 'run' | 'doing'>): 
     evacuator: own.known ? own.value : null,
     evacuatorTrouble: own.known ? null : own.reason,
   });
-}
-
-function stored<T>(text: string | undefined, parse: (text: string) => T | null): T | 'unreadable' | null {
-  return text === undefined ? null : (parse(text) ?? 'unreadable');
 }
 
 /** null: the evacuator does not run on this controller. */

@@ -2,19 +2,13 @@ import { nodeName } from '../core/names.ts';
 import { known, type NodeView, type Stored, unknown } from '../core/observation.ts';
 import {
   EVACUATE_ATTRIBUTE,
-  EVACUATION_ATTRIBUTE,
-  HISTORY_ATTRIBUTE,
   HOLD_ATTRIBUTE,
   INCIDENT_ATTRIBUTE,
-  LOCAL_DISK_ATTRIBUTE,
-  PAUSE_ATTRIBUTE,
   PAUSE_PROPERTY,
-  parseEvacuation,
-  parseHistory,
-  parseIncident,
   parsePause,
   RELEASE_ATTRIBUTE,
 } from '../core/records.ts';
+import { type Reader, storedOf } from '../core/stored.ts';
 import type { Answer, ClusterPort } from '../evacuator/ports.ts';
 import { after } from '../world/agenda.ts';
 import { deletePermanentIf, setPermanent, setTransient } from '../world/attributes.ts';
@@ -170,11 +164,7 @@ function nodesOf(world: World, seen: NonNullable<ReturnType<typeof seenFrom>>, r
       online,
       fenced: remote?.fenced ?? null,
       novaCompute: remote === null || !remote.online ? null : NOVA_COMPUTE[remote.novaCompute],
-      incident: read(permanent?.get(INCIDENT_ATTRIBUTE), parseIncident),
-      evacuation: read(permanent?.get(EVACUATION_ATTRIBUTE), parseEvacuation),
-      past: read(permanent?.get(HISTORY_ATTRIBUTE), parseHistory),
-      localDiskAnswer: permanent?.get(LOCAL_DISK_ATTRIBUTE) ?? null,
-      pause: read(permanent?.get(PAUSE_ATTRIBUTE), parsePause),
+      ...storedOf(permanent, read),
       mark: transient(EVACUATE_ATTRIBUTE, node),
       holdToken: transient(HOLD_ATTRIBUTE, node),
       holdAnswer: transient(RELEASE_ATTRIBUTE, node),
@@ -188,8 +178,6 @@ function nodesOf(world: World, seen: NonNullable<ReturnType<typeof seenFrom>>, r
     ),
   ];
 }
-
-type Reader = <T>(text: string | undefined, parse: (text: string) => T | null) => Stored<T>;
 
 /** Reads stored records; each text once, for the same ones come in every look. */
 function newReader(): Reader {

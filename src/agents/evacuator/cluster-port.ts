@@ -1,20 +1,15 @@
 import { nodeName } from '../../core/names.ts';
-import { known, type NodeView, type Stored, unknown } from '../../core/observation.ts';
+import { known, type NodeView, unknown } from '../../core/observation.ts';
 import {
   EVACUATE_ATTRIBUTE,
   EVACUATION_ATTRIBUTE,
-  HISTORY_ATTRIBUTE,
   HOLD_ATTRIBUTE,
   INCIDENT_ATTRIBUTE,
-  LOCAL_DISK_ATTRIBUTE,
-  PAUSE_ATTRIBUTE,
   PAUSE_PROPERTY,
-  parseEvacuation,
-  parseHistory,
-  parseIncident,
   parsePause,
   RELEASE_ATTRIBUTE,
 } from '../../core/records.ts';
+import { readStored, storedOf } from '../../core/stored.ts';
 import type { Answer, ClusterPort } from '../../evacuator/ports.ts';
 import { readTransient, writePermanent, writeTransient } from '../../pacemaker/attributes.ts';
 import { readCluster } from '../../pacemaker/cib.ts';
@@ -56,11 +51,7 @@ export function createClusterPort(
           online: node.online,
           fenced: node.fenced,
           novaCompute: node.novaCompute,
-          incident: stored(node.permanent.get(INCIDENT_ATTRIBUTE), parseIncident),
-          evacuation: stored(node.permanent.get(EVACUATION_ATTRIBUTE), parseEvacuation),
-          past: stored(node.permanent.get(HISTORY_ATTRIBUTE), parseHistory),
-          localDiskAnswer: node.permanent.get(LOCAL_DISK_ATTRIBUTE) ?? null,
-          pause: stored(node.permanent.get(PAUSE_ATTRIBUTE), parsePause),
+          ...storedOf(node.permanent),
           mark: marks.value.get(name) ?? null,
           holdToken: tokens.value.get(name) ?? null,
           holdAnswer: answers.value.get(name) ?? null,
@@ -70,7 +61,7 @@ export function createClusterPort(
       return known({
         haveQuorum: cluster.value.haveQuorum,
         nodes,
-        pause: stored(cluster.value.properties.get(PAUSE_PROPERTY), parsePause),
+        pause: readStored(cluster.value.properties.get(PAUSE_PROPERTY), parsePause),
       });
     },
     async readHistory(node) {
@@ -91,10 +82,6 @@ const ID_KEY: Readonly<Record<string, string>> = {
   [INCIDENT_ATTRIBUTE]: 'id',
   [EVACUATION_ATTRIBUTE]: 'incident',
 };
-
-function stored<T>(text: string | undefined, parse: (text: string) => T | null): Stored<T> {
-  return text === undefined ? null : (parse(text) ?? 'unreadable');
-}
 
 /** A tool that failed may have done its work all the same; the rules look before they repeat. */
 function answer(result: Result<void>): Answer<null> {
