@@ -29,9 +29,9 @@ export function novaNowOf({
   return novaNow + (mono - servicesAt);
 }
 
-/** How far Nova's clock is ahead of the controllers', by the last list of the services, ms; 0: there is none yet. */
+/** How far Nova's clock is ahead of the controllers', by the last list of the services that was answered, ms; 0: none has been. */
 export function novaAheadMs(observation: Observation): number {
-  return observation.servicesAt < 0 ? 0 : novaNowOf(observation) - observation.now;
+  return observation.novaNow === 0 ? 0 : novaNowOf(observation) - observation.now;
 }
 
 /** What a look at the evacuations of a host is for. */

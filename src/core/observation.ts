@@ -369,10 +369,11 @@ export interface Observation {
   readonly cluster: Maybe<ClusterView>;
   /** All compute hosts that Nova names, from the last full list of services. */
   readonly services: Maybe<readonly ServiceView[]>;
-  /** `mono` of that list; -1: none. */
+  /** `mono` of that list, answered or not; -1: none. */
   readonly servicesAt: number;
   /** How long it was from its request to that, ms: its date may be as old, for a process that was frozen hears an answer late. */
   readonly servicesTookMs: number;
+  /** Nova's clock at `servicesAt`, by the last list that was answered, epoch ms; 0: none has been. */
   readonly novaNow: number;
   readonly facts: CloudFacts;
   readonly hosts: ReadonlyMap<HostName, HostView>;

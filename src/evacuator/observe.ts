@@ -206,10 +206,13 @@ function isAnothers({ owner, clean }: EvacuationRecord, memory: Memory): boolean
 
 async function lookAtServices(ports: Ports, memory: Memory): Promise<void> {
   const askedAt = ports.clock.mono();
+  const before = memory.servicesAt;
   const answer = await ports.cloud.listServices();
   memory.servicesAt = ports.clock.mono();
   memory.servicesTookMs = memory.servicesAt - askedAt;
   if (!answer.ok) {
+    // What is known of Nova's clock goes on without an answer.
+    if (memory.novaNow > 0) memory.novaNow += memory.servicesAt - before;
     memory.services = unknown(answer.reason);
     memory.controlServices = unknown(answer.reason);
     return;

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import { type HostLook, NO_LOOK } from '../core/decision.ts';
+import { novaAheadMs } from '../core/looks.ts';
+import type { Observation } from '../core/observation.ts';
 import { newMemory } from './memory.ts';
 import { observe } from './observe.ts';
 import { World } from './testing.ts';
@@ -32,4 +34,30 @@ async function ageOfServices(servicesLast: boolean): Promise<number> {
 it('the services by which one is to be changed are listed after all else, however long that takes', async () => {
   expect(await ageOfServices(false)).toBeGreaterThan(SLOW_MS / 2);
   expect(await ageOfServices(true)).toBeLessThan(1_000);
+});
+
+it('that are not answered leave Nova’s clock as it goes', async () => {
+  const world = new World(1);
+  const ports = world.ports();
+  let isAway = true;
+  const cloud = {
+    ...ports.cloud,
+    listServices: async () =>
+      isAway ? { ok: false as const, reason: '503', effect: 'none' as const } : ports.cloud.listServices(),
+  };
+  const memory = newMemory('controller-1:1', world.clock.time);
+  const look = async (): Promise<Observation> => {
+    const looked = observe({ ...ports, cloud }, memory, { ...NO_LOOK, services: true }, null);
+    await world.clock.advance(SLOW_MS);
+    return looked;
+  };
+  expect(novaAheadMs(await look())).toBe(0);
+  isAway = false;
+  const answered = await look();
+  expect(novaAheadMs(answered)).toBe(world.nova() - ports.clock.now());
+  isAway = true;
+  await look();
+  const again = await look();
+  expect(again.services.known).toBe(false);
+  expect(novaAheadMs(again)).toBe(novaAheadMs(answered));
 });
