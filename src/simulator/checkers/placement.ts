@@ -44,9 +44,10 @@ export const placement: CheckerKind = {
             given.add(key);
             const last = (attempts.get(`${id} ${host}`) ?? []).slice(-count);
             const [first] = last;
-            const isOne = last.every(
-              (each) => each.by === `evacuator:${process.id}` && each.outage === first?.outage,
-            );
+            // One that was lost with its destination counts, too, and has nothing to do with Placement.
+            const isOne =
+              last.length === count &&
+              last.every((each) => each.by === `evacuator:${process.id}` && each.outage === first?.outage);
             // The only one may have ended right before Placement was back.
             if (!isOne || first === undefined || first.outage === null) continue;
             if (count > 1 || (isAway && first.outage === outage))
