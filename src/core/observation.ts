@@ -348,6 +348,8 @@ export interface ServiceTrace {
   readonly disableAt: number;
   /** How somebody has disabled it since one of these requests was sent last, and the last list that showed that; null: nobody has. */
   readonly disabledSince: { readonly reason: string | null; readonly seenAt: number } | null;
+  /** The last list that showed it disabled with our marker. */
+  readonly markedAt: number;
 }
 
 /** All that a decision rests on. The same observation gives the same decision. */

@@ -41,21 +41,45 @@ function given(scene: Scene): { readonly commands: readonly Command[]; readonly 
   return { commands, text: verdicts[0]?.text ?? '' };
 }
 
-/** What is done with compute-1, which is back and reports. */
-function whenBack(service: Parameters<typeof aService>[1], trace: Partial<ServiceTrace>): readonly Command[] {
+/** What is done with compute-1, which is back and reports. `incidents`: how many are enough for quarantine. */
+function whenBack(
+  service: Parameters<typeof aService>[1],
+  trace: Partial<ServiceTrace>,
+  incidents = DEFAULT_POLICY.gates.quarantineIncidents,
+): readonly Command[] {
   const evacuation = aRecord({ phase: 'returning', releasedAt: 1_000 });
+  const outage = { id: 'i1', at: evacuation.fencedAt, novaAt: evacuation.since };
   const observation = anObservation({
     ...{ now: NOW, mono: NOW, begunAt: NOW, novaNow: NOW, servicesAt: NOW },
     cluster: known({
       ...A_CLUSTER,
-      nodes: [aNode('compute-1', null, { evacuation })],
+      nodes: [aNode('compute-1', null, { evacuation, past: { incidents: [outage] } })],
     }),
     services: known([aService('compute-1', { updatedAt: NOW, ...service })]),
     hosts: new Map([[SOURCE, aHostView({ incident: 'i1', traits: known([]), traitsAt: NOW })]]),
     traces: new Map([[SOURCE, aTrace(trace)]]),
   });
-  return decide(observation, DEFAULT_POLICY).commands;
+  const gates = { ...DEFAULT_POLICY.gates, quarantineIncidents: incidents };
+  return decide(observation, { ...DEFAULT_POLICY, gates }).commands;
 }
+
+describe('a host that belongs into quarantine', () => {
+  const late = { enableAt: 10_000, forceDownAt: 20_000, markedAt: 21_000 };
+
+  it('is disabled again where a request of ours from before its death has enabled it, and before it is let up', () => {
+    for (const forcedDown of [false, true])
+      expect(whenBack({ forcedDown }, late, 1)).toMatchObject([
+        { kind: 'disable', host: SOURCE, reason: expect.stringContaining('quarantine') },
+      ]);
+    expect(whenBack({}, late, 2)).toMatchObject([{ kind: 'delete-evacuation' }]);
+  });
+
+  it('... and not where somebody has: after such a request could come, or where there was none', () => {
+    const settled = 10_000 + requestSettleMs;
+    for (const other of [{ markedAt: settled }, { enableAt: 20_000 }, { enableAt: Number.NEGATIVE_INFINITY }])
+      expect(whenBack({}, { ...late, ...other }, 1)).toMatchObject([{ kind: 'delete-evacuation' }]);
+  });
+});
 
 describe('a host that somebody has disabled before a request of ours to force it down put our marker on it', () => {
   const marked = { status: 'disabled', disabledReason: disabledReason('i1') } as const;

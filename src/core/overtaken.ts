@@ -29,6 +29,21 @@ export function overtaken(
 }
 
 /**
+ * Whether a service that we had disabled for this death of its host has been enabled by a request of ours from before that, which has
+ * had no answer. Whoever enables it between the two looks passes for us.
+ */
+export function isEnabledLate(
+  { traces }: Observation,
+  { timing }: Policy,
+  { host, status }: ServiceView,
+): boolean {
+  const trace = traces.get(host);
+  if (trace === undefined || status !== 'enabled') return false;
+  const { enableAt, forceDownAt, markedAt } = trace;
+  return enableAt < forceDownAt && Math.max(forceDownAt, markedAt) < enableAt + timing.requestSettleMs;
+}
+
+/**
  * What a request of ours has done too late is undone: the host is disabled again, as somebody had it. As long as one may come
  * late, it is looked at again and again: what somebody does meanwhile is not to be overtaken unseen.
  */

@@ -14,7 +14,7 @@ import {
 import { isForcedByOthers } from './forced-down.ts';
 import type { HostName } from './names.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
-import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
+import { DISABLED_AGAIN, isEnabledLate, overtaken } from './overtaken.ts';
 import { howToUnmark } from './proof.ts';
 import {
   isQuarantine,
@@ -85,7 +85,10 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   const { host } = service;
   const ourForce = !record.before.forcedDown && !isForcedByOthers(draft, node, service);
   const quarantine = whyQuarantined(node, policy.gates);
-  if (ourForce && service.forcedDown) {
+  const isOurDoing = record.before.status === 'enabled' && isEnabledLate(observation, policy, service);
+  if (quarantine !== null && unremembered === null && isOurDoing) {
+    tell(intoQuarantine(draft, service, quarantine), host);
+  } else if (ourForce && service.forcedDown) {
     tell(clearForcedDown(draft, node, record, service), host);
   } else if (unremembered !== null) {
     tell(`back; before anything is decided about quarantine: ${unremembered}`, host);

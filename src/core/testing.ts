@@ -149,6 +149,7 @@ export function aTrace(more: Partial<ServiceTrace> = {}): ServiceTrace {
     enableAt: never,
     disableAt: never,
     disabledSince: null,
+    markedAt: never,
     ...more,
   };
 }

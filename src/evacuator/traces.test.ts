@@ -157,3 +157,11 @@ it('what somebody makes of a host that was asked to be enabled is kept, until it
   });
   expect(sinceOf()).toBeNull();
 });
+
+it('when one was seen with our marker last is kept', () => {
+  const traces: Traces = new Map();
+  traceChange(traces, HOST, { change: forceDown, from: ENABLED, at: 1_000 })(2_000, 'done');
+  traceList(traces, disabled(disabledReason('i1')), 3_000);
+  traceList(traces, listed({}), 4_000);
+  expect(traces.get(HOST)).toMatchObject({ markedAt: 3_000, disabledSince: null });
+});

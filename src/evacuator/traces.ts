@@ -24,6 +24,7 @@ const NOTHING: Trace = {
   enableAt: Number.NEGATIVE_INFINITY,
   disableAt: Number.NEGATIVE_INFINITY,
   disabledSince: null,
+  markedAt: Number.NEGATIVE_INFINITY,
   changedFrom: null,
 };
 
@@ -94,8 +95,8 @@ export function traceList(traces: Traces, services: readonly ServiceView[], at: 
     const from = traces.get(host)?.changedFrom ?? null;
     if (from === null) continue;
     // Nobody else writes our marker: where it stands again, a late request of ours has come.
-    if (isOurMarker(reason)) continue;
-    if (isAs(service, from)) add(traces, host, { disabledSince: null });
+    if (isOurMarker(reason)) add(traces, host, { markedAt: at });
+    else if (isAs(service, from)) add(traces, host, { disabledSince: null });
     else if (status === 'disabled') add(traces, host, { disabledSince: { reason, seenAt: at } });
   }
 }

@@ -24,10 +24,11 @@ export const quarantine: CheckerKind = {
     /** Host → when we last asked Nova to enable it. */
     const asked = new Map<string, number>();
     /**
-     * Hosts that a request has enabled which was sent before their last evacuation began: it can't be taken back, and is to be
-     * undone.
+     * Hosts that a request has enabled which was sent before their last evacuation began, and whose it was: it can't be taken back,
+     * and is to be undone. Whoever comes after that evacuator does not know of it, and leaves what somebody else may have enabled.
      */
-    const debts = new Set<string>();
+    const debts = new Map<string, string | null>();
+    let last: string | null = null;
     // Between clocks that jump nobody can say how many are within a time.
     const isTold = scene.plan.faults.every((fault) => fault.do !== 'clock-jump');
     /** How many of a host's incidents lie close together. */
@@ -72,15 +73,19 @@ export const quarantine: CheckerKind = {
         if (!belongsThere(fact.host)) return;
         const sentAt = asked.get(fact.host) ?? 0;
         if (sentAt < (begun.get(fact.host) ?? 0) && scene.world.agenda.now - sentAt <= EFFECT_MS)
-          debts.add(fact.host);
+          debts.set(fact.host, fact.by);
         else
           scene.violate(
             `${fact.host} is enabled by us after ${countOf(fact.host)} incidents: it belongs into quarantine`,
           );
       },
+      report({ id }) {
+        last = `evacuator:${id}`;
+      },
       end() {
         const hasReserves = scene.policies(0).at(-1)?.destinations.reservedHosts ?? false;
-        for (const host of [...debts].filter(belongsThere)) {
+        for (const [host, by] of debts) {
+          if (by !== last || !belongsThere(host)) continue;
           const { status, disabledReason } = scene.world.nova.services.get(host) ?? {};
           // As one that is kept for failures it would be enabled for the next that dies.
           const isToBeEnabled = hasReserves && isReservedBy(disabledReason ?? undefined);
