@@ -46,19 +46,21 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   const { observation, policy } = draft;
   // Whether or not the node comes back; only the end of its record waits for it.
   const toGiveBack = giveBack(draft, node, record);
-  const toStop = stopLateArrivals(draft, node, record);
+  const late = stopLateArrivals(draft, node, record);
   const unremembered = rememberOutages(draft, node, [outageOf(record)]);
   const marked =
     node.mark === 'yes'
       ? `marked evacuate=yes without an incident, so nova-compute-wait holds it: ${howToUnmark(node)}`
       : null;
-  const asides = [toGiveBack, toStop, marked].filter((aside) => aside !== null);
+  const asides = [toGiveBack, late.toDo, late.left, marked].filter((aside) => aside !== null);
   const tell = (text: string, host: HostName | null): void => {
     const { incident } = record;
     say(draft, { node: node.name, host, incident, phase: 'returning', text: [text, ...asides].join('; ') });
   };
   const finish: Finish = (text) =>
-    record.reserves.length > 0 || toStop !== null ? text : finishRecord(draft, node, record, text);
+    record.reserves.length > 0 || late.toDo !== null
+      ? text
+      : finishRecord(draft, { node, record, text, left: late.left });
   lookAtPorts(draft, record);
   if (toGiveBack !== null) lookAtServices(draft, policy.timing.returnSlowMs);
   if (node.online !== true) {
@@ -275,11 +277,21 @@ function lookAtPorts(draft: Draft, record: EvacuationRecord): void {
 /** Removes the record, unless it is still needed; gives the words for that. */
 type Finish = (text: string) => string;
 
-function finishRecord(draft: Draft, node: NodeView, record: EvacuationRecord, text: string): string {
+/** How an evacuation ends: `text` says what became of the host, `left` what its report says besides. */
+interface End {
+  readonly node: NodeView;
+  readonly record: EvacuationRecord;
+  readonly text: string;
+  readonly left: string | null;
+}
+
+function finishRecord(draft: Draft, { node, record, text, left }: End): string {
+  const view = viewOfIncident(draft, record.incident);
+  const all = left === null ? text : `${text}; ${left}`;
   const why = issueWithReport(
     draft,
     { kind: 'delete-evacuation', node: node.name, incident: record.incident },
-    { node, record, view: viewOfIncident(draft, record.incident), state: 'closed', text, instances: [] },
+    { node, record, view, state: 'closed', text: all, instances: [] },
   );
   return why ? `${text}; the record can't be removed from the cluster: ${why}` : text;
 }

@@ -66,8 +66,8 @@ function draftOf(
   });
   const draft = newDraft(observation, DEFAULT_POLICY);
   const released = aRecord({ phase: 'returning', releasedAt: RELEASED_AT, stopped: [SHORT], ...record });
-  const text = stopLateArrivals(draft, aNode('compute-1', null), released);
-  return { text, draft };
+  const { toDo: text, left } = stopLateArrivals(draft, aNode('compute-1', null), released);
+  return { text, left, draft };
 }
 
 function decided(...about: Parameters<typeof draftOf>) {
@@ -116,6 +116,14 @@ it('what is still under way is followed, ten minutes at most', () => {
   expect(decided(live, {})).toMatchObject({ text: expect.any(String), look: null });
   const later = { more: { novaNow: RELEASED_AT + 600_001 }, view: old };
   expect(decided(live, {}, later)).toEqual({ text: null, commands: [], look: null });
+});
+
+it('... and then left to a person, who is told so', () => {
+  const live = { status: 'pre-migrating', dest: hostName('compute-2') };
+  const later = { more: { novaNow: RELEASED_AT + 600_001 } };
+  expect(draftOf(live, {}).left).toBeNull();
+  expect(draftOf(live, {}, later).left).toMatch(`may arrive running yet: stop them then: ${server.name}`);
+  expect(draftOf({}, { host: ELSEWHERE, vmState: 'stopped' }, later).left).toBeNull();
 });
 
 it('... once it is seen that nobody has started it, which a predecessor may have stopped before', () => {

@@ -33,19 +33,28 @@ function haveSeenStarts(draft: Draft, server: ServerId): boolean {
   return false;
 }
 
+/** What becomes of those that were stopped, and may arrive running, in words; null: nothing. */
+export interface LateArrivals {
+  /** What is still to be done: the record stays for it. */
+  readonly toDo: string | null;
+  /** Whom nobody stops any more, for they have been on their way for too long. */
+  readonly left: string | null;
+}
+
+const NO_ARRIVALS: LateArrivals = { toDo: null, left: null };
+
 /**
  * The same for a node that somebody has let go in the middle of its evacuation: what was under way then arrives while the node
- * is on its way back. Gives what is still to be done, in words; null: nothing. After an evacuation
- * that was completed one look shows that, if any is there that Nova has started in vain.
+ * is on its way back. After an evacuation that was completed one look shows that, if any is there that Nova has started in vain.
  */
-export function stopLateArrivals(draft: Draft, { name }: NodeView, record: EvacuationRecord): string | null {
+export function stopLateArrivals(draft: Draft, { name }: NodeView, record: EvacuationRecord): LateArrivals {
   const { observation, policy } = draft;
   const wereStopped = new Set(stoppedIn(record));
   const releasedAt = record.releasedAt ?? 0;
-  if (wereStopped.size === 0 || isTooLate(draft, record)) return null;
+  if (wereStopped.size === 0) return NO_ARRIVALS;
   const view = viewOfIncident(draft, record.incident);
   const host = view?.host ?? serviceOf(draft, name)?.host;
-  if (host === undefined) return null;
+  if (host === undefined) return NO_ARRIVALS;
   const seenAt = view === null ? -1 : Math.min(view.followedAt, Math.max(view.changedAt, view.listedAt));
   const isSeen = view !== null && seenAt >= 0;
   const judged = !isSeen
@@ -55,10 +64,12 @@ export function stopLateArrivals(draft: Draft, { name }: NodeView, record: Evacu
         wasOff: () => false,
         admit: () => ({ kind: 'held', reason: 'nobody asks for it any more' }),
       }).filter(({ server }) => wereStopped.has(shortId(server.id)));
-  stopRestoring(draft, host, judged);
   const late = judged.filter(({ outcome }) => LATE.has(outcome.kind));
+  const names = listNames(late.map(({ server }) => server.name));
+  if (isTooLate(draft, record)) return { toDo: null, left: late.length === 0 ? null : sayLeft(names) };
+  stopRestoring(draft, host, judged);
   const isSettled = isSeen && view.novaNow > releasedAt + SETTLE_MS && late.length === 0;
-  if (isSettled) return null;
+  if (isSettled) return NO_ARRIVALS;
   // A look at its evacuations alone, as is made for a successor, shows none that has arrived.
   const lookedAt = view?.trouble == null ? seenAt : view.lookedAt;
   const waitMs = isSeen ? lookedAt + policy.timing.followMs - observation.mono : 0;
@@ -67,9 +78,15 @@ export function stopLateArrivals(draft: Draft, { name }: NodeView, record: Evacu
     const { incident, since } = record;
     lookAt(draft, host, { incident, since, evacuations: true, listing: !isSeen, changes: true });
   }
-  if (late.length === 0) return 'looking whether an instance that was stopped has arrived running';
-  const names = listNames(late.map(({ server }) => server.name));
-  return `to be stopped again when they have arrived, as they were: ${names}`;
+  const toDo =
+    late.length === 0
+      ? 'looking whether an instance that was stopped has arrived running'
+      : `to be stopped again when they have arrived, as they were: ${names}`;
+  return { toDo, left: null };
+}
+
+function sayLeft(names: string): string {
+  return `they were stopped, have not arrived within ${FOLLOW_MS / 60_000} min, and may arrive running yet: stop them then: ${names}`;
 }
 
 /**

@@ -16,6 +16,8 @@ export const users: CheckerKind = {
   invariants: [9, 17],
   make(scene) {
     const explained = new Set<string>();
+    /** Names of those that have been on their way for so long that a person is told to stop them when they have arrived. */
+    const late = new Set<string>();
     /** Those of which a verdict says that a guest may run where Nova does not know of it: a person looks for that. */
     const left = new Set<string>();
     /** Server → when its user has started it where it is. */
@@ -39,6 +41,10 @@ export const users: CheckerKind = {
             );
       },
       report(_process, report) {
+        for (const { text } of report.verdicts)
+          for (const name of /may arrive running yet: stop them then: ([^;]*)/.exec(text)?.[1]?.split(', ') ??
+            [])
+            late.add(name);
         for (const { instances } of report.verdicts)
           for (const { id, outcome, text } of instances) {
             if (EXPLAINED.has(outcome)) explained.add(id);
@@ -57,6 +63,7 @@ export const users: CheckerKind = {
           if (
             spec.vmState === 'stopped' &&
             !isStopping &&
+            !late.has(name) &&
             (isLeftStarted || (runsSomewhere(instance.id) && !left.has(instance.id)))
           )
             scene.violate(`${name} was stopped and runs now`);
