@@ -36,6 +36,8 @@ interface Stage {
   report(verdicts: TickReport['verdicts']): void;
   /** Our process lists the services. */
   list(): void;
+  /** It sends a request to clear forced_down of a host. */
+  clear(host: string): void;
   /** It hears what has become of its last request for the service of a host. */
   answer(host: string): void;
 }
@@ -69,6 +71,15 @@ function stageOf(kind: CheckerKind, make: (plan: Plan) => Plan = (plan) => plan)
       const list = { ...A_REQUEST, call: 'GET os-services', path: '/os-services' };
       checker.sending?.(process, list);
       checker.answered?.(process, list, 200);
+    },
+    clear(host) {
+      const path = `/os-services/${world.nova.services.get(host)?.id ?? ''}`;
+      checker.sending?.(process, {
+        ...A_REQUEST,
+        call: 'PUT os-services',
+        path,
+        body: { forced_down: false },
+      });
     },
     answer(host) {
       const path = `/os-services/${world.nova.services.get(host)?.id ?? ''}`;
@@ -217,6 +228,23 @@ describe('a host that an operator forces down right after we have cleared that',
     expect(clearedTwice('answer')).toEqual(CLEARED);
     expect(clearedTwice('list')).toEqual(CLEARED);
   });
+});
+
+it('a host that an operator forces down while a request to clear that is on its way is no violation; one that is sent after it is', () => {
+  const cleared = (sentMs: number, takesMs: number): readonly string[] => {
+    const { world, list, clear, fact } = stageOf(operators);
+    list();
+    world.agenda.now += 50_000;
+    const at = world.agenda.now;
+    fact(forced('forced down', 'operator'));
+    world.agenda.now = at + sentMs;
+    clear('compute-1');
+    world.agenda.now += takesMs;
+    return fact(forced('no longer forced down', US));
+  };
+  expect(cleared(-10_000, 20_000)).toEqual([]);
+  expect(cleared(-10_000, 60_000)).toEqual(CLEARED);
+  expect(cleared(10_000, 20_000)).toEqual(CLEARED);
 });
 
 describe('a host that an operator forces down while an evacuator takes its record over from another', () => {

@@ -5,6 +5,8 @@ import { type CheckerKind, EFFECT_MS, isOurs, isReservedBy, newLists } from './c
 
 /** What an operator does in the moment in which we act on what we have just read can't be seen, ms. */
 const RACE_MS = 3_500;
+/** What a service is when its forced_down has been cleared. */
+const CLEARED = 'no longer forced down';
 /** What its lists are of. */
 const SERVICES = 'services';
 
@@ -87,7 +89,11 @@ export const operators: CheckerKind = {
         const host = hostOf(path);
         if (host === undefined) return;
         if ('status' in body) asking.set(`${host} ${body.status}`, scene.world.agenda.now);
-        if (!('forced_down' in body) || body.forced_down !== true) return;
+        if (!('forced_down' in body)) return;
+        if (body.forced_down !== true) {
+          asking.set(`${host} ${CLEARED}`, scene.world.agenda.now);
+          return;
+        }
         asked.add(host);
         // What was set since our last look passes for ours as well.
         if (scene.world.agenda.now - (forced.get(host)?.at ?? 0) <= RACE_MS) forced.delete(host);
@@ -125,16 +131,18 @@ export const operators: CheckerKind = {
           status.set(host, hand);
         } else if (what.endsWith('forced down')) {
           const before = forced.get(host);
-          const isCleared = isOurs(by) && what === 'no longer forced down';
+          const isCleared = isOurs(by) && what === CLEARED;
+          // Nor is that undone: a host that is up is no harm, and one that is forced down while it runs may be evacuated.
           if (
             isCleared &&
             before !== undefined &&
             isTheirs(before, 'forced down') &&
-            canKnow(by, host, before)
+            canKnow(by, host, before) &&
+            !isLate(before, host, what)
           )
             scene.violate(`forced_down of ${host} was cleared by us though an operator had set it`);
           if (isCleared) unheard.set(`${by} ${host}`, hand.at);
-          if (what === 'no longer forced down') asked.delete(host);
+          if (what === CLEARED) asked.delete(host);
           if (!asked.has(host)) forced.set(host, hand);
         }
       },
