@@ -133,6 +133,12 @@ export function isStopSent({ observation }: Draft, { id, host }: ServerView): bo
   return host !== null && observation.commands.get(stopKey(id, host))?.state === 'done';
 }
 
+/** ... and that after `mono`. */
+export function isStopSentSince({ observation }: Draft, { id, host }: ServerView, mono: number): boolean {
+  const command = host === null ? undefined : observation.commands.get(stopKey(id, host));
+  return command?.state === 'done' && command.at > mono;
+}
+
 function stopFailed({ commands }: Observation, { id, host }: ServerView): InstanceFacts['stopFailed'] {
   const command = host === null ? undefined : commands.get(stopKey(id, host));
   return command?.state === 'failed' ? { times: command.failures, message: command.message } : null;

@@ -15,6 +15,7 @@ const why = (
   whyGuestMayBeLeft({
     server: aServer({ vmState: 'error', ...server }),
     evacuations,
+    since: 0,
     isLost: () => false,
     wasOff: () => false,
     ...more,
@@ -47,6 +48,20 @@ describe('a guest that Nova may have left where it gave the evacuation up', () =
 
   it('is not where the instance has been repaired: only ERROR shows its fault', () => {
     expect(why({ fault: conflict('rebuild_spawning'), vmState: 'active' }, failed)).toBeNull();
+  });
+
+  it('may run still where its user has stopped the instance since, for which Nova shows no fault any more', () => {
+    const [each] = failed;
+    const since = (each?.createdAt ?? 0) + 1;
+    const stopped = { vmState: 'stopped', fault: null };
+    expect(why(stopped, failed, { since })).toMatch(
+      /earlier evacuation of it failed, .* may run on compute-2/,
+    );
+    expect(why(stopped, failed, { since, wasOff: () => true })).toBeNull();
+    // It has moved since, or it is an attempt of this incident: one that the destination had no room for.
+    expect(why(stopped, [...failed, evacuation({ id: 2, status: 'completed' })], { since })).toBeNull();
+    expect(why(stopped, failed, { since: since - 1 })).toBeNull();
+    expect(why({ vmState: 'active', fault: null }, failed, { since })).toBeNull();
   });
 
   it('is feared though the evacuation is so old that it is not known any more', () => {

@@ -6,6 +6,8 @@ export interface LeftGuestFacts {
   readonly server: ServerView;
   /** All known evacuations of it from its host, oldest first. */
   readonly evacuations: readonly EvacuationView[];
+  /** Nova's clock at the beginning of this incident, epoch ms. */
+  readonly since: number;
   /** Whether nobody goes on with an evacuation, though Nova shows it as live. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
   /** Whether the power of an evacuation's destination has been off since its record last changed: nothing is left there. */
@@ -44,6 +46,9 @@ export function whyGuestMayBeLeft(facts: LeftGuestFacts): string | null {
     const said = `Nova says ${completed.status} of its evacuation, but it is here, ${server.taskState ?? 'in ERROR'}: its guest may run on ${nameOf(completed)}, or be started there yet`;
     return wasOff(completed) ? null : `${said}, ${WHAT_TO_DO}`;
   }
+  const before = failedBefore(facts);
+  if (before !== null)
+    return `an earlier evacuation of it failed, and it has been stopped since: its guest may run on ${nameOf(before)}, ${WHAT_TO_DO}`;
   if (server.vmState !== 'error') return null;
   const fault = server.fault ?? '';
   const isLate = NOT_SPAWNING_ANY_MORE.test(fault);
@@ -54,6 +59,16 @@ export function whyGuestMayBeLeft(facts: LeftGuestFacts): string | null {
     ? 'after its guest had been started'
     : `for ${fault}, and its guest may have been started by then`;
   return `Nova gave its evacuation up ${when}: it may run on ${nameOf(failed)}, ${WHAT_TO_DO}`;
+}
+
+/**
+ * The evacuation of an earlier incident that had failed when its host came back, of an instance that is stopped; null: there is none. Who
+ * has had one stopped that was in ERROR (nova/compute/api.py stop takes it from there) has taken its fault away, and not what may run
+ * elsewhere. One that is stopped does not miss anything where it is.
+ */
+function failedBefore({ server, evacuations, since, wasOff }: LeftGuestFacts): EvacuationView | null {
+  const last = evacuations.findLast(({ createdAt }) => createdAt < since);
+  return server.vmState === 'stopped' && last?.status === 'failed' && !wasOff(last) ? last : null;
 }
 
 /** The last evacuation of an instance that has not moved by it, though Nova calls it over: it may be under way; null: there is none. */

@@ -108,10 +108,11 @@ function stoppedOf(
   view: HostView,
   servers: readonly ServerView[],
 ): Pick<EvacuationRecord, 'stopped' | 'stoppedInError'> {
+  const seenAt = Math.max(view.changedAt, view.listedAt);
   const isToBeStopped = (s: ServerView): boolean =>
     s.vmState === 'error'
       ? isTrueOf(view.stoppedInError.get(s.id))
-      : wasBeingStopped(s) || startedOnItsWay(draft, node, s);
+      : wasBeingStopped(s) || startedOnItsWay(draft, node, s, seenAt);
   return {
     stopped: servers.filter((s) => s.vmState === 'stopped').map((s) => shortId(s.id)),
     stoppedInError: servers.filter(isToBeStopped).map((s) => shortId(s.id)),

@@ -170,7 +170,7 @@ function isToBeStopped(
   now: Partial<ServerView>,
   record: Partial<EvacuationRecord>,
   more: Partial<Observation> = {},
-  { on = 'compute-2', status = 'error' } = {},
+  { on = 'compute-2', status = 'error', lookedAt = NOW } = {},
 ): boolean {
   const failed = evacuation({ id: 3, server: server.id, dest: null, status });
   const nodes = [aNode('compute-1', 'i1', { evacuation: aRecord(record) }), aNode('compute-2', 'i2')];
@@ -182,11 +182,8 @@ function isToBeStopped(
     hosts: new Map([[SOURCE, aHostView({ incident: 'i1', evacuations: [failed] })]]),
     ...more,
   });
-  return startedOnItsWay(newDraft(observation, DEFAULT_POLICY), aNode(on, 'i2'), {
-    ...server,
-    ...RUNS,
-    ...now,
-  });
+  const seen = { ...server, ...RUNS, ...now };
+  return startedOnItsWay(newDraft(observation, DEFAULT_POLICY), aNode(on, 'i2'), seen, lookedAt);
 }
 
 it('what Nova has started on its way to a host that has died since is to be stopped at the next one', () => {
@@ -211,6 +208,9 @@ it('... unless it was stopped there, and somebody has started it after that', ()
   const stopped = { state: 'done', at: NOW, failures: 0, message: '' } as const;
   const told = (on: HostName) => ({ commands: new Map([[stopKey(server.id, on), stopped]]) });
   expect(isToBeStopped({}, { stopped: [SHORT] }, told(ELSEWHERE))).toBe(false);
+  // It was told so after it was looked at, and the record of the host that it came from names it no more.
+  expect(isToBeStopped({}, {}, told(ELSEWHERE), { lookedAt: NOW - 1 })).toBe(true);
+  expect(isToBeStopped({}, {}, told(ELSEWHERE))).toBe(false);
   expect(isToBeStopped({ taskState: 'powering-off' }, { stopped: [SHORT] }, told(ELSEWHERE))).toBe(true);
   expect(isToBeStopped({}, { stopped: [SHORT] }, told(SOURCE))).toBe(true);
 });

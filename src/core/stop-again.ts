@@ -1,6 +1,6 @@
 import { type Draft, issue, lookAt, serviceOf, viewOfIncident, wakeWithin } from './draft.ts';
 import { shortId } from './instance.ts';
-import { isStopSent, type Judged, judgeAll } from './judged.ts';
+import { isStopSent, isStopSentSince, type Judged, judgeAll } from './judged.ts';
 import type { HostName, ServerId } from './names.ts';
 import type { HostView, NodeView, ServerView } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
@@ -123,13 +123,17 @@ const SETTLE_MS = 1_000;
 /**
  * Whether an instance that runs on a host that has died was stopped before Nova started it on the way there, and has not been
  * stopped again since: it is to be stopped where it comes to next, and the record of the host that it came from may be gone by
- * then.
+ * then. `seenAt`: `mono` of the look at the server.
  */
-export function startedOnItsWay(draft: Draft, node: NodeView, server: ServerView): boolean {
+export function startedOnItsWay(draft: Draft, node: NodeView, server: ServerView, seenAt: number): boolean {
   const { cluster } = draft.observation;
   if (!cluster.known || server.vmState !== 'active') return false;
-  // Whoever has started it after that meant it; one that is still powering off never came to its end.
-  if (isStopSent(draft, server) && server.taskState === null) return false;
+  // Whoever has started it after that meant it; one that is still powering off never came to its end. Who was told to stop after it was
+  // looked at here is to be stopped: the record of the host that it came from may be closed by the time that this shows.
+  if (isStopSent(draft, server)) {
+    if (isStopSentSince(draft, server, seenAt)) return true;
+    if (server.taskState === null) return false;
+  }
   const id = shortId(server.id);
   return cluster.value.nodes.some(({ name, evacuation: record }) => {
     if (record === null || record === 'unreadable' || name === node.name) return false;
