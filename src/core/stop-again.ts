@@ -86,7 +86,7 @@ export function stopLateArrivals(draft: Draft, { name }: NodeView, record: Evacu
 }
 
 function sayLeft(names: string): string {
-  return `they were stopped, have not arrived within ${FOLLOW_MS / 60_000} min, and may arrive running yet: stop them then: ${names}`;
+  return `they were stopped, are not so again after ${FOLLOW_MS / 60_000} min, and run or may arrive running yet: stop them then: ${names}`;
 }
 
 /**
