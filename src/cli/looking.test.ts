@@ -157,12 +157,17 @@ describe('status', () => {
 
   it('is data, too', async () => {
     const { out } = await run('status', '-o', 'json');
-    expect(JSON.parse(out)).toMatchObject({
+    const data = JSON.parse(out);
+    expect(data).toMatchObject({
       hasQuorum: true,
       evacuatorOn: 'controller-1',
       nodes: [{ node: 'compute-0' }, { node: 'compute-1' }],
       exit: 'ok',
     });
+    // Whoever reads it relies on what is there.
+    const flags = ['isMaintained', 'isTakenOut', 'isUnclean', 'online'];
+    const stored = ['evacuation', 'incident', 'mark', 'pause'];
+    expect(Object.keys(data.nodes[0]).sort()).toEqual([...stored, ...flags, 'node'].sort());
   });
 
   it('says that the cluster does not answer', async () => {

@@ -100,14 +100,15 @@ export async function readSituation({ run, doing }: Pick<Io, 'run' | 'doing'>): 
   const nodes = computesOf(configuration.value).map((name): NodeRecords => {
     const node = cluster.nodes.find((each) => each.name === name);
     const seen = status.value.nodes.find((each) => each.name === name);
+    const { incident, evacuation, pause } = storedOf(node?.permanent);
     return {
       node: name,
       online: seen?.online ?? false,
       isUnclean: seen?.unclean ?? false,
       isTakenOut: isTakenOut(configuration.value, name),
       isMaintained: (seen?.maintenance ?? false) || (node?.maintenance ?? false),
+      ...{ incident, evacuation, pause },
       mark: marks.value.get(nodeName(name)) ?? null,
-      ...storedOf(node?.permanent),
     };
   });
   return known({

@@ -58,6 +58,7 @@ describe('a guest that Nova may have left where it gave the evacuation up', () =
       /earlier evacuation of it failed, .* may run on compute-2/,
     );
     expect(why(stopped, failed, { since, wasOff: () => true })).toBeNull();
+    expect(why(stopped, [evacuation({ status: 'failed', dest: null })], { since })).toBeNull();
     // It has moved since, or it is an attempt of this incident: one that the destination had no room for.
     expect(why(stopped, [...failed, evacuation({ id: 2, status: 'completed' })], { since })).toBeNull();
     expect(why(stopped, failed, { since: since - 1 })).toBeNull();

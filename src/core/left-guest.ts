@@ -64,11 +64,12 @@ export function whyGuestMayBeLeft(facts: LeftGuestFacts): string | null {
 /**
  * The evacuation of an earlier incident that had failed when its host came back, of an instance that is stopped; null: there is none. Who
  * has had one stopped that was in ERROR (nova/compute/api.py stop takes it from there) has taken its fault away, and not what may run
- * elsewhere. One that is stopped does not miss anything where it is.
+ * elsewhere. One that is stopped does not miss anything where it is. Without a destination it was never claimed, and nothing spawned.
  */
 function failedBefore({ server, evacuations, since, wasOff }: LeftGuestFacts): EvacuationView | null {
   const last = evacuations.findLast(({ createdAt }) => createdAt < since);
-  return server.vmState === 'stopped' && last?.status === 'failed' && !wasOff(last) ? last : null;
+  if (server.vmState !== 'stopped' || last === undefined) return null;
+  return last.status === 'failed' && last.dest !== null && !wasOff(last) ? last : null;
 }
 
 /** The last evacuation of an instance that has not moved by it, though Nova calls it over: it may be under way; null: there is none. */

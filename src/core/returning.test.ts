@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { decide } from './decide.ts';
+import type { Decision } from './decision.ts';
 import { hostName, nodeName } from './names.ts';
 import { type ClusterView, known, type Observation } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
@@ -10,16 +11,17 @@ import {
   aNode,
   anObservation,
   aRecord,
+  aServer,
   aService,
   aTrace,
   someFacts,
 } from './testing.ts';
-import { done } from './testing-evacuations.ts';
+import { done, evacuation } from './testing-evacuations.ts';
 
 const PENDING = { state: 'pending', at: 0, failures: 0, message: '' } as const;
 const RELEASED = { ...aRecord({ phase: 'returning' }), releasedAt: 10_000 };
 
-function closes(servicesAt: number, more: Partial<Observation> = {}, record = RELEASED): boolean {
+function decided(servicesAt: number, more: Partial<Observation> = {}, record = RELEASED): Decision {
   const cluster: ClusterView = {
     ...A_CLUSTER,
     nodes: [aNode('compute-1', null, { evacuation: record })],
@@ -36,8 +38,11 @@ function closes(servicesAt: number, more: Partial<Observation> = {}, record = RE
     owner: RELEASED.owner,
     ...more,
   });
-  return decide(observation, DEFAULT_POLICY).commands.some(({ kind }) => kind === 'delete-evacuation');
+  return decide(observation, DEFAULT_POLICY);
 }
+
+const closes = (...about: Parameters<typeof decided>): boolean =>
+  decided(...about).commands.some(({ kind }) => kind === 'delete-evacuation');
 
 it('a record is not closed while a request for its service may still take effect', () => {
   const { requestSettleMs } = DEFAULT_POLICY.timing;
@@ -68,6 +73,23 @@ it('... nor while an instance that was stopped may still arrive running', () => 
   const record = { ...RELEASED, stopped: ['11111111'] };
   expect(closes(30_000, {}, record)).toBe(false);
   expect(closes(RELEASED.releasedAt + 600_001, {}, record)).toBe(true);
+});
+
+it('... for ten minutes: then its report names it', () => {
+  const late = RELEASED.releasedAt + 600_001;
+  const server = aServer();
+  const view = aHostView({
+    incident: RELEASED.incident,
+    servers: [server],
+    evacuations: [evacuation({ server: server.id, status: 'accepted', dest: null })],
+    ...{ followedAt: late, listedAt: late, changedAt: late, novaNow: late },
+  });
+  const hosts = new Map([[view.host, view]]);
+  const record = { ...RELEASED, stopped: [server.id.slice(0, 8)] };
+  expect(decided(late, { hosts }, record).reports).toMatchObject([
+    { state: 'closed', text: expect.stringMatching(`stop them then: ${server.name}$`) },
+  ]);
+  expect(decided(late, { hosts }).reports[0]?.text).not.toContain('stop them');
 });
 
 /** Whether a reserved host to which nothing came counts as given back; it was put into an aggregate, and is as it was before. */
