@@ -342,6 +342,8 @@ export interface ServiceTrace {
   readonly openForceDownAt: number;
   /** The last answer that showed it not forced down, a list or that to a change: when it was asked for. */
   readonly notForcedAt: number;
+  /** When it was last asked to be enabled. */
+  readonly enableSentAt: number;
   /** When the last request to enable it without an answer was sent, or given up. */
   readonly enableAt: number;
   /** The same of the last request to disable it with our marker. */

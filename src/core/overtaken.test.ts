@@ -64,19 +64,24 @@ function whenBack(
 }
 
 describe('a host that belongs into quarantine', () => {
-  const late = { enableAt: 10_000, forceDownAt: 20_000, markedAt: 21_000 };
+  const late = { enableSentAt: 9_000, enableAt: 10_000, forceDownAt: 20_000, markedAt: 21_000 };
 
   it('is disabled again where a request of ours from before its death has enabled it, and before it is let up', () => {
     for (const forcedDown of [false, true])
       expect(whenBack({ forcedDown }, late, 1)).toMatchObject([
         { kind: 'disable', host: SOURCE, reason: expect.stringContaining('quarantine') },
       ]);
+    expect(whenBack({}, { ...late, enableAt: 29_000 }, 1)).toMatchObject([{ kind: 'disable' }]);
     expect(whenBack({}, late, 2)).toMatchObject([{ kind: 'delete-evacuation' }]);
   });
 
   it('... and not where somebody has: after such a request could come, or where there was none', () => {
     const settled = 10_000 + requestSettleMs;
-    for (const other of [{ markedAt: settled }, { enableAt: 20_000 }, { enableAt: Number.NEGATIVE_INFINITY }])
+    for (const other of [
+      { markedAt: settled },
+      { enableSentAt: 20_000 },
+      { enableAt: Number.NEGATIVE_INFINITY },
+    ])
       expect(whenBack({}, { ...late, ...other }, 1)).toMatchObject([{ kind: 'delete-evacuation' }]);
   });
 });

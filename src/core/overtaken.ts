@@ -39,8 +39,9 @@ export function isEnabledLate(
 ): boolean {
   const trace = traces.get(host);
   if (trace === undefined || status !== 'enabled') return false;
-  const { enableAt, forceDownAt, markedAt } = trace;
-  return enableAt < forceDownAt && Math.max(forceDownAt, markedAt) < enableAt + timing.requestSettleMs;
+  const { enableSentAt, enableAt, forceDownAt, markedAt } = trace;
+  // It may be given up only after that.
+  return enableSentAt < forceDownAt && Math.max(forceDownAt, markedAt) < enableAt + timing.requestSettleMs;
 }
 
 /**

@@ -146,6 +146,7 @@ export function aTrace(more: Partial<ServiceTrace> = {}): ServiceTrace {
     forceDownAt: never,
     openForceDownAt: never,
     notForcedAt: never,
+    enableSentAt: never,
     enableAt: never,
     disableAt: never,
     disabledSince: null,

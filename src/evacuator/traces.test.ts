@@ -165,3 +165,10 @@ it('when one was seen with our marker last is kept', () => {
   traceList(traces, listed({}), 4_000);
   expect(traces.get(HOST)).toMatchObject({ markedAt: 3_000, disabledSince: null });
 });
+
+it('when one was asked to be enabled is kept, whenever that is given up', () => {
+  const traces: Traces = new Map();
+  const ended = traceChange(traces, HOST, { change: enable, from: RESERVED, at: 1_000 });
+  ended(21_000, 'unknown');
+  expect(traces.get(HOST)).toMatchObject({ enableSentAt: 1_000, enableAt: 21_000 });
+});

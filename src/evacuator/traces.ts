@@ -21,6 +21,7 @@ const NOTHING: Trace = {
   openForceDownAt: Number.NEGATIVE_INFINITY,
   openBefore: Number.NEGATIVE_INFINITY,
   notForcedAt: Number.NEGATIVE_INFINITY,
+  enableSentAt: Number.NEGATIVE_INFINITY,
   enableAt: Number.NEGATIVE_INFINITY,
   disableAt: Number.NEGATIVE_INFINITY,
   disabledSince: null,
@@ -48,6 +49,7 @@ export function traceChange(
   const before = traces.get(host) ?? NOTHING;
   const which = lateness(change);
   if (which !== null) add(traces, host, { [which]: at, changedFrom: from, disabledSince: null });
+  if (which === 'enableAt') add(traces, host, { enableSentAt: at });
   const isForcing = change.forcedDown === true;
   const openBefore = before.openForceDownAt;
   if (isForcing) add(traces, host, { forceDownAt: at, openForceDownAt: at, openBefore });
