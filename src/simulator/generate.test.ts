@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { planOf } from './generate.ts';
+import { planOf, variationOf } from './generate.ts';
 
 it('Nova’s lists come in parts in a share of the seeds, and in no more of them than a large cloud can be evacuated by', () => {
   const parts = Array.from({ length: 400 }, (_, seed) => planOf(seed).world)
@@ -20,3 +20,22 @@ it('more faults are added to those of a seed, and all else of it stays as it is'
     expect(more.every(({ at }, index) => at >= (more[index - 1]?.at ?? 0))).toBe(true);
   }
 });
+
+it('a variation has the cluster of its seed, most of its faults not far from when they were, and others a number', () => {
+  const plan = planOf(432, 8);
+  const variations = Array.from({ length: 200 }, (_, number) => variationOf(plan, number));
+  for (const each of variations) {
+    expect(each.world).toEqual(plan.world);
+    expect(each.policy).toEqual(plan.policy);
+    expect(each.faults.every(({ at }, index) => at >= (each.faults[index - 1]?.at ?? 0))).toBe(true);
+    const kept = plan.faults.filter(({ at, ...fault }) =>
+      each.faults.some(({ at: then, ...other }) => Math.abs(then - at) <= 3_000 && isSame(fault, other)),
+    );
+    expect(kept.length).toBeGreaterThan(plan.faults.length / 2);
+  }
+  expect(new Set(variations.map(({ seed }) => seed)).size).toBe(200);
+  expect(variations.filter(({ faults }) => faults.length > plan.faults.length).length).toBeGreaterThan(20);
+  expect(variationOf(plan, 7)).toEqual(variationOf(plan, 7));
+});
+
+const isSame = (one: object, other: object): boolean => JSON.stringify(one) === JSON.stringify(other);

@@ -33,6 +33,32 @@ export function planOf(seed: number, moreFaults = 0): Plan {
   return { ...plan, faults: [...plan.faults, ...more].sort((a, b) => a.at - b.at) };
 }
 
+/** A fault of a variation may come up to so much earlier or later, ms: about what a step and its requests take. */
+const SHIFT_MS = 3_000;
+
+/**
+ * One of the many variations of a plan: the same cluster, with other latencies, half of the faults somewhat earlier or later,
+ * some of them missing, and up to two more. What a mend has left next to what it mended is found by these.
+ */
+export function variationOf(plan: Plan, number: number): Plan {
+  const row = rowOf(plan.seed, `variation ${number}`);
+  const { controllers, computes, instances } = plan.world;
+  const first = Math.min(...plan.faults.map(({ at }) => at), FIRST_MS[1]);
+  const faults = plan.faults
+    .filter(() => !row.chance(0.05))
+    .map((fault) => (row.chance(0.5) ? { ...fault, at: moved(fault.at, row) } : fault));
+  const more = Array.from({ length: row.pick([0, 0, 1, 2]) }, () =>
+    faultOf(row, { controllers, computes, instances }, timeAround(row, first)),
+  );
+  return {
+    ...plan,
+    seed: row.int(0, 0xffffffff),
+    faults: [...faults, ...more].sort((a, b) => a.at - b.at),
+  };
+}
+
+const moved = (at: number, row: Row): number => Math.max(0, at + row.int(-SHIFT_MS, SHIFT_MS));
+
 function ordinaryPlanOf(seed: number): Plan {
   const row = rowOf(seed);
   const wishes = rowOf(seed, 'wishes');

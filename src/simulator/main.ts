@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { planOf } from './generate.ts';
+import { planOf, variationOf } from './generate.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
 import type { Plan } from './plan.ts';
 import { type Result, run } from './run.ts';
@@ -25,12 +25,21 @@ interface Outcome {
 
 const lost = (seed: number, failed: string): Outcome => ({ seed, evacuations: 0, virtualMs: 0, failed });
 
+/** What a number stands for, and how it is said in a command line. */
+type Meaning = Pick<Options, 'around' | 'moreFaults'>;
+
+const planFor = (seed: number, { around, moreFaults }: Meaning): Plan =>
+  around === null ? planOf(seed, moreFaults) : variationOf(planOf(around, moreFaults), seed);
+
+const asArguments = (seed: number, { around, moreFaults }: Meaning): string =>
+  `--seed ${seed}${around === null ? '' : ` --around ${around}`}${moreFaults > 0 ? ` --more-faults ${moreFaults}` : ''}`;
+
 /** Runs a seed; one that throws is a failure like any other. */
-async function runSeed(seed: number, moreFaults: number): Promise<Outcome> {
+async function runSeed(seed: number, meaning: Meaning): Promise<Outcome> {
   // A run lets nothing else have its turn: signals and the line of progress have it here.
   await new Promise((resolve) => setImmediate(resolve));
   try {
-    const result = await run(planOf(seed, moreFaults));
+    const result = await run(planFor(seed, meaning));
     const { evacuations, virtualMs, violation } = result;
     return { seed, evacuations, virtualMs, failed: violation === null ? null : inWords(result) };
   } catch (error) {
@@ -56,7 +65,7 @@ async function campaign(options: Options): Promise<number> {
   const begun = performance.now();
   const where = commit();
   const end = options.from + options.seeds;
-  const { feature, leastFeatures, moreFaults } = options;
+  const { feature, leastFeatures, around } = options;
   const isWanted = (seed: number): boolean =>
     (feature === null || hasFeature(seed, feature)) &&
     (leastFeatures === 0 || featureCount(seed) >= leastFeatures);
@@ -72,7 +81,7 @@ async function campaign(options: Options): Promise<number> {
   const isTerminal = process.stdout.isTTY === true;
   const rate = (): string => `${Math.round((total.seeds / (performance.now() - begun)) * 60_000)} a minute`;
   const progress = (): string =>
-    `${total.seeds}${feature === null ? '' : ` with ${feature}`}${leastFeatures === 0 ? '' : ` with ${leastFeatures} features or more`} of ${options.seeds} seeds, ${rate()}, ${total.evacuations} evacuations, ${Math.round(total.virtualMs / 3_600_000)} h of the world's time, ${failed.length} failed`;
+    `${total.seeds}${feature === null ? '' : ` with ${feature}`}${leastFeatures === 0 ? '' : ` with ${leastFeatures} features or more`}${around === null ? '' : ` around ${around}`} of ${options.seeds} seeds, ${rate()}, ${total.evacuations} evacuations, ${Math.round(total.virtualMs / 3_600_000)} h of the world's time, ${failed.length} failed`;
   const timer = setInterval(
     () => process.stdout.write(isTerminal ? `\r${progress()}\u001b[K` : `${progress()}\n`),
     isTerminal ? PROGRESS_MS : 30 * PROGRESS_MS,
@@ -89,13 +98,13 @@ async function campaign(options: Options): Promise<number> {
     failed.push(outcome.seed);
     const lead = isTerminal ? '\r\u001b[K' : '';
     process.stdout.write(
-      `${lead}FAILED seed ${outcome.seed}: ${outcome.failed}\n  npm run simulate -- --seed ${outcome.seed}${moreFaults > 0 ? ` --more-faults ${moreFaults}` : ''}    # on ${where}\n`,
+      `${lead}FAILED seed ${outcome.seed}: ${outcome.failed}\n  npm run simulate -- ${asArguments(outcome.seed, options)}    # on ${where}\n`,
     );
   };
   if (options.jobs === 1) {
-    for (let seed = take(); seed !== null; seed = take()) add(await runSeed(seed, moreFaults));
+    for (let seed = take(); seed !== null; seed = take()) add(await runSeed(seed, options));
   } else {
-    await Promise.all(Array.from({ length: options.jobs }, () => work(take, add, moreFaults)));
+    await Promise.all(Array.from({ length: options.jobs }, () => work(take, add, options)));
   }
   clearInterval(timer);
   if (isTerminal) process.stdout.write('\r\u001b[K');
@@ -113,10 +122,10 @@ async function campaign(options: Options): Promise<number> {
 async function work(
   take: () => number | null,
   add: (outcome: Outcome) => void,
-  moreFaults: number,
+  { around, moreFaults }: Meaning,
 ): Promise<void> {
   for (let seed = take(); seed !== null; seed = take()) {
-    const worker = fork(process.argv[1] ?? '', ['--worker', String(moreFaults)]);
+    const worker = fork(process.argv[1] ?? '', ['--worker', JSON.stringify({ around, moreFaults })]);
     for (; seed !== null; seed = take()) {
       const outcome = await askWorker(worker, seed);
       add(outcome);
@@ -145,14 +154,17 @@ function askWorker(worker: ChildProcess, seed: number): Promise<Outcome> {
   });
 }
 
-function serveSeeds(moreFaults: number): void {
+function serveSeeds(meaning: Meaning): void {
   // The terminal's Ctrl-C goes to all; the parent lets us finish.
   process.on('SIGINT', () => {});
   process.on('message', (seed: number) => {
-    void runSeed(seed, moreFaults).then((outcome) => process.send?.(outcome));
+    void runSeed(seed, meaning).then((outcome) => process.send?.(outcome));
   });
   process.on('disconnect', () => process.exit(0));
 }
+
+const nameOf = (seed: number, { around }: Meaning): string =>
+  around === null ? `seed-${seed}` : `seed-${around}-variation-${seed}`;
 
 /** One plan again, with its story; a failure is shrunk, and the smaller plan and its story written down. */
 async function replay(plan: Plan, options: Options, name: string): Promise<number> {
@@ -189,7 +201,7 @@ again:     npm run simulate -- --plan ${base}.json --trace    # on ${commit()}
 
 async function main(args: readonly string[]): Promise<number | null> {
   if (args[0] === '--worker') {
-    serveSeeds(Number(args[1]));
+    serveSeeds(JSON.parse(args[1] ?? '') as Meaning);
     return null;
   }
   const options = parseOptions(args, new Date());
@@ -204,7 +216,7 @@ async function main(args: readonly string[]): Promise<number | null> {
   }
   return options.seed === null
     ? campaign(options)
-    : replay(planOf(options.seed, options.moreFaults), options, `seed-${options.seed}`);
+    : replay(planFor(options.seed, options), options, nameOf(options.seed, options));
 }
 
 // A reader that has seen enough (`| head`) is no error.

@@ -15,6 +15,8 @@ export interface Options {
   readonly leastFeatures: number;
   /** So many faults beyond those that a seed draws by itself. */
   readonly moreFaults: number;
+  /** The numbers are those of variations of this seed; null: they are seeds. */
+  readonly around: number | null;
   readonly trace: boolean;
   readonly jobs: number;
   /** Ends after so many failures; infinite: never before the last seed. */
@@ -26,7 +28,8 @@ export const USAGE = `simulate: the real evacuator and agents over a model of th
   npm run simulate -- [--seeds N] [--from S] [--date]
                       [--with NAME] [--with-many N] [--more-faults N]
                       [--jobs N] [--failures N | --keep-going]
-  npm run simulate -- --seed S [--more-faults N] [--trace]
+  npm run simulate -- --around S [--seeds N] [--more-faults N]
+  npm run simulate -- --seed S [--around S] [--more-faults N] [--trace]
   npm run simulate -- --plan FILE [--trace]
 
   --seeds N     how many seeds, 2000 without it
@@ -38,6 +41,9 @@ export const USAGE = `simulate: the real evacuator and agents over a model of th
   --more-faults N
                 so many faults beyond those that each seed draws by itself: what
                 only several together bring about comes about much oftener
+  --around S    the numbers are those of variations of seed S instead of seeds:
+                its cluster, with other latencies and the faults moved somewhat,
+                some missing, up to two more. What may still be next to a finding
   --seed S      replays one seed; when it fails, shrinks it and writes the story
   --plan FILE   replays a plan, such as the shrunk one that a failure leaves behind
   --trace       prints every step of the story
@@ -65,6 +71,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
         with: { type: 'string' },
         'with-many': { type: 'string' },
         'more-faults': { type: 'string' },
+        around: { type: 'string' },
         seed: { type: 'string' },
         plan: { type: 'string' },
         trace: { type: 'boolean' },
@@ -88,6 +95,8 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
   const feature = featureNames().find((each) => each === values.with) ?? null;
   if (values.with !== undefined && feature === null)
     problems.push(`--with takes one of ${featureNames().join(', ')}, not ${values.with}`);
+  if (values.around !== undefined && (feature !== null || values['with-many'] !== undefined))
+    problems.push('--around takes one seed as it is: --with and --with-many choose among seeds');
   const ofToday = Number(today.toISOString().slice(0, 10).replaceAll('-', '')) * 100_000;
   const options: Options = {
     seeds: number('seeds', 2_000),
@@ -97,6 +106,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
     feature,
     leastFeatures: number('with-many', 0),
     moreFaults: number('more-faults', 0),
+    around: values.around === undefined ? null : number('around', 0),
     trace: values.trace === true,
     jobs: Math.max(1, number('jobs', availableParallelism())),
     failures: values['keep-going'] ? Number.POSITIVE_INFINITY : Math.max(1, number('failures', 5)),
