@@ -12,11 +12,13 @@ import {
   shortId,
 } from './instance.ts';
 import { isMigratedAlive, liveMigrationOf, lookAtLiveMigration } from './moving-away.ts';
+import type { HostName, ServerId } from './names.ts';
 import type {
   EvacuationView,
   HostView,
   NodeView,
   Observation,
+  RequestView,
   ServerView,
   ServiceView,
 } from './observation.ts';
@@ -24,13 +26,15 @@ import { lookAtPlacement, placementAfter } from './placement.ts';
 import type { EvacuationRecord } from './records.ts';
 import { seenIn } from './seen.ts';
 import type { Admission } from './selection.ts';
-import { hasSucceeded } from './status.ts';
+import { hasSucceeded, isLive } from './status.ts';
 import type { Unclaimed } from './unclaimed.ts';
 
 /** An instance with what was decided about it. */
 export interface Judged {
   readonly server: ServerView;
   readonly outcome: Outcome;
+  /** Our last request for it, as far as it counts here (`requestAt`). */
+  readonly request: RequestView | null;
   readonly attempts: number;
   /** Its evacuations from this host that can still do something, oldest first. Nova may carry a request out by an older record than its own (deaths.ts, abandoned). */
   readonly live: readonly EvacuationView[];
@@ -89,7 +93,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       source: view.host,
       evacuations,
       since: record.since,
-      request: observation.requests.get(server.id) ?? null,
+      request: requestAt(observation, view.host, server.id),
       wasStopped: stopped.size > 0 && stopped.has(shortId(server.id)),
       wasInError: inError.size > 0 && inError.has(shortId(server.id)),
       stopSent: isAway && (isStopSent(draft, server) || isStarted(observation, server)),
@@ -115,12 +119,30 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
     return {
       server,
       outcome,
+      request: facts.request,
       attempts: evacuations.filter((e) => e.createdAt >= record.since).length,
       live,
       records: evacuations.length,
       arrivedAt: evacuations.findLast(hasSucceeded)?.updatedAt ?? null,
     };
   });
+}
+
+/**
+ * The last request for an instance, as far as it counts at `host`: not one for a host that it was on before, when a look at that one
+ * shows its record, and all of them over. Until then it may become an evacuation from this one, for Nova takes the host that the
+ * instance is on when it works the request off (nova/compute/api.py evacuate).
+ */
+export function requestAt(
+  { requests, hosts }: Observation,
+  host: HostName,
+  server: ServerId,
+): RequestView | null {
+  const request = requests.get(server) ?? null;
+  if (request === null || request.source === host || request.state !== 'accepted') return request;
+  const source = hosts.get(request.source);
+  const records = (source && seenIn(source).evacuations.get(server)) ?? NONE;
+  return records.length > request.recordsBefore && !records.some(isLive) ? null : request;
 }
 
 /** Whether it waits for the end of a live migration, and nobody has to be asked about it first. */

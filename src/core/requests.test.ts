@@ -4,7 +4,7 @@ import { newDraft } from './draft.ts';
 import type { Candidates, Judged } from './judged.ts';
 import { novaNowBy } from './looks.ts';
 import { type HostName, serverId } from './names.ts';
-import type { CommandView, EvacuationView, Observation, RequestView } from './observation.ts';
+import type { CommandView, EvacuationView, RequestView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import type { QueueToSee } from './queues.ts';
 import { ask, stateInOrder } from './requests.ts';
@@ -25,6 +25,7 @@ const server = aServer();
 const moving: Judged = {
   server,
   outcome: { kind: 'moving', to: null },
+  request: null,
   attempts: 1,
   live: [],
   records: 1,
@@ -48,9 +49,9 @@ const QUEUED: EvacuationView = {
 function stateAt(
   ageMs: number,
   more: Partial<EvacuationView> = {},
-  requests: Observation['requests'] = new Map(),
+  request: RequestView | null = null,
 ): string {
-  return stateInOrder({ ...moving, live: [{ ...QUEUED, ...more }] }, ageMs, requests);
+  return stateInOrder({ ...moving, request, live: [{ ...QUEUED, ...more }] }, ageMs);
 }
 
 it('nobody waits for an evacuation that lies in the queue of a host that died with it', () => {
@@ -64,26 +65,20 @@ it('nobody waits for an evacuation that lies in the queue of a host that died wi
 it('nor for the record that a request left behind, which Nova has carried out with an older one; that one is under way', () => {
   const taken = { ...QUEUED, status: 'pre-migrating', dest: ELSEWHERE, updatedAt: 115_000 };
   const request = { ...QUEUED, id: 2, createdAt: 60_000 };
-  expect(stateInOrder({ ...moving, live: [taken, request] }, 900_000, new Map())).toBe('in-flight');
-  expect(stateInOrder({ ...moving, live: [taken] }, 900_000, new Map())).toBe('in-flight');
+  expect(stateInOrder({ ...moving, live: [taken, request] }, 900_000)).toBe('in-flight');
+  expect(stateInOrder({ ...moving, live: [taken] }, 900_000)).toBe('in-flight');
 });
 
 it('one that was asked for again is under way, before a look has shown its new record', () => {
-  const asked = (
-    recordsBefore: number,
-    state: RequestView['state'] = 'accepted',
-  ): Observation['requests'] => {
-    const request: RequestView = {
-      state,
-      ...{ source: SOURCE, sentAt: 0, at: 0, message: '', recordsBefore, refusals: 0 },
-    };
-    return new Map([[server.id, request]]);
-  };
+  const asked = (recordsBefore: number, state: RequestView['state'] = 'accepted'): RequestView => ({
+    state,
+    ...{ source: SOURCE, sentAt: 0, at: 0, message: '', recordsBefore, refusals: 0 },
+  });
   expect(stateAt(120_000, {}, asked(1))).toBe('in-flight');
   // It has no answer yet.
   expect(stateAt(120_000, {}, asked(1, 'pending'))).toBe('in-flight');
   const unanswered = { ...moving, outcome: { kind: 'unanswered', reason: '' } as const, live: [QUEUED] };
-  expect(stateInOrder(unanswered, 120_000, asked(1, 'unknown'))).toBe('in-flight');
+  expect(stateInOrder({ ...unanswered, request: asked(1, 'unknown') }, 120_000)).toBe('in-flight');
   // The record that has been seen is that of the request.
   expect(stateAt(120_000, {}, asked(0))).toBe('ended');
 });

@@ -7,7 +7,7 @@ import { type Candidates, isEnd, type Judged } from './judged.ts';
 import { novaNowBy } from './looks.ts';
 import type { Member } from './member.ts';
 import type { HostName, ServerId } from './names.ts';
-import type { Observation, RequestView } from './observation.ts';
+import type { RequestView } from './observation.ts';
 import { notesOf, type Plan, plan } from './order.ts';
 import { type Room, roomOf } from './pace.ts';
 import { lookAtQueues, type QueueToSee } from './queues.ts';
@@ -174,22 +174,20 @@ function takenRoom(hosts: readonly Candidates[], members: readonly Member[]): Ma
 }
 
 /** What is under way from a host, as the pace sees it. */
-function inFlightOf({ observation }: Draft, host: Candidates): InFlight {
-  const { mono, requests } = observation;
+function inFlightOf({ observation: { mono } }: Draft, host: Candidates): InFlight {
   return {
     evacuations: evacuationsSince(host.view, host.record.since),
     lookedAtNova: host.view.novaNow,
     novaNow: novaNowBy(host.view, mono),
     unseenAgesMs: host.judged.flatMap((each) => {
-      const request = unseenRequest(requests, each);
+      const request = unseenRequest(each);
       return request === null ? [] : [mono - request.at];
     }),
   };
 }
 
 /** What Nova has accepted for an instance and no look has shown yet. */
-function unseenRequest(requests: Observation['requests'], { server, records }: Judged): RequestView | null {
-  const request = requests.get(server.id);
+function unseenRequest({ request, records }: Judged): RequestView | null {
   return request?.state === 'accepted' && records <= request.recordsBefore ? request : null;
 }
 
@@ -243,7 +241,7 @@ function membersOf({ observation }: Draft, hosts: readonly Candidates[]): readon
       (each): Member => ({
         server: each.server,
         host: view.host,
-        state: stateInOrder(each, view.novaNow, observation.requests),
+        state: stateInOrder(each, view.novaNow),
         arrivedAt: each.arrivedAt,
         novaNow,
       }),
@@ -255,17 +253,13 @@ function membersOf({ observation }: Draft, hosts: readonly Candidates[]): readon
  * Where an instance stands for those that come after it: none of them waits for one that is queued for long. One that has
  * been asked for again since the last look is under way anew.
  */
-export function stateInOrder(
-  judged: Judged,
-  lookedNova: number,
-  requests: Observation['requests'],
-): Member['state'] {
+export function stateInOrder(judged: Judged, lookedNova: number): Member['state'] {
   if (judged.outcome.kind === 'ready') return 'ready';
   if (judged.outcome.kind === 'moved') return 'arrived';
   if (isUnderWay(judged)) {
-    const { live, outcome, server } = judged;
-    const isOnItsWay = outcome.kind === 'unanswered' || requests.get(server.id)?.state === 'pending';
-    if (isOnItsWay || unseenRequest(requests, judged) !== null) return 'in-flight';
+    const { live, outcome, request } = judged;
+    const isOnItsWay = outcome.kind === 'unanswered' || request?.state === 'pending';
+    if (isOnItsWay || unseenRequest(judged) !== null) return 'in-flight';
     return live.length > 0 && live.every((e) => isQueuedForLong(e, lookedNova)) ? 'ended' : 'in-flight';
   }
   return isEnd(judged) ? 'ended' : 'waiting';

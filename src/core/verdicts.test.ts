@@ -9,7 +9,7 @@ const saying = (status: string): string => {
   const judged: Judged = {
     server: aServer(),
     outcome: { kind: 'moving', to: ELSEWHERE },
-    ...{ attempts: 1, records: 1, arrivedAt: null },
+    ...{ request: null, attempts: 1, records: 1, arrivedAt: null },
     live: [evacuation({ status })],
   };
   const { storage } = DEFAULT_POLICY;
