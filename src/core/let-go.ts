@@ -53,6 +53,7 @@ export function letGoByHand(draft: Draft, node: NodeView, incident: string): voi
     ...record,
     phase: 'returning',
     releasedAt: observation.novaNow || observation.now,
+    letGoByHand: true,
     reserves: unusedReserves(record, view),
   };
   issueWithReport(

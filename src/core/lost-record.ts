@@ -62,6 +62,7 @@ function recordOf(draft: Draft, service: ServiceView): EvacuationRecord {
     fencedAt: observation.now,
     ...{ since: now, begunAt: now, releasedAt: now },
     outage: null,
+    letGoByHand: false,
     before: serviceBefore(draft, service),
     ...{ owner: observation.owner, clean: false },
     ...{ stopped: [], stoppedInError: [], lost: [], reserves: [] },

@@ -180,6 +180,7 @@ function nextRecord(
     owner: draft.observation.owner,
     clean: false,
     releasedAt: null,
+    letGoByHand: false,
     lost: held?.lost ?? [],
     reserves: withClaimOn(draft, service, record?.reserves ?? []),
     stopped: union(held?.stopped ?? [], stopped),

@@ -112,5 +112,9 @@ describe('a nova-compute that Pacemaker has begun since the node joined', () => 
     expect(releases({ novaCompute: 'unstarted' })).toBe(true);
     expect(releases({ novaCompute: 'stopped' })).toBe(false);
     expect(releases({ online: false }, { incidentsBack: new Set([NODE]) })).toBe(false);
+    // Whoever took it away is told by the record, also to an evacuator that has not seen it.
+    const byHand = { evacuation: { ...evacuation, letGoByHand: true } };
+    expect(releases({ online: false })).toBe(true);
+    expect(releases({ online: false, ...byHand })).toBe(false);
   });
 });

@@ -75,15 +75,24 @@ export function fencingProof(
  * Why the power of a node is not off any more, whatever was recorded once; null: nothing says so. Pacemaker erases what it has done on
  * a node when that is lost, and its transient attributes, and starts no nova-compute there while an incident stands: where it has begun
  * one since, or this boot was let go, the incident is over. Whoever pushes a CIB that was saved in the middle of it (pcs cluster
- * cib-push) brings it back, with its record; of a node that is not there now, only who has seen it go knows.
+ * cib-push) brings it back, with its record; of a node that is not there now, only who has seen it go knows, and the record of one that
+ * was let go by hand.
  */
 export function whyNotOffSince(node: NodeView, { incidentsBack }: ClusterView): string | null {
   const { name, online, novaCompute } = node;
   const isBegun = novaCompute === 'running' || novaCompute === 'stopped';
-  const isOver = incidentsBack.has(name) || (online === true && (isBegun || isBootLetGo(node)));
+  const isOver =
+    incidentsBack.has(name) || isBroughtBack(node) || (online === true && (isBegun || isBootLetGo(node)));
   if (!isOver) return null;
   const what = online === true && isBegun ? 'Pacemaker has started nova-compute on it' : 'it has been let go';
   return `${what} since it was fenced, so its guests may run: nothing of it is evacuated. If its evacuation was over long ago, somebody has put an old CIB back: remove the incident (crm_attribute --node ${name} --name ${INCIDENT_ATTRIBUTE} --lifetime forever --delete). If not, fence it once more (stonith_admin --reboot ${name})`;
+}
+
+/** Whether the incident stands that a record says somebody has taken away: no release is left over that would take it away again. */
+function isBroughtBack({ incident, evacuation }: NodeView): boolean {
+  if (incident === null || incident === 'unreadable') return false;
+  if (evacuation === null || evacuation === 'unreadable') return false;
+  return evacuation.letGoByHand && evacuation.phase === 'returning' && evacuation.incident === incident.id;
 }
 
 /** Whether a bare mark (no incident: a stock fence_compute set it) may be taken for an incident: a fencing of the node is under way or just over. */

@@ -46,6 +46,7 @@ describe('records', () => {
       owner: word,
       clean: fc.boolean(),
       releasedAt: fc.option(time, { nil: null }),
+      letGoByHand: fc.boolean(),
       stopped: fc.array(fc.stringMatching(/^[0-9a-f]{8}$/), { maxLength: 5 }),
       stoppedInError: fc.array(fc.stringMatching(/^[0-9a-f]{8}$/), { maxLength: 5 }),
       lost: fc.array(fc.record({ id: fc.nat(), claimed: fc.boolean() }), { maxLength: 5 }),

@@ -86,6 +86,8 @@ export interface EvacuationRecord {
   readonly clean: boolean;
   /** Nova's clock at the release, epoch ms; null while evacuating. */
   readonly releasedAt: number | null;
+  /** It was let go because somebody had taken its incident away: one that stands again with that was brought back. */
+  readonly letGoByHand: boolean;
   /** Instances that were stopped when the host died, first 8 hex digits of the UUID: a failed attempt makes Nova forget it. */
   readonly stopped: readonly string[];
   /** Those stopped before they came into ERROR: by Nova's list of what was done with them, or by another host's record. */
@@ -200,6 +202,7 @@ export function formatEvacuation(record: EvacuationRecord): string {
       .join('+'),
     begun: iso(record.begunAt),
     ...(record.outage === null ? {} : { outage: formatOutage(record.outage) }),
+    ...(record.letGoByHand ? { byhand: 'yes' } : {}),
     ...(record.stoppedInError.length === 0 ? {} : { errored: record.stoppedInError.join('+') }),
   });
 }
@@ -231,6 +234,7 @@ export function parseEvacuation(text: string): EvacuationRecord | null {
     owner: pairs.get('owner') ?? '',
     clean: pairs.get('clean') === 'yes',
     releasedAt: epoch(pairs.get('released')),
+    letGoByHand: pairs.get('byhand') === 'yes',
     stopped: list(pairs.get('stopped')),
     stoppedInError: list(pairs.get('errored')),
     lost: list(pairs.get('lost')).flatMap(parseLost),

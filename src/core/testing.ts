@@ -193,6 +193,7 @@ export function aRecord(more: Partial<EvacuationRecord> = {}): EvacuationRecord 
     owner: 'controller-1:1',
     clean: false,
     releasedAt: null,
+    letGoByHand: false,
     stopped: [],
     stoppedInError: [],
     lost: [],
