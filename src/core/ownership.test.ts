@@ -174,6 +174,12 @@ it('follows on what somebody let go in the middle, when the host has died again 
   const anew = { lost: [], stopped: [shortId(STOPPED)] };
   // Its nova-compute was up, so it has ended what was under way.
   expect(cutOff(RELEASED_AT + 2_000)).toMatchObject(anew);
+  // What had arrived by then nobody may have seen, if somebody had let it go.
+  const byHand = written({ ...back, letGoByHand: true }, [], undefined, {
+    service: { updatedAt: RELEASED_AT + 2_000 },
+    more: { novaNow: RELEASED_AT + 5_000 },
+  });
+  expect(byHand).toMatchObject({ since: 5, letGoByHand: false, stopped: ['33333333', shortId(STOPPED)] });
   expect(cutOff(RELEASED_AT, RELEASED_AT + 601_000)).toMatchObject(anew);
   // Those that are still there are seen there.
   expect(cutOff(RELEASED_AT, undefined, [shortId(STOPPED)])).toMatchObject(anew);

@@ -200,13 +200,12 @@ function leftBehind(record: EvacuationRecord | null, view: HostView): readonly s
 }
 
 /**
- * Whether a node that somebody has let go in the middle of its evacuation has died again before its nova-compute was up, and what
- * was stopped may have arrived running since: then what was asked for before is followed on.
+ * Whether a node has died again before its nova-compute was up, or before it was back where somebody had let it go in the middle of its
+ * evacuation, and what was stopped may have arrived running since: then what was asked for before is followed on.
  */
 function isCutOff(draft: Draft, record: EvacuationRecord, service: ServiceView, view: HostView): boolean {
-  return (
-    record.phase === 'returning' && !hasReported(service, record) && hasLateArrivals(draft, record, view)
-  );
+  if (record.phase !== 'returning' || !hasLateArrivals(draft, record, view)) return false;
+  return record.letGoByHand || !hasReported(service, record);
 }
 
 const isTrueOf = (value: Maybe<boolean> | undefined): boolean => value?.known === true && value.value;
