@@ -12,6 +12,7 @@ import { allocate, takeBack } from '../world/allocations.ts';
 import { setPermanent, setProperty, setTransient } from '../world/attributes.ts';
 import { crashCompute, drainQueue } from '../world/compute.ts';
 import { changeInstance, instanceOf } from '../world/database.ts';
+import type { Fact as WorldFact } from '../world/facts.ts';
 import { confirmByHand, fenceByHand, pickMember } from '../world/fencing.ts';
 import { liveMigrate } from '../world/live-migration.ts';
 import { crash, powerOff, setFeed, setIsolated } from '../world/machines.ts';
@@ -22,6 +23,7 @@ import {
   type LossSide,
   machineOf,
   nodeOfHost,
+  type Remote,
   type World,
 } from '../world/model.ts';
 import {
@@ -38,6 +40,7 @@ import {
   updateService,
 } from '../world/nova.ts';
 import { moveHost } from '../world/nova-facts-api.ts';
+import { setTargetRole } from '../world/remotes.ts';
 import { moveEvacuator } from '../world/resources.ts';
 import type { Cast } from './cast.ts';
 import { UNRECORDED } from './checkers/checker.ts';
@@ -275,6 +278,8 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       // From one that is let go, and may come back any moment, nobody evacuates by hand.
       const permanent = world.cluster.permanent.get(node);
       if (permanent?.has(EVACUATION_ATTRIBUTE) && !permanent.has(INCIDENT_ATTRIBUTE)) return;
+      // Nor from one that has been taken out, which nothing holds.
+      if (isOut(world, node)) return;
       const refusal = evacuate(world, fault.server, { host: null, by: 'operator' });
       if (refusal === null) touched.add(fault.server).add(byHand(fault.server));
       tell(`evacuates ${instance?.name} by hand${refusal === null ? '' : `: ${refusal.message}`}`);
@@ -323,6 +328,9 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
     case 'operator-marks':
       tell(`marks ${fault.node} evacuate=yes`);
       setTransient(world, fault.node, EVACUATE_ATTRIBUTE, 'yes', 'operator');
+      return;
+    case 'operator-takes-out':
+      takeOut(world, fault.node, fault.forMs);
       return;
     case 'operator-pauses':
       tell(
@@ -437,6 +445,38 @@ function pushCib(stage: Stage): void {
       setPermanent(world, from, node, name, value, 'operator');
     }
   }
+}
+
+/** Takes a remote node out of the cluster in an orderly way, whatever runs there, and brings it back. */
+function takeOut(world: World, node: string, forMs: number): void {
+  const remote = world.cluster.remotes.get(node);
+  if (remote === undefined || remote.targetRole !== null) return;
+  if (!setTargetRole(world, remote, pickMember(world, 'operator'), 'Stopped')) return;
+  world.emit({ kind: 'operator', what: `takes ${node} out of the cluster` });
+  after(world.agenda, forMs, () => bringBack(world, remote));
+}
+
+/**
+ * What stops running on a host that an operator has taken out, and that has not joined again, is the operator's: nothing of such a node
+ * is fenced, so nothing of it is evacuated. Nor is it when its connection can't be made any more: only one that is lost has its node
+ * fenced (pacemaker lib/pengine/pe_actions.c, on-fail of remote connections).
+ */
+export function touchWhatIsOut(world: World, fact: WorldFact, touched: Set<string>): void {
+  if (fact.kind !== 'guest' || fact.state !== 'shutoff') return;
+  if (isOut(world, fact.host)) touched.add(fact.server);
+}
+
+/** Whether a node has left the cluster in an orderly way, and has not joined again. */
+function isOut(world: World, node: string): boolean {
+  const remote = world.cluster.remotes.get(node);
+  return remote !== undefined && !remote.online && !remote.unclean && !remote.fenced;
+}
+
+/** Brings a node back that an operator has taken out; nothing of one that is not, or without quorum. */
+export function bringBack(world: World, remote: Remote): void {
+  if (remote.targetRole === null || !setTargetRole(world, remote, pickMember(world, 'operator'), null))
+    return;
+  world.emit({ kind: 'operator', what: `brings ${remote.node} back into the cluster` });
 }
 
 /** A pause as the command line writes it, by the clock of the controller that it runs on; null: nobody can read it. */

@@ -89,6 +89,8 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'operator-saves-cib' }
   | { readonly do: 'operator-pushes-cib' }
   | { readonly do: 'operator-marks'; readonly node: string }
+  /** `pcs resource disable` of a remote node, and after a while `enable`. */
+  | { readonly do: 'operator-takes-out'; readonly node: string; readonly forMs: number }
   /** A pause of everything, or of one node; `lastsMs`: null for one that nobody can read. */
   | { readonly do: 'operator-pauses'; readonly lastsMs: number | null }
   | { readonly do: 'operator-pauses-node'; readonly node: string; readonly lastsMs: number | null }

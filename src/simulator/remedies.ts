@@ -18,7 +18,7 @@ import { powerOff, powerOn } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
 import { hostOfNode, machineNow, machineOf, nodeOfHost, type World } from '../world/model.ts';
 import { evacuate, updateService } from '../world/nova.ts';
-import { answerLocalDisk, byHand, heal, mendFeed, resume } from './faults.ts';
+import { answerLocalDisk, bringBack, byHand, heal, mendFeed, resume } from './faults.ts';
 
 /**
  * What the people in charge do once the faults have stopped: everything that was broken is repaired, what is off
@@ -75,6 +75,7 @@ function isUnmarked({ cluster }: World, node: string): boolean {
 
 /** A node that died between its fencing and its return is taken for clean, and nobody switches it on (measured). */
 export function switchOn(world: World, touched: ReadonlySet<string>): void {
+  for (const remote of world.cluster.remotes.values()) bringBack(world, remote);
   for (const machine of world.machines.values()) {
     const target = world.cluster.remotes.get(machine.name) ?? world.cluster.members.get(machine.name);
     // Without quorum nobody is fenced: controllers are switched on all the same.

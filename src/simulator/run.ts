@@ -9,7 +9,7 @@ import type { Checker } from './checkers/checker.ts';
 import type { ClusterTrouble } from './cluster-port.ts';
 import { diceOf } from './dice.ts';
 import { startEvacuator, type WrapPorts } from './evacuators.ts';
-import { happen, type Stage } from './faults.ts';
+import { happen, type Stage, touchWhatIsOut } from './faults.ts';
 import { livenessBoundMs, whatIsLeft } from './liveness.ts';
 import { endOf, type Plan, policyOf } from './plan.ts';
 import { newPolicies } from './policies.ts';
@@ -114,6 +114,7 @@ function begin(plan: Plan, { audience = {}, wrap = (ports) => ports }: RunOption
       killEvacuator: (machine) => cast.agents.killEvacuator(machine),
     },
     emit(fact) {
+      if (world !== undefined) touchWhatIsOut(world, fact, touched);
       audience.fact?.(world?.agenda.now ?? 0, fact, world);
       for (const checker of checkers) checker.fact?.(fact);
     },

@@ -36,6 +36,7 @@ export type FeatureName =
   | 'reboots'
   | 'spoiled-records'
   | 'old-cib'
+  | 'taken-out'
   | 'lost-messages'
   | 'changed-groups'
   | 'left-guests'
@@ -84,6 +85,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'reboots', share: 0.05, apply: withUsersWhoReboot },
   { name: 'spoiled-records', share: 0.04, apply: withSpoiledRecords },
   { name: 'old-cib', share: 0.03, apply: withOldCib },
+  { name: 'taken-out', share: 0.04, apply: withNodesTakenOut },
 ];
 
 /**
@@ -789,6 +791,25 @@ function withOldCib(row: Row, plan: Plan): Plan {
     { at: saved, do: 'operator-saves-cib' },
     { at: saved + row.int(5_000, 120_000), do: 'operator-pushes-cib' },
   );
+}
+
+/** Nodes that operators take out of the cluster in an orderly way, before they die, while they are evacuated, or on their way back. */
+function withNodesTakenOut(row: Row, plan: Plan): Plan {
+  const death = firstDeathOf(plan);
+  const nodes = [plan.world.computes[0], row.pick(plan.world.computes)].slice(0, row.int(1, 2));
+  const times = nodes.flatMap((compute): Fault[] =>
+    compute === undefined
+      ? []
+      : [
+          {
+            at: Math.max(2_000, death + row.int(-6_000, row.pick([3_000, 90_000]))),
+            do: 'operator-takes-out',
+            node: compute.node,
+            forMs: row.pick([3_000, 20_000, 60_000, 150_000]),
+          },
+        ],
+  );
+  return withFaults(plan, ...times);
 }
 
 /** A nova-conductor that dies with evacuations that it has just taken up, or a RabbitMQ that does. */

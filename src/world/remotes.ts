@@ -70,9 +70,10 @@ export function setTargetRole(
   return true;
 }
 
-/** Pacemaker stops what runs on the node, then its connection; nobody takes that for a loss. */
+/** Pacemaker stops what runs on the node, then its connection; nobody takes that for a loss. One to an earlier boot can't be used, and is lost. */
 function letGo(world: World, remote: Remote): void {
-  if (!remote.online || remote.unclean || !isReachable(machineOf(world, remote.node))) return;
+  const machine = machineOf(world, remote.node);
+  if (!remote.online || remote.unclean || !isReachable(machine) || machine.life !== remote.life) return;
   stopChain(world, remote);
   dropConnection(world, remote);
 }

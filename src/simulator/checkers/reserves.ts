@@ -30,6 +30,8 @@ export const reserves: CheckerKind = {
     const records = new Map<string, EvacuationRecord>();
     /** Host → when a record with a claim on it was last there, and an operator has taken it away: what was asked for by it may come yet. */
     const takenAway = new Map<string, number>();
+    const isJustTaken = (host: string, withinMs: number): boolean =>
+      world.agenda.now - (takenAway.get(host) ?? Number.NEGATIVE_INFINITY) <= withinMs;
     /** `INCIDENT HOST` of all claims so far. */
     const claimed = new Set<string>();
     /** Nodes whose record stands as somebody else has put it there. */
@@ -103,18 +105,19 @@ export const reserves: CheckerKind = {
           reserves.some(({ host }) => host === fact.host),
         );
         const isBack = records.has(nodeOfHost(world, fact.host));
-        const isLate = world.agenda.now - (takenAway.get(fact.host) ?? Number.NEGATIVE_INFINITY) <= EFFECT_MS;
-        if (!isClaimed && !isBack && !isLate)
+        if (!isClaimed && !isBack && !isJustTaken(fact.host, EFFECT_MS))
           scene.violate(`the reserved host ${fact.host} is enabled for nobody`);
       },
       sending(_process, sending) {
         const instance = evacuatedBy(world, sending);
-        const { evacuate } = (sending.body ?? {}) as { readonly evacuate?: { readonly host?: unknown } };
-        if (instance === null || instance.host === null || evacuate?.host === undefined) return;
+        const { evacuate } = (sending.body ?? {}) as { readonly evacuate?: { readonly host?: string } };
+        const target = evacuate?.host;
+        if (instance === null || instance.host === null || target === undefined) return;
         const its = records.get(nodeOfHost(world, instance.host))?.reserves ?? [];
         const isTargeted = scene.policies(STEP_MS).some(({ destinations }) => destinations.targetReserved);
-        if (!isTargeted || its.every(({ host }) => host !== evacuate.host))
-          scene.violate(`${instance.name} is sent to ${evacuate.host}, which is not reserved for it`);
+        const isIts = its.some(({ host }) => host === target) || isJustTaken(target, EFFECT_MS);
+        if (!isTargeted || !isIts)
+          scene.violate(`${instance.name} is sent to ${target}, which is not reserved for it`);
       },
       end() {
         for (const [host, reason] of reasons) {
