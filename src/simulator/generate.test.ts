@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { planOf, variationOf } from './generate.ts';
+import { KINDS, planOf, variationOf } from './generate.ts';
 
 it('Nova’s lists come in parts in a share of the seeds, and in no more of them than a large cloud can be evacuated by', () => {
   const parts = Array.from({ length: 400 }, (_, seed) => planOf(seed).world)
@@ -19,6 +19,19 @@ it('more faults are added to those of a seed, and all else of it stays as it is'
     expect(more).toEqual(expect.arrayContaining([...faults]));
     expect(more.every(({ at }, index) => at >= (more[index - 1]?.at ?? 0))).toBe(true);
   }
+});
+
+it('of the kinds that are named alone, if any is', () => {
+  const added = (seed: number, kinds: Parameters<typeof planOf>[2]): readonly string[] => {
+    const own = new Set(planOf(seed).faults.map((fault) => JSON.stringify(fault)));
+    return planOf(seed, 8, kinds)
+      .faults.filter((fault) => !own.has(JSON.stringify(fault)))
+      .map((fault) => fault.do);
+  };
+  const seeds = Array.from({ length: 200 }, (_, seed) => seed);
+  expect([...new Set(seeds.flatMap((seed) => added(seed, [])))].sort()).toEqual([...KINDS]);
+  const two = ['kill-evacuator', 'nova-slow'] as const;
+  expect([...new Set(seeds.flatMap((seed) => added(seed, two)))].sort()).toEqual([...two]);
 });
 
 it('a variation has the cluster of its seed, most of its faults not far from when they were, and others a number', () => {

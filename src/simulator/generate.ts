@@ -19,18 +19,30 @@ const LARGE = 0.01;
 
 /**
  * Everything that a seed decides: the cluster, what runs on it, and what goes wrong. `moreFaults`: so many beyond what it draws
- * by itself; it leaves all else as it is.
+ * by itself, of these kinds alone if any is named; it leaves all else as it is.
  */
-export function planOf(seed: number, moreFaults = 0): Plan {
+export function planOf(seed: number, moreFaults = 0, kinds: readonly Fault['do'][] = []): Plan {
   const plan = ordinaryPlanOf(seed);
   if (moreFaults === 0) return plan;
   const row = rowOf(seed, 'more');
-  const { controllers, computes, instances } = plan.world;
   const first = Math.min(...plan.faults.map(({ at }) => at), FIRST_MS[1]);
-  const more = Array.from({ length: moreFaults }, () =>
-    faultOf(row, { controllers, computes, instances }, timeAround(row, first)),
-  );
+  const more = Array.from({ length: moreFaults }, () => {
+    const at = timeAround(row, first);
+    return kinds.length === 0 ? faultOf(row, plan.world, at) : faultOfKinds(row, plan.world, at, kinds);
+  });
   return { ...plan, faults: [...plan.faults, ...more].sort((a, b) => a.at - b.at) };
+}
+
+/** Draws for one fault of some kinds, at most: of the rarest one in 300 draws is one. */
+const MAX_DRAWS = 10_000;
+
+function faultOfKinds(row: Row, cast: Cast, at: number, kinds: readonly Fault['do'][]): Fault {
+  for (let draws = 0; draws < MAX_DRAWS; draws++) {
+    const fault = faultOf(row, cast, at);
+    if (kinds.includes(fault.do)) return fault;
+  }
+  // Of an empty cloud there are none that need an instance.
+  return { at, do: 'kill-evacuator' };
 }
 
 /** A fault of a variation may come up to so much earlier or later, ms: about what a step and its requests take. */
@@ -42,13 +54,12 @@ const SHIFT_MS = 3_000;
  */
 export function variationOf(plan: Plan, number: number): Plan {
   const row = rowOf(plan.seed, `variation ${number}`);
-  const { controllers, computes, instances } = plan.world;
   const first = Math.min(...plan.faults.map(({ at }) => at), FIRST_MS[1]);
   const faults = plan.faults
     .filter(() => !row.chance(0.05))
     .map((fault) => (row.chance(0.5) ? { ...fault, at: moved(fault.at, row) } : fault));
   const more = Array.from({ length: row.pick([0, 0, 1, 2]) }, () =>
-    faultOf(row, { controllers, computes, instances }, timeAround(row, first)),
+    faultOf(row, plan.world, timeAround(row, first)),
   );
   return {
     ...plan,
@@ -303,6 +314,41 @@ const CALLS = [
   'GET servers',
   'POST action',
 ] as const;
+
+/** What {@link planOf} can add. */
+export const KINDS: readonly Fault['do'][] = [
+  'answers-lost',
+  'api',
+  'bmc',
+  'cell-down',
+  'clock-jump',
+  'cluster-writes-fail',
+  'conductor-down',
+  'crash',
+  'cut-evacuator',
+  'freeze-evacuator',
+  'isolate',
+  'kill-at-call',
+  'kill-evacuator',
+  'late-arrival',
+  'move-evacuator',
+  'nova-compute-crash',
+  'nova-slow',
+  'operator-disables',
+  'operator-enables',
+  'operator-fences',
+  'operator-forces-down',
+  'operator-marks',
+  'operator-removes-incident',
+  'operator-takes-over',
+  'password-changed',
+  'power-loss',
+  'spawn-fails',
+  'tokens-revoked',
+  'tools-hang',
+  'user-deletes',
+  'user-stops',
+];
 
 /** One fault; those that hit an evacuation in the middle come oftener than the rest. */
 function faultOf(row: Row, { controllers, computes, instances }: Cast, at: number): Fault {

@@ -26,13 +26,16 @@ interface Outcome {
 const lost = (seed: number, failed: string): Outcome => ({ seed, evacuations: 0, virtualMs: 0, failed });
 
 /** What a number stands for, and how it is said in a command line. */
-type Meaning = Pick<Options, 'around' | 'moreFaults'>;
+type Meaning = Pick<Options, 'around' | 'moreFaults' | 'kinds'>;
 
-const planFor = (seed: number, { around, moreFaults }: Meaning): Plan =>
-  around === null ? planOf(seed, moreFaults) : variationOf(planOf(around, moreFaults), seed);
+const planFor = (seed: number, { around, moreFaults, kinds }: Meaning): Plan =>
+  around === null ? planOf(seed, moreFaults, kinds) : variationOf(planOf(around, moreFaults, kinds), seed);
 
-const asArguments = (seed: number, { around, moreFaults }: Meaning): string =>
-  `--seed ${seed}${around === null ? '' : ` --around ${around}`}${moreFaults > 0 ? ` --more-faults ${moreFaults}` : ''}`;
+function asArguments(seed: number, { around, moreFaults, kinds }: Meaning): string {
+  const more = moreFaults === 0 ? [] : [`--more-faults ${moreFaults}`];
+  const which = kinds.length === 0 ? [] : [`--of ${kinds.join(',')}`];
+  return [`--seed ${seed}`, ...(around === null ? [] : [`--around ${around}`]), ...more, ...which].join(' ');
+}
 
 /** Runs a seed; one that throws is a failure like any other. */
 async function runSeed(seed: number, meaning: Meaning): Promise<Outcome> {
@@ -122,10 +125,11 @@ async function campaign(options: Options): Promise<number> {
 async function work(
   take: () => number | null,
   add: (outcome: Outcome) => void,
-  { around, moreFaults }: Meaning,
+  { around, moreFaults, kinds }: Meaning,
 ): Promise<void> {
+  const meaning: Meaning = { around, moreFaults, kinds };
   for (let seed = take(); seed !== null; seed = take()) {
-    const worker = fork(process.argv[1] ?? '', ['--worker', JSON.stringify({ around, moreFaults })]);
+    const worker = fork(process.argv[1] ?? '', ['--worker', JSON.stringify(meaning)]);
     for (; seed !== null; seed = take()) {
       const outcome = await askWorker(worker, seed);
       add(outcome);

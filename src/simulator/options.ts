@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { KINDS } from './generate.ts';
+import type { Fault } from './plan.ts';
 import { type FeatureName, featureNames } from './sites.ts';
 
 export interface Options {
@@ -15,6 +17,8 @@ export interface Options {
   readonly leastFeatures: number;
   /** So many faults beyond those that a seed draws by itself. */
   readonly moreFaults: number;
+  /** They are of these kinds; empty: of any. */
+  readonly kinds: readonly Fault['do'][];
   /** The numbers are those of variations of this seed; null: they are seeds. */
   readonly around: number | null;
   readonly trace: boolean;
@@ -26,10 +30,12 @@ export interface Options {
 export const USAGE = `simulate: the real evacuator and agents over a model of the cloud, in virtual time
 
   npm run simulate -- [--seeds N] [--from S] [--date]
-                      [--with NAME] [--with-many N] [--more-faults N]
+                      [--with NAME] [--with-many N]
+                      [--more-faults N [--of KIND,...]]
                       [--jobs N] [--failures N | --keep-going]
-  npm run simulate -- --around S [--seeds N] [--more-faults N]
-  npm run simulate -- --seed S [--around S] [--more-faults N] [--trace]
+  npm run simulate -- --around S [--seeds N] [--more-faults N [--of KIND,...]]
+  npm run simulate -- --seed S [--around S] [--more-faults N [--of KIND,...]]
+                      [--trace]
   npm run simulate -- --plan FILE [--trace]
 
   --seeds N     how many seeds, 2000 without it
@@ -41,6 +47,8 @@ export const USAGE = `simulate: the real evacuator and agents over a model of th
   --more-faults N
                 so many faults beyond those that each seed draws by itself: what
                 only several together bring about comes about much oftener
+  --of KIND,... these are of the kinds named:
+                ${inLines(KINDS, 5).join(',\n                ')}
   --around S    the numbers are those of variations of seed S instead of seeds:
                 its cluster, with other latencies and the faults moved somewhat,
                 some missing, up to two more. What may still be next to a finding
@@ -71,6 +79,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
         with: { type: 'string' },
         'with-many': { type: 'string' },
         'more-faults': { type: 'string' },
+        of: { type: 'string' },
         around: { type: 'string' },
         seed: { type: 'string' },
         plan: { type: 'string' },
@@ -97,7 +106,13 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
     problems.push(`--with takes one of ${featureNames().join(', ')}, not ${values.with}`);
   if (values.around !== undefined && (feature !== null || values['with-many'] !== undefined))
     problems.push('--around takes one seed as it is: --with and --with-many choose among seeds');
+  const named = typeof values.of === 'string' ? values.of.split(',') : [];
+  const kinds = KINDS.filter((kind) => named.includes(kind));
+  if (kinds.length < new Set(named).size)
+    problems.push(`--of takes some of ${KINDS.join(', ')}, with commas, not ${values.of}`);
   const ofToday = Number(today.toISOString().slice(0, 10).replaceAll('-', '')) * 100_000;
+  if (kinds.length > 0 && values['more-faults'] === undefined)
+    problems.push('--of says of which kinds the faults of --more-faults are, which is missing');
   const options: Options = {
     seeds: number('seeds', 2_000),
     from: values.date ? ofToday : number('from', 1),
@@ -106,6 +121,7 @@ export function parseOptions(args: readonly string[], today: Date): Options | st
     feature,
     leastFeatures: number('with-many', 0),
     moreFaults: number('more-faults', 0),
+    kinds,
     around: values.around === undefined ? null : number('around', 0),
     trace: values.trace === true,
     jobs: Math.max(1, number('jobs', availableParallelism())),
