@@ -114,7 +114,7 @@ function begin(plan: Plan, { audience = {}, wrap = (ports) => ports }: RunOption
       killEvacuator: (machine) => cast.agents.killEvacuator(machine),
     },
     emit(fact) {
-      if (world !== undefined) touchWhatIsOut(world, fact, touched);
+      touchWhatIsOut(world, fact, touched);
       audience.fact?.(world?.agenda.now ?? 0, fact, world);
       for (const checker of checkers) checker.fact?.(fact);
     },
