@@ -116,5 +116,9 @@ describe('a nova-compute that Pacemaker has begun since the node joined', () => 
     const byHand = { evacuation: { ...evacuation, letGoByHand: true } };
     expect(releases({ online: false })).toBe(true);
     expect(releases({ online: false, ...byHand })).toBe(false);
+    // A new incident is evacuated, whatever the record of the one before it says.
+    expect(why({ online: false, ...byHand })).toContain('it has been let go');
+    const before = { evacuation: { ...byHand.evacuation, incident: 'before' } };
+    expect(why({ online: false, ...before })).toBeNull();
   });
 });
