@@ -8,7 +8,7 @@ import { type HostName, hostName, nodeName, type ServerId } from '../core/names.
 import { type CloudFacts, type Fact, known, type Maybe, unknown } from '../core/observation.ts';
 import { DEFAULT_POLICY, type Policy } from '../core/policy.ts';
 import { type ConfigurationFacts, evacuatorOf } from '../doctor/facts.ts';
-import { findBrokenMoves } from '../evacuator/broken-moves.ts';
+import { findBrokenMoves, listMovesAway } from '../evacuator/broken-moves.ts';
 import type { Answer, CloudPort } from '../evacuator/ports.ts';
 import { createGlance } from '../openstack/glance.ts';
 import { createNeutron } from '../openstack/neutron.ts';
@@ -54,7 +54,7 @@ export async function foreseeHosts(
     if (!listed.ok) return unknown(listed.reason);
     if (listed.value.partial) return unknown('a cell of Nova does not answer, so its list is not complete');
     const there = listed.value.items.filter(({ deleted }) => !deleted);
-    const broken = await findBrokenMoves(cloud, host, await cloud.listBrokenMoves(host), there);
+    const broken = await findBrokenMoves(cloud, host, await listMovesAway(cloud, host, now()), there);
     if (!broken.ok) return unknown(broken.reason);
     for (const each of there) {
       const server = { ...each, taskSince: 0 };

@@ -16,7 +16,7 @@ export interface MovingAwayFacts {
   readonly server: ServerView;
   /**
    * Of one that is migrating its last live migration, as Nova listed it after its host was proven off; null: Nova lists none. Of any
-   * other the one that ended in error last, if nothing has begun its guest since.
+   * other that is where it was before its last live migration that one, if its guest may be away, and nothing has begun it since.
    */
   readonly liveMigration: Maybe<LiveMigrationView | null>;
   /** `mono` of the last look that would have shown it elsewhere. */
@@ -54,6 +54,11 @@ const GUEST_IS_AT_HOME: ReadonlySet<string> = new Set([
   'cancelled',
 ]);
 
+/** Whether the guest of an instance may be at the destination of a live migration, by its status. */
+export function mayBeAway({ status }: LiveMigrationView): boolean {
+  return !GUEST_IS_AT_HOME.has(status);
+}
+
 /**
  * What an instance whose host died in the middle of its live migration has to wait for, or why it is left to a person: its guest
  * may run at the destination, while for Nova it is on its old host, which evacuates it whatever its task_state is since
@@ -74,7 +79,7 @@ export function judgeMovingAway(facts: MovingAwayFacts, timing: Timing): MovingA
     return { kind: 'failed', reason: `${DIED}, which Nova does not list: ${whatToDo(null)}` };
   }
   const { status, dest } = migration;
-  if (GUEST_IS_AT_HOME.has(status) || wasOff(migration)) return null;
+  if (!mayBeAway(migration) || wasOff(migration)) return null;
   // Its destination may have been told already, and saves itself as its host then.
   if (standsMs < timing.taskSettleMs)
     return {
@@ -89,7 +94,8 @@ const DIED = 'its host died in the middle of its live migration';
 /**
  * What an earlier death of its host, or of its nova-compute alone, left behind: that calls such a live migration `error` at its next start,
  * and takes its task_state away (nova/compute/manager.py _reset_live_migration). The same is said when it fails so late that nobody can tell
- * where the guest is (_do_live_migration).
+ * where the guest is (_do_live_migration). One that is `completed`, for the destination was told of its end in vain (_post_live_migration),
+ * stays so, and loses its task_state as well.
  */
 function judgeBroken({ liveMigration, wasOff }: MovingAwayFacts): MovingAway | null {
   if (!liveMigration.known || liveMigration.value === null) return null;
@@ -97,9 +103,11 @@ function judgeBroken({ liveMigration, wasOff }: MovingAwayFacts): MovingAway | n
   return { kind: 'failed', reason: sayBroken(liveMigration.value) };
 }
 
-/** Why an instance is left to a person whose last live migration ended in error. */
-export function sayBroken({ dest }: LiveMigrationView): string {
-  return `its last live migration ended in error: ${whatToDo(dest)}`;
+/** Why an instance is left to a person whose last live migration ended in error, or has not brought it where it was to go. */
+export function sayBroken({ dest, status }: LiveMigrationView): string {
+  const how =
+    status === 'error' ? 'ended in error' : `was ${status}, and Nova has it where it was before all the same`;
+  return `its last live migration ${how}: ${whatToDo(dest)}`;
 }
 
 function whatToDo(dest: HostName | null): string {

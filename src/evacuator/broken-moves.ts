@@ -1,4 +1,5 @@
 import { failedSinceMove } from '../core/actions.ts';
+import { mayBeAway } from '../core/moving-away.ts';
 import type { HostName, ServerId } from '../core/names.ts';
 import type { LiveMigrationView, ServerView } from '../core/observation.ts';
 import type { Answer, CloudPort } from './ports.ts';
@@ -7,19 +8,34 @@ import type { Answer, CloudPort } from './ports.ts';
 const MOVES_AT_ONCE = 8;
 
 /**
+ * How long ago a live migration may have been begun that was not known to end in error, ms: what rebalances a cloud leaves a long history,
+ * and each page of it takes Nova half a second. Whose guest is not where Nova has it is missed before that.
+ */
+const RECENT_MS = 30 * 86_400_000;
+
+/** Asks for the live migrations away from a host that {@link findBrokenMoves} looks at. `novaNow`: Nova's clock, epoch ms. */
+export function listMovesAway(
+  cloud: CloudPort,
+  host: HostName,
+  novaNow: number,
+): Promise<Answer<readonly LiveMigrationView[]>> {
+  return cloud.listMovesAway(host, novaNow - RECENT_MS);
+}
+
+/**
  * Which of the servers on a host were last migrated alive, in vain: where the guest of such a one is nobody knows (core/moving-away.ts).
- * `broken`: all live migrations away from the host that ended in error, also of servers that are elsewhere by now, or that
- * something has begun since.
+ * `away`: the live migrations away from the host, also of servers that are elsewhere by now, that are back, or that something has
+ * begun since.
  */
 export async function findBrokenMoves(
   cloud: CloudPort,
   host: HostName,
-  broken: Answer<readonly LiveMigrationView[]>,
+  away: Answer<readonly LiveMigrationView[]>,
   there: readonly Pick<ServerView, 'id' | 'taskState'>[],
 ): Promise<Answer<ReadonlyMap<ServerId, LiveMigrationView>>> {
-  if (!broken.ok) return broken;
+  if (!away.ok) return away;
   const found = new Map<ServerId, LiveMigrationView>();
-  const moved = new Set(broken.value.map(({ server }) => server));
+  const moved = new Set(away.value.filter(mayBeAway).map(({ server }) => server));
   const queue = there.filter(({ id }) => moved.has(id));
   let trouble: Extract<Answer<unknown>, { ok: false }> | null = null;
   const workers = Array.from({ length: Math.min(MOVES_AT_ONCE, queue.length) }, async () => {
@@ -33,21 +49,23 @@ export async function findBrokenMoves(
   return trouble ?? { ok: true, value: found };
 }
 
-/** The last live migration of a server that nothing has begun since, if that was away from the host and ended in error; null: it was not. */
+/** The last live migration of a server that nothing has begun since, if that was away from the host, and its guest may be there; null: it was not. */
 async function findBrokenMove(
   cloud: CloudPort,
   host: HostName,
   { id, taskState }: Pick<ServerView, 'id' | 'taskState'>,
 ): Promise<Answer<LiveMigrationView | null>> {
+  const last = await cloud.lastLiveMigration(id, 0);
+  // Most are back by another one.
+  if (!last.ok || last.value?.source !== host) return last.ok ? { ok: true, value: null } : last;
   const actions = await cloud.listActions(id);
   if (!actions.ok && actions.effect !== 'refused') return actions;
-  // Where Nova's policy forbids the question, nothing is known to have begun it since.
+  // Where Nova's policy forbids the question, nothing is known to have begun it since; nor that it has not been brought back otherwise.
   const failed = actions.ok ? failedSinceMove(actions.value ?? [], taskState !== null) : 0;
   if (failed === null) return { ok: true, value: null };
-  const last = await cloud.lastLiveMigration(id, failed);
-  if (!last.ok) return last;
-  return {
-    ok: true,
-    value: last.value?.source === host && last.value.status === 'error' ? last.value : null,
-  };
+  const meant = failed === 0 ? last : await cloud.lastLiveMigration(id, failed);
+  if (!meant.ok) return meant;
+  const isBroken =
+    meant.value !== null && (actions.ok ? mayBeAway(meant.value) : meant.value.status === 'error');
+  return { ok: true, value: isBroken && meant.value?.source === host ? meant.value : null };
 }

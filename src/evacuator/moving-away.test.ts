@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hostName } from '../core/names.ts';
+import { hostName, serverId } from '../core/names.ts';
 import type { LiveMigrationView } from '../core/observation.ts';
 import { formatHistory, HISTORY_ATTRIBUTE } from '../core/records.ts';
 import { World } from './testing.ts';
@@ -81,11 +81,40 @@ describe('an instance that was being migrated alive', () => {
     expect(ofServer(world, server.id)).toBe(0);
     expect(said(world)).toMatch(/ended in error: its guest may run on compute-2/);
   });
+
+  it.each([
+    ['completed', 'live-migration create', 0],
+    ['running', 'live-migration create', 0],
+    ['completed', 'evacuate live-migration create', 1],
+    ['cancelled', 'live-migration create', 1],
+  ])('and was %s, though Nova has it where it was, with %s since: %s evacuations', async (status, done, count) => {
+    const { world, server } = broken(done, status);
+    await untilReleased(world);
+    expect(ofServer(world, server.id)).toBe(count);
+    if (count === 0) expect(said(world)).toMatch(/was \w+, and Nova has it where it was before all the same/);
+  });
+
+  it('and has come back by another one is evacuated', async () => {
+    const { world, server } = broken('live-migration live-migration create', 'completed');
+    const away = world.liveMigrations.get(server.id);
+    if (away?.dest == null) throw new Error('no live migration');
+    world.liveMigrations.set(serverId('another'), away);
+    world.liveMigrations.set(server.id, { ...away, id: 901, source: away.dest, dest: away.source });
+    await untilReleased(world);
+    expect(ofServer(world, server.id)).toBe(1);
+  });
+
+  it('and has come back by nobody knows what is evacuated, where Nova tells nobody what was done with it', async () => {
+    const { world, server } = broken('live-migration create', 'completed');
+    world.silent.add('actions');
+    await untilReleased(world);
+    expect(ofServer(world, server.id)).toBe(1);
+  });
 });
 
 /** Two instances, of which the first was last migrated alive, in vain. */
-function broken(done: string): { world: World; server: World['servers'][number] } {
-  const { world, server } = moving('error');
+function broken(done: string, status = 'error'): { world: World; server: World['servers'][number] } {
+  const { world, server } = moving(status);
   server.taskState = null;
   world.actions.set(
     server.id,

@@ -13,7 +13,7 @@ import {
 } from '../core/observation.ts';
 import type { EvacuationRecord } from '../core/records.ts';
 import { hasSucceeded, isLive, isUnclaimed } from '../core/status.ts';
-import { findBrokenMoves } from './broken-moves.ts';
+import { findBrokenMoves, listMovesAway } from './broken-moves.ts';
 import { holdRecords } from './held-records.ts';
 import {
   forget,
@@ -239,7 +239,7 @@ interface LookAt {
 async function lookAtHost(ports: Ports, memory: Memory, { name, look, cells }: LookAt): Promise<void> {
   const host = hostMemory(memory, name, look.incident);
   const at = ports.clock.mono();
-  host.trouble = await read(ports, host, { look, at, cells });
+  host.trouble = await read(ports, host, { look, at, cells, novaNow: memory.novaNow });
   host.lookedAt = ports.clock.mono();
   if (host.trouble === null && host.firstLookAt < 0) host.firstLookAt = host.lookedAt;
   host.view = null;
@@ -254,11 +254,11 @@ async function lookAtHost(ports: Ports, memory: Memory, { name, look, cells }: L
 async function read(
   ports: Ports,
   host: HostMemory,
-  { look, at, cells }: Omit<LookAt, 'name'> & { readonly at: number },
+  { look, at, cells, novaNow }: Omit<LookAt, 'name'> & { readonly at: number; readonly novaNow: number },
 ): Promise<string | null> {
   const { cloud } = ports;
   // Beside the lists, so that it costs no time.
-  const broken = look.listing && !host.hasBrokenMoves ? cloud.listBrokenMoves(host.host) : null;
+  const away = look.listing && !host.hasBrokenMoves ? listMovesAway(cloud, host.host, novaNow) : null;
   if (look.evacuations) {
     const since = followSince(host, look);
     const answer = await cloud.listEvacuations(host.host, since);
@@ -282,9 +282,9 @@ async function read(
     const trouble =
       (await list(cloud, host, at, missing)) ??
       (await readActions(cloud, host)) ??
-      (broken === null ? null : await readBrokenMoves(cloud, host, await broken));
+      (away === null ? null : await readBrokenMoves(cloud, host, await away));
     if (trouble !== null) {
-      if (broken !== null) host.listedAt = -1;
+      if (away !== null) host.listedAt = -1;
       return trouble;
     }
   }
@@ -392,10 +392,10 @@ function isTriedEnough({ actionTries }: HostMemory, id: ServerId): boolean {
 async function readBrokenMoves(
   cloud: CloudPort,
   host: HostMemory,
-  broken: Answer<readonly LiveMigrationView[]>,
+  away: Answer<readonly LiveMigrationView[]>,
 ): Promise<string | null> {
   const there = [...host.servers.values()].filter((server) => server.host === host.host);
-  const found = await findBrokenMoves(cloud, host.host, broken, there);
+  const found = await findBrokenMoves(cloud, host.host, away, there);
   if (!found.ok) return found.reason;
   for (const [id, move] of found.value) host.brokenMoves.set(id, move);
   host.hasBrokenMoves = true;

@@ -80,8 +80,8 @@ export interface CloudPort {
   getServer(server: ServerId): Promise<Answer<SeenServer | null>>;
   /** What was done with a server, newest first; null: there is no such server any more. */
   listActions(server: ServerId): Promise<Answer<readonly ActionView[] | null>>;
-  /** All live migrations away from a host that ended in error, newest first. */
-  listBrokenMoves(source: HostName): Promise<Answer<readonly LiveMigrationView[]>>;
+  /** All live migrations away from a host that ended in error, and whatever others were begun since, on Nova's clock. */
+  listMovesAway(source: HostName, createdSince: number): Promise<Answer<readonly LiveMigrationView[]>>;
   /** The last live migration of a server, over or not, or the one before the `newer` last; null: Nova lists none. */
   lastLiveMigration(server: ServerId, newer: number): Promise<Answer<LiveMigrationView | null>>;
   /** How far the request of an evacuation has come. */

@@ -419,9 +419,11 @@ export class World {
           this.silent.has('actions')
             ? call(50, () => ({ ok: false, reason: 'policy forbids it', effect: 'refused' }))
             : cloud(() => this.actions.get(id) ?? [{ action: 'create', hasFailed: false }]),
-        listBrokenMoves: (host) =>
+        listMovesAway: (host, since) =>
           cloud(() =>
-            [...this.liveMigrations.values()].filter((e) => e.source === host && e.status === 'error'),
+            [...this.liveMigrations.values()].filter(
+              (e) => e.source === host && (e.status === 'error' || e.createdAt >= since),
+            ),
           ),
         lastLiveMigration: (id) => cloud(() => this.liveMigrations.get(id) ?? null),
         trailOf: ({ id }) =>

@@ -47,7 +47,7 @@ export interface Accepted {
 export interface NovaEvacuations {
   listEvacuations(query?: EvacuationQuery): Promise<Result<EvacuationList>>;
   lastLiveMigration(serverId: string, newer?: number): Promise<Result<Evacuation | null>>;
-  listBrokenMoves(sourceHost: string): Promise<Result<readonly Evacuation[]>>;
+  listMovesAway(sourceHost: string, createdSince: number): Promise<Result<readonly Evacuation[]>>;
   evacuate(serverId: string, options?: EvacuateOptions): Promise<Result<Accepted>>;
   stopServer(serverId: string): Promise<Result<Accepted>>;
 }
@@ -86,11 +86,11 @@ export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
     return success({ migrations, date: listed.value.date });
   }
 
-  /** Live migrations that fit, newest first: so many, or all. */
+  /** Live migrations that fit, newest first: so many, or all; no page beyond one that `isLast`. */
   async function listLive(
     query: Readonly<Record<string, string>>,
     fits: (record: MigrationRecord) => boolean,
-    most = Number.POSITIVE_INFINITY,
+    { most = Number.POSITIVE_INFINITY, isLast = () => false }: LiveBounds = {},
   ): Promise<Result<readonly Evacuation[]>> {
     const versions = await channel.microversions();
     if (!versions.ok) return versions;
@@ -108,7 +108,7 @@ export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
     let found = 0;
     const listed = await channel.readPages(request, MigrationPageSchema, (page) => {
       found += page.filter(isMeant).length;
-      return found >= most;
+      return found >= most || page.some(isLast);
     });
     if (!listed.ok) return listed;
     const records = latest(listed.value.items, (record) => record.uuid ?? String(record.id)).filter(isMeant);
@@ -117,15 +117,25 @@ export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
 
   async function lastLiveMigration(serverId: string, newer = 0): Promise<Result<Evacuation | null>> {
     const isOfServer = (record: MigrationRecord): boolean => record.instance_uuid === serverId;
-    const listed = await listLive({ instance_uuid: serverId }, isOfServer, newer + 1);
+    const listed = await listLive({ instance_uuid: serverId }, isOfServer, { most: newer + 1 });
     return listed.ok ? success(listed.value[newer] ?? null) : listed;
   }
 
-  function listBrokenMoves(sourceHost: string): Promise<Result<readonly Evacuation[]>> {
-    return listLive(
-      { source_compute: sourceHost, status: 'error' },
-      (record) => record.source_compute === sourceHost && record.status === 'error',
-    );
+  async function listMovesAway(
+    sourceHost: string,
+    createdSince: number,
+  ): Promise<Result<readonly Evacuation[]>> {
+    const source = { source_compute: sourceHost };
+    const isAway = (record: MigrationRecord): boolean => record.source_compute === sourceHost;
+    const isNew = (record: MigrationRecord): boolean => record.created_at >= createdSince;
+    const [broken, recent] = await Promise.all([
+      listLive({ ...source, status: 'error' }, (record) => isAway(record) && record.status === 'error'),
+      listLive(source, (record) => isAway(record) && isNew(record), { isLast: (record) => !isNew(record) }),
+    ]);
+    if (!broken.ok) return broken;
+    if (!recent.ok) return recent;
+    const known = new Set(recent.value.map(({ id }) => id));
+    return success([...recent.value, ...broken.value.filter(({ id }) => !known.has(id))]);
   }
 
   async function act(serverId: string, body: unknown): Promise<Result<Accepted>> {
@@ -137,7 +147,7 @@ export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
   return {
     listEvacuations,
     lastLiveMigration,
-    listBrokenMoves,
+    listMovesAway,
     async evacuate(serverId, options = {}) {
       const versions = await channel.microversions();
       if (!versions.ok) return versions;
@@ -152,6 +162,11 @@ export function createNovaEvacuations(channel: NovaChannel): NovaEvacuations {
     },
     stopServer: (serverId) => act(serverId, { 'os-stop': null }),
   };
+}
+
+interface LiveBounds {
+  readonly most?: number;
+  readonly isLast?: (record: MigrationRecord) => boolean;
 }
 
 /** The stock agent's: `no_shared_storage` is false. */

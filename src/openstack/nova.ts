@@ -79,8 +79,11 @@ export interface Nova {
    * Migrations of down cells are left out in silence.
    */
   listEvacuations(query?: EvacuationQuery): Promise<Result<EvacuationList>>;
-  /** All live migrations away from a host with the status `error`, newest first. */
-  listBrokenMoves(sourceHost: string): Promise<Result<readonly Evacuation[]>>;
+  /**
+   * The live migrations away from a host that were begun since, newest first, and behind them all others with the status `error`, however
+   * old: of what was completed a host may have a long history.
+   */
+  listMovesAway(sourceHost: string, createdSince: number): Promise<Result<readonly Evacuation[]>>;
   /**
    * The last live migration of a server, over or not, or the one before the `newer` last; null: none is listed. `GET /servers/{id}/migrations` has those that go on alone
    * (`queued`, `preparing`, `running`, `post-migrating`: nova/db/main/api.py migration_get_in_progress_by_instance), without `running

@@ -85,8 +85,8 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
       const answer = await nova.listActions(server);
       return answer.ok ? { ok: true, value: answer.value } : failed(answer.error);
     },
-    async listBrokenMoves(source) {
-      const answer = await nova.listBrokenMoves(source);
+    async listMovesAway(source, createdSince) {
+      const answer = await nova.listMovesAway(source, createdSince);
       return answer.ok ? { ok: true, value: answer.value.map(evacuationView) } : failed(answer.error);
     },
     async lastLiveMigration(server, newer) {
