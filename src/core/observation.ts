@@ -346,11 +346,11 @@ export interface ServiceTrace {
   readonly enableSentAt: number;
   /** When the last request to enable it without an answer was sent, or given up. */
   readonly enableAt: number;
-  /** The same of the last request to disable it with our marker. */
+  /** The same of the last request to disable it with a reason of ours. */
   readonly disableAt: number;
   /** How somebody has disabled it since one of these requests was sent last, and the last list that showed that; null: nobody has. */
   readonly disabledSince: { readonly reason: string | null; readonly seenAt: number } | null;
-  /** The last list that showed it disabled with our marker. */
+  /** The last list that showed it disabled with a reason of ours. */
   readonly markedAt: number;
 }
 

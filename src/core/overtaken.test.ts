@@ -4,6 +4,7 @@ import type { Command } from './decision.ts';
 import { hostName } from './names.ts';
 import { type ClusterView, known, type ServiceTrace } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
+import { quarantineReason } from './quarantine.ts';
 import { disabledReason } from './records.ts';
 import { A_CLUSTER, aHostView, aNode, anObservation, aRecord, aService, aTrace, SOURCE } from './testing.ts';
 
@@ -98,6 +99,14 @@ describe('a host that somebody has disabled before a request of ours to force it
     const theirs = { status: 'disabled', disabledReason: 'broken fan' } as const;
     expect(whenBack(theirs, { disableAt: late, disabledSince: seen })).toMatchObject([
       { kind: 'delete-evacuation' },
+    ]);
+  });
+
+  it('... and where that was to say that it is in quarantine', () => {
+    const seen = { reason: 'broken fan', seenAt: NOW - 1_000 };
+    const worn = { status: 'disabled', disabledReason: quarantineReason('2 incidents') } as const;
+    expect(whenBack(worn, { disableAt: late, disabledSince: seen })).toMatchObject([
+      { kind: 'disable', host: SOURCE, reason: 'broken fan' },
     ]);
   });
 

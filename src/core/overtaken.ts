@@ -1,7 +1,7 @@
 import { type Draft, issueByNewList, lookAtServices } from './draft.ts';
 import type { Observation, ServiceView } from './observation.ts';
 import type { Policy } from './policy.ts';
-import { isOurMarker } from './records.ts';
+import { isOurReason } from './quarantine.ts';
 
 /** What is said of a host that is {@link overtaken}. */
 export const DISABLED_AGAIN =
@@ -11,7 +11,7 @@ export const DISABLED_AGAIN =
 const NO_REASON = 'disabled by hand';
 
 /**
- * Whether a service has been enabled, or disabled with our marker, by a request of ours that has had no answer, and that came
+ * Whether a service has been enabled, or disabled with a reason of ours, by a request of ours that has had no answer, and that came
  * after somebody had disabled the host: the reason with which it was; null: it was not. Whoever enables it between the two
  * looks passes for us.
  */
@@ -22,7 +22,7 @@ export function overtaken(
 ): string | null {
   const trace = traces.get(host);
   if (trace === undefined || trace.disabledSince === null) return null;
-  if (status === 'disabled' && !isOurMarker(disabledReason)) return null;
+  if (status === 'disabled' && !isOurReason(disabledReason)) return null;
   const { reason, seenAt } = trace.disabledSince;
   const lateAt = status === 'enabled' ? trace.enableAt : trace.disableAt;
   return seenAt < lateAt + timing.requestSettleMs ? (reason ?? NO_REASON) : null;

@@ -1,7 +1,7 @@
 import { type Draft, issue } from './draft.ts';
 import type { NodeView } from './observation.ts';
 import type { GatePolicy } from './policy.ts';
-import type { EvacuationRecord, Outage, PastIncident } from './records.ts';
+import { type EvacuationRecord, isOurMarker, type Outage, type PastIncident } from './records.ts';
 
 /** The last incidents of a node, oldest first, as far as they can be read. */
 export function pastOf({ past }: Pick<NodeView, 'past'>): readonly PastIncident[] {
@@ -75,4 +75,9 @@ export function reservedQuarantineReason(why: string, before: string): string {
 /** Whether this is the `disabled_reason` of a host in quarantine, reserved before or not. Null: Nova has no reason, so it is not. */
 export function isQuarantine(disabledReason: string | null): boolean {
   return disabledReason?.startsWith(QUARANTINE) ?? false;
+}
+
+/** Whether a `disabled_reason` is one that nobody but the evacuator writes: our marker, or that of quarantine. */
+export function isOurReason(disabledReason: string | null): boolean {
+  return isOurMarker(disabledReason) || isQuarantine(disabledReason);
 }

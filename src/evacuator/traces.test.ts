@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { hostName } from '../core/names.ts';
 import type { ServiceView } from '../core/observation.ts';
+import { quarantineReason } from '../core/quarantine.ts';
 import { disabledReason } from '../core/records.ts';
 import { aService } from '../core/testing.ts';
 import { type Setting, type Traces, traceChange, traceForced, traceList } from './traces.ts';
@@ -112,6 +113,22 @@ it('a request to force it down is open in the same way if our marker goes with i
   first(2_000, 'unknown');
   traceChange(traces, HOST, { change: forceDown, from: ENABLED, at: 3_000 })(3_500, 'done');
   expect(traces.get(HOST)).toMatchObject({ disableAt: 2_000, forceDownAt: 3_500 });
+});
+
+it('... and one to write into its reason that it is in quarantine', () => {
+  const traces: Traces = new Map();
+  const reason = quarantineReason('2 incidents');
+  const into = { status: 'disabled', disabledReason: reason } as const;
+  const ended = traceChange(traces, HOST, { change: into, from: RESERVED, at: 1_000 });
+  traceList(traces, disabled('broken fan'), 2_000);
+  // It has come late.
+  traceList(traces, disabled(reason), 3_000);
+  ended(4_000, 'unknown');
+  expect(traces.get(HOST)).toMatchObject({
+    disableAt: 4_000,
+    markedAt: 3_000,
+    disabledSince: { reason: 'broken fan', seenAt: 2_000 },
+  });
 });
 
 it('what somebody makes of a host while such a request is open is kept, until they make it as it was', () => {

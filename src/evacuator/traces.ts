@@ -1,6 +1,6 @@
 import type { HostName } from '../core/names.ts';
 import type { ServiceTrace, ServiceView } from '../core/observation.ts';
-import { isOurMarker } from '../core/records.ts';
+import { isOurReason } from '../core/quarantine.ts';
 import type { ServiceChange } from './ports.ts';
 
 /** What is remembered of the compute services that were listed, or changed by this process: as many as there are hosts, at most. */
@@ -9,7 +9,7 @@ export type Traces = Map<HostName, Trace>;
 interface Trace extends ServiceTrace {
   /** What openForceDownAt was before the last request to force it down was sent. */
   readonly openBefore: number;
-  /** How it stood when it was last asked to be enabled, or disabled with our marker; null: it never was. */
+  /** How it stood when it was last asked to be enabled, or disabled with a reason of ours; null: it never was. */
   readonly changedFrom: Setting | null;
 }
 
@@ -75,7 +75,7 @@ export type ChangeEnd = 'done' | 'none' | 'unknown';
 /** What of a trace says that such a change may come late; null: nothing does. */
 function lateness({ status, disabledReason }: ServiceChange): 'enableAt' | 'disableAt' | null {
   if (status === 'enabled') return 'enableAt';
-  return status === 'disabled' && isOurMarker(disabledReason ?? null) ? 'disableAt' : null;
+  return status === 'disabled' && isOurReason(disabledReason ?? null) ? 'disableAt' : null;
 }
 
 /** Takes in a service as an answer shows it to what was asked for at `at`. */
@@ -96,8 +96,8 @@ export function traceList(traces: Traces, services: readonly ServiceView[], at: 
     traceForced(traces, service, at);
     const from = traces.get(host)?.changedFrom ?? null;
     if (from === null) continue;
-    // Nobody else writes our marker: where it stands again, a late request of ours has come.
-    if (isOurMarker(reason)) add(traces, host, { markedAt: at });
+    // Nobody else writes our reasons: where one stands again, a late request of ours has come.
+    if (isOurReason(reason)) add(traces, host, { markedAt: at });
     else if (isAs(service, from)) add(traces, host, { disabledSince: null });
     else if (status === 'disabled') add(traces, host, { disabledSince: { reason, seenAt: at } });
   }
