@@ -17,8 +17,7 @@ await build({
   logLevel: 'warning',
 });
 // Much is made in a tick and little outlives it: with more room for the young the collector comes seldom. Workers inherit it.
-const ROOM = ['--max-semi-space-size=128', '--min-semi-space-size=64'];
-const child = spawn(process.execPath, [...ROOM, outfile, ...args], { stdio: 'inherit' });
+const child = spawn(process.execPath, ['--max-semi-space-size=32', outfile, ...args], { stdio: 'inherit' });
 // Ctrl-C reaches the child by itself; what is sent to us alone is passed on.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => child.kill('SIGTERM'));

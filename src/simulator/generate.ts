@@ -33,7 +33,7 @@ export function planOf(seed: number, moreFaults = 0, kinds: readonly Fault['do']
   return { ...plan, faults: [...plan.faults, ...more].sort((a, b) => a.at - b.at) };
 }
 
-/** Draws for one fault of some kinds, at most: of the rarest one in 300 draws is one. */
+/** Draws for one fault of some kinds, at most: of the rarest, one in a hundred is one. */
 const MAX_DRAWS = 10_000;
 
 function faultOfKinds(row: Row, cast: Cast, at: number, kinds: readonly Fault['do'][]): Fault {

@@ -4,7 +4,7 @@ import { setTransient } from './attributes.ts';
 import type { Fact } from './facts.ts';
 import { type HttpAnswer, serve } from './http.ts';
 import { liveMigrate } from './live-migration.ts';
-import { powerOff, powerOn, setFeed } from './machines.ts';
+import { crash, powerOff, powerOn, setFeed } from './machines.ts';
 import {
   type Agents,
   createWorld,
@@ -16,6 +16,7 @@ import {
   type WorldSpec,
 } from './model.ts';
 import { pickHost, rebootServer, stopServer } from './nova.ts';
+import { setTargetRole } from './remotes.ts';
 import { advance, OBLIGING_AGENTS } from './testing.ts';
 import { runPacemakerTool } from './tools/run.ts';
 
@@ -436,4 +437,34 @@ it('the scheduler finds no host while Placement is down or failing', () => {
     advance(world, 20_000);
     expect(recordsOf(world).map(({ status }) => status)).toEqual(['done', 'error']);
   }
+});
+
+describe('a node that is taken out of the cluster', () => {
+  /** Whether it is fenced when it is taken out 2 s after a panic from which it has booted at once, or without one. */
+  const isFenced = (hasPanicked: boolean): boolean => {
+    const facts: Fact[] = [];
+    const computes = SPEC.computes.map((compute) => ({ ...compute, bootMs: [500, 500] as const }));
+    const agents = OBLIGING_AGENTS;
+    const world = createWorld(
+      { ...SPEC, computes },
+      { dice: () => 0.5, agents, emit: (fact) => void facts.push(fact) },
+    );
+    const remote = world.cluster.remotes.get('compute-1');
+    if (remote === undefined) throw new Error('no remote');
+    if (hasPanicked) crash(world, 'compute-1', 500);
+    advance(world, 2_000);
+    expect(machineOf(world, 'compute-1').os).toBe('up');
+    expect(setTargetRole(world, remote, 'controller-1', 'Stopped')).toBe(true);
+    advance(world, 30_000);
+    expect(remote.online).toBe(false);
+    return facts.some((fact) => fact.kind === 'fencing' && fact.node === 'compute-1');
+  };
+
+  it('goes in order, and nothing of it is fenced', () => {
+    expect(isFenced(false)).toBe(false);
+  });
+
+  it('is lost where its connection is one to an earlier boot', () => {
+    expect(isFenced(true)).toBe(true);
+  });
 });
