@@ -57,7 +57,7 @@ export function asideOf(
 }
 
 /** The evacuation of a host, as far as it is known. */
-interface KnownEvacuation extends Pick<EvacuationRecord, 'lost'> {
+export interface KnownEvacuation extends Pick<EvacuationRecord, 'lost'> {
   /** The incident for which its host is looked at. */
   readonly incident: string;
   /** See {@link EvacuationRecord}; null: nobody knows. */
@@ -67,7 +67,7 @@ interface KnownEvacuation extends Pick<EvacuationRecord, 'lost'> {
 }
 
 /** What can be told of the evacuation of a node; null: there is none. Where its record is spoiled or deleted, by its incident alone. */
-function evacuationOf(
+export function evacuationOf(
   draft: Draft,
   { name, incident, past, evacuation: record }: NodeView,
   view: HostView | null,

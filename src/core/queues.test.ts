@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { newDraft } from './draft.ts';
-import { type ClusterView, type EvacuationView, type HostView, known } from './observation.ts';
+import { type ClusterView, type EvacuationView, type HostView, known, type NodeView } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { queuesToSee } from './queues.ts';
 import type { EvacuationRecord } from './records.ts';
@@ -16,10 +16,11 @@ function isLookedAt(
   evacuations: readonly EvacuationView[] = [QUEUED],
   record: Partial<EvacuationRecord> = {},
   more: Partial<HostView> = {},
+  node: Partial<NodeView> = {},
 ): boolean {
   const cluster: ClusterView = {
     ...A_CLUSTER,
-    nodes: [aNode('compute-1', 'i1', { evacuation: aRecord(record) })],
+    nodes: [aNode('compute-1', 'i1', { evacuation: aRecord(record), ...node })],
   };
   const view = aHostView({
     ...{ incident: 'i1', evacuations, lookedAt, followedAt: lookedAt, novaNow: lookedAt },
@@ -50,4 +51,11 @@ it('... not for what is under way, over, or given up', () => {
   expect(isLookedAt(old, [{ ...QUEUED, status: 'pre-migrating' }])).toBe(false);
   expect(isLookedAt(old, [{ ...QUEUED, status: 'error' }])).toBe(false);
   expect(isLookedAt(old, [QUEUED], { lost: [{ id: QUEUED.id, claimed: false }] })).toBe(false);
+});
+
+it('... also where its record is spoiled or deleted: its incident tells of it', () => {
+  const isLooked = (node: Partial<NodeView>): boolean => isLookedAt(NOW - 60_000, [QUEUED], {}, {}, node);
+  expect(isLooked({ evacuation: 'unreadable' })).toBe(true);
+  expect(isLooked({ evacuation: null })).toBe(true);
+  expect(isLooked({ evacuation: null, incident: null })).toBe(false);
 });

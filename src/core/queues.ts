@@ -1,3 +1,4 @@
+import { evacuationOf } from './aside.ts';
 import { abandoned, hostsOfNodes } from './deaths.ts';
 import { type Draft, lookAt } from './draft.ts';
 import type { HostName } from './names.ts';
@@ -9,7 +10,8 @@ import { isQueuedForLong } from './status.ts';
 export interface QueueToSee {
   readonly host: HostName;
   readonly incident: string;
-  readonly since: number;
+  /** null: nobody knows. */
+  readonly since: number | null;
 }
 
 /**
@@ -19,19 +21,20 @@ export interface QueueToSee {
 export function queuesToSee(draft: Draft, cluster: ClusterView): readonly QueueToSee[] {
   const { observation, policy } = draft;
   const found: QueueToSee[] = [];
-  for (const [host, { incident, evacuation: record }] of hostsOfNodes(observation, cluster)) {
+  for (const [host, node] of hostsOfNodes(observation, cluster)) {
     const view = observation.hosts.get(host);
-    if (view === undefined || record === null || record === 'unreadable' || incident === 'unreadable')
-      continue;
-    const current = incident?.id ?? record.incident;
+    const evacuation = view === undefined ? null : evacuationOf(draft, node, view);
+    if (view === undefined || evacuation === null) continue;
+    const { incident, since, lost } = evacuation;
     // Looked at just now, in vain as well: a Nova that does not answer is no reason to wait for ever.
-    if (view.incident !== current || observation.mono - view.lookedAt < policy.timing.followMs) continue;
-    const liesThere = evacuationsSince(view, record.since).some(
+    if (view.incident !== incident || observation.mono - view.lookedAt < policy.timing.followMs) continue;
+    const its = since === null ? view.evacuations : evacuationsSince(view, since);
+    const liesThere = its.some(
       (e) =>
         isQueuedForLong(e, view.novaNow) &&
-        !abandoned(seenIn(view).evacuations.get(e.server) ?? [], record.lost).has(e.id),
+        !abandoned(seenIn(view).evacuations.get(e.server) ?? [], lost).has(e.id),
     );
-    if (liesThere) found.push({ host, incident: current, since: record.since });
+    if (liesThere) found.push({ host, incident, since });
   }
   return found;
 }
