@@ -117,7 +117,7 @@ async function execute(
   const { cluster, cloud } = ports;
   switch (command.kind) {
     case 'adopt-mark':
-      return adoptMark(cluster, command);
+      return adoptMark(ports, memory, command);
     case 'write-evacuation':
       return writeEvacuation(cluster, memory, command);
     case 'write-history':
@@ -130,7 +130,7 @@ async function execute(
     case 'clear-mark':
       return cluster.writeTransient(command.node, EVACUATE_ATTRIBUTE, 'no');
     case 'answer-hold':
-      return answerHold(cluster, command);
+      return answerHold(ports, memory, command);
     case 'force-down':
       return changeService(ports, memory, command, {
         forcedDown: true,
@@ -170,35 +170,39 @@ async function writeEvacuation(
 
 /** A node that has rejoined since it was marked may run nova-compute, and its fencing proves nothing any more. */
 async function adoptMark(
-  cluster: ClusterPort,
+  ports: Ports,
+  memory: Memory,
   { node, incident }: Extract<Command, { kind: 'adopt-mark' }>,
 ): Promise<Answer<unknown>> {
-  const why = await whyNotNow(cluster, node, (now) =>
+  const why = await whyNotNow(ports, memory, node, (now) =>
     isAdoptable(now) ? null : `${node} has rejoined the cluster, or is not marked any more`,
   );
-  return why ?? cluster.writePermanent(node, INCIDENT_ATTRIBUTE, formatIncident(incident));
+  return why ?? ports.cluster.writePermanent(node, INCIDENT_ATTRIBUTE, formatIncident(incident));
 }
 
 /** A node that has been fenced again since it was decided to let it go is held. */
 async function answerHold(
-  cluster: ClusterPort,
+  ports: Ports,
+  memory: Memory,
   { node, answer, released }: Extract<Command, { kind: 'answer-hold' }>,
 ): Promise<Answer<unknown>> {
   const why = released
-    ? await whyNotNow(cluster, node, (now) => (isFree(now) ? null : `${node} is to be held by now`))
+    ? await whyNotNow(ports, memory, node, (now) => (isFree(now) ? null : `${node} is to be held by now`))
     : null;
-  return why ?? cluster.writeTransient(node, RELEASE_ATTRIBUTE, answer);
+  return why ?? ports.cluster.writeTransient(node, RELEASE_ATTRIBUTE, answer);
 }
 
 /** Looks at a node once more: where Nova is slow, what a decision went by was read some time ago. null: nothing is against it. */
 async function whyNotNow(
-  cluster: ClusterPort,
+  { cluster, clock }: Ports,
+  memory: Memory,
   name: NodeName,
   whyNot: (node: NodeView) => string | null,
 ): Promise<Extract<Answer<unknown>, { ok: false }> | null> {
   const refuse = (reason: string) => ({ ok: false, effect: 'none', reason }) as const;
   const read = await cluster.readNodes();
   if (!read.known) return refuse(read.reason);
+  if (!read.value.haveQuorum) memory.quorumGoneAt = clock.mono();
   const node = read.value.nodes.find((each) => each.name === name);
   if (!read.value.haveQuorum || node === undefined)
     return refuse(`${name} is not in the cluster, or that has no quorum`);

@@ -48,10 +48,14 @@ export function createEvacuator(ports: Ports, options: EvacuatorOptions): Evacua
     await endCleanly(ports, memory, acts, options.policy().timing.requestSettleMs);
   }
 
-  /** What was read before the process stood still is as old as that, however late it was heard: then it is read once more. */
+  /**
+   * What was read before the process stood still is as old as that, however late it was heard: then it is read once more. So it is where
+   * quorum was lost while Nova was asked, and an act has been told so.
+   */
   async function observeNow(look: Look): Promise<Observation> {
     const observation = await observe(ports, memory, look, options.domain);
-    if (ports.clock.thawedAt() < observation.begunAt || stopping) return observation;
+    const isOld = Math.max(ports.clock.thawedAt(), memory.quorumGoneAt) >= observation.begunAt;
+    if (!isOld || stopping) return observation;
     return observe(ports, memory, look, options.domain);
   }
 

@@ -53,6 +53,8 @@ export interface Memory {
   readonly over: Set<string>;
   /** When the cluster was asked last, and answered, `mono`; -1: never. */
   clusterReadAt: number;
+  /** When an act, beside the looks, was told last that there is no quorum, `mono`; -1: never. */
+  quorumGoneAt: number;
   /** The records as they are known to stand. */
   readonly records: HeldRecords;
   /** Forgotten when no host is evacuated. */
@@ -144,6 +146,7 @@ export function newMemory(owner: string, mono: number): Memory {
     over: new Set(),
     records: new Map(),
     clusterReadAt: -1,
+    quorumGoneAt: -1,
     placement: NO_PLACEMENT,
     online: new Map(),
     offline: new Map(),
