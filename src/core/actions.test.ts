@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { failedSinceMove, wasStartedSince, wasStopped } from './actions.ts';
+import { failedSinceMove, startsOf, wasStopped } from './actions.ts';
 
 /** Newest first; `!` behind one that failed. */
 const actions = (text: string): Parameters<typeof wasStopped>[0] =>
   text
     .split(' ')
     .filter((word) => word !== '')
-    .map((word) => ({ action: word.replace('!', ''), hasFailed: word.endsWith('!') }));
+    .map((word) => ({ action: word.replace('!', ''), hasFailed: word.endsWith('!'), startedAt: 7 }));
 
 describe('a server in ERROR', () => {
   it('was stopped when the last that was done with its power is a stop', () => {
@@ -32,13 +32,29 @@ describe('a server in ERROR', () => {
 });
 
 it('a server that somebody has started since it was evacuated or stopped is meant to run', () => {
-  expect(wasStartedSince(actions('start stop evacuate stop create'))).toBe(true);
-  expect(wasStartedSince(actions('lock reboot evacuate stop create'))).toBe(true);
-  expect(wasStartedSince(actions('stop start evacuate'))).toBe(false);
-  expect(wasStartedSince(actions('evacuate start stop create'))).toBe(false);
-  expect(wasStartedSince(actions('start! stop evacuate'))).toBe(false);
-  expect(wasStartedSince(actions('create'))).toBe(false);
-  expect(wasStartedSince([])).toBe(false);
+  expect(startsOf(actions('start stop evacuate stop create')).since).toBe(true);
+  expect(startsOf(actions('lock reboot evacuate stop create')).since).toBe(true);
+  expect(startsOf(actions('stop start evacuate')).since).toBe(false);
+  expect(startsOf(actions('evacuate start stop create')).since).toBe(false);
+  expect(startsOf(actions('start! stop evacuate')).since).toBe(false);
+  expect(startsOf(actions('create')).since).toBe(false);
+  expect(startsOf([]).since).toBe(false);
+});
+
+it('a server was evacuated though it had been started when nothing has begun or stopped it in between', () => {
+  const unheardAt = (text: string): number | null => startsOf(actions(text)).unheardAt;
+  expect(unheardAt('evacuate start stop create')).toBe(7);
+  expect(unheardAt('start lock evacuate evacuate! start stop create')).toBe(7);
+  expect(unheardAt('evacuate! start stop create')).toBe(7);
+  for (const between of ['stop', 'reboot', 'unshelve'])
+    expect(unheardAt(`evacuate ${between} start create`)).toBeNull();
+  expect(unheardAt('evacuate start! stop create')).toBeNull();
+  expect(unheardAt('start stop create')).toBeNull();
+  expect(unheardAt('evacuate')).toBeNull();
+  // The first of those evacuations: it came next after the start.
+  const [second, first, start] = actions('evacuate evacuate start');
+  if (second === undefined || first === undefined || start === undefined) throw new Error('too few');
+  expect(startsOf([second, { ...first, startedAt: 5 }, start]).unheardAt).toBe(5);
 });
 
 it('a server was last migrated alive when nothing has begun its guest since', () => {

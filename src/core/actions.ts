@@ -4,6 +4,8 @@ export interface ActionView {
   readonly action: string;
   /** Nova says that it failed. */
   readonly hasFailed: boolean;
+  /** Nova's clock, epoch ms. */
+  readonly startedAt: number | null;
 }
 
 /** What begins the guest, or has it running afterwards. A rebuild, a resize and a migration leave it as it was. */
@@ -56,14 +58,32 @@ export function failedSinceMove(actions: readonly ActionView[], isBusy: boolean)
   return null;
 }
 
-/**
- * Whether somebody has started a server since it was last evacuated or stopped, by what was done with it, newest first: then it is
- * meant to run.
- */
-export function wasStartedSince(actions: readonly ActionView[]): boolean {
+/** Who has started a server, by what was done with it. */
+export interface Starts {
+  /** Somebody has since it was last evacuated or stopped: it is meant to run. */
+  readonly since: boolean;
+  /**
+   * When it was evacuated though somebody had started it and nothing had begun it since, by Nova's clock: that start had not reached its
+   * host. null: it was not, or when it was is not known.
+   */
+  readonly unheardAt: number | null;
+}
+
+export const NOT_STARTED: Starts = { since: false, unheardAt: null };
+
+/** See {@link Starts}; the actions newest first. */
+export function startsOf(actions: readonly ActionView[]): Starts {
   const last = actions.find(
     ({ action, hasFailed }) =>
       !hasFailed && (action === 'stop' || action === 'evacuate' || STARTS.has(action)),
   );
-  return last !== undefined && last.action !== 'create' && STARTS.has(last.action);
+  const since = last !== undefined && last.action !== 'create' && STARTS.has(last.action);
+  let evacuated: ActionView | null = null;
+  for (const each of actions) {
+    // Between an attempt that Nova gave up and the next one it may be started as well.
+    if (each.action === 'evacuate') evacuated = each;
+    else if (evacuated !== null && !each.hasFailed && (each.action === 'stop' || STARTS.has(each.action)))
+      return { since, unheardAt: each.action === 'start' ? evacuated.startedAt : null };
+  }
+  return { since, unheardAt: null };
 }

@@ -41,6 +41,7 @@ const factsOf = (more: Partial<InstanceFacts>): InstanceFacts => ({
   wasStopped: false,
   wasInError: false,
   stopSent: false,
+  startUnheard: () => false,
   stopFailed: null,
   mono: 60_000,
   novaNow: SINCE + 60_000,
@@ -63,6 +64,45 @@ describe('an instance of a dead host', () => {
   it('is ready when it is active, stopped or in error and nothing of it is under way', () => {
     for (const vmState of ['active', 'stopped', 'error'])
       expect(judged({ server: server({ vmState }) })).toBe('ready');
+  });
+
+  it('is left where it is when it was told to start on its dead host: nova-compute would start it there as well', () => {
+    const starting = server({ vmState: 'stopped', taskState: 'powering-on' });
+    const left = outcome({ server: starting, wasStopped: true, mono: 900_000 });
+    expect(left).toMatchObject({
+      kind: 'cannot',
+      reason: expect.stringContaining('rabbitmqctl delete_queue compute.compute-1'),
+    });
+    expect(judged({ server: { ...starting, taskState: null }, wasStopped: true })).toBe('ready');
+  });
+
+  it('that was evacuated though it had been told so holds its host, once it is known', () => {
+    const moved = server({ host: ELSEWHERE, vmState: 'stopped' });
+    const judgedBy = (unheard: boolean | null, wasStopped = true): Outcome =>
+      outcome({
+        ...{ server: moved, wasStopped, startUnheard: () => unheard },
+        evacuations: [evacuation('done')],
+      });
+    expect(judgedBy(false)).toEqual({ kind: 'moved', to: ELSEWHERE });
+    expect(judgedBy(null)).toMatchObject({ kind: 'verifying', reason: expect.stringMatching(/^looking/) });
+    const held = judgedBy(true);
+    expect(held).toMatchObject({ kind: 'verifying' });
+    for (const word of ['compute.compute-1', 'let the node go by hand'])
+      expect(held).toMatchObject({ reason: expect.stringContaining(word) });
+    // What ran can't be started.
+    expect(judgedBy(null, false)).toEqual({ kind: 'moved', to: ELSEWHERE });
+  });
+
+  it('whose guest may have been left elsewhere is not to be started at home either', () => {
+    const left = (unheard: boolean): Outcome =>
+      outcome({
+        server: server({ vmState: 'error', fault: 'MessagingTimeout' }),
+        evacuations: [evacuation('failed')],
+        wasStopped: true,
+        startUnheard: () => unheard,
+      });
+    expect(left(false)).toMatchObject({ kind: 'failed' });
+    expect(left(true)).toMatchObject({ kind: 'verifying', reason: expect.stringContaining('may run on') });
   });
 
   it('is named, not asked for, in any other state', () => {

@@ -54,6 +54,11 @@ export interface InstanceFacts {
   readonly wasInError: boolean;
   /** We have stopped it again already where it is now, or somebody has started it there: whoever does so means it. */
   readonly stopSent: boolean;
+  /**
+   * Whether somebody had started it on its dead host before it was evacuated: that waits in the queue of that host. null: not known yet.
+   * Asked only of one that has moved.
+   */
+  readonly startUnheard: () => boolean | null;
   /** What our last request to stop it there came to, and how many have failed; null: none has. */
   readonly stopFailed: { readonly times: number; readonly message: string } | null;
   readonly mono: number;
@@ -103,6 +108,26 @@ export function whyNotEvacuable(vmState: string): string | null {
       return `its vm_state is ${vmState}, which Nova does not evacuate`;
   }
 }
+
+/**
+ * Nova takes a start for a host that is down (nova/compute/api.py start), and its message waits in the queue of that host. The next
+ * nova-compute there starts the guest first, and only then looks whether it was told to (nova/compute/manager.py start_instance), and
+ * never whether the instance is its own: evacuated meanwhile, it runs there as well.
+ */
+function sayUnheard(host: HostName): string {
+  return `it was told to start on ${host} when that was dead already, and that waits in the queue of its nova-compute, which would start it there`;
+}
+
+/** Why its dead host is not to start yet, of one whose guest runs elsewhere, or may; null: nothing waits for it there. */
+function whyMayStartAtHome({ source, wasStopped, startUnheard }: InstanceFacts): string | null {
+  const unheard = wasStopped ? startUnheard() : false;
+  if (unheard === null) return 'looking whether it was started before it was evacuated';
+  return unheard
+    ? `${sayUnheard(source)} though it runs elsewhere by now. Before ${source} may start, ${howToDrop(source)}, then let the node go by hand`
+    : null;
+}
+
+const howToDrop = (host: HostName): string => `delete that queue (rabbitmqctl delete_queue compute.${host})`;
 
 const IS_GONE: ReadonlySet<string> = new Set(['deleted', 'soft-delete', 'shelved_offloaded']);
 
@@ -178,6 +203,8 @@ function judgeAway(facts: InstanceFacts, { timing }: Policy): Outcome {
   const hasTask = server.taskState !== null;
   // What its user does with it there (a snapshot, a stop) is nobody's to wait for, and may never end if that host dies.
   if (hasTask && mono - server.taskSince < timing.taskSettleMs) return task;
+  const started = whyMayStartAtHome(facts);
+  if (started !== null) return { kind: 'verifying', reason: started };
   if (server.vmState === 'error') {
     return {
       kind: 'failed',
@@ -232,6 +259,11 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   }
   const why = whyNotEvacuable(server.vmState);
   if (why !== null) return { kind: 'cannot', reason: why };
+  if (server.taskState === 'powering-on') {
+    const { source } = facts;
+    const reason = `${sayUnheard(source)} as well once it is evacuated. It comes back with its host; if that never comes back, ${howToDrop(source)}, then evacuate it by hand: openstack server evacuate ${server.id}`;
+    return { kind: 'cannot', reason };
+  }
   if (request !== null) {
     const wait = judgeRequest(request, facts, policy);
     if (wait !== null) return wait;
@@ -245,7 +277,10 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
         kind: 'verifying',
         reason: `Nova says ${underWay.status} of its evacuation, for its host was back meanwhile; it may arrive on ${underWay.dest ?? 'another host'} yet`,
       };
-    return { kind: 'failed', reason: left };
+    const started = whyMayStartAtHome(facts);
+    return started === null
+      ? { kind: 'failed', reason: left }
+      : { kind: 'verifying', reason: `${left}; ${started}` };
   }
   const arriving = mayBeArriving(facts, policy.timing);
   if (arriving !== null) return arriving;

@@ -1,7 +1,7 @@
 import { abandoned } from './deaths.ts';
 import { stopKey } from './decision.ts';
 import type { Reserve } from './destinations.ts';
-import { type Draft, lookAtServices } from './draft.ts';
+import { type Draft, lookAtServices, wakeWithin } from './draft.ts';
 import {
   type InstanceFacts,
   judge,
@@ -9,6 +9,7 @@ import {
   liveEvacuations,
   needs,
   type Outcome,
+  SINCE_MARGIN_MS,
   shortId,
 } from './instance.ts';
 import { isMigratedAlive, liveMigrationOf, lookAtLiveMigration } from './moving-away.ts';
@@ -97,6 +98,8 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       wasStopped: stopped.size > 0 && stopped.has(shortId(server.id)),
       wasInError: inError.size > 0 && inError.has(shortId(server.id)),
       stopSent: isAway && (isStopSent(draft, server) || isStarted(observation, server)),
+      // Of a node that has been let go nothing is held back any more.
+      startUnheard: () => record.phase === 'evacuating' && startUnheard(draft, server, record.since),
       stopFailed: isAway ? stopFailed(observation, server) : null,
       mono: observation.mono,
       novaNow: view.novaNow,
@@ -167,7 +170,19 @@ function stopFailed({ commands }: Observation, { id, host }: ServerView): Instan
 }
 
 /** Whether somebody has started it where it is now. */
-function isStarted({ startedSince }: Observation, { id }: ServerView): boolean {
-  const fact = startedSince.get(id);
-  return fact?.value.known === true && fact.value.value;
+function isStarted({ starts }: Observation, { id }: ServerView): boolean {
+  const fact = starts.get(id);
+  return fact?.value.known === true && fact.value.value.since;
+}
+
+/** See {@link InstanceFacts}; asks for what is not known. One that went unheard when an earlier host of it died was over with that. */
+function startUnheard(draft: Draft, { id }: ServerView, since: number): boolean | null {
+  const { observation, policy } = draft;
+  const fact = observation.starts.get(id);
+  if (fact?.value.known === true) return (fact.value.value.unheardAt ?? 0) >= since - SINCE_MARGIN_MS;
+  // An API that is down is not helped by questions.
+  const waitMs = fact === undefined ? 0 : fact.mono + policy.timing.lookRetryMs - observation.mono;
+  if (waitMs <= 0) draft.starts.add(id);
+  wakeWithin(draft, waitMs);
+  return null;
 }

@@ -1,3 +1,4 @@
+import type { Starts } from './actions.ts';
 import type { HostName, NodeName, ServerId } from './names.ts';
 import type { EvacuationRecord, HistoryRecord, IncidentRecord, PauseRecord } from './records.ts';
 
@@ -384,8 +385,8 @@ export interface Observation {
   readonly placement: PlacementView;
   /** Evacuation → how far its request has come, of those that were asked for. */
   readonly trails: ReadonlyMap<number, Fact<TrailView>>;
-  /** Whether somebody has started a server since it was last evacuated or stopped, of those that were asked for. */
-  readonly startedSince: ReadonlyMap<ServerId, Fact<boolean>>;
+  /** Who has started a server, of those that were asked for. */
+  readonly starts: ReadonlyMap<ServerId, Fact<Starts>>;
   /** The hosts of servers, of those that were asked for; null: on none, or deleted. */
   readonly whereabouts: ReadonlyMap<ServerId, Fact<HostName | null>>;
   /** The last live migration of a server, of those that were asked for; null: Nova lists none. */

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { NOT_STARTED } from './actions.ts';
 import { stopKey } from './decision.ts';
 import { newDraft } from './draft.ts';
 import { type HostName, hostName } from './names.ts';
@@ -61,7 +62,7 @@ function draftOf(
     ...{ mono: NOW, novaNow: NOW, servicesAt: NOW },
     services: known([aService('compute-1'), aService('compute-2')]),
     hosts: new Map([[SOURCE, seen]]),
-    startedSince: startedAt(NOW, known(false)),
+    starts: startedAt(NOW, known(false)),
     ...more,
   });
   const draft = newDraft(observation, DEFAULT_POLICY);
@@ -76,7 +77,8 @@ function decided(...about: Parameters<typeof draftOf>) {
 }
 
 /** Whether somebody has started it, as far as was seen at `mono`. */
-function startedAt(mono: number, value: Maybe<boolean>): Observation['startedSince'] {
+function startedAt(mono: number, since: Maybe<boolean>): Observation['starts'] {
+  const value = since.known ? known({ ...NOT_STARTED, since: since.value }) : since;
   return new Map([[server.id, { value, mono }]]);
 }
 
@@ -128,9 +130,9 @@ it('... and then left to a person, who is told so', () => {
 
 it('... once it is seen that nobody has started it, which a predecessor may have stopped before', () => {
   const { followMs, lookRetryMs } = DEFAULT_POLICY.timing;
-  const seen = (startedSince: Observation['startedSince']) => {
-    const { commands, starts } = draftOf({}, RUNS, { more: { startedSince, begunAt: NOW } }).draft;
-    return { isStopped: commands.length > 0, isAsked: starts.size > 0 };
+  const seen = (starts: Observation['starts']) => {
+    const { draft } = draftOf({}, RUNS, { more: { starts, begunAt: NOW } });
+    return { isStopped: draft.commands.length > 0, isAsked: draft.starts.size > 0 };
   };
   expect(seen(new Map())).toEqual({ isStopped: false, isAsked: true });
   expect(seen(startedAt(NOW - followMs, known(false)))).toEqual({ isStopped: true, isAsked: false });

@@ -23,7 +23,7 @@ export function stopRestoring(draft: Draft, host: HostName, judged: readonly Jud
  */
 function haveSeenStarts(draft: Draft, server: ServerId): boolean {
   const { observation, policy } = draft;
-  const fact = observation.startedSince.get(server);
+  const fact = observation.starts.get(server);
   const isKnown = fact?.value.known === true;
   if (isKnown && !isOlderThan(policy.timing.followMs, fact.mono, observation)) return true;
   // An API that is down is not helped by questions.

@@ -126,7 +126,7 @@ export function anObservation(more: Partial<Observation> = {}): Observation {
     hosts: new Map(),
     placement: { trouble: null, askedAt: -1, awaySince: -1, isAsking: false },
     trails: new Map(),
-    startedSince: new Map(),
+    starts: new Map(),
     whereabouts: new Map(),
     liveMigrations: new Map(),
     upSince: new Map(),

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { NOT_STARTED } from '../core/actions.ts';
 import { type Command, commandKey } from '../core/decision.ts';
 import { nodeName, serverId } from '../core/names.ts';
 import { known, type Maybe, type NodeView, unknown } from '../core/observation.ts';
@@ -79,10 +80,10 @@ it('that somebody had started a server is forgotten when it is asked for: it say
   const memory = newMemory('controller-1:1', 0);
   const other = serverId('22222222-0000-4000-8000-000000000000');
   const { id, name } = aServer();
-  for (const each of [id, other]) memory.startedSince.set(each, { value: known(true), mono: 0 });
+  for (const each of [id, other]) memory.starts.set(each, { value: known(NOT_STARTED), mono: 0 });
   const acts = newActs();
   const options = { onSharedStorage: false };
   act(ports, memory, acts, [{ kind: 'evacuate', host: SOURCE, server: id, name, recordsBefore: 0, options }]);
   await Promise.all(acts.running);
-  expect([...memory.startedSince.keys()]).toEqual([other]);
+  expect([...memory.starts.keys()]).toEqual([other]);
 });

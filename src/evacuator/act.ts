@@ -79,7 +79,7 @@ async function request(
   const sent = { source, sentAt: at, recordsBefore };
   memory.requests.set(server, { state: 'pending', at, message: '', refusals, ...sent });
   // Who has started it before that says nothing of how it comes out of this one.
-  memory.startedSince.delete(server);
+  memory.starts.delete(server);
   say(ports, command, 'info', `asking Nova to evacuate ${command.name}`);
   const answer = await ports.cloud.evacuate(server, command.options);
   const ended = { at: ports.clock.mono(), ...sent };

@@ -1,3 +1,4 @@
+import type { Starts } from '../core/actions.ts';
 import { type HostName, hostFinder, type NodeName, type ServerId } from '../core/names.ts';
 import type {
   CloudFacts,
@@ -66,7 +67,7 @@ export interface Memory {
   /** See {@link Observation}. */
   readonly trails: Map<number, Fact<TrailView>>;
   /** See {@link Observation}. */
-  readonly startedSince: Map<ServerId, Fact<boolean>>;
+  readonly starts: Map<ServerId, Fact<Starts>>;
   /** See {@link Observation}. Forgotten when no host is evacuated. */
   readonly whereabouts: Map<ServerId, Fact<HostName | null>>;
   /** See {@link Observation}. */
@@ -151,7 +152,7 @@ export function newMemory(owner: string, mono: number): Memory {
     online: new Map(),
     offline: new Map(),
     trails: new Map(),
-    startedSince: new Map(),
+    starts: new Map(),
     whereabouts: new Map(),
     liveMigrations: new Map(),
     upSince: new Map(),
@@ -401,7 +402,7 @@ export function forget(memory: Memory, { open, toProve, domain }: Needed): void 
     for (const id of host.evacuations.keys()) memory.trails.delete(id);
     for (const server of host.servers.keys()) {
       if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
-      memory.startedSince.delete(server);
+      memory.starts.delete(server);
       memory.liveMigrations.delete(server);
       if (memory.requests.get(server)?.state === 'pending') continue;
       memory.requests.delete(server);

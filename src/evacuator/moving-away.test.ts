@@ -118,7 +118,7 @@ function broken(done: string, status = 'error'): { world: World; server: World['
   server.taskState = null;
   world.actions.set(
     server.id,
-    done.split(' ').map((action) => ({ action, hasFailed: false })),
+    done.split(' ').map((action) => ({ action, hasFailed: false, startedAt: null })),
   );
   return { world, server };
 }

@@ -1,4 +1,4 @@
-import { wasStartedSince, wasStopped } from '../core/actions.ts';
+import { NOT_STARTED, startsOf, wasStopped } from '../core/actions.ts';
 import type { HostLook, Look } from '../core/decision.ts';
 import type { HostName, ServerId } from '../core/names.ts';
 import {
@@ -100,7 +100,7 @@ export async function observe(
     hosts: new Map([...memory.hosts].map(([name, host]) => [name, hostView(host)])),
     placement: memory.placement,
     trails: new Map(memory.trails),
-    startedSince: new Map(memory.startedSince),
+    starts: new Map(memory.starts),
     whereabouts: new Map(memory.whereabouts),
     liveMigrations: new Map(memory.liveMigrations),
     upSince: new Map(memory.upSince),
@@ -416,14 +416,14 @@ async function askOfEach<T>(
 }
 
 /**
- * Whether somebody has started these since they were last evacuated or stopped. Where Nova's policy forbids the question
+ * Who has started these. Where Nova's policy forbids the question
  * nobody is taken to have.
  */
 function lookAtStarts(ports: Ports, memory: Memory, servers: readonly ServerId[]): Promise<void> {
-  return askOfEach(ports, servers, memory.startedSince, async (server) => {
+  return askOfEach(ports, servers, memory.starts, async (server) => {
     const answer = await ports.cloud.listActions(server);
-    if (answer.ok) return known(wasStartedSince(answer.value ?? []));
-    return answer.effect === 'refused' ? known(false) : unknown(answer.reason);
+    if (answer.ok) return known(startsOf(answer.value ?? []));
+    return answer.effect === 'refused' ? known(NOT_STARTED) : unknown(answer.reason);
   });
 }
 

@@ -4,7 +4,8 @@ import { DEFAULT_POLICY } from '../core/policy.ts';
 import { World } from './testing.ts';
 import { isOver, isReleased, start, until } from './testing-runs.ts';
 
-const done = (...actions: readonly string[]) => actions.map((action) => ({ action, hasFailed: false }));
+const done = (...actions: readonly string[]) =>
+  actions.map((action) => ({ action, hasFailed: false, startedAt: null }));
 
 it('what an earlier incident has left in ERROR is stopped again if it had been stopped before that, and only then', async () => {
   const world = new World(2);

@@ -418,7 +418,7 @@ export class World {
         listActions: (id) =>
           this.silent.has('actions')
             ? call(50, () => ({ ok: false, reason: 'policy forbids it', effect: 'refused' }))
-            : cloud(() => this.actions.get(id) ?? [{ action: 'create', hasFailed: false }]),
+            : cloud(() => this.actions.get(id) ?? [{ action: 'create', hasFailed: false, startedAt: null }]),
         listMovesAway: (host, since) =>
           cloud(() =>
             [...this.liveMigrations.values()].filter(

@@ -32,6 +32,7 @@ import {
   loseQueues,
   mayBeOn,
   rebootServer,
+  STARTING,
   setConductor,
   setMetadata,
   setTag,
@@ -274,7 +275,7 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       );
       if (host === null || isUnderWay || world.nova.computes.get(host)?.state === 'running') return;
       const node = nodeOfHost(world, host);
-      if (runsAnywhere(world, fault.server)) return;
+      if (runsAnywhere(world, fault.server) || instance?.taskState === STARTING) return;
       // From one that is let go, and may come back any moment, nobody evacuates by hand.
       const permanent = world.cluster.permanent.get(node);
       if (permanent?.has(EVACUATION_ATTRIBUTE) && !permanent.has(INCIDENT_ATTRIBUTE)) return;

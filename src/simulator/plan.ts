@@ -70,7 +70,7 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'operator-enables'; readonly host: string }
   | { readonly do: 'operator-forces-down'; readonly host: string }
   | { readonly do: 'operator-takes-over'; readonly host: string }
-  /** By hand, as one does who looks first: only what does not run, is not evacuated already, and whose host has no nova-compute and is not let go. */
+  /** By hand, as one does who looks first: only what does not run, is not to be started there, is not evacuated already, and whose host has no nova-compute and is not let go. */
   | { readonly do: 'operator-evacuates'; readonly server: string }
   /** Alive, to wherever the scheduler wants it. */
   | { readonly do: 'operator-migrates'; readonly server: string }

@@ -222,6 +222,29 @@ function settleMovesAway(
 }
 
 /**
+ * What verdicts say of starts that wait in the queue of a dead host for instances that are elsewhere by now: the queue is deleted, and
+ * the node let go. While its nova-compute runs there is no such queue.
+ */
+function dropQueue(
+  world: World,
+  node: string,
+  instances: readonly InstanceVerdict[],
+  touched: Set<string>,
+): string[] {
+  const compute = world.nova.computes.get(hostOfNode(world, node));
+  const isHeld = world.cluster.permanent.get(node)?.has(INCIDENT_ATTRIBUTE) ?? false;
+  const isMeant = instances.some(({ text }) => /Before \S+ may start, delete that queue/.test(text));
+  if (compute === undefined || compute.state === 'running' || !isHeld || !isMeant) return [];
+  compute.starts.length = 0;
+  for (const { migration } of compute.queue.splice(0)) migration.flight = 'over';
+  setPermanent(world, pickMember(world, 'operator'), node, INCIDENT_ATTRIBUTE, null, 'operator');
+  touched.add(node).add(compute.host);
+  return [
+    `an operator deletes the queue of ${compute.host}, and lets ${node} go by hand, as the verdict says`,
+  ];
+}
+
+/**
  * What an operator has to do because nothing in the world can know better, each after what the verdict says:
  * fence what could not be proven off, take a bare mark away, and close a record behind which nobody works
  * any more though its destination lives (a nova-compute that died under a spawn).
@@ -274,6 +297,7 @@ export function helpOut(world: World, report: TickReport | null, touched: Set<st
   for (const { node, instances } of report?.verdicts ?? []) {
     done.push(...redoLost(world, node, instances, touched));
     done.push(...settleMovesAway(world, node, instances, touched));
+    done.push(...dropQueue(world, node, instances, touched));
   }
   for (const migration of world.nova.migrations) {
     const isStuck =

@@ -37,6 +37,7 @@ export type FeatureName =
   | 'spoiled-records'
   | 'old-cib'
   | 'taken-out'
+  | 'queued-starts'
   | 'lost-messages'
   | 'changed-groups'
   | 'left-guests'
@@ -86,6 +87,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'spoiled-records', share: 0.04, apply: withSpoiledRecords },
   { name: 'old-cib', share: 0.03, apply: withOldCib },
   { name: 'taken-out', share: 0.04, apply: withNodesTakenOut },
+  { name: 'queued-starts', share: 0.03, apply: withQueuedStarts },
 ];
 
 /**
@@ -752,6 +754,29 @@ function withUsersWhoStart(row: Row, before: Plan): Plan {
     ...(row.chance(0.7) ? [{ at: death + row.int(20_000, 120_000), do: successor }] : []),
   );
   return withNova(plan, { spawnMs: row.pick([plan.world.nova.spawnMs, [1_000, 6_000]]) });
+}
+
+/** Stopped instances that their users start when their host has died, before they are asked for or in that very moment, and later on. */
+function withQueuedStarts(row: Row, before: Plan): Plan {
+  const [first] = before.world.computes;
+  const own = before.world.instances.filter(({ host }) => host === first?.host).slice(0, row.int(1, 5));
+  const ids = new Set(own.map(({ id }) => id));
+  const stopped = before.world.instances.map((each) =>
+    ids.has(each.id) ? { ...each, vmState: 'stopped', taskState: null } : each,
+  );
+  const death = firstDeathOf(before);
+  const latestMs = row.pick([8_000, 20_000, 60_000]);
+  const starts = own.flatMap(({ id }) =>
+    Array.from(
+      { length: row.int(1, 3) },
+      (): Fault => ({ at: death + row.int(0, latestMs), do: 'user-starts', server: id }),
+    ),
+  );
+  const plan = withFaults(withWorld(before, { instances: stopped }), ...starts);
+  // One at a time, so that some are still to be asked for.
+  return row.chance(0.5)
+    ? withPolicy(plan, { pace: { minInFlight: 1, startInFlight: 1, maxInFlight: 1 } })
+    : plan;
 }
 
 /** Users who reboot what does not answer, again and again: before its host is known to be dead, and while it is evacuated. */

@@ -157,9 +157,13 @@ function initHost(world: World, host: string): void {
       );
     // Its _init_instance makes up for it; of one in ERROR, or one to be rebooted, it does not, but the message that lies in its queue comes.
     else if (instance.taskState === 'powering-off') stopInstance(world, host, instance);
-    else if (instance.taskState === 'powering-on' || instance.taskState === 'rebooting_hard')
+    else if (instance.taskState === 'powering-on' || instance.taskState === 'rebooting_hard') {
       startInstance(world, host, instance);
-    else if (instance.taskState === 'migrating') resetLiveMigration(world, instance);
+      // Its message finds it running a moment later. (That the host dies in this very moment is not told apart.)
+      const { starts } = computeOf(world, host);
+      for (let at = starts.indexOf(instance.id); at >= 0; at = starts.indexOf(instance.id))
+        starts.splice(at, 1);
+    } else if (instance.taskState === 'migrating') resetLiveMigration(world, instance);
   }
 }
 
@@ -200,8 +204,25 @@ export function drainQueue(world: World, node: string): void {
   if (compute?.state === 'running') drain(world, compute);
 }
 
+/**
+ * A start that has waited in the queue. The guest is started first, and the record changed only where it still waits for that; nobody
+ * looks whether the instance is on this host any more (nova/compute/manager.py start_instance).
+ */
+function takeUpStart(world: World, host: string, server: string): void {
+  const instance = instanceOf(world, server);
+  if (instance === null || instance.deleted) return;
+  const { name, guests } = machineOf(world, nodeOfHost(world, host));
+  if (guests.get(server) !== 'running') {
+    guests.set(server, 'running');
+    world.emit({ kind: 'guest', host: name, server, state: 'running' });
+  }
+  if (instance.taskState === 'powering-on')
+    changeInstance(world, instance, { vmState: 'active', taskState: null }, 'started');
+}
+
 function drain(world: World, compute: Compute): void {
   if (machineOf(world, nodeOfHost(world, compute.host)).isolated) return;
+  for (const server of compute.starts.splice(0)) takeUpStart(world, compute.host, server);
   for (let next = compute.queue.shift(); next !== undefined; next = compute.queue.shift()) {
     rebuild(world, compute, next);
   }

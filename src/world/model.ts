@@ -266,6 +266,8 @@ export interface Compute {
   /** Counts its starts: what an earlier process began has died with it. */
   process: number;
   readonly queue: Rebuild[];
+  /** The servers that it is told to start, by messages in the same queue. */
+  readonly starts: string[];
   /** When the last of its claims is over, the world's ms, and of which of its processes that was. */
   claims: { readonly process: number; readonly until: number };
   traitDisabled: boolean;
@@ -632,6 +634,7 @@ function addCompute(world: World, { host, disabledReason }: ComputeSpec, index: 
     state: 'running',
     process: 1,
     queue: [],
+    starts: [],
     claims: { process: 1, until: 0 },
     traitDisabled: isDisabled,
   });

@@ -117,6 +117,7 @@ export function loseQueues(world: World): void {
     ...world.nova.backlog.splice(0),
     ...[...world.nova.computes.values()].flatMap(({ queue }) => queue.splice(0)),
   ];
+  for (const { starts } of world.nova.computes.values()) starts.length = 0;
   for (const { migration } of lost) migration.flight = 'over';
 }
 
@@ -272,17 +273,22 @@ export function stopServer(world: World, server: string): Refusal {
 export const STARTING = 'powering-on';
 
 /**
- * `os-start`, for a user: only a stopped instance whose host's nova-compute runs is started. One whose start is cut off by the death
- * of its host is started at the next start of nova-compute there (nova/compute/manager.py _init_instance).
+ * `os-start`, for a user, of a stopped instance. It is taken for a host that is down as well, and its message waits in the queue of that
+ * host (nova/compute/api.py start, check_instance_host without check_is_up). One whose start is cut off by the death of its host is
+ * started at the next start of nova-compute there (nova/compute/manager.py _init_instance).
  */
 export function startServer(world: World, server: string): boolean {
   const instance = instanceOf(world, server);
   if (instance === null || instance.vmState !== 'stopped' || instance.taskState !== null) return false;
   const { host } = instance;
   const compute = host === null ? undefined : world.nova.computes.get(host);
-  if (host === null || compute?.state !== 'running') return false;
+  if (host === null || compute === undefined) return false;
   instance.actions.push({ action: 'start', at: novaNow(world) });
   changeInstance(world, instance, { taskState: STARTING }, 'to be started');
+  if (compute.state !== 'running' || machineOf(world, nodeOfHost(world, host)).isolated) {
+    compute.starts.push(server);
+    return true;
+  }
   after(world.agenda, 500, () => {
     if (compute.state !== 'running' || instance.deleted) return;
     if (instance.host !== host || instance.taskState !== STARTING) return;
