@@ -170,6 +170,8 @@ function redoLost(
     );
     if (!isLost) continue;
     if (touched.has(byHand(server))) {
+      // Who lets a node go in the middle deletes its queue first (docs/operate.md).
+      world.nova.computes.get(hostOfNode(world, node))?.starts.splice(0);
       setPermanent(world, pickMember(world, 'operator'), node, INCIDENT_ATTRIBUTE, null, 'operator');
       touched.add(node).add(hostOfNode(world, node));
       done.push(`an operator lets ${node} go by hand: ${instance.name} was evacuated by hand in vain`);

@@ -758,6 +758,8 @@ function withUsersWhoStart(row: Row, before: Plan): Plan {
 
 /** Stopped instances that their users start when their host has died, before they are asked for or in that very moment, and later on. */
 function withQueuedStarts(row: Row, before: Plan): Plan {
+  // Who was stopped stands in the record: spoiled just then, it tells of no start in the moment of the request (docs/simulator.md).
+  if (before.faults.some((fault) => fault.do === 'operator-spoils-record')) return before;
   const [first] = before.world.computes;
   const own = before.world.instances.filter(({ host }) => host === first?.host).slice(0, row.int(1, 5));
   const ids = new Set(own.map(({ id }) => id));
