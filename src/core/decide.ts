@@ -190,7 +190,8 @@ function adoptMark(draft: Draft, node: NodeView, cluster: ClusterView): void {
   }
   const fresh = markIsFresh(node, cluster, observation.now, policy);
   if (fresh === true) {
-    const id = `mark-${observation.now.toString(36)}`;
+    // By its place among the nodes as well: several may be taken in one step.
+    const id = `mark-${observation.now.toString(36)}-${cluster.nodes.indexOf(node)}`;
     issue(draft, {
       kind: 'adopt-mark',
       node: node.name,

@@ -12,13 +12,21 @@ const RELEASED = aRecord({ phase: 'returning', releasedAt: 10_000 });
 
 /** What is decided at 100 s about compute-1, marked without an incident. */
 function decideMarked(more: Partial<NodeView>, view: Partial<ClusterView> = {}): Decision {
+  return decideAbout([aNode('compute-1', null, { mark: 'yes', ...more })], view);
+}
+
+/** What is decided at 100 s about nodes that have all been fenced. */
+function decideAbout(nodes: readonly NodeView[], view: Partial<ClusterView> = {}): Decision {
   const cluster: ClusterView = {
     ...A_CLUSTER,
     ...view,
-    nodes: [aNode('compute-1', null, { mark: 'yes', ...more })],
-    history: new Map([
-      [nodeName('compute-1'), known([{ action: 'reboot', status: 'success', completedAt: FENCED_AT }])],
-    ]),
+    nodes,
+    history: new Map(
+      nodes.map(({ name }) => [
+        name,
+        known([{ action: 'reboot', status: 'success', completedAt: FENCED_AT }]),
+      ]),
+    ),
   };
   const observation = anObservation({
     ...{ now: 100_000, mono: 100_000, begunAt: 100_000, novaNow: 100_000, servicesAt: 100_000 },
@@ -55,4 +63,12 @@ it('a bare mark on a node that is back is told, with what to do, and is left alo
 
 it('a node that dies on its way back, fenced by a stock fence_compute, is evacuated again', () => {
   expect(kinds(decideMarked({ evacuation: RELEASED, online: false }))).toContain('adopt-mark');
+});
+
+it('two that are taken in one step are two incidents', () => {
+  const dead = { mark: 'yes', online: false } as const;
+  const { commands } = decideAbout([aNode('compute-1', null, dead), aNode('compute-2', null, dead)]);
+  const ids = commands.flatMap((each) => (each.kind === 'adopt-mark' ? [each.incident.id] : []));
+  expect(ids).toHaveLength(2);
+  expect(new Set(ids).size).toBe(2);
 });

@@ -150,3 +150,14 @@ it('an incident that was taken away, and stands again, came back with an old CIB
   for (let n = 0; n < 1_100; n++) back(`more-${n}`);
   expect(memory.over.size).toBe(1_000);
 });
+
+it('... and is none of another node with an incident of the same name', () => {
+  const memory = newMemory('controller-1:1', 0);
+  const other = aNode('compute-2', 'same');
+  const back = (incident: string | null) => [
+    ...rememberStanding(memory, [aNode('compute-1', incident), other]),
+  ];
+  expect(back('same')).toEqual([]);
+  expect(back(null)).toEqual([]);
+  expect(back('same')).toEqual(['compute-1']);
+});

@@ -50,7 +50,7 @@ export interface Memory {
   readonly withIncident: Set<NodeName>;
   /** Incidents as they stood in the last look, by their nodes. */
   readonly standing: Map<NodeName, string>;
-  /** Incidents that have stood, and do not any more; oldest first. */
+  /** Incidents that have stood, and do not any more, each as NODE ID; oldest first. */
   readonly over: Set<string>;
   /** When the cluster was asked last, and answered, `mono`; -1: never. */
   clusterReadAt: number;
@@ -332,11 +332,11 @@ export function rememberStanding(
   for (const { name, incident } of nodes) {
     if (incident === 'unreadable') continue;
     const before = standing.get(name);
-    if (before !== undefined && before !== incident?.id) over.add(before);
+    if (before !== undefined && before !== incident?.id) over.add(`${name} ${before}`);
     if (incident === null) standing.delete(name);
     else {
       standing.set(name, incident.id);
-      if (over.has(incident.id)) back.add(name);
+      if (over.has(`${name} ${incident.id}`)) back.add(name);
     }
   }
   for (const id of over) {
