@@ -2,6 +2,7 @@ import { mayStillChange } from './changes.ts';
 import { type Draft, haveSeenServices, isBeingWritten, issue, serviceOf } from './draft.ts';
 import { lookAtAggregates } from './facts.ts';
 import { type HostName, hostFinder } from './names.ts';
+import { listsAllServices } from './no-host.ts';
 import type { AggregateView, ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
 import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
 import { isQuarantine, whyQuarantined } from './quarantine.ts';
@@ -326,9 +327,12 @@ interface Tried {
 }
 
 function disableAgain(draft: Draft, claim: ReserveClaim, service: ServiceView | undefined): Tried | null {
+  if (service === undefined)
+    return listsAllServices(draft.observation.facts.microversion)
+      ? null
+      : { why: 'Nova does not list it; its cell may not answer' };
   // Our own marker is on it when it has died meanwhile: what it says is over.
-  if (service === undefined || (service.status === 'disabled' && !isOurMarker(service.disabledReason)))
-    return null;
+  if (service.status === 'disabled' && !isOurMarker(service.disabledReason)) return null;
   if (overtaken(draft.observation, draft.policy, service) !== null) return { why: DISABLED_AGAIN };
   if (!haveSeenServices(draft)) return { why: 'looking at its compute service once more' };
   return {

@@ -164,3 +164,11 @@ describe('a node that has no host in Nova', () => {
     expect(told).not.toContain('--delete');
   });
 });
+
+it('nobody is told to let a host go that Nova does not list, where its cell may only not answer', () => {
+  const services = known([aService('compute-2', { updatedAt: 99_000 })]);
+  const facts = someFacts({ microversion: known({ max: '2.60', used: '2.60' }) });
+  const textOf = (more: Partial<Observation>) => decided({}, { services, ...more }).verdicts[0]?.text;
+  expect(textOf({})).toContain('nothing of it is in Nova: remove its instance-ha-incident');
+  expect(textOf({ facts })).toContain('If nova-manage cell_v2 list_hosts names it, its cell does not answer');
+});

@@ -7,7 +7,8 @@ import { isForcedByOthers } from './forced-down.ts';
 import type { Gates } from './gates.ts';
 import { type Candidates, judgeAll } from './judged.ts';
 import { novaNowOf } from './looks.ts';
-import { type HostName, hostOfNode, hostsFor } from './names.ts';
+import { type HostName, hostOfNode } from './names.ts';
+import { whyHostUnknown } from './no-host.ts';
 import type {
   ClusterView,
   EvacuationView,
@@ -163,8 +164,7 @@ function lookAtNova(
   const hosts = observation.services.value.map((service) => service.host);
   const host = hostOfNode(node.name, hosts, observation.domain);
   const service = observation.services.value.find((candidate) => candidate.host === host);
-  if (host === null || service === undefined)
-    return { blocked: whyNoHost(node, hosts, observation.domain), host: null };
+  if (host === null || service === undefined) return { blocked: whyNoHost(draft, node, hosts), host: null };
   if (service.state === 'unknown') return { blocked: CELL_IS_DOWN, host };
   const view = observation.hosts.get(host);
   const isSeen = view !== undefined && view.incident === incident.id && view.listedAt >= 0;
@@ -188,12 +188,16 @@ function lookAtNova(
  * Nova does not delete a compute service that has instances or migrations (nova/api/openstack/compute/services.py `delete`): of
  * a host that it does not know any more it has none. Only a person can tell such a host from one whose name is wrong.
  */
-function whyNoHost({ name }: NodeView, hosts: readonly HostName[], domain: string | null): string {
-  const fit = hostsFor(name, hosts, domain);
-  if (fit.length > 1)
-    return `Nova has more than one compute host of this node's name (${fit.join(', ')}), so nothing is evacuated: set the parameter domain anew, or delete the compute service of the one that is no more`;
+function whyNoHost({ observation }: Draft, { name }: NodeView, hosts: readonly HostName[]): string {
+  const unmark = `remove its ${INCIDENT_ATTRIBUTE} (crm_attribute --node ${name} --name ${INCIDENT_ATTRIBUTE} --lifetime forever --delete)`;
   const listed = hosts.slice(0, 10).join(', ') || 'none';
-  return `Nova has no compute host with this node's name (it has: ${listed}); nothing is evacuated. Set the parameter domain if Nova's names are NODE.DOMAIN. If this host is new, or its compute service was deleted, nothing of it is in Nova: remove its ${INCIDENT_ATTRIBUTE} (crm_attribute --node ${name} --name ${INCIDENT_ATTRIBUTE} --lifetime forever --delete)`;
+  return (
+    whyHostUnknown(observation, name, {
+      so: 'nothing is evacuated',
+      ifGone: `set the parameter domain if Nova's names are NODE.DOMAIN (it lists: ${listed}); or this host is new, or its compute service was deleted: ${unmark}`,
+    }) ??
+    `Nova has no compute host with this node's name (it has: ${listed}); nothing is evacuated. Set the parameter domain if Nova's names are NODE.DOMAIN. If this host is new, or its compute service was deleted, nothing of it is in Nova: ${unmark}`
+  );
 }
 
 function block(

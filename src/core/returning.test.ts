@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { decide } from './decide.ts';
 import type { Decision } from './decision.ts';
 import { hostName, nodeName } from './names.ts';
-import { type ClusterView, known, type Observation } from './observation.ts';
+import { type ClusterView, known, type Observation, unknown } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { disabledReason, type Outage, type PastIncident } from './records.ts';
 import {
@@ -92,6 +92,27 @@ it('... for ten minutes: then its report names it', () => {
   expect(decided(late, { hosts }).reports[0]?.text).not.toContain('stop them');
 });
 
+const AT_2_60 = someFacts({ microversion: known({ max: '2.60', used: '2.60' }) });
+
+it('a host whose service is deleted has nothing to give back; below 2.69 its cell may only not answer', () => {
+  const services = known([aService('compute-2')]);
+  expect(closes(30_000, { services })).toBe(true);
+  const unknowns = [
+    { services, facts: AT_2_60 },
+    { services, facts: someFacts({ microversion: unknown('not asked yet') }) },
+  ];
+  for (const more of unknowns) expect(closes(30_000, more)).toBe(false);
+  const { verdicts } = decided(30_000, { services, facts: AT_2_60 });
+  expect(verdicts[0]?.text).toContain('its cell does not answer');
+});
+
+it('... nor has it when two hosts of Nova fit its name, of which either may be it', () => {
+  const services = known([aService('compute-1.example'), aService('compute-1')]);
+  expect(closes(30_000, { services, domain: 'example' })).toBe(false);
+  const [verdict] = decided(30_000, { services, domain: 'example' }).verdicts;
+  expect(verdict?.text).toContain('more than one compute host');
+});
+
 /** Whether a reserved host to which nothing came counts as given back; it was put into an aggregate, and is as it was before. */
 function isGivenBack(servicesAt: number, listedAt: number, more: Partial<Observation> = {}): boolean {
   const spare = { host: hostName('compute-2'), reason: 'reserved', aggregate: 7 };
@@ -131,6 +152,13 @@ it('a reserved host is not given back while a request for it may still take effe
   expect(isGivenBack(overAt - 1, overAt, successor)).toBe(false);
   expect(isGivenBack(overAt, overAt - 1, successor)).toBe(false);
   expect(isGivenBack(overAt, overAt, successor)).toBe(true);
+});
+
+it('... nor while Nova does not list it, where its cell may only not answer', () => {
+  const services = known([aService('compute-1')]);
+  const facts = { ...AT_2_60, aggregates: { value: known([]), mono: 30_000 } };
+  expect(isGivenBack(30_000, 30_000, { services })).toBe(true);
+  expect(isGivenBack(30_000, 30_000, { services, facts })).toBe(false);
 });
 
 it('... nor of an evacuator before this one that had claimed it for another host, whose claim goes first', () => {

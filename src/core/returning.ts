@@ -13,6 +13,7 @@ import {
 } from './draft.ts';
 import { isForcedByOthers } from './forced-down.ts';
 import type { HostName } from './names.ts';
+import { whyHostUnknown } from './no-host.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
 import { DISABLED_AGAIN, isEnabledLate, overtaken } from './overtaken.ts';
 import { howToUnmark } from './proof.ts';
@@ -81,7 +82,7 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   }
   const service = serviceOf(draft, node.name);
   if (service === null) {
-    tell(finish('Nova no longer has a compute host of this name; nothing to give back'), null);
+    tell(sayNoService(draft, node, finish), null);
     return;
   }
   const { host } = service;
@@ -109,6 +110,15 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
   } else {
     tell(finish(sayKept(service)), host);
   }
+}
+
+function sayNoService({ observation }: Draft, { name }: NodeView, finish: Finish): string {
+  return (
+    whyHostUnknown(observation, name, {
+      so: 'nothing is given back yet',
+      ifGone: `its compute service was deleted: restart nova-compute on ${name}, which makes it anew, or take the node out of the cluster`,
+    }) ?? finish('Nova no longer has a compute host of this name; nothing to give back')
+  );
 }
 
 /**

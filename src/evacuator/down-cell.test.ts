@@ -21,16 +21,20 @@ it('instances that no list showed while their cell was down are not forgotten', 
   expect(world.servers.map((server) => server.host)).not.toContain(world.victimHost);
 });
 
-it('... nor those that it was down for in both looks, and back before the services were listed', async () => {
+it.each([
+  ['2.69', 'names them alone'],
+  ['2.68', 'leaves them out'],
+])('... nor those that it was down for in both looks, and back before the services were listed: %s %s', async (used) => {
   const world = new World(3);
   const host = world.victimHost;
   const hidden: typeof world.servers = [];
   let lists = 0;
   const isUnknown = (answer: Awaited<ReturnType<CloudPort['listServices']>>): typeof answer => {
     if (!answer.ok) return answer;
-    const items = answer.value.items.map((each) =>
+    const named = answer.value.items.map((each) =>
       each.host === host ? { ...each, state: 'unknown' as const } : each,
     );
+    const items = used === '2.69' ? named : named.filter(({ state }) => state !== 'unknown');
     return { ...answer, value: { ...answer.value, items } };
   };
   start(world, DEFAULT_POLICY, (cloud) => {
@@ -46,7 +50,8 @@ it('... nor those that it was down for in both looks, and back before the servic
       if (name === host && ++lists === 2) world.servers.push(...hidden.splice(0));
       return answer;
     };
-    return { listServices, listServersOn };
+    const microversion = async () => ({ ok: true, value: { max: used, used } }) as const;
+    return { listServices, listServersOn, microversion };
   });
   await world.clock.advance(5_000);
   world.fence();

@@ -246,6 +246,8 @@ export function rememberServer(host: HostMemory, seen: SeenServer, mono: number)
 /** Takes in a list of the services. */
 export function rememberServices(memory: Memory, services: readonly ServiceView[]): void {
   memory.services = known(services);
+  const listed = new Set(services.map(({ host }) => host));
+  for (const host of memory.upSince.keys()) if (!listed.has(host)) memory.upSince.delete(host);
   for (const service of services) rememberUp(memory, service);
 }
 

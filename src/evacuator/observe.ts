@@ -1,6 +1,7 @@
 import { NOT_STARTED, startsOf, wasStopped } from '../core/actions.ts';
 import type { HostLook, Look } from '../core/decision.ts';
 import type { HostName, ServerId } from '../core/names.ts';
+import { listsAllServices } from '../core/no-host.ts';
 import {
   type ClusterView,
   type EvacuationView,
@@ -60,7 +61,7 @@ export async function observe(
   const begunAt = ports.clock.mono();
   forgetDone(memory, begunAt);
   const cluster = await observeCluster(ports, memory, look, domain);
-  const cells = watchCells(ports, memory);
+  const cells = watchCells(ports, memory, [...look.hosts.keys()]);
   const queue = [...look.hosts];
   const workers = Array.from({ length: Math.min(HOSTS_AT_ONCE, queue.length) }, async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -114,7 +115,8 @@ export async function observe(
 
 /**
  * Lists of a host whose cell is down leave out what is in it, in silence (nova/compute/multi_cell_list.py). That they were made
- * while it was down shows in a list of the services alone: in one after them, or, where the cell is back by then, in one before.
+ * while it was down shows in a list of the services alone: in one after them, or, where the cell is back by then, in one before. There they
+ * are unknown, or are not there at all.
  */
 interface Cells {
   /** Lists the services before the last list of a host, once for all hosts of a step. */
@@ -123,11 +125,15 @@ interface Cells {
   down(): ReadonlySet<HostName>;
 }
 
-function watchCells(ports: Ports, memory: Memory): Cells {
-  const isDown = (): readonly HostName[] =>
-    memory.services.known
-      ? memory.services.value.filter(({ state }) => state === 'unknown').map(({ host }) => host)
-      : [];
+function watchCells(ports: Ports, memory: Memory, looked: readonly HostName[]): Cells {
+  const isDown = (): readonly HostName[] => {
+    const { services, facts } = memory;
+    if (!services.known) return [];
+    const unknown = services.value.filter(({ state }) => state === 'unknown').map(({ host }) => host);
+    if (listsAllServices(facts.microversion)) return unknown;
+    const listed = new Set(services.value.map(({ host }) => host));
+    return [...unknown, ...looked.filter((host) => !listed.has(host))];
+  };
   const before: HostName[] = [];
   let looking: Promise<void> | null = null;
   return {
