@@ -116,6 +116,32 @@ describe('records', () => {
     );
   });
 
+  it('that could not be written again are not read: a hand may have left a blank in one', () => {
+    const incident = formatIncident({ id: 'i', at: 0, by: 'fencer', on: 'c' });
+    expect(parseIncident(incident)).not.toBeNull();
+    expect(parseIncident(`${incident} `)).toBeNull();
+    const written = formatEvacuation(aRecord());
+    expect(parseEvacuation(`${written} `)).toBeNull();
+    expect(parseEvacuation(written.replace(/owner=[^,]*/, 'owner=a/b'))).toBeNull();
+    const history = formatHistory({ incidents: [{ id: 'i', at: 1, novaAt: 2 }] });
+    fc.assert(
+      fc.property(fc.nat(), fc.string({ minLength: 1, maxLength: 2 }), (n, typed) => {
+        const put = (text: string): string => {
+          const at = n % (text.length + 1);
+          return `${text.slice(0, at)}${typed}${text.slice(at)}`;
+        };
+        const [first, second, third] = [
+          parseIncident(put(incident)),
+          parseEvacuation(put(written)),
+          parseHistory(put(history)),
+        ] as const;
+        if (first) formatIncident(first);
+        if (second) formatEvacuation(second);
+        if (third) formatHistory(third);
+      }),
+    );
+  });
+
   it('without one of the fields that they can’t do without are not read', () => {
     const without = (text: string, field: string): string =>
       text

@@ -113,23 +113,27 @@ export interface ReserveClaim {
   readonly aggregate: number | null;
 }
 
-/** Text of a record: `k=v` pairs with commas, no character that XML, a shell or attrd would change. */
+/** What stands in a value: no character that XML, a shell or attrd would change. */
+const VALUE = /^[A-Za-z0-9_.:+%-]*$/;
+
+/** Text of a record: `k=v` pairs with commas. */
 function format(pairs: Readonly<Record<string, string>>): string {
   return Object.entries(pairs)
     .map(([key, value]) => {
-      if (!/^[A-Za-z0-9_.:+%-]*$/.test(value))
-        throw new Error(`record value of ${key} holds a forbidden character`);
+      if (!VALUE.test(value)) throw new Error(`record value of ${key} holds a forbidden character`);
       return `${key}=${value}`;
     })
     .join(',');
 }
 
+/** What could not be written again, as somebody's hand may have left it, is not read: it would go from one record into the next. */
 function parse(text: string): Map<string, string> | null {
   const pairs = new Map<string, string>();
   for (const part of text.split(',')) {
     const at = part.indexOf('=');
-    if (at < 1) return null;
-    pairs.set(part.slice(0, at), part.slice(at + 1));
+    const value = part.slice(at + 1);
+    if (at < 1 || !VALUE.test(value)) return null;
+    pairs.set(part.slice(0, at), value);
   }
   return pairs.get('v') === '1' ? pairs : null;
 }

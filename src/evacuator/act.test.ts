@@ -4,7 +4,7 @@ import { type Command, commandKey } from '../core/decision.ts';
 import { nodeName, serverId } from '../core/names.ts';
 import { known, type Maybe, type NodeView, unknown } from '../core/observation.ts';
 import { INCIDENT_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../core/records.ts';
-import { A_CLUSTER, aNode, aServer, SOURCE } from '../core/testing.ts';
+import { A_CLUSTER, aNode, aServer, ELSEWHERE, SOURCE } from '../core/testing.ts';
 import { act, newActs } from './act.ts';
 import { newMemory } from './memory.ts';
 import type { ClusterPort, Ports } from './ports.ts';
@@ -86,4 +86,32 @@ it('that somebody had started a server is forgotten when it is asked for: it say
   act(ports, memory, acts, [{ kind: 'evacuate', host: SOURCE, server: id, name, recordsBefore: 0, options }]);
   await Promise.all(acts.running);
   expect([...memory.starts.keys()]).toEqual([other]);
+});
+
+it('a bug that a command meets is said, and fails that command alone', async () => {
+  const said: string[] = [];
+  const bug = async () => {
+    throw new Error('no such field');
+  };
+  const ports = {
+    cloud: { evacuate: bug, stopServer: bug },
+    clock: { mono: () => 0, wake: () => {} },
+    journal: { event: ({ msg }: { msg: string }) => said.push(msg) },
+  } as unknown as Ports;
+  const memory = newMemory('controller-1:1', 0);
+  const acts = newActs();
+  const { id: server, name } = aServer();
+  const options = { onSharedStorage: false };
+  const stop: Command = { kind: 'stop-server', host: SOURCE, server, name, on: ELSEWHERE };
+  act(ports, memory, acts, [
+    stop,
+    { kind: 'evacuate', host: SOURCE, server, name, recordsBefore: 0, options },
+  ]);
+  await Promise.all(acts.running);
+  expect(memory.commands.get(commandKey(stop))).toMatchObject({ state: 'failed', failures: 1 });
+  // It may have been sent.
+  expect(memory.requests.get(server)?.state).toBe('unknown');
+  expect(
+    said.filter((msg) => msg.includes('a bug of instance-ha, please report it: no such field')),
+  ).toHaveLength(2);
 });

@@ -54,7 +54,7 @@ async function perform(
   const failures = memory.commands.get(key)?.failures ?? 0;
   memory.commands.set(key, { state: 'pending', at: ports.clock.mono(), failures, message: '' });
   say(ports, command, 'info', describe(command));
-  const answer = await execute(ports, memory, command);
+  const answer = await answered(() => execute(ports, memory, command));
   if (answer.ok) {
     memory.commands.set(key, { state: 'done', at: ports.clock.mono(), failures: 0, message: '' });
     return;
@@ -81,7 +81,7 @@ async function request(
   // Who has started it before that says nothing of how it comes out of this one.
   memory.starts.delete(server);
   say(ports, command, 'info', `asking Nova to evacuate ${command.name}`);
-  const answer = await ports.cloud.evacuate(server, command.options);
+  const answer = await answered(() => ports.cloud.evacuate(server, command.options));
   const ended = { at: ports.clock.mono(), ...sent };
   if (answer.ok) {
     memory.requests.set(server, { state: 'accepted', message: '', refusals: 0, ...ended });
@@ -106,6 +106,19 @@ async function request(
       return;
     default:
       answer.effect satisfies never;
+  }
+}
+
+/**
+ * A bug that one command meets ends that one, and not the evacuator: each that took over would meet it again. Whether it came before
+ * or after something was done nobody knows.
+ */
+async function answered<T>(ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
+  try {
+    return await ask();
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    return { ok: false, effect: 'unknown', reason: `a bug of instance-ha, please report it: ${what}` };
   }
 }
 
