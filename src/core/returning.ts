@@ -186,7 +186,10 @@ function clearForcedDown(
     if (view === null || view.followedAt < 0)
       return 'nova-compute reports; looking at its evacuation records';
   }
-  if (view.novaNow + STALE_MS < (service.updatedAt ?? 0))
+  // By Nova's clocks alone no look might ever do: nova-conductor, which dates the report (nova/db/main/api.py service_update), may be
+  // ahead of nova-api, which dates the look, for good.
+  const isOld = view.followedAt + STALE_MS < observation.servicesAt - observation.servicesTookMs;
+  if (isOld && view.novaNow + STALE_MS < (service.updatedAt ?? 0))
     return 'nova-compute reports; looking at its evacuation records';
   const waiting = view.evacuations.filter((evacuation) => evacuation.status === 'done');
   if (waiting.length > 0) return sayStillDone(draft, node, record, waiting);

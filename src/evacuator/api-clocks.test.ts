@@ -2,7 +2,10 @@ import { expect, it } from 'vitest';
 import { DEFAULT_POLICY } from '../core/policy.ts';
 import type { Answer } from './ports.ts';
 import { World } from './testing.ts';
-import { start, until } from './testing-runs.ts';
+import { isOver, isReleased, start, until } from './testing-runs.ts';
+
+/** `report_interval` of nova-compute, ms. */
+const REPORT_INTERVAL_MS = 10_000;
 
 it.each([
   0, 3_000, 60_000,
@@ -27,4 +30,29 @@ it.each([
   await until(world, 140_000, () => false);
   expect(world.violations).toEqual([]);
   expect(world.evacuations).toHaveLength(4);
+});
+
+it.each([
+  0, 4_000, 16_000, 45_000,
+])('a host is given back though nova-conductor, which dates its reports, is %s ms ahead of nova-api', async (aheadMs) => {
+  const world = new World(4);
+  let startedAt: number | null = null;
+  start(world, DEFAULT_POLICY, (cloud) => ({
+    listServices: async () => {
+      const answer = await cloud.listServices();
+      if (!answer.ok || startedAt === null) return answer;
+      const reportedAt = answer.value.novaNow - ((world.clock.time - startedAt) % REPORT_INTERVAL_MS);
+      const items = answer.value.items.map((service) =>
+        service.host === world.victimHost ? { ...service, updatedAt: reportedAt + aheadMs } : service,
+      );
+      return { ok: true, value: { ...answer.value, items } };
+    },
+  }));
+  await world.clock.advance(5_000);
+  world.fence();
+  expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
+  world.rejoin();
+  expect(await until(world, 60_000, () => world.startNovaCompute())).toBe(true);
+  startedAt = world.clock.time;
+  expect(await until(world, 60_000, () => isOver(world))).toBe(true);
 });
