@@ -6,7 +6,7 @@ import { listsAllServices } from './no-host.ts';
 import type { AggregateView, ClusterView, HostView, NodeView, ServiceView } from './observation.ts';
 import { DISABLED_AGAIN, overtaken } from './overtaken.ts';
 import { isQuarantine, whyQuarantined } from './quarantine.ts';
-import { type EvacuationRecord, isOurMarker, type ReserveClaim } from './records.ts';
+import { type EvacuationRecord, isAutomatic, isOurMarker, type ReserveClaim } from './records.ts';
 
 /** A host that is kept for failures: disabled, with this word in the reason (as Masakari's and RHOSO's users mark them). */
 const RESERVED = /\breserved\b/i;
@@ -331,8 +331,9 @@ function disableAgain(draft: Draft, claim: ReserveClaim, service: ServiceView | 
     return listsAllServices(draft.observation.facts.microversion)
       ? null
       : { why: 'Nova does not list it; its cell may not answer' };
-  // Our own marker is on it when it has died meanwhile: what it says is over.
-  if (service.status === 'disabled' && !isOurMarker(service.disabledReason)) return null;
+  // Our own marker is on it when it has died meanwhile: what it says is over. So is what nova-compute has done while it was enabled.
+  const { status, disabledReason: reason } = service;
+  if (status === 'disabled' && !isOurMarker(reason) && !isAutomatic(reason)) return null;
   if (overtaken(draft.observation, draft.policy, service) !== null) return { why: DISABLED_AGAIN };
   if (!haveSeenServices(draft)) return { why: 'looking at its compute service once more' };
   return {

@@ -5,7 +5,7 @@ import { imagesToFind } from './facts.ts';
 import { nodeName } from './names.ts';
 import { known, type Observation, type ServiceTrace, type ServiceView, unknown } from './observation.ts';
 import { DEFAULT_POLICY, type Policy } from './policy.ts';
-import { parseEvacuation } from './records.ts';
+import { disabledReason, parseEvacuation } from './records.ts';
 import {
   A_CLUSTER,
   aHostView,
@@ -55,6 +55,15 @@ it('tells Nova that a host is down only by a fresh look at its service: an opera
   const stale = decided({}, { servicesAt: 30_000 });
   expect(kinds(stale)).not.toContain('force-down');
   expect(stale.look.services).toBe(true);
+});
+
+it('puts its marker on one that its own nova-compute had disabled, and on none that an operator had', () => {
+  const reasonOf = (reason: string) => {
+    const { commands } = decided({ status: 'disabled', disabledReason: reason }, {});
+    return commands.flatMap((each) => (each.kind === 'force-down' ? [each.disabledReason] : []));
+  };
+  expect(reasonOf('AUTO: Connection to libvirt lost: 1')).toEqual([disabledReason('i')]);
+  expect(reasonOf('broken fan')).toEqual([null]);
 });
 
 it('tells Nova nothing while Nova can evacuate nothing, though the host was let in before', () => {

@@ -25,6 +25,7 @@ import {
   type EvacuationRecord,
   INCIDENT_ATTRIBUTE,
   type IncidentRecord,
+  isAutomatic,
   type LostEvacuation,
 } from './records.ts';
 import type { Admission } from './selection.ts';
@@ -266,7 +267,8 @@ function isForcedDown(
   // A try without an answer takes long: what an operator has done to the service meanwhile is to be seen first.
   if (!haveSeenServices(draft))
     return tell('looking at its compute service once more before Nova is told that the host is down');
-  const disable = record.before.status === 'enabled' && service.status === 'enabled';
+  const isEnabled = service.status === 'enabled' || isAutomatic(service.disabledReason);
+  const disable = record.before.status === 'enabled' && isEnabled;
   const why = issue(draft, {
     kind: 'force-down',
     host: service.host,

@@ -117,6 +117,13 @@ it('does not take what a late request of ours has done for how the service was',
   expect(before(late)).toMatchObject({ status: 'disabled' });
 });
 
+it('a host that its own nova-compute has disabled, without its libvirt, was enabled before it died', () => {
+  const before = (reason: string) =>
+    written(null, [], undefined, { service: { status: 'disabled', disabledReason: reason } })?.before;
+  expect(before('AUTO: Connection to libvirt lost: 1')).toMatchObject({ status: 'enabled' });
+  expect(before('broken fan')).toMatchObject({ status: 'disabled' });
+});
+
 it('says which of them Nova has started on its way from a host that died before', () => {
   const others = [aRecord({ stoppedInError: [shortId(STOPPED)] })];
   const runs = aServer({ id: STOPPED, vmState: 'active' });

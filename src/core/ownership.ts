@@ -5,7 +5,13 @@ import { novaAheadMs, novaNowOf } from './looks.ts';
 import type { HostView, Maybe, NodeView, ServerView, ServiceView } from './observation.ts';
 import { overtaken } from './overtaken.ts';
 import { pastOf } from './quarantine.ts';
-import { type EvacuationRecord, type IncidentRecord, isOurMarker, type ServiceBefore } from './records.ts';
+import {
+  type EvacuationRecord,
+  type IncidentRecord,
+  isAutomatic,
+  isOurMarker,
+  type ServiceBefore,
+} from './records.ts';
 import { hasReported } from './returning.ts';
 import { evacuationsSince, isOlderThan } from './seen.ts';
 import { wasBeingStopped } from './status.ts';
@@ -217,5 +223,6 @@ const isTrueOf = (value: Maybe<boolean> | undefined): boolean => value?.known ==
 export function serviceBefore({ observation, policy }: Draft, service: ServiceView): ServiceBefore {
   const { status, disabledReason, forcedDown } = service;
   if (overtaken(observation, policy, service) !== null) return { status: 'disabled', forcedDown };
-  return isOurMarker(disabledReason) ? { status: 'enabled', forcedDown: false } : { status, forcedDown };
+  if (isOurMarker(disabledReason)) return { status: 'enabled', forcedDown: false };
+  return { status: isAutomatic(disabledReason) ? 'enabled' : status, forcedDown };
 }

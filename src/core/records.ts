@@ -333,6 +333,14 @@ export function isOurMarker(reason: string | null): boolean {
   return reason?.startsWith(MARKER) ?? false;
 }
 
+/**
+ * Whether it is nova-compute that has disabled its own service, having lost its libvirt. It enables that again when it has it back, and
+ * does so to none that an operator had disabled (nova/virt/libvirt/driver.py _set_host_enabled): of the operator's the host is enabled.
+ */
+export function isAutomatic(reason: string | null): boolean {
+  return reason?.startsWith('AUTO: ') ?? false;
+}
+
 /** The evacuator's answer to a boot that asks. The reason is for the operator, on one line. */
 export type HoldAnswer = { readonly released: true } | { readonly released: false; readonly reason: string };
 

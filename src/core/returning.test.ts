@@ -214,6 +214,28 @@ it('a reserved host is disabled again as it was only while nobody else may have 
   expect(disables(serviceAgeMs + 1)).toBe(false);
 });
 
+it('... also after its own nova-compute has disabled it, and not after an operator has', () => {
+  const spare = { host: hostName('compute-2'), reason: 'reserved', aggregate: null };
+  const reasonsAfter = (disabledReason: string): readonly string[] => {
+    const services = [
+      aService('compute-1', { state: 'down' }),
+      aService('compute-2', { status: 'disabled', disabledReason }),
+    ];
+    const { commands } = decided(30_000, { services: known(services) }, { ...RELEASED, reserves: [spare] });
+    return commands.flatMap((each) => (each.kind === 'disable' ? [each.reason] : []));
+  };
+  expect(reasonsAfter('AUTO: Connection to libvirt lost: 1')).toEqual(['reserved']);
+  expect(reasonsAfter('broken fan')).toEqual([]);
+});
+
+it('a host that its nova-compute has disabled is said to be so', () => {
+  const own = aService('compute-1', {
+    ...{ status: 'disabled', disabledReason: 'AUTO: Connection to libvirt lost: 1', updatedAt: 20_000 },
+  });
+  const { verdicts } = decided(30_000, { services: known([own, aService('compute-2')]) });
+  expect(verdicts[0]?.text).toContain('back; its nova-compute has disabled it');
+});
+
 /** Whether the services are looked at, `ageMs` after they were, while nova-compute cleans up after so many guests. */
 function asksAgain(ageMs: number, guests: number): boolean {
   const servicesAt = 100_000;

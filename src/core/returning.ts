@@ -25,7 +25,7 @@ import {
   reservedQuarantineReason,
   whyQuarantined,
 } from './quarantine.ts';
-import { type EvacuationRecord, isOurMarker } from './records.ts';
+import { type EvacuationRecord, isAutomatic, isOurMarker } from './records.ts';
 import { stopLateArrivals } from './stop-again.ts';
 import { listNames } from './words.ts';
 
@@ -130,8 +130,9 @@ function isInherited({ observation }: Draft, { name }: NodeView, { owner }: Evac
 }
 
 function sayKept({ disabledReason }: ServiceView): string {
-  return isQuarantine(disabledReason)
-    ? `back, and left disabled (${disabledReason})`
+  if (isQuarantine(disabledReason)) return `back, and left disabled (${disabledReason})`;
+  return isAutomatic(disabledReason)
+    ? `back; its nova-compute has disabled it, and enables it when it has its libvirt (${disabledReason})`
     : 'back; the service stays as the operator set it';
 }
 

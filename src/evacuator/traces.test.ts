@@ -154,6 +154,14 @@ it('... which they do not by our marker: that is a late request of ours', () => 
   expect(traces.get(HOST)?.disabledSince).toEqual({ reason: 'broken fan', seenAt: 2_000 });
 });
 
+it('what nova-compute does to its own service, where it has lost its libvirt, is nobody’s doing', () => {
+  const traces: Traces = new Map();
+  const from: Setting = { status: 'disabled', disabledReason: disabledReason('i1') };
+  traceChange(traces, HOST, { change: enable, from, at: 1_000 });
+  traceList(traces, disabled('AUTO: Connection to libvirt lost: 1'), 2_000);
+  expect(traces.get(HOST)?.disabledSince).toBeNull();
+});
+
 it('what somebody makes of a host that was asked to be enabled is kept, until it is asked to be enabled anew', () => {
   const traces: Traces = new Map();
   const sinceOf = () => traces.get(HOST)?.disabledSince;

@@ -1,6 +1,7 @@
 import type { HostName } from '../core/names.ts';
 import type { ServiceTrace, ServiceView } from '../core/observation.ts';
 import { isOurReason } from '../core/quarantine.ts';
+import { isAutomatic } from '../core/records.ts';
 import type { ServiceChange } from './ports.ts';
 
 /** What is remembered of the compute services that were listed, or changed by this process: as many as there are hosts, at most. */
@@ -90,7 +91,8 @@ export function traceForced(traces: Traces, { host, forcedDown }: ServiceView, a
 /** Takes in a list of the services that was asked for at `at`. */
 export function traceList(traces: Traces, services: readonly ServiceView[], at: number): void {
   for (const service of services) {
-    const { host, state, status, disabledReason: reason } = service;
+    const { host, state, disabledReason: reason } = service;
+    const status = isAutomatic(reason) ? 'enabled' : service.status;
     // Of a cell that does not answer Nova knows the names alone.
     if (state === 'unknown') continue;
     traceForced(traces, service, at);
@@ -98,12 +100,12 @@ export function traceList(traces: Traces, services: readonly ServiceView[], at: 
     if (from === null) continue;
     // Nobody else writes our reasons: where one stands again, a late request of ours has come.
     if (isOurReason(reason)) add(traces, host, { markedAt: at });
-    else if (isAs(service, from)) add(traces, host, { disabledSince: null });
+    else if (isAs({ status, disabledReason: reason }, from)) add(traces, host, { disabledSince: null });
     else if (status === 'disabled') add(traces, host, { disabledSince: { reason, seenAt: at } });
   }
 }
 
-function isAs(service: ServiceView, from: Setting): boolean {
+function isAs(service: Setting, from: Setting): boolean {
   if (service.status !== from.status) return false;
   return service.status === 'enabled' || service.disabledReason === from.disabledReason;
 }

@@ -110,7 +110,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("an operator's reason is overwritten", 300, [
     'core/evacuating.ts',
-    "const disable = record.before.status === 'enabled' && service.status === 'enabled';",
+    "const disable = record.before.status === 'enabled' && isEnabled;",
     'const disable = true;',
   ]),
   mutant('the service is never enabled again', 20, [
