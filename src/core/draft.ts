@@ -11,7 +11,7 @@ import {
   type PaceView,
 } from './decision.ts';
 import { type HostName, isHostOf, type NodeName, type ServerId } from './names.ts';
-import type { EvacuationView, HostView, Observation, ServiceView } from './observation.ts';
+import type { EvacuationView, HostView, Observation, ServiceView, TrailKey } from './observation.ts';
 import type { Policy } from './policy.ts';
 import { type ReportDraft, type Reporting, reportIncident } from './report.ts';
 
@@ -26,7 +26,7 @@ export interface Draft {
   readonly reports: ReportDraft[];
   readonly looks: Map<HostName, HostLook>;
   readonly history: Set<NodeName>;
-  readonly trails: Map<number, EvacuationView>;
+  readonly trails: Map<TrailKey, EvacuationView>;
   readonly starts: Set<ServerId>;
   readonly whereabouts: Set<ServerId>;
   readonly liveMigrations: Set<ServerId>;

@@ -164,6 +164,11 @@ export interface TrailView extends RequestTrail {
   readonly seenAt: number;
 }
 
+/** One evacuation of all: each cell's database numbers its own (nova/db/main/models.py Migration), and a server is in one cell. */
+export type TrailKey = `${ServerId} ${number}`;
+
+export const trailKey = ({ server, id }: EvacuationView): TrailKey => `${server} ${id}`;
+
 /** A compute node as Placement knows it: by its hypervisor's hostname, which need not be the name of Nova's host. */
 export interface ProviderView {
   readonly provider: string;
@@ -172,6 +177,7 @@ export interface ProviderView {
 }
 
 export interface EvacuationView {
+  /** Unique in its cell only. */
   readonly id: number;
   readonly server: ServerId;
   readonly source: HostName;
@@ -383,8 +389,8 @@ export interface Observation {
   readonly facts: CloudFacts;
   readonly hosts: ReadonlyMap<HostName, HostView>;
   readonly placement: PlacementView;
-  /** Evacuation → how far its request has come, of those that were asked for. */
-  readonly trails: ReadonlyMap<number, Fact<TrailView>>;
+  /** How far the request of an evacuation has come, of those that were asked for. */
+  readonly trails: ReadonlyMap<TrailKey, Fact<TrailView>>;
   /** Who has started a server, of those that were asked for. */
   readonly starts: ReadonlyMap<ServerId, Fact<Starts>>;
   /** The hosts of servers, of those that were asked for; null: on none, or deleted. */

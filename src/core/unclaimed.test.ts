@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newDraft } from './draft.ts';
-import { type HostName, hostName } from './names.ts';
+import { type HostName, hostName, serverId } from './names.ts';
 import {
   type ClusterView,
   type EvacuationView,
@@ -9,6 +9,7 @@ import {
   type NodeView,
   type ServiceView,
   type TrailView,
+  trailKey,
   unknown,
 } from './observation.ts';
 import { DEFAULT_POLICY } from './policy.ts';
@@ -73,6 +74,8 @@ interface Scene {
   readonly followedAt?: number;
   /** How far its request has come: to some nova-compute, unless said otherwise. */
   readonly trail?: Partial<TrailView>;
+  /** The evacuation whose request that is; the newest, unless said otherwise. */
+  readonly asked?: EvacuationView;
   /** What is known of hosts besides. */
   readonly hosts?: ReadonlyMap<HostName, HostView>;
   /** How far the controllers' clock is behind Nova's, ms. */
@@ -82,7 +85,7 @@ interface Scene {
 /** compute-2 has died 10 s after the evacuation was sent, and has been up again for long, unless said otherwise. */
 function look(scene: Scene = {}) {
   const { evacuations = [evacuation(1)], lost = [], names = [SOURCE, ELSEWHERE], upMs = 40_000 } = scene;
-  const newest = evacuations.at(-1);
+  const asked = scene.asked ?? evacuations.at(-1);
   const { behindMs = 0, diedAt = SENT + 10_000 } = scene;
   const past =
     diedAt === null ? null : { incidents: [{ id: 'second', at: diedAt - behindMs, novaAt: diedAt }] };
@@ -110,9 +113,9 @@ function look(scene: Scene = {}) {
       upSince: new Map([[ELSEWHERE, NOW - upMs]]),
       hosts: scene.hosts ?? new Map(),
       trails:
-        names === null
+        names === null || asked === undefined
           ? new Map()
-          : new Map([[newest?.id ?? 0, { value: known(trailOf(names, scene.trail)), mono: 499_000 }]]),
+          : new Map([[trailKey(asked), { value: known(trailOf(names, scene.trail)), mono: 499_000 }]]),
     }),
     DEFAULT_POLICY,
   );
@@ -198,6 +201,12 @@ describe('an evacuation that nobody has claimed', () => {
     const by = (updatedAt: number) => why({ evacuations: [{ ...older, updatedAt }, own], names: [SOURCE] });
     expect(by(SENT)).toMatch(/has arrived by another of its requests; .* 10 min at most/);
     expect(by(SENT - 1)).toMatch(/does not say yet/);
+  });
+
+  it('is not taken for one of another cell that has its number', () => {
+    expect(why({})).toBe('lost');
+    const asked = evacuation(1, { server: serverId('22222222-0000-4000-8000-000000000000') });
+    expect(why({ asked })).toMatch(/asking Nova how far/);
   });
 
   it('goes by Nova’s clock, whatever the controllers’ says', () => {

@@ -11,6 +11,7 @@ import {
   type NodeView,
   type ServiceView,
   type TrailView,
+  trailKey,
   unknown,
 } from './observation.ts';
 import type { EvacuationRecord } from './records.ts';
@@ -147,9 +148,10 @@ function judgeSent(draft: Draft, sent: Sent): Unclaimed {
 /** How far the request has come, as Nova's services have written it down; asks for it. */
 function trailOf(draft: Draft, evacuation: EvacuationView): Maybe<TrailView> {
   const { observation, policy } = draft;
-  const fact = observation.trails.get(evacuation.id);
+  const key = trailKey(evacuation);
+  const fact = observation.trails.get(key);
   const dueMs = fact === undefined ? 0 : fact.mono + policy.timing.slowMs - observation.mono;
-  if (dueMs <= 0) draft.trails.set(evacuation.id, evacuation);
+  if (dueMs <= 0) draft.trails.set(key, evacuation);
   wakeWithin(draft, dueMs);
   if (fact === undefined) return unknown('asking Nova how far its request has come');
   return fact.value.known

@@ -17,9 +17,10 @@ import type {
   RequestView,
   ServerView,
   ServiceView,
+  TrailKey,
   TrailView,
 } from '../core/observation.ts';
-import { known, unknown } from '../core/observation.ts';
+import { known, trailKey, unknown } from '../core/observation.ts';
 import type { HeldRecords } from './held-records.ts';
 import type { SeenServer } from './ports.ts';
 import type { Traces } from './traces.ts';
@@ -65,7 +66,7 @@ export interface Memory {
   /** See {@link OfflineView}. */
   readonly offline: Map<NodeName, OfflineView>;
   /** See {@link Observation}. */
-  readonly trails: Map<number, Fact<TrailView>>;
+  readonly trails: Map<TrailKey, Fact<TrailView>>;
   /** See {@link Observation}. */
   readonly starts: Map<ServerId, Fact<Starts>>;
   /** See {@link Observation}. Forgotten when no host is evacuated. */
@@ -401,7 +402,7 @@ export function forget(memory: Memory, { open, toProve, domain }: Needed): void 
   for (const [name, host] of memory.hosts) {
     if (needed.has(name)) continue;
     memory.hosts.delete(name);
-    for (const id of host.evacuations.keys()) memory.trails.delete(id);
+    for (const evacuation of host.evacuations.values()) memory.trails.delete(trailKey(evacuation));
     for (const server of host.servers.keys()) {
       if ([...memory.hosts.values()].some((other) => other.servers.has(server))) continue;
       memory.starts.delete(server);

@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import type { FactsLook } from '../core/decision.ts';
-import type { ImageQuery, ImageView } from '../core/observation.ts';
-import { SOURCE } from '../core/testing.ts';
+import { nodeName, serverId } from '../core/names.ts';
+import { type EvacuationView, type ImageQuery, type ImageView, trailKey } from '../core/observation.ts';
+import { ELSEWHERE, SOURCE } from '../core/testing.ts';
 import { evacuation } from '../core/testing-evacuations.ts';
-import { hostMemory, newMemory } from './memory.ts';
-import { lookAtFacts, lookAtPlacement } from './observe-facts.ts';
+import { forget, hostMemory, newMemory } from './memory.ts';
+import { lookAtFacts, lookAtPlacement, lookAtTrail } from './observe-facts.ts';
 import type { Answer, Ports } from './ports.ts';
 
 it('images are known as those of the question that they answer, and not of one that was asked since', async () => {
@@ -106,4 +107,27 @@ it('an evacuation that has ended in error is put down with whether Placement ans
     [4, false],
     [5, true],
   ]);
+});
+
+it('how far two evacuations of one number have come, of two cells, is kept apart, and forgotten with their hosts', async () => {
+  const one = evacuation({ id: 7, server: serverId('s1') });
+  const other = evacuation({ id: 7, server: serverId('s2') });
+  const ports = {
+    cloud: {
+      trailOf: async ({ server }: EvacuationView) => {
+        return { ok: true, value: { sent: server === one.server, receivedAt: null, receivedBy: null } };
+      },
+      hostsOfConsumer: async () => ({ ok: true, value: [] }),
+    },
+    clock: { mono: () => 0, wake: () => {} },
+  } as unknown as Ports;
+  const memory = newMemory('controller-1:1', 0);
+  hostMemory(memory, SOURCE, 'i1').evacuations.set(7, one);
+  hostMemory(memory, ELSEWHERE, 'i2').evacuations.set(7, other);
+  for (const each of [one, other]) await lookAtTrail(ports, memory, each);
+  const isSent = (each: EvacuationView) => memory.trails.get(trailKey(each))?.value;
+  expect(isSent(one)).toMatchObject({ value: { sent: true } });
+  expect(isSent(other)).toMatchObject({ value: { sent: false } });
+  forget(memory, { open: new Set([nodeName(ELSEWHERE)]), toProve: new Set(), domain: null });
+  expect([...memory.trails.keys()]).toEqual([trailKey(other)]);
 });

@@ -5,6 +5,7 @@ import {
   known,
   type Maybe,
   type ProviderView,
+  trailKey,
   unknown,
 } from '../core/observation.ts';
 import type { HostMemory, Memory } from './memory.ts';
@@ -98,13 +99,14 @@ export async function lookAtTrail(
 ): Promise<void> {
   // The time of the question counts for when it is asked again.
   const mono = clock.mono();
-  const held = memory.trails.get(evacuation.id)?.value ?? unknown('Nova is being asked');
-  memory.trails.set(evacuation.id, { value: held, mono });
+  const key = trailKey(evacuation);
+  const held = memory.trails.get(key)?.value ?? unknown('Nova is being asked');
+  memory.trails.set(key, { value: held, mono });
   const answer = await cloud.trailOf(evacuation);
   const value = answer.ok
     ? known({ ...answer.value, seenAt: mono, givers: await findGivers(cloud, evacuation) })
     : unknown(answer.reason);
-  memory.trails.set(evacuation.id, { value, mono });
+  memory.trails.set(key, { value, mono });
   clock.wake();
 }
 
