@@ -48,6 +48,20 @@ it('a request is forgotten with the last incident that knows its server', () => 
   expect(memory.requests.size).toBe(0);
 });
 
+it('a server that is gone stays so when a list shows it as soft-deleted, and as nothing else', () => {
+  const host = hostMemory(newMemory('controller-1:1', 0), SOURCE, 'first');
+  const remembered = (change: Parameters<typeof aServer>[0]) => {
+    const server = aServer(change);
+    rememberServer(host, server, 0);
+    return host.servers.get(server.id)?.deleted;
+  };
+  // It may be restored yet, for all that is known.
+  expect(remembered({ vmState: 'soft-delete' })).toBe(false);
+  expect(remembered({ deleted: true })).toBe(true);
+  expect(remembered({ vmState: 'soft-delete' })).toBe(true);
+  expect(remembered({ vmState: 'active' })).toBe(false);
+});
+
 it('a host is known as long as its node has an incident or a record, by whichever of its names', () => {
   const memory = newMemory('controller-1:1', 0);
   const long = hostName('compute-1.example');

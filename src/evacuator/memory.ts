@@ -231,8 +231,12 @@ function makeView(host: HostMemory): HostView {
 }
 
 /** Takes in a server as just seen; its task_state keeps the time since which it has stood. */
-export function rememberServer(host: HostMemory, seen: SeenServer, mono: number): void {
-  const held = host.servers.get(seen.id);
+export function rememberServer(host: HostMemory, shown: SeenServer, mono: number): void {
+  const held = host.servers.get(shown.id);
+  // With reclaim_instance_interval Nova destroys one whose host is down, and lists it as soft-deleted from then on
+  // (nova/compute/api.py _local_delete): that it is gone only the server itself has said, or its evacuations.
+  const isGone = held?.deleted === true && shown.vmState === 'soft-delete';
+  const seen = isGone ? { ...shown, deleted: true } : shown;
   const taskSince = held !== undefined && held.taskState === seen.taskState ? held.taskSince : mono;
   // What is added stands first: V8 gives what is added after a spread a shape of its own each time.
   const server = { taskSince, ...seen };

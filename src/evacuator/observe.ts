@@ -318,8 +318,8 @@ async function settleVanished(
   const listed = new Set(items.map(({ id }) => id));
   const from = since ?? Number.NEGATIVE_INFINITY;
   const vanished = [...host.evacuations.values()].filter(
-    // One that has not changed yet has no time by which it would be listed.
-    (each) => !isUnclaimed(each) && each.createdAt >= from && !listed.has(each.id),
+    // What a former incident had asked for, and nobody had claimed, is as the first list of this one says.
+    (each) => each.createdAt >= from && !listed.has(each.id) && !(isUnclaimed(each) && host.followedAt < 0),
   );
   let asked = 0;
   for (const evacuation of vanished) {

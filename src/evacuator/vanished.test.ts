@@ -60,6 +60,19 @@ it('the evacuations of a server that was deleted are forgotten with it', async (
   expect(view?.trouble).toBeNull();
 });
 
+it('so is one that nobody has claimed yet, and its server is gone though Nova may go on to show it as soft-deleted', async () => {
+  const evacuations = { status: 'accepted' };
+  const alive = await lookAgain(() => {}, { evacuations });
+  expect(alive?.trouble).toContain('its list is not complete');
+  expect(alive?.servers).toMatchObject([{ deleted: false }]);
+  const destroy = ({ servers }: World) => {
+    for (const server of servers) Object.assign(server, { deleted: true });
+  };
+  const gone = await lookAgain(destroy, { evacuations });
+  expect(gone?.trouble).toBeNull();
+  expect(gone?.servers).toMatchObject([{ deleted: true }]);
+});
+
 it('what the host’s former incident had asked for is forgotten when the first list of this one lacks it', async () => {
   const accepted = { status: 'accepted' };
   const again = (incident: string) => lookAgain(() => {}, { evacuations: accepted, incident });

@@ -389,7 +389,7 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       moveHost(world, { id: fault.aggregate, host: fault.host, into: fault.into, by: 'operator' });
       return;
     case 'user-deletes':
-      deleteServer(world, fault.server);
+      deleteServer(world, fault.server, fault.soft ?? false);
       return;
     case 'user-stops':
       touched.add(fault.server);

@@ -119,7 +119,8 @@ export type Fault = { readonly at: number } & (
       readonly aggregate: number;
       readonly into: boolean;
     }
-  | { readonly do: 'user-deletes'; readonly server: string }
+  /** `soft`: Nova keeps what is deleted for a time (reclaim_instance_interval). */
+  | { readonly do: 'user-deletes'; readonly server: string; readonly soft?: boolean }
   | { readonly do: 'user-stops'; readonly server: string }
   /** Where it has come to, if it is stopped there. */
   | { readonly do: 'user-starts'; readonly server: string }

@@ -303,7 +303,7 @@ function partialRecord(instance: Instance): unknown {
 
 /** nova/api/openstack/common.py _STATE_MAP, as far as it matters here. */
 function statusOf({ deleted, vmState, taskState }: Instance): string {
-  if (deleted) return 'DELETED';
+  if (deleted && vmState !== 'soft-delete') return 'DELETED';
   if (taskState?.startsWith('rebuil') && vmState !== 'error') return 'REBUILD';
   if (vmState === 'error' && taskState?.startsWith('rebuil')) return 'REBUILD';
   if (taskState === 'migrating') return 'MIGRATING';
@@ -311,6 +311,7 @@ function statusOf({ deleted, vmState, taskState }: Instance): string {
     stopped: 'SHUTOFF',
     rescued: 'RESCUE',
     shelved_offloaded: 'SHELVED_OFFLOADED',
+    'soft-delete': 'SOFT_DELETED',
   };
   return names[vmState] ?? vmState.toUpperCase();
 }

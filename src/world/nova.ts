@@ -326,15 +326,25 @@ export function rebootServer(world: World, server: string): Refusal {
   return null;
 }
 
-/** A user deletes an instance; its evacuation records go with it (nova/db/main/api.py instance_destroy). */
-export function deleteServer(world: World, server: string): void {
+/**
+ * A user deletes an instance; its evacuation records go with it (nova/db/main/api.py instance_destroy). `soft`: where Nova keeps what is
+ * deleted for a time (reclaim_instance_interval), it destroys one whose host is down all the same, and goes on to show it as
+ * soft-deleted there (nova/compute/api.py _local_delete, _do_soft_delete). One that could be restored is not modelled.
+ */
+export function deleteServer(world: World, server: string, soft = false): void {
   const instance = instanceOf(world, server);
   if (instance === null) return;
   const { host } = instance;
+  const service = host === null ? undefined : world.nova.services.get(host);
+  const isShownSoft = soft && service !== undefined && !isUp(world, service);
   changeInstance(
     world,
     instance,
-    { deleted: true, vmState: 'deleted', taskState: null, host: null },
+    {
+      deleted: true,
+      taskState: null,
+      ...(isShownSoft ? { vmState: 'soft-delete' } : { vmState: 'deleted', host: null }),
+    },
     'deleted by its user',
   );
   for (const migration of world.nova.migrations) if (migration.server === server) migration.deleted = true;
