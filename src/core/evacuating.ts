@@ -130,14 +130,24 @@ export function decideEvacuating(
   return { node, service, view, record, judged, reserve };
 }
 
-/** A clock that is behind the one of the controller that wrote the time down says nothing: then it counts from our first look. */
+/** Nova's clock that is behind the record's beginning by more than its answers are late, and its dates rounded, was set back, ms. */
+const SET_BACK_MS = 60_000;
+
+/**
+ * How long it is since the fencing, at least. The clock of the controller that wrote that time down may be ahead of ours, or behind: so it
+ * is counted by Nova's clock as well, from the beginning of the record, which comes after the proof. Where that is of a fencing
+ * before this one, or Nova's clock was set back, it counts from our first look.
+ */
 function sinceFencingMs(
   { observation }: Draft,
-  { fencedAt }: EvacuationRecord,
+  { incident, outage, fencedAt, begunAt }: EvacuationRecord,
   { firstLookAt }: HostView,
 ): number {
   const { now, mono } = observation;
-  return now >= fencedAt ? now - fencedAt : mono - firstLookAt;
+  const byNova = novaNowOf(observation) - begunAt;
+  const isOfThis = outage?.id === incident && byNova >= -SET_BACK_MS;
+  const seenMs = isOfThis ? Math.max(0, byNova) : mono - firstLookAt;
+  return now >= fencedAt ? Math.min(now - fencedAt, seenMs) : seenMs;
 }
 
 type Eyes =

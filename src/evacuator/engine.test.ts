@@ -338,6 +338,34 @@ describe('the delay after the fencing', () => {
     world.clockMs = -3_600_000;
     expect(await until(world, 60_000, () => isReleased(world))).toBe(true);
   });
+
+  it.each([
+    -60_000, 0, 60_000, 3_600_000,
+  ])('is waited for where the evacuator’s clock is %i ms ahead of the one that fenced', async (aheadMs) => {
+    const world = new World(1);
+    world.clockMs = aheadMs;
+    start(world, policy({ delays: { evacuateDelayMs: 30_000 } }));
+    await world.clock.advance(5_000);
+    const fencedAt = world.clock.time;
+    world.fence();
+    expect(await until(world, 120_000, () => world.posts > 0)).toBe(true);
+    expect((world.asked[0]?.at ?? 0) - fencedAt).toBeGreaterThanOrEqual(30_000);
+    expect((world.asked[0]?.at ?? 0) - fencedAt).toBeLessThan(40_000);
+  });
+
+  it('is not waited for anew by a successor', async () => {
+    const world = new World(1);
+    const delays = { evacuateDelayMs: 60_000 };
+    const first = start(world, policy({ delays }));
+    world.fence();
+    await world.clock.advance(40_000);
+    first.evacuator.stop();
+    await world.clock.advance(5_000);
+    await first.ended;
+    expect(world.posts).toBe(0);
+    start(world, policy({ delays }));
+    expect(await until(world, 20_000, () => world.posts > 0)).toBe(true);
+  });
 });
 
 describe('a gate', () => {
