@@ -1,3 +1,4 @@
+import { fitsGlob } from './glob.ts';
 import type { HostName } from './names.ts';
 import {
   type CloudFacts,
@@ -66,7 +67,6 @@ type Exclusion = Maybe<string | null>;
 /** Why an instance is excluded by policy or by its owner; null: it is not. What is certain counts before what is unknown. */
 function exclusions(facts: CloudFacts, selection: SelectionPolicy): (server: ServerView) => Exclusion {
   const { exclude } = selection;
-  const names = exclude.names.map((pattern) => ({ pattern, regexp: globToRegExp(pattern) }));
   return (server) => {
     if (isFalse(server.metadata[OPT_OUT_KEY])) {
       return known(`its metadata says ${OPT_OUT_KEY}=${server.metadata[OPT_OUT_KEY]}`);
@@ -74,8 +74,8 @@ function exclusions(facts: CloudFacts, selection: SelectionPolicy): (server: Ser
     if (exclude.projects.includes(server.projectId)) {
       return known(`its project ${server.projectId} is excluded`);
     }
-    const name = names.find(({ regexp }) => regexp.test(server.name));
-    if (name !== undefined) return known(`its name fits the excluded ${name.pattern}`);
+    const pattern = exclude.names.find((each) => fitsGlob(each, server.name));
+    if (pattern !== undefined) return known(`its name fits the excluded ${pattern}`);
     const others = [
       excludedByImage(server, facts, exclude.images),
       excludedByFlavor(server.flavor, facts, exclude.flavors),
@@ -221,13 +221,4 @@ function or(a: Maybe<boolean>, b: Maybe<boolean>): Maybe<boolean> {
 
 function not(a: Maybe<boolean>): Maybe<boolean> {
   return a.known ? known(!a.value) : a;
-}
-
-/** `*` and `?` stand for any characters and for one; everything else for itself. */
-function globToRegExp(pattern: string): RegExp {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`, 's');
 }
