@@ -212,6 +212,8 @@ export interface HostView {
   readonly ports: ReadonlyMap<ServerId, Maybe<readonly PortView[]>>;
   /** Why the last look at it failed; null when it did not. */
   readonly trouble: string | null;
+  /** `mono` of the first look that failed since one did not; null where the last one did not. */
+  readonly troubleSince: number | null;
   /** `mono` of the last look, answered or not; -1: none. */
   readonly lookedAt: number;
   /** `mono` of the first answered look of this process; -1: none. */

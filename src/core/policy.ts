@@ -166,6 +166,8 @@ export interface Timing {
   readonly slowMs: number;
   /** Pause after a look that failed. */
   readonly lookRetryMs: number;
+  /** A host of which all looks have failed for this long holds up its own instances alone, and no others any more. */
+  readonly lookWaitMs: number;
   /** Greatest age of the list of services on which a decision about a host's service rests. */
   readonly serviceAgeMs: number;
   /** Pause between two lists of the services while nothing happens: it keeps the token fresh and finds out about a wrong password before the outage. */
@@ -259,6 +261,7 @@ export const DEFAULT_POLICY: Policy = {
     returnSlowMs: 5_000,
     slowMs: 15_000,
     lookRetryMs: 2_000,
+    lookWaitMs: 30_000,
     serviceAgeMs: 3_000,
     idleServicesMs: 60_000,
     followServicesMs: 120_000,

@@ -180,6 +180,33 @@ it('looks at a host of which nothing is under way before it asks for its instanc
   expect(asked(NOW - followMs - 1, false, { begunAt: NOW - followMs - 1 }).isAsked).toBe(true);
 });
 
+it('asks for those of other hosts though one can’t be looked at, when that has lasted long, and says so of its own', () => {
+  const { lookWaitMs } = DEFAULT_POLICY.timing;
+  const round = (troubleSince: number) => {
+    const draft = newDraft(anObservation({ mono: NOW, begunAt: NOW }), DEFAULT_POLICY);
+    const first: Candidates = {
+      ...{ node: aNode('compute-1', 'i1'), service: aService('compute-1'), record: aRecord() },
+      view: aHostView({ incident: 'i', followedAt: NOW, trouble: 'GET /servers/1: 500', troubleSince }),
+      judged: [{ ...moving, outcome: { kind: 'ready' }, records: 0 }],
+      reserve: NO_RESERVE,
+    };
+    const later = aServer({ id: serverId('later'), name: 'zz', host: ELSEWHERE });
+    const other: Candidates = {
+      ...{ ...first, node: aNode('compute-2', 'i2'), service: aService('compute-2') },
+      view: aHostView({ host: ELSEWHERE, incident: 'i2', followedAt: NOW }),
+      judged: [{ ...moving, server: later, outcome: { kind: 'ready' }, records: 0 }],
+    };
+    const { asked, turn } = ask(draft, [first, other], BESIDES);
+    expect([...draft.looks.keys()]).toEqual([SOURCE]);
+    return { asked: [...asked], turn: turn(server.id) };
+  };
+  expect(round(NOW - lookWaitMs + 1)).toEqual({ asked: [], turn: 'waiting for its turn' });
+  expect(round(NOW - lookWaitMs)).toMatchObject({
+    asked: ['later'],
+    turn: `what is on ${SOURCE} is to be seen first, and can't be: GET /servers/1: 500`,
+  });
+});
+
 it('asks for nobody whose host’s record is being written, which may be its release, and for nobody who comes after them', () => {
   const asked = (state: CommandView['state'], at: number): readonly string[] => {
     const written: CommandView = { state, at, failures: 0, message: '' };

@@ -67,6 +67,7 @@ export function ask(draft: Draft, hosts: readonly Candidates[], { asides, queues
         )
       : { order: [], held: new Map<ServerId, string>(), notes: notesOf(members, policy.order) };
   const preparing = preparingOf(hosts);
+  const unseen = unseenOf(draft, hosts);
   const taken = takenRoom(hosts, members);
   const isFull = sum(taken.values()) + aside >= policy.pace.maxInFlight;
   const asked =
@@ -80,7 +81,8 @@ export function ask(draft: Draft, hosts: readonly Candidates[], { asides, queues
     isFull,
     hosts: hosts.length,
     inFlight,
-    turn: (id) => closed ?? preparing.get(id) ?? ranks.held.get(id) ?? 'waiting for its turn',
+    turn: (id) =>
+      closed ?? preparing.get(id) ?? ranks.held.get(id) ?? unseen.get(id) ?? 'waiting for its turn',
     note: (id) => ranks.notes.get(id) ?? null,
     isHeld: (id) => closed !== null || preparing.has(id) || ranks.held.has(id),
   };
@@ -139,6 +141,7 @@ function send(
     };
     if (isOld(from.host)) {
       lookAtEvacuations(draft, hosts.filter(isOld), true);
+      if (isUnseenForLong(draft, from.host)) continue;
       break;
     }
     issue(draft, {
@@ -208,6 +211,28 @@ function preparingOf(hosts: readonly Candidates[]): ReadonlyMap<ServerId, string
     if (reserve.kind !== 'preparing') continue;
     for (const { server, outcome } of judged)
       if (outcome.kind === 'ready') waits.set(server.id, reserve.text);
+  }
+  return waits;
+}
+
+/**
+ * Whether no look at a host has come out for so long that the others do not wait for it: it need not be Nova that does not answer, but
+ * one server of this host.
+ */
+function isUnseenForLong({ observation, policy }: Draft, { view }: Candidates): boolean {
+  const { troubleSince } = view;
+  return troubleSince !== null && observation.mono - troubleSince >= policy.timing.lookWaitMs;
+}
+
+/** What the instances of such a host wait for. */
+function unseenOf(draft: Draft, hosts: readonly Candidates[]): ReadonlyMap<ServerId, string> {
+  const waits = new Map<ServerId, string>();
+  for (const host of hosts) {
+    if (!isUnseenForLong(draft, host)) continue;
+    const { judged, view } = host;
+    for (const { server, outcome } of judged)
+      if (outcome.kind === 'ready')
+        waits.set(server.id, `what is on ${view.host} is to be seen first, and can't be: ${view.trouble}`);
   }
   return waits;
 }

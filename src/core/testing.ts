@@ -168,6 +168,7 @@ export function aHostView(more: Partial<HostView> = {}): HostView {
     brokenMoves: new Map(),
     ports: new Map(),
     trouble: null,
+    troubleSince: null,
     lookedAt: 0,
     firstLookAt: 0,
     listedAt: 0,

@@ -101,6 +101,7 @@ export interface HostMemory {
   readonly placementAfter: Map<number, boolean>;
   readonly ports: Map<ServerId, Maybe<readonly PortView[]>>;
   trouble: string | null;
+  troubleSince: number | null;
   firstLookAt: number;
   lookedAt: number;
   listedAt: number;
@@ -186,6 +187,7 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     placementAfter: new Map(held?.placementAfter),
     ports: new Map(),
     trouble: null,
+    troubleSince: null,
     firstLookAt: -1,
     lookedAt: -1,
     listedAt: -1,
@@ -219,6 +221,7 @@ function makeView(host: HostMemory): HostView {
     brokenMoves: new Map(host.brokenMoves),
     ports: new Map(host.ports),
     trouble: host.trouble,
+    troubleSince: host.troubleSince,
     firstLookAt: host.firstLookAt,
     lookedAt: host.lookedAt,
     listedAt: host.listedAt,

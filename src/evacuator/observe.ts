@@ -246,6 +246,7 @@ async function lookAtHost(ports: Ports, memory: Memory, { name, look, cells }: L
   const host = hostMemory(memory, name, look.incident);
   const at = ports.clock.mono();
   host.trouble = await read(ports, host, { look, at, cells, novaNow: memory.novaNow });
+  host.troubleSince = host.trouble === null ? null : (host.troubleSince ?? at);
   host.lookedAt = ports.clock.mono();
   if (host.trouble === null && host.firstLookAt < 0) host.firstLookAt = host.lookedAt;
   host.view = null;
