@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { hostName, nodeName } from '../core/names.ts';
+import { hostName, nodeName, serverId } from '../core/names.ts';
 import { known, type RequestView } from '../core/observation.ts';
 import { aNode, aServer, ELSEWHERE, SOURCE } from '../core/testing.ts';
 import { evacuation } from '../core/testing-evacuations.ts';
@@ -46,6 +46,19 @@ it('a request is forgotten with the last incident that knows its server', () => 
   expect(memory.requests.get(server.id)).toEqual(request);
   forget(memory, needed());
   expect(memory.requests.size).toBe(0);
+});
+
+it('a request that came to nothing is forgotten with the incident for which it was made', () => {
+  const memory = newMemory('controller-1:1', 0);
+  const request = { sentAt: 0, at: 0, message: '', source: SOURCE, recordsBefore: 0, refusals: 3 } as const;
+  const states = ['pending', 'accepted', 'refused', 'unsent', 'unknown'] as const;
+  hostMemory(memory, SOURCE, 'first');
+  for (const state of states) memory.requests.set(serverId(state), { ...request, state });
+  memory.requests.set(serverId('other'), { ...request, state: 'refused', source: ELSEWHERE });
+  hostMemory(memory, SOURCE, 'first');
+  expect(memory.requests.size).toBe(6);
+  hostMemory(memory, SOURCE, 'second');
+  expect([...memory.requests.keys()]).toEqual(['pending', 'accepted', 'unknown', 'other']);
 });
 
 it('a server that is gone stays so when a list shows it as soft-deleted, and as nothing else', () => {

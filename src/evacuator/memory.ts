@@ -200,7 +200,14 @@ export function hostMemory(memory: Memory, host: HostName, incident: string): Ho
     view: null,
   };
   memory.hosts.set(host, fresh);
+  forgetRefused(memory, host);
   return fresh;
+}
+
+/** What Nova has refused of a host at its last death, or has not heard of, says nothing of the next. */
+function forgetRefused({ requests }: Memory, host: HostName): void {
+  for (const [server, { source, state }] of requests)
+    if (source === host && (state === 'refused' || state === 'unsent')) requests.delete(server);
 }
 
 /** What is known of a host as the rules see it: the same as long as nothing new is, as in most steps. */
