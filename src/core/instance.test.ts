@@ -52,6 +52,7 @@ const factsOf = (more: Partial<InstanceFacts>): InstanceFacts => ({
   isLost: () => false,
   wasOff: () => false,
   whyUnclaimed: () => null,
+  isLeftBehind: () => false,
   placementAfter: () => true,
   liveMigration: known(null),
   admit: () => ({ kind: 'admitted' }),

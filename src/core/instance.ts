@@ -77,6 +77,8 @@ export interface InstanceFacts {
   readonly wasOff: (evacuation: EvacuationView) => boolean;
   /** What an evacuation waits for that has had no claim for long; null: nothing unusual. */
   readonly whyUnclaimed: (evacuation: EvacuationView) => string | null;
+  /** Whether its request was carried out with an older record, another host's, and the instance has arrived. */
+  readonly isLeftBehind: (evacuation: EvacuationView) => boolean;
   /** Whether Placement was there after an evacuation had ended in `error`; null: it is to be asked. */
   readonly placementAfter: (evacuation: EvacuationView) => boolean | null;
   /** See {@link MovingAwayFacts}. */
@@ -139,7 +141,8 @@ export function liveEvacuations(facts: InstanceFacts, policy: Policy): readonly 
     if (!isLive(e)) return false;
     if (facts.isLost(e)) return false;
     if (facts.server.deleted && facts.novaNow - e.updatedAt >= policy.timing.deletedSettleMs) return false;
-    const overtaken = successes.some((success) => success.id > e.id || hasOvertaken(success, e));
+    const overtaken =
+      facts.isLeftBehind(e) || successes.some((success) => success.id > e.id || hasOvertaken(success, e));
     return !(overtaken && facts.novaNow - e.updatedAt >= policy.timing.overtakenMs);
   });
 }

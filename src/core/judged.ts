@@ -82,7 +82,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
   const inError = new Set(record.stoppedInError);
   const whyUnclaimed = ({ id }: EvacuationView): string | null => {
     const fate = unclaimed.get(id);
-    return fate?.kind === 'waiting' ? fate.reason : null;
+    return fate === undefined || fate.kind === 'lost' ? null : fate.reason;
   };
   const answered = placementAfter(draft, view);
   return seen.servers.map((server) => {
@@ -110,6 +110,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       isLost: ({ id }) => over.has(id),
       wasOff,
       whyUnclaimed,
+      isLeftBehind: ({ id }) => unclaimed.get(id)?.kind === 'left-behind',
       placementAfter: answered,
       liveMigration: liveMigrationOf(draft, view, server),
       admit: () => admit(server),

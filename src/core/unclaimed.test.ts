@@ -78,6 +78,8 @@ interface Scene {
   readonly asked?: EvacuationView;
   /** What is known of hosts besides. */
   readonly hosts?: ReadonlyMap<HostName, HostView>;
+  /** The instance, where it has been seen. */
+  readonly servers?: HostView['servers'];
   /** How far the controllers' clock is behind Nova's, ms. */
   readonly behindMs?: number;
 }
@@ -122,6 +124,7 @@ function look(scene: Scene = {}) {
   const view = aHostView({
     incident: 'i',
     evacuations,
+    servers: scene.servers ?? [],
     novaNow: NOW,
     followedAt: scene.followedAt ?? 500_000,
   });
@@ -143,6 +146,16 @@ describe('an evacuation that nobody has claimed', () => {
     expect(why({ node: { incident: 'unreadable' } })).toMatch(/which died/);
     // Its last report is from before its death: it is up by its old heartbeat only.
     expect(why({ diedAt: NOW - 20_000 })).toMatch(/which died/);
+  });
+
+  it('stays behind where the instance has come to the host that received its request: Nova has taken an older record', () => {
+    const seen = (more: Parameters<typeof aServer>[0], receivedBy: HostName | null = ELSEWHERE) =>
+      look({ servers: [aServer(more)], trail: { receivedAt: SENT + 500, receivedBy } }).last?.kind;
+    expect(seen({ host: ELSEWHERE })).toBe('left-behind');
+    expect(seen({ host: ELSEWHERE, taskState: 'rebuild_spawning' })).not.toBe('left-behind');
+    expect(seen({ host: SOURCE })).not.toBe('left-behind');
+    expect(seen({ host: ELSEWHERE }, null)).not.toBe('left-behind');
+    expect(seen({ host: ELSEWHERE }, hostName('compute-3'))).not.toBe('left-behind');
   });
 
   it('waits for a person who has forced its host down: that is not given back with the host', () => {

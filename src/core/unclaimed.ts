@@ -22,7 +22,9 @@ import { hasOvertaken, isUnclaimed } from './status.ts';
 export type Unclaimed =
   /** Its message is gone with the host: nobody will take it up any more. Several: with one of them. */
   | { readonly kind: 'lost'; readonly hosts: readonly HostName[] }
-  | { readonly kind: 'waiting'; readonly reason: string };
+  | { readonly kind: 'waiting'; readonly reason: string }
+  /** Its request was carried out with an older record, and the instance has arrived: this one stays behind. */
+  | { readonly kind: 'left-behind'; readonly reason: string };
 
 /** Where the evacuations are looked for. */
 export interface Sender {
@@ -58,10 +60,15 @@ export function judgeUnclaimed(
   for (const evacuation of old) {
     const own = view.evacuations.filter((each) => each.server === evacuation.server);
     if (abandoned(own, lost).has(evacuation.id)) continue;
+    const minutes = timing.overtakenMs / 60_000;
     if (own.some((each) => hasOvertaken(each, evacuation))) {
-      const minutes = timing.overtakenMs / 60_000;
       const reason = `it has arrived by another of its requests; this one is waited for, ${minutes} min at most`;
       found.set(evacuation.id, { kind: 'waiting', reason });
+      continue;
+    }
+    if (isWhereReceived(draft, view, evacuation)) {
+      const reason = `it has arrived, by a record that an earlier host had left behind; this one is waited for, ${minutes} min at most`;
+      found.set(evacuation.id, { kind: 'left-behind', reason });
       continue;
     }
     const others = [...lives.values()].filter(({ host }) => host !== view.host);
@@ -72,6 +79,23 @@ export function judgeUnclaimed(
     found.set(evacuation.id, judgeSent(draft, sent));
   }
   return found;
+}
+
+/**
+ * Whether an instance is where its request was received, with nothing under way. Nova takes the oldest record of it that is `accepted`,
+ * whichever host that is from (nova/db/main/api.py migration_get_by_instance_and_status): where an earlier host had one that it
+ * has never come back to close, that one tells of the move, and the request's own stays as it is.
+ */
+function isWhereReceived({ observation }: Draft, view: HostView, evacuation: EvacuationView): boolean {
+  const trail = observation.trails.get(trailKey(evacuation))?.value;
+  if (!trail?.known || trail.value.receivedBy === null) return false;
+  const seen = view.servers.find(({ id }) => id === evacuation.server);
+  return (
+    seen !== undefined &&
+    seen.host !== view.host &&
+    seen.host === trail.value.receivedBy &&
+    seen.taskState === null
+  );
 }
 
 /** What is known of the lives of a compute host. */
