@@ -289,7 +289,7 @@ function isForcedDown(
 }
 
 /**
- * Whether all evacuations that died with their destination stand in the record; writes them down if not. They
+ * Whether all evacuations that died with their destination, or that nova-conductor has given up, stand in the record; writes them down if not. They
  * are asked for again only then: the destination may be back long before that is over, and would no longer
  * show that it had died.
  */
@@ -297,19 +297,21 @@ function rememberLost(draft: Draft, facts: Losses): boolean {
   const { node, record, view, isLost, unclaimed } = facts;
   const fresh: LostEvacuation[] = [];
   const hosts = new Set<HostName>();
+  let givenUp = 0;
   for (const evacuation of view.evacuations) {
     const { id, dest, server } = evacuation;
     if (!isLive(evacuation)) continue;
     const fate = unclaimed.get(id);
+    const isGivenUp = fate?.kind === 'given-up';
     const died = fate?.kind === 'lost' ? fate.hosts : dest !== null && isLost(evacuation) ? [dest] : [];
-    if (died.length === 0) continue;
+    if (died.length === 0 && !isGivenUp) continue;
     const own = view.evacuations.filter((each) => each.server === server);
     if (abandoned(own, record.lost).has(id)) continue;
     fresh.push({ id, claimed: !isUnclaimed(evacuation) });
     for (const host of died) hosts.add(host);
+    givenUp += Number(isGivenUp);
   }
   if (fresh.length === 0) return true;
-  const dead = [...hosts].join(', ');
   const tell = (text: string): false => {
     const { incident } = record;
     say(draft, { node: node.name, host: view.host, incident, phase: 'evacuating', text });
@@ -318,17 +320,27 @@ function rememberLost(draft: Draft, facts: Losses): boolean {
   if (!isSeenSince(view, draft.observation.begunAt)) {
     const { incident, since } = record;
     lookAt(draft, view.host, { incident, since, evacuations: true, listing: true, changes: true });
-    return tell(
-      `${dead} died; looking at what was over before, of ${fresh.length} evacuations on the way there`,
-    );
+    return tell(sayLooking(hosts, fresh.length, givenUp));
   }
   const lost = [...record.lost, ...fresh];
   const why = issue(draft, { kind: 'write-evacuation', node: node.name, record: { ...record, lost } });
   return tell(
     why
       ? `the record can't be written to the cluster: ${why}`
-      : `${fresh.length} evacuations were lost when ${dead} died under them; they are asked for again`,
+      : `${sayLost(hosts, fresh.length - givenUp, givenUp)}; they are asked for again`,
   );
+}
+
+function sayLooking(dead: ReadonlySet<HostName>, count: number, givenUp: number): string {
+  return dead.size === 0
+    ? `nova-conductor has given up ${givenUp} evacuations; looking at them once more`
+    : `${[...dead].join(', ')} died; looking at what was over before, of ${count} evacuations on the way there`;
+}
+
+function sayLost(dead: ReadonlySet<HostName>, died: number, givenUp: number): string {
+  const lost = `${died} evacuations were lost when ${[...dead].join(', ')} died under them`;
+  const inVain = `nova-conductor has given up ${givenUp} evacuations with an error, and left their records as they were (its log says why: Neutron, RabbitMQ or the database did not answer it)`;
+  return [...(dead.size === 0 ? [] : [lost]), ...(givenUp === 0 ? [] : [inVain])].join('; ');
 }
 
 /**

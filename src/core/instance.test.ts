@@ -385,6 +385,14 @@ describe('an instance whose evacuation has ended in error', () => {
     });
 
   it('is given up after as many attempts as may be, without those for which Placement was not there', () => {
+    const open = three.map((each) => ({ ...each, status: 'accepted' }));
+    const left = { evacuations: open, isLost: () => true, server: server({ taskState: 'rebuilding' }) };
+    expect(outcome(left)).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(
+        /^3 evacuations failed, the last of which Nova has left as accepted, .* as rebuilding: evacuate it by hand/,
+      ),
+    });
     expect(judgedBy(true, true, true)).toMatchObject({
       kind: 'failed',
       reason: expect.stringMatching(/^3 evacuations failed/),

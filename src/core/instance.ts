@@ -296,7 +296,10 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
     return { kind: 'waiting', reason, needs: 'placement' };
   }
   if (counted >= policy.retry.maxAttempts) {
-    return { kind: 'failed', reason: `${counted} evacuations failed${fault}` };
+    return {
+      kind: 'failed',
+      reason: `${counted} evacuations failed${fault || sayLeftOpen(failures, server)}`,
+    };
   }
   if (mono < facts.quietUntil) {
     return { kind: 'waiting', reason: 'a request of the evacuator before this one may still be under way' };
@@ -334,6 +337,16 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
       return { kind: 'waiting', reason: `${what}; again after ${pauseMs / 1000} s`, needs: 'look' };
   }
   return { kind: 'ready' };
+}
+
+/**
+ * What is lost before its claim leaves the instance as one that is being rebuilt, and nova-compute passes it by at its start, for there is
+ * an evacuation of it (nova/compute/manager.py _destroy_evacuated_instances, init_host): it does not come back with its host.
+ */
+function sayLeftOpen(failures: readonly EvacuationView[], server: ServerView): string {
+  const last = failures.at(-1);
+  if (last === undefined || !isLive(last) || server.taskState === null) return '';
+  return `, the last of which Nova has left as ${last.status}, and its task_state as ${server.taskState}: evacuate it by hand, or, when its host is back, set its state to error (openstack server set --state error ${server.id}) and reboot it hard`;
 }
 
 /**

@@ -82,7 +82,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
   const inError = new Set(record.stoppedInError);
   const whyUnclaimed = ({ id }: EvacuationView): string | null => {
     const fate = unclaimed.get(id);
-    return fate === undefined || fate.kind === 'lost' ? null : fate.reason;
+    return fate !== undefined && 'reason' in fate ? fate.reason : null;
   };
   const answered = placementAfter(draft, view);
   return seen.servers.map((server) => {

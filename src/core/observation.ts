@@ -150,6 +150,8 @@ export interface FlavorOfServer {
 export interface RequestTrail {
   /** nova-conductor has sent it to a nova-compute. False: it has it still, or died over it. */
   readonly sent: boolean;
+  /** nova-conductor has given it up with an error. Where it knows the error it has closed the record before it wrote that down. */
+  readonly gaveUp: boolean;
   /** When a nova-compute began with it, before its claim; null: none has. */
   readonly receivedAt: number | null;
   /** Whose that is; null: none, or this Nova does not say. */
@@ -162,6 +164,8 @@ export interface TrailView extends RequestTrail {
   readonly givers: Maybe<readonly ProviderView[]>;
   /** `mono` at which it was asked for: what came after that may not be in it. */
   readonly seenAt: number;
+  /** ... and at which the answer was there: a look that began after that shows what Nova had written before it. */
+  readonly toldAt: number;
 }
 
 /** One evacuation of all: each cell's database numbers its own (nova/db/main/models.py Migration), and a server is in one cell. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { abandoned } from './deaths.ts';
 import { newDraft } from './draft.ts';
 import { type HostName, hostName, serverId } from './names.ts';
 import {
@@ -52,7 +53,7 @@ const asProvider = (provider: string) => ({
 });
 
 const trailOf = (names: readonly string[], more: Partial<TrailView> = {}): TrailView => ({
-  ...{ sent: true, receivedAt: null, receivedBy: null, seenAt: 500_000 },
+  ...{ sent: true, gaveUp: false, receivedAt: null, receivedBy: null, seenAt: 500_000, toldAt: 500_000 },
   givers: known(names.map(asProvider)),
   ...more,
 });
@@ -321,6 +322,34 @@ describe('where Placement names a host that was chosen for an evacuation of long
     const received = { receivedAt: SENT + 1_000, receivedBy: ELSEWHERE };
     expect(look({ names, trail: received }).last).toEqual({ kind: 'lost', hosts: [ELSEWHERE] });
     expect(why({ trail: { ...received, receivedBy: hostName('compute-3') } })).toMatch(/does not say yet/);
+  });
+
+  it('what nova-conductor has given up is so when a look after that still shows its record', () => {
+    const trail = { sent: false, gaveUp: true, toldAt: 499_000 };
+    const long = [evacuation(1, { createdAt: NOW - DEFAULT_POLICY.timing.lostRequestMs })];
+    const { draft, last } = look({ trail, evacuations: long, diedAt: null, followedAt: 499_000 });
+    expect(last).toEqual({ kind: 'given-up' });
+    // It asks for nothing any more: that does not change.
+    expect([draft.trails.size, draft.looks.size]).toEqual([0, 0]);
+    const early = look({ trail, evacuations: long, diedAt: null, followedAt: 498_999 });
+    expect(early.last).toMatchObject({
+      kind: 'waiting',
+      reason: expect.stringMatching(/given it up with an/),
+    });
+    expect(early.draft.looks.get(SOURCE)).toMatchObject({ evacuations: true, listing: false });
+    // Also where a host that was chosen long ago has died since.
+    expect(why({ trail })).toBe('given-up');
+    expect(why({ trail: { sent: false } })).toMatch(/has not sent it/);
+  });
+
+  it('... but not what Nova has taken for a later request since: that one has a word of its own', () => {
+    const trail = { sent: false, gaveUp: true, toldAt: 499_000 };
+    const asked = evacuation(1);
+    const evacuations = [asked, evacuation(2, { status: 'error' })];
+    // A person has closed the record of the later one.
+    expect(abandoned(evacuations, [{ id: 1, claimed: false }]).has(1)).toBe(false);
+    const { found } = look({ evacuations, lost: [1], trail, asked });
+    expect(found.get(1)).toMatchObject({ kind: 'waiting', reason: expect.stringMatching(/has not sent it/) });
   });
 
   it('nothing is lost that a nova-compute holds which has come since, however late it claims', () => {

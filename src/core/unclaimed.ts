@@ -1,5 +1,5 @@
 import { abandoned, nodesByHost, provenDeaths } from './deaths.ts';
-import { type Draft, lookAtServices, wakeWithin } from './draft.ts';
+import { type Draft, lookAt, lookAtServices, wakeWithin } from './draft.ts';
 import { novaAheadMs, novaNowOf } from './looks.ts';
 import type { HostName } from './names.ts';
 import {
@@ -22,6 +22,8 @@ import { hasOvertaken, isUnclaimed } from './status.ts';
 export type Unclaimed =
   /** Its message is gone with the host: nobody will take it up any more. Several: with one of them. */
   | { readonly kind: 'lost'; readonly hosts: readonly HostName[] }
+  /** By nova-conductor, which has sent it to no host. */
+  | { readonly kind: 'given-up' }
   | { readonly kind: 'waiting'; readonly reason: string }
   /** Its request was carried out with an older record, and the instance has arrived: this one stays behind. */
   | { readonly kind: 'left-behind'; readonly reason: string };
@@ -48,7 +50,7 @@ export function judgeUnclaimed(
   cluster: ClusterView,
   sender: Sender,
 ): ReadonlyMap<number, Unclaimed> {
-  const { view } = sender;
+  const { view, record } = sender;
   const { timing } = draft.policy;
   const found = new Map<number, Unclaimed>();
   const old = view.evacuations.filter(
@@ -56,7 +58,7 @@ export function judgeUnclaimed(
   );
   if (old.length === 0) return found;
   const lives = livesOf(draft, cluster);
-  const { lost } = sender.record;
+  const { lost } = record;
   for (const evacuation of old) {
     const own = view.evacuations.filter((each) => each.server === evacuation.server);
     if (abandoned(own, lost).has(evacuation.id)) continue;
@@ -75,7 +77,7 @@ export function judgeUnclaimed(
     const isLong = view.novaNow - evacuation.createdAt >= timing.lostRequestMs;
     if (!isLong && !others.some((life) => diedSince(draft, life, evacuation))) continue;
     const before = own.filter((each) => lost.some(({ id }) => id === each.id) && each.id !== evacuation.id);
-    const sent: Sent = { evacuation, source: view.host, view, before, lives, isLong };
+    const sent: Sent = { evacuation, source: view.host, view, record, before, lives, isLong };
     found.set(evacuation.id, judgeSent(draft, sent));
   }
   return found;
@@ -141,6 +143,7 @@ interface Sent {
   readonly evacuation: EvacuationView;
   readonly source: HostName;
   readonly view: HostView;
+  readonly record: EvacuationRecord;
   /** Earlier evacuations of this instance that were lost: what was allocated for them stays. */
   readonly before: readonly EvacuationView[];
   readonly lives: ReadonlyMap<HostName, Life>;
@@ -158,6 +161,9 @@ interface Sent {
 function judgeSent(draft: Draft, sent: Sent): Unclaimed {
   const trail = trailOf(draft, sent.evacuation);
   if (!trail.known) return waiting(trail.reason);
+  // One that was lost before, and lives again, is carried out for a later request: its own has nothing to say of that (deaths.ts).
+  const isAnother = sent.record.lost.some(({ id }) => id === sent.evacuation.id);
+  if (trail.value.gaveUp && !isAnother) return judgeGivenUp(draft, sent, trail.value);
   if (!trail.value.sent)
     return waiting(sayUnsent(draft, sent, 'nova-conductor has not sent it to a host yet'));
   const chosen = chosenFor(draft, sent, trail.value);
@@ -169,11 +175,24 @@ function judgeSent(draft: Draft, sent: Sent): Unclaimed {
     : waiting(sayUnsent(draft, sent, 'Placement does not say yet which host was chosen for it'));
 }
 
+/**
+ * Where there is no valid host nova-conductor closes the record, and ends with an error then, so a look after that shows it. What Neutron,
+ * the RPC to the scheduler or the database raise it catches nowhere: nobody closes the record (nova/conductor/manager.py
+ * rebuild_instance).
+ */
+function judgeGivenUp(draft: Draft, { view, record }: Sent, { toldAt }: TrailView): Unclaimed {
+  if (view.followedAt >= toldAt) return { kind: 'given-up' };
+  lookAt(draft, view.host, { incident: record.incident, since: record.since, evacuations: true });
+  return waiting('nova-conductor has given it up with an error; looking whether it has closed its record');
+}
+
 /** How far the request has come, as Nova's services have written it down; asks for it. */
 function trailOf(draft: Draft, evacuation: EvacuationView): Maybe<TrailView> {
   const { observation, policy } = draft;
   const key = trailKey(evacuation);
   const fact = observation.trails.get(key);
+  // That does not change any more.
+  if (fact?.value.known === true && fact.value.value.gaveUp) return fact.value;
   const dueMs = fact === undefined ? 0 : fact.mono + policy.timing.slowMs - observation.mono;
   if (dueMs <= 0) draft.trails.set(key, evacuation);
   wakeWithin(draft, dueMs);

@@ -103,8 +103,9 @@ export async function lookAtTrail(
   const held = memory.trails.get(key)?.value ?? unknown('Nova is being asked');
   memory.trails.set(key, { value: held, mono });
   const answer = await cloud.trailOf(evacuation);
+  const toldAt = clock.mono();
   const value = answer.ok
-    ? known({ ...answer.value, seenAt: mono, givers: await findGivers(cloud, evacuation) })
+    ? known({ ...answer.value, seenAt: mono, toldAt, givers: await findGivers(cloud, evacuation) })
     : unknown(answer.reason);
   memory.trails.set(key, { value, mono });
   clock.wake();

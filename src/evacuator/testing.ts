@@ -99,7 +99,8 @@ export interface FakeEvacuation {
 /** How one evacuation goes. */
 export interface Fate {
   readonly spawnMs: number;
-  readonly end: 'done' | 'failed' | 'error' | 'never';
+  /** `given-up`: by nova-conductor, with an error that it does not know: the record stays as it is. */
+  readonly end: 'done' | 'failed' | 'error' | 'given-up' | 'never';
   /** The answer to the request: lost after it took effect, lost before, or given. */
   readonly answer: 'given' | 'lost-after' | 'lost-before' | 'refused-connection';
   /** How long the request lies in nova-api before it takes effect. */
@@ -184,7 +185,7 @@ export class World {
   /** Evacuation → how far its own request has come. */
   readonly #trails = new Map<
     number,
-    { sent: boolean; receivedAt: number | null; receivedBy: HostName | null }
+    { sent: boolean; gaveUp: boolean; receivedAt: number | null; receivedBy: HostName | null }
   >();
   /** Evacuations whose message a host has received and not claimed yet. */
   readonly #received = new Map<number, HostName>();
@@ -427,7 +428,9 @@ export class World {
           ),
         lastLiveMigration: (id) => cloud(() => this.liveMigrations.get(id) ?? null),
         trailOf: ({ id }) =>
-          cloud(() => ({ ...(this.#trails.get(id) ?? { sent: false, receivedAt: null, receivedBy: null }) })),
+          cloud(() => ({
+            ...(this.#trails.get(id) ?? { sent: false, gaveUp: false, receivedAt: null, receivedBy: null }),
+          })),
         updateService: (id, change) =>
           call(50, () => {
             if (this.cloudDown) return { ok: false, reason: 'connection refused', effect: 'none' };
@@ -593,10 +596,17 @@ export class World {
       Object.assign(server, { taskState: null, vmState: 'error', fault, updatedAt: this.nova() });
       return;
     }
+    const trail = {
+      ...{ sent: false, gaveUp: fate.end === 'given-up' },
+      ...{ receivedAt: null as number | null, receivedBy: null as HostName | null },
+    };
+    this.#trails.set(asked.id, trail);
+    if (fate.end === 'given-up') {
+      this.#dead.add(record.id);
+      return;
+    }
     const dest = options.host ?? this.#schedule(record.source);
     this.#chosen.set(server.id, new Set([...(this.#chosen.get(server.id) ?? []), dest]));
-    const trail = { sent: false, receivedAt: null as number | null, receivedBy: null as HostName | null };
-    this.#trails.set(asked.id, trail);
     const take = (): void => {
       Object.assign(trail, { receivedAt: this.nova(), receivedBy: dest });
       this.#take(record, server, fate, dest);

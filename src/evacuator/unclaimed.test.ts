@@ -173,3 +173,35 @@ describe('an evacuation whose destination dies before its claim', () => {
     expect(world.violations).toEqual([]);
   });
 });
+
+describe('an evacuation that nova-conductor has given up with an error', () => {
+  it('is asked for again when a look shows that nobody has closed its record', async () => {
+    const world = new World(1);
+    const usual: Fate = { spawnMs: 3_000, end: 'done', answer: 'given' };
+    world.fate = (n) => (n === 0 ? { ...usual, end: 'given-up' } : usual);
+    start(world);
+    world.fence('first');
+    await world.clock.advance(5 * MIN);
+    expect(world.posts).toBe(1);
+    expect(await until(world, MIN, () => isReleased(world))).toBe(true);
+    expect(world.posts).toBe(2);
+    expect(world.log.join('\n')).toMatch(
+      /nova-conductor has given up 1 evacuations with an error.*asked for again/,
+    );
+    expect(world.evacuations.map((e) => e.status)).toEqual(['done', 'accepted']);
+    expect(world.violations).toEqual([]);
+  });
+
+  it('counts as an attempt, so that it has an end', async () => {
+    const world = new World(1);
+    world.fate = () => ({ spawnMs: 3_000, end: 'given-up', answer: 'given' });
+    start(world);
+    world.fence('first');
+    const isFailed = (): boolean =>
+      /3 evacuations failed, the last of which Nova has left as accepted/.test(instanceTexts(world));
+    expect(await until(world, 20 * MIN, isFailed)).toBe(true);
+    expect(await until(world, MIN, () => isReleased(world))).toBe(true);
+    expect(world.posts).toBe(DEFAULT_POLICY.retry.maxAttempts);
+    expect(world.violations).toEqual([]);
+  });
+});

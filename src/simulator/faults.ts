@@ -193,6 +193,12 @@ export function happen(stage: Stage, fault: Fault): void {
         `nova-conductor dies with the next ${fault.times} evacuations${fault.side === 'after' ? ', after the choice of a host' : ''}`,
       );
       return;
+    case 'conductor-gives-up':
+      world.nova.conductorGivesUp.push(...Array<LossSide>(fault.times).fill(fault.side ?? 'before'));
+      tell(
+        `nova-conductor gives the next ${fault.times} evacuations up with an error${fault.side === 'after' ? ', after the choice of a host' : ''}`,
+      );
+      return;
     case 'queues-lost':
       loseQueues(world);
       tell('RabbitMQ loses what is in its queues');

@@ -56,6 +56,8 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'conductor-down'; readonly forMs: number }
   /** The next requests to evacuate are lost with the nova-conductor that has taken them, or with RabbitMQ. */
   | { readonly do: 'conductor-loses'; readonly times: number; readonly side?: LossSide }
+  /** ... or it gives them up with an error that it catches nowhere: of Neutron (`before`), or because the scheduler's answer is late. */
+  | { readonly do: 'conductor-gives-up'; readonly times: number; readonly side?: LossSide }
   /** RabbitMQ is started anew, and loses what is in the queues of nova-conductor and of the computes. */
   | { readonly do: 'queues-lost' }
   | { readonly do: 'cell-down'; readonly forMs: number }

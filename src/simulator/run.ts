@@ -171,6 +171,7 @@ function schedule(plan: Plan, { world, stage, heard }: Play, faultsEnd: number):
     traps.clear();
     losses.list.length = 0;
     world.nova.conductorLoses.length = 0;
+    world.nova.conductorGivesUp.length = 0;
     trouble.writes = null;
     world.emit({ kind: 'operator', what: 'the faults are over: everything is repaired and switched on' });
     repair(world, touched);

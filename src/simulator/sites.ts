@@ -47,7 +47,8 @@ export type FeatureName =
   | 'moving-away'
   | 'hypervisor-names'
   | 'leftovers'
-  | 'slow-claims';
+  | 'slow-claims'
+  | 'given-up';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -88,6 +89,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'old-cib', share: 0.03, apply: withOldCib },
   { name: 'taken-out', share: 0.04, apply: withNodesTakenOut },
   { name: 'queued-starts', share: 0.03, apply: withQueuedStarts },
+  { name: 'given-up', share: 0.03, apply: withGivenUp },
 ];
 
 /**
@@ -993,4 +995,22 @@ function withSlowClaims(row: Row, before: Plan): Plan {
   const claimMs: Range = [500, isFew ? row.pick([40_000, 120_000]) : 6_000];
   const plan = withNova(before, { claimMs, serialClaims: true });
   return withFaults(plan, ...deathsOf(row, plan, victimsOf(plan, 1), row.pick([8_000, 30_000])));
+}
+
+/** A Neutron that fails, or a scheduler that is late, so that nova-conductor gives evacuations up with an error. */
+function withGivenUp(row: Row, before: Plan): Plan {
+  const death = firstDeathOf(before);
+  const errors = Array.from(
+    { length: row.int(1, 3) },
+    (_, index): Fault => ({
+      at: death + row.int(0, 40_000) + index * row.pick([0, 60_000, 330_000]),
+      do: 'conductor-gives-up',
+      times: row.int(1, 4),
+      ...(row.chance(0.4) ? { side: 'after' as const } : {}),
+    }),
+  );
+  const plan = withFaults(before, ...errors);
+  return row.chance(0.4)
+    ? withFaults(plan, ...deathsOf(row, plan, victimsOf(plan, 1), row.pick([8_000, 60_000])))
+    : plan;
 }

@@ -290,6 +290,8 @@ export interface Nova {
   conductorUp: boolean;
   /** When it loses the next requests to evacuate, one after the other: it dies with them, or RabbitMQ does. */
   readonly conductorLoses: LossSide[];
+  /** When it gives up the next requests to evacuate, one after the other: Neutron fails it, or the scheduler answers too late. */
+  readonly conductorGivesUp: LossSide[];
   /** What the conductor has to do when it is back. */
   readonly backlog: { readonly migration: Migration; readonly run: () => void }[];
   cellDown: boolean;
@@ -535,6 +537,7 @@ export function createWorld(
       nextMigration: 1,
       conductorUp: true,
       conductorLoses: [],
+      conductorGivesUp: [],
       backlog: [],
       cellDown: false,
     },

@@ -136,7 +136,10 @@ function acceptedRecord(world: World, asked: Migration): Migration {
   return oldest;
 }
 
-/** `isLost`: it dies between the choice and the message (nova/conductor/manager.py rebuild_instance). */
+/**
+ * `isLost`: it dies between the choice and the message. What Neutron, the RPC to the scheduler or the database raise it catches nowhere:
+ * the record stays `accepted`, the instance `rebuilding`, and its event alone says `Error` (nova/conductor/manager.py rebuild_instance).
+ */
 function schedule(world: World, { migration: asked, action, wanted }: Asked, isLost: boolean): void {
   const migration = acceptedRecord(world, asked);
   const event = takeUp(world, action);
@@ -146,10 +149,26 @@ function schedule(world: World, { migration: asked, action, wanted }: Asked, isL
     migration.flight = 'over';
     return;
   }
+  const givesUp = isLost ? undefined : world.nova.conductorGivesUp.shift();
+  const giveUp = (): void => {
+    if (migration.flight === 'conductor') migration.flight = 'over';
+    end(world, event, 'Error');
+    action.failed = true;
+  };
+  if (givesUp === 'before') {
+    giveUp();
+    return;
+  }
   // To the scheduler a Placement that gives no answer has no host (nova/scheduler/manager.py select_destinations).
   const { up, failing } = world.apis.placement;
   const move = { key: migration.id, source: migration.source };
   const host = up && !failing ? pickHost(world, instance, move, wanted) : null;
+  if (givesUp === 'after') {
+    // The scheduler has chosen, and its answer comes too late: what it has allocated stays.
+    if (host !== null) allocate(world, migration.server, host);
+    after(world.agenda, RPC_TIMEOUT_MS, giveUp);
+    return;
+  }
   if (host === null) {
     migration.flight = 'over';
     end(world, event, 'Error');
@@ -361,7 +380,7 @@ export interface ServiceUpdate {
   readonly forcedDown?: boolean;
 }
 
-/** Nova's RPC to a compute that it thinks is up and that does not answer (`rpc_response_timeout`). */
+/** Nova's RPC to a service that it thinks is up and that does not answer (`rpc_response_timeout`). */
 const RPC_TIMEOUT_MS = 60_000;
 
 /**

@@ -220,12 +220,12 @@ describe('the cloud port', () => {
       ...{ event: name, start_time: '2026-11-23T04:00:01.000000', finish_time: null, result },
       ...more,
     });
-    async function trailOf(events: readonly unknown[] | undefined) {
+    async function trailOf(events: readonly unknown[] | undefined, earlier = '03:00:00') {
       const actions = [
         action('later', '04:05:00'),
         action('snapshot', '04:00:00', 'createImage'),
         action('own', '03:59:59'),
-        action('earlier', '03:00:00'),
+        action('earlier', earlier),
       ];
       const { port } = await connect({
         [`GET ${LIST}`]: () => ({ body: { instanceActions: actions } }),
@@ -233,7 +233,7 @@ describe('the cloud port', () => {
       });
       return port.trailOf(evacuation);
     }
-    const nothing = { sent: false, receivedAt: null, receivedBy: null };
+    const nothing = { sent: false, gaveUp: false, receivedAt: null, receivedBy: null };
 
     it('stands with the request that was made right before its record', async () => {
       expect(await trailOf([])).toEqual({ ok: true, value: nothing });
@@ -247,8 +247,19 @@ describe('the cloud port', () => {
       ] as const)
         expect(await trailOf([event('rebuild_server', result)])).toEqual({
           ok: true,
-          value: { ...nothing, sent },
+          value: { ...nothing, sent, gaveUp: result === 'Error' },
         });
+    });
+
+    it('whose error it is can’t be told where another was asked for shortly before', async () => {
+      const error = [event('rebuild_server', 'Error')];
+      expect(await trailOf(error, '03:59:40')).toEqual({ ok: true, value: nothing });
+      expect(await trailOf(error, '03:59:31')).toMatchObject({ ok: true, value: { gaveUp: true } });
+    });
+
+    it('is not given up where a nova-compute has begun with it', async () => {
+      const events = [event('rebuild_server', 'Error'), event('compute_rebuild_instance', null)];
+      expect(await trailOf(events)).toMatchObject({ ok: true, value: { sent: true, gaveUp: false } });
     });
 
     it('or when a nova-compute has begun, whoever that is', async () => {

@@ -98,7 +98,7 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
       const listed = await nova.listActions(server);
       if (!listed.ok) return failed(listed.error);
       // The request is written down right before its record (nova/compute/api.py evacuate). Newest first.
-      const own = (listed.value ?? []).find(
+      const [own, before] = (listed.value ?? []).filter(
         ({ action, startedAt }) =>
           action === 'evacuate' && startedAt !== null && startedAt <= createdAt + RECORD_MARGIN_MS,
       );
@@ -106,9 +106,11 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
         return untold('Nova’s list of what was done with it has no request of that time');
       const events = await nova.listActionEvents(server, own.requestId);
       if (!events.ok) return failed(events.error);
-      return events.value === null
-        ? untold('Nova shows this user no events')
-        : { ok: true, value: trailView(events.value) };
+      if (events.value === null) return untold('Nova shows this user no events');
+      // Of two so close together the later may be that of another record: what the one has come to says nothing of the other then.
+      const isSure = (before?.startedAt ?? Number.NEGATIVE_INFINITY) < createdAt - RECORD_LATE_MS;
+      const view = trailView(events.value);
+      return { ok: true, value: { ...view, gaveUp: view.gaveUp && isSure } };
     },
     async updateService(serviceId, change) {
       const answer = await nova.updateService(serviceId, change);
@@ -182,6 +184,8 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
 
 /** The times of a request and its record have whole seconds, ms. */
 const RECORD_MARGIN_MS = 1_000;
+/** A record is written no later than this after its request, ms: between the two is nothing but Nova's database. */
+const RECORD_LATE_MS = 28_000;
 
 const untold = (reason: string): Extract<Answer<never>, { ok: false }> => ({
   ok: false,
@@ -189,12 +193,16 @@ const untold = (reason: string): Extract<Answer<never>, { ok: false }> => ({
   effect: 'none',
 });
 
-/** nova/conductor/manager.py rebuild_instance, and nova/compute/manager.py wrap_instance_event of it. */
+/**
+ * nova/conductor/manager.py rebuild_instance, and nova/compute/manager.py wrap_instance_event of it. What nova-conductor does not catch
+ * stands in its event alone (nova/compute/utils.py EventReporter), and the message to the host is the last thing that it does.
+ */
 function trailView(events: readonly ActionEvent[]): RequestTrail {
   const sent = events.find(({ event }) => event === 'rebuild_server');
   const received = events.find(({ event }) => event === 'compute_rebuild_instance');
   return {
     sent: received !== undefined || sent?.result === 'Success',
+    gaveUp: received === undefined && sent?.result === 'Error',
     receivedAt: received?.startedAt ?? null,
     receivedBy: received?.host ? hostName(received.host) : null,
   };
