@@ -16,6 +16,7 @@ const why = (
     server: aServer({ vmState: 'error', ...server }),
     evacuations,
     since: 0,
+    wasStopped: false,
     isLost: () => false,
     wasOff: () => false,
     ...more,
@@ -44,6 +45,24 @@ describe('a guest that Nova may have left where it gave the evacuation up', () =
     }
     for (const fault of ['libvirtError', 'Timed out waiting for the network', 'BuildAbortException'])
       expect(why({ fault }, failed)).toBeNull();
+  });
+
+  it('may be where it had been stopped, and the hypervisor could not stop it again after the spawn', () => {
+    for (const fault of [
+      'Failed to power off instance: operation time out',
+      'libvirtError',
+      'Error from libvirt while looking up instance-00000001: [Error Code 38] ...',
+      'Connection to the hypervisor is broken on host',
+    ]) {
+      expect(why({ fault }, failed, { wasStopped: true })).toMatch(
+        /it had been stopped, so .* may run on compute-2/,
+      );
+      expect(why({ fault }, failed, { wasStopped: true, wasOff: () => true })).toBeNull();
+      // One that ran is not stopped: there the spawn itself has failed.
+      expect(why({ fault }, failed)).toBeNull();
+      expect(why({ fault }, [evacuation({ status: 'error' })], { wasStopped: true })).toBeNull();
+    }
+    expect(why({ fault: 'No valid host was found.' }, failed, { wasStopped: true })).toBeNull();
   });
 
   it('is not where the instance has been repaired: only ERROR shows its fault', () => {

@@ -8,6 +8,8 @@ export interface LeftGuestFacts {
   readonly evacuations: readonly EvacuationView[];
   /** Nova's clock at the beginning of this incident, epoch ms. */
   readonly since: number;
+  /** It was stopped when its host died. */
+  readonly wasStopped: boolean;
   /** Whether nobody goes on with an evacuation, though Nova shows it as live. */
   readonly isLost: (evacuation: EvacuationView) => boolean;
   /** Whether the power of an evacuation's destination has been off since its record last changed: nothing is left there. */
@@ -29,6 +31,14 @@ const NOT_SPAWNING_ANY_MORE = /^Conflict updating instance .* Expected: [^.]*\br
  */
 const NO_ANSWER =
   /^(Messag(ingTimeout|eDeliveryFailure|eUndeliverable)|RemoteError|OperationalError|DB[A-Za-z]+|[A-Za-z]+_Remote)$/;
+
+/**
+ * The fault where the hypervisor could not stop a guest, or not be asked about it. An instance that was stopped is started first where it
+ * comes to, and stopped then: what that raises ends its evacuation with the guest running (nova/compute/manager.py _do_rebuild_instance,
+ * stop_instance; nova/virt/libvirt/driver.py _destroy, of libvirt's own errors the name alone; nova/virt/libvirt/host.py).
+ */
+const NOT_STOPPED =
+  /^(Failed to power off instance\b|libvirtError$|Error from libvirt\b|Connection to the hypervisor is broken\b)/;
 
 /**
  * Why a guest of an instance may run where Nova does not know of it; null: nothing says so. Evacuated, it
@@ -53,11 +63,14 @@ export function whyGuestMayBeLeft(facts: LeftGuestFacts): string | null {
   const fault = server.fault ?? '';
   const isLate = NOT_SPAWNING_ANY_MORE.test(fault);
   const failed = evacuations.findLast(({ status }) => status === 'failed');
-  if (!isLate && (failed === undefined || !NO_ANSWER.test(fault))) return null;
+  const isNotStopped = facts.wasStopped && NOT_STOPPED.test(fault);
+  if (!isLate && (failed === undefined || !(NO_ANSWER.test(fault) || isNotStopped))) return null;
   if (failed !== undefined && wasOff(failed)) return null;
   const when = isLate
     ? 'after its guest had been started'
-    : `for ${fault}, and its guest may have been started by then`;
+    : isNotStopped
+      ? `for ${fault}; it had been stopped, so its guest was to be started first, and stopped then`
+      : `for ${fault}, and its guest may have been started by then`;
   return `Nova gave its evacuation up ${when}: it may run on ${nameOf(failed)}, ${WHAT_TO_DO}`;
 }
 

@@ -214,6 +214,10 @@ export function happen(stage: Stage, fault: Fault): void {
     case 'save-fails':
       world.saveFailures.set(fault.host, fault.times);
       return;
+    case 'stop-fails':
+      world.stopFailures.set(fault.host, fault.times);
+      tell(`the hypervisor of ${fault.host} can't stop the next ${fault.times} guests that were stopped`);
+      return;
     case 'spawn-fails':
       world.spawnFailures.set(fault.what, fault.times);
       tell(`the next ${fault.times} spawns of (or on) ${fault.what} fail`);

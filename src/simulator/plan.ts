@@ -64,6 +64,8 @@ export type Fault = { readonly at: number } & (
   | { readonly do: 'spawn-fails'; readonly what: string; readonly times: number }
   /** nova-conductor, or its database, does not answer a nova-compute that has just spawned a guest. */
   | { readonly do: 'save-fails'; readonly host: string; readonly times: number }
+  /** The hypervisor of a host can't stop guests that Nova has started there for instances that were stopped. */
+  | { readonly do: 'stop-fails'; readonly host: string; readonly times: number }
   | { readonly do: 'nova-compute-crash'; readonly host: string }
   | { readonly do: 'clock-jump'; readonly machine: string; readonly ms: number }
   /** A live migration that was under way ends on this host though it is dead. */

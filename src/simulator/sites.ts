@@ -48,7 +48,8 @@ export type FeatureName =
   | 'hypervisor-names'
   | 'leftovers'
   | 'slow-claims'
-  | 'given-up';
+  | 'given-up'
+  | 'unstoppable';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -90,6 +91,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'taken-out', share: 0.04, apply: withNodesTakenOut },
   { name: 'queued-starts', share: 0.03, apply: withQueuedStarts },
   { name: 'given-up', share: 0.03, apply: withGivenUp },
+  { name: 'unstoppable', share: 0.03, apply: withUnstoppable },
 ];
 
 /**
@@ -1013,4 +1015,28 @@ function withGivenUp(row: Row, before: Plan): Plan {
   return row.chance(0.4)
     ? withFaults(plan, ...deathsOf(row, plan, victimsOf(plan, 1), row.pick([8_000, 60_000])))
     : plan;
+}
+
+/** Stopped instances of the first host that their destinations can't stop again when Nova has started them; some of these die then. */
+function withUnstoppable(row: Row, before: Plan): Plan {
+  const [first, ...others] = before.world.computes;
+  const instances = before.world.instances.map((each): InstanceSpec => {
+    const isOwn = each.host === first?.host && each.vmState === 'active' && each.taskState === null;
+    return isOwn && row.chance(0.4) ? { ...each, vmState: 'stopped' } : each;
+  });
+  const death = firstDeathOf(before);
+  const failures = others
+    .slice(0, 5)
+    .flatMap(({ host }): Fault[] =>
+      row.chance(0.7)
+        ? [{ at: death + row.int(0, 10_000), do: 'stop-fails', host, times: row.int(1, 3) }]
+        : [],
+    );
+  const plan = withFaults(withWorld(before, { instances }), ...failures);
+  const again: Fault[] =
+    row.chance(0.4) && first !== undefined
+      ? [{ at: death + row.int(60_000, 300_000), do: 'power-loss', machine: first.node }]
+      : [];
+  const dying = row.chance(0.3) ? deathsOf(row, plan, victimsOf(plan, 1), row.pick([30_000, 120_000])) : [];
+  return withFaults(plan, ...again, ...dying);
 }

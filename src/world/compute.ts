@@ -331,6 +331,13 @@ function finish(
       destroyGuest(world, node, instance.id);
       return;
     }
+    if (wasStopped && isDue(world.stopFailures, [compute.host])) {
+      // nova/virt/libvirt/driver.py _destroy raises one or the other; the guest goes on (nova/compute/manager.py _do_rebuild_instance).
+      const isLate = world.dice('stop-fault', migration.id) < 0.5;
+      const fault = isLate ? 'Failed to power off instance: operation time out' : 'libvirtError';
+      giveUp(world, migration, instance, fault);
+      return;
+    }
     if (wasStopped) shutOff(world, compute.host, instance);
     const vmState = wasStopped ? 'stopped' : instance.vmState;
     changeInstance(world, instance, { host: compute.host, vmState, taskState: null }, 'arrived');

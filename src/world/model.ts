@@ -461,6 +461,8 @@ export interface World {
   readonly spawnFailures: Map<string, number>;
   /** Host → how many rebuilds nova-conductor does not hear of when their guest has been spawned there. */
   readonly saveFailures: Map<string, number>;
+  /** Host → how many guests that were stopped before their evacuation its hypervisor can't stop again. */
+  readonly stopFailures: Map<string, number>;
   /** Numbers things that the dice has to tell apart. */
   counter: number;
 }
@@ -547,6 +549,7 @@ export function createWorld(
     failingLists: new Set(),
     spawnFailures: new Map(),
     saveFailures: new Map(),
+    stopFailures: new Map(),
     counter: 0,
   };
   for (const [index, compute] of spec.computes.entries()) addCompute(world, compute, index);

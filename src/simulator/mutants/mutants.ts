@@ -415,7 +415,7 @@ export const MUTANTS: readonly Mutant[] = [
     701,
     mutantOf('left-guests', 'a fault that says nothing of the guest says that there is none', 800, [
       'core/left-guest.ts',
-      '(failed === undefined || !NO_ANSWER.test(fault))',
+      '(failed === undefined || !(NO_ANSWER.test(fault) || isNotStopped))',
       '(failed === undefined || fault !== "")',
     ]),
   ),
@@ -478,4 +478,9 @@ export const MUTANTS: readonly Mutant[] = [
       'return null;',
     ]),
   ),
+  mutantOf('unstoppable', 'what the hypervisor could not stop again is asked for once more', 500, [
+    'core/left-guest.ts',
+    'facts.wasStopped && NOT_STOPPED.test(fault)',
+    'facts.wasStopped && NOT_STOPPED.test("")',
+  ]),
 ];
