@@ -37,7 +37,7 @@ const live = (more: Partial<EvacuationView> = {}): EvacuationView =>
 const request = (more: Partial<RequestView> = {}): RequestView => ({
   state: 'accepted',
   source: SOURCE,
-  ...{ sentAt: 9_000, at: 9_500, message: '', recordsBefore: 0, refusals: 0 },
+  ...{ sentAt: 9_000, at: 9_500, message: '', recordsBefore: 0, refusals: 0, failing: null },
   ...more,
 });
 

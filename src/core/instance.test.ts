@@ -29,6 +29,7 @@ const request = (state: RequestView['state'], more: Partial<RequestView> = {}): 
   source: SOURCE,
   recordsBefore: 0,
   refusals: 0,
+  failing: null,
   ...more,
 });
 
@@ -38,6 +39,7 @@ const factsOf = (more: Partial<InstanceFacts>): InstanceFacts => ({
   evacuations: [],
   since: SINCE,
   request: null,
+  isEverybodysFailure: false,
   wasStopped: false,
   wasInError: false,
   stopSent: false,
@@ -318,6 +320,17 @@ describe('an instance of a dead host', () => {
     expect(judged({ request: request('refused', { refusals: 3 }) })).toBe('failed');
     expect(judged({ request: request('unsent') })).toBe('ready');
     expect(judged({ request: request('unsent', { at: 59_500 }) })).toBe('waiting');
+  });
+
+  it('is given up when Nova fails at it for long, and each time it is seen that nothing has come of that', () => {
+    const followedAt = 2_000_000 + POLICY.timing.requestSettleMs;
+    const at = { at: 2_000_000, failing: { times: 9, since: 1_000_000 } };
+    const facts = { request: request('unknown', at), mono: 2_100_000, followedAt, servicesAt: followedAt };
+    expect(judged(facts)).toBe('failed');
+    expect(judged({ ...facts, isEverybodysFailure: true })).toBe('waiting');
+    expect(judged({ ...facts, followedAt: followedAt - 1 })).toBe('unanswered');
+    expect(judged({ ...facts, evacuations: [evacuation('accepted')] })).toBe('moving');
+    expect(judged({ ...facts, request: request('unknown', { ...at, failing: null }) })).toBe('ready');
   });
 
   it('waits for a predecessor’s requests, and for a task_state to turn out a leftover', () => {

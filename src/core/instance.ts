@@ -1,3 +1,4 @@
+import { judgeFailing } from './failing.ts';
 import { completedUnderWay, isBeingRebuilt, whyGuestMayBeLeft } from './left-guest.ts';
 import { judgeMovingAway, type MovingAwayFacts } from './moving-away.ts';
 import type { HostName, ServerId } from './names.ts';
@@ -48,6 +49,8 @@ export interface InstanceFacts {
   /** Nova's clock at the beginning of this incident, epoch ms: attempts are counted from here. */
   readonly since: number;
   readonly request: RequestView | null;
+  /** Whether Nova fails at others' requests as well as at this one. */
+  readonly isEverybodysFailure: boolean;
   /** It was stopped when its host died. */
   readonly wasStopped: boolean;
   /** It was in ERROR when its host died, and stopped before that. */
@@ -409,7 +412,8 @@ function judgeRequest(request: RequestView, facts: InstanceFacts, policy: Policy
       // A request that has got its record is judged by the record; one newer than the last look has none yet. Of one without an answer
       // the record may be somebody else's, who has evacuated it by hand meanwhile.
       if (hasRecord(facts, request) && (request.state === 'accepted' || isOverdue)) return null;
-      if (isOverdue && facts.servicesAt >= facts.followedAt) return null;
+      if (isOverdue && facts.servicesAt >= facts.followedAt)
+        return judgeFailing({ request, mono: facts.mono, isEverybodys: facts.isEverybodysFailure });
       return request.state === 'accepted'
         ? { kind: 'moving', to: null }
         : {

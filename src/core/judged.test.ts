@@ -14,7 +14,16 @@ function counts(
 ): boolean {
   const request: RequestView = {
     state: 'accepted',
-    ...{ source: SOURCE, sentAt: 0, at: 0, message: '', recordsBefore: 1, refusals: 0, ...more },
+    ...{
+      source: SOURCE,
+      sentAt: 0,
+      at: 0,
+      message: '',
+      recordsBefore: 1,
+      refusals: 0,
+      failing: null,
+      ...more,
+    },
   };
   const source = aHostView({ host: SOURCE, evacuations: evacuations ?? [] });
   const observation = anObservation({

@@ -2,6 +2,7 @@ import { abandoned } from './deaths.ts';
 import { stopKey } from './decision.ts';
 import type { Reserve } from './destinations.ts';
 import { type Draft, lookAtServices, wakeWithin } from './draft.ts';
+import { isEverybodys } from './failing.ts';
 import {
   type InstanceFacts,
   judge,
@@ -89,12 +90,14 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
     const evacuations = seen.evacuations.get(server.id) ?? NONE;
     const over = abandoned(evacuations, record.lost);
     const isAway = server.host !== view.host;
+    const request = requestAt(observation, view.host, server.id);
     const facts: InstanceFacts = {
       server,
       source: view.host,
       evacuations,
       since: record.since,
-      request: requestAt(observation, view.host, server.id),
+      request,
+      isEverybodysFailure: request !== null && isEverybodys(observation.requests, request),
       wasStopped: stopped.size > 0 && stopped.has(shortId(server.id)),
       wasInError: inError.size > 0 && inError.has(shortId(server.id)),
       stopSent: isAway && (isStopSent(draft, server) || isStarted(observation, server)),

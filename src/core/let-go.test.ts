@@ -19,7 +19,7 @@ const LIVE: EvacuationView = {
 };
 
 const requestFrom = (source: HostName, state: RequestView['state'] = 'accepted'): RequestView => ({
-  ...{ state, source, sentAt: 0, at: 0, message: '', recordsBefore: 0, refusals: 0 },
+  ...{ state, source, sentAt: 0, at: 0, message: '', recordsBefore: 0, refusals: 0, failing: null },
 });
 
 function said(evacuations: readonly EvacuationView[], request: RequestView | null): string {

@@ -337,6 +337,8 @@ export interface RequestView {
   readonly recordsBefore: number;
   /** Refusals in a row. */
   readonly refusals: number;
+  /** How often in a row Nova has failed at it (HTTP 500) without a record, and since when (`mono`); null: it has not. See failing.ts. */
+  readonly failing: { readonly times: number; readonly since: number } | null;
 }
 
 /** What became of any other command, by its key. */

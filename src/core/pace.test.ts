@@ -15,6 +15,7 @@ const request = (more: Partial<RequestView>): RequestView => ({
   source: SOURCE,
   recordsBefore: 0,
   refusals: 0,
+  failing: null,
   ...more,
 });
 interface Facts extends Partial<InFlight>, Partial<Omit<PaceFacts, 'hosts'>> {}

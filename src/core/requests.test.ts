@@ -72,7 +72,7 @@ it('nor for the record that a request left behind, which Nova has carried out wi
 it('one that was asked for again is under way, before a look has shown its new record', () => {
   const asked = (recordsBefore: number, state: RequestView['state'] = 'accepted'): RequestView => ({
     state,
-    ...{ source: SOURCE, sentAt: 0, at: 0, message: '', recordsBefore, refusals: 0 },
+    ...{ source: SOURCE, sentAt: 0, at: 0, message: '', recordsBefore, refusals: 0, failing: null },
   });
   expect(stateAt(120_000, {}, asked(1))).toBe('in-flight');
   // It has no answer yet.

@@ -7,7 +7,7 @@ import { INCIDENT_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../core/records.ts';
 import { A_CLUSTER, aNode, aServer, ELSEWHERE, SOURCE } from '../core/testing.ts';
 import { act, newActs } from './act.ts';
 import { newMemory } from './memory.ts';
-import type { ClusterPort, Ports } from './ports.ts';
+import type { Answer, ClusterPort, Ports } from './ports.ts';
 
 const NAME = nodeName('compute-1');
 
@@ -114,4 +114,37 @@ it('a bug that a command meets is said, and fails that command alone', async () 
   expect(
     said.filter((msg) => msg.includes('a bug of instance-ha, please report it: no such field')),
   ).toHaveLength(2);
+});
+
+it('how often in a row Nova has failed at a request is counted: not its silence, and anew when it was answered or has a record', async () => {
+  const gave = { ok: false, reason: 'why' } as const;
+  const failed = { ...gave, effect: 'unknown', failed: true } as const;
+  const silent = { ...gave, effect: 'unknown' } as const;
+  const refused = { ...gave, effect: 'refused' } as const;
+  const { id, name } = aServer();
+  /** What is counted after these answers; `records`: seen when the last was sent. */
+  async function counted(answers: readonly Answer<null>[], records = 0) {
+    let mono = 0;
+    const memory = newMemory('controller-1:1', 0);
+    const acts = newActs();
+    for (const [index, answer] of answers.entries()) {
+      const ports = {
+        cloud: { evacuate: async () => answer },
+        clock: { mono: () => mono++, wake: () => {} },
+        journal: { event: () => {} },
+      } as unknown as Ports;
+      const recordsBefore = index === answers.length - 1 ? records : 0;
+      const options = { onSharedStorage: false };
+      act(ports, memory, acts, [
+        { kind: 'evacuate', host: SOURCE, server: id, name, recordsBefore, options },
+      ]);
+      await Promise.all(acts.running);
+    }
+    return memory.requests.get(id)?.failing;
+  }
+  expect(await counted([failed, silent, failed])).toEqual({ times: 2, since: 1 });
+  expect(await counted([failed, silent])).toEqual({ times: 1, since: 1 });
+  expect(await counted([failed, refused])).toBe(null);
+  expect(await counted([failed, { ok: true, value: null }])).toBe(null);
+  expect(await counted([failed, failed], 1)).toMatchObject({ times: 1 });
 });

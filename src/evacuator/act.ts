@@ -74,17 +74,21 @@ async function request(
   command: Extract<Command, { kind: 'evacuate' }>,
 ): Promise<void> {
   const { server, host: source, recordsBefore } = command;
-  const refusals = memory.requests.get(server)?.refusals ?? 0;
+  const before = memory.requests.get(server);
+  const refusals = before?.refusals ?? 0;
   const at = ports.clock.mono();
   const sent = { source, sentAt: at, recordsBefore };
-  memory.requests.set(server, { state: 'pending', at, message: '', refusals, ...sent });
+  // One that has got a record after all was none that Nova failed at.
+  const isSame = before?.source === source && before.recordsBefore === recordsBefore;
+  const failing = isSame ? before.failing : null;
+  memory.requests.set(server, { state: 'pending', at, message: '', refusals, failing, ...sent });
   // Who has started it before that says nothing of how it comes out of this one.
   memory.starts.delete(server);
   say(ports, command, 'info', `asking Nova to evacuate ${command.name}`);
   const answer = await answered(() => ports.cloud.evacuate(server, command.options));
   const ended = { at: ports.clock.mono(), ...sent };
   if (answer.ok) {
-    memory.requests.set(server, { state: 'accepted', message: '', refusals: 0, ...ended });
+    memory.requests.set(server, { state: 'accepted', message: '', refusals: 0, failing: null, ...ended });
     return;
   }
   say(
@@ -96,13 +100,23 @@ async function request(
   const message = answer.reason;
   switch (answer.effect) {
     case 'refused':
-      memory.requests.set(server, { state: 'refused', message, refusals: refusals + 1, ...ended });
+      memory.requests.set(server, {
+        ...{ state: 'refused', message, refusals: refusals + 1, failing: null },
+        ...ended,
+      });
       return;
     case 'none':
-      memory.requests.set(server, { state: 'unsent', message, refusals, ...ended });
+      memory.requests.set(server, { state: 'unsent', message, refusals, failing, ...ended });
       return;
     case 'unknown':
-      memory.requests.set(server, { state: 'unknown', message, refusals, ...ended });
+      memory.requests.set(server, {
+        ...{ state: 'unknown', message, refusals },
+        // A silence between two failures is neither.
+        failing: answer.failed
+          ? { times: (failing?.times ?? 0) + 1, since: failing?.since ?? ended.at }
+          : failing,
+        ...ended,
+      });
       return;
     default:
       answer.effect satisfies never;

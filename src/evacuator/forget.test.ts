@@ -18,6 +18,7 @@ it('a request for an instance is kept while another host still waits for it', ()
     source: SOURCE,
     recordsBefore: 0,
     refusals: 0,
+    failing: null,
   });
   const stop = stopKey(server.id, hostName('compute-2'));
   memory.commands.set(stop, { state: 'done', at: 1, failures: 0, message: '' });

@@ -39,6 +39,7 @@ it('a request is forgotten with the last incident that knows its server', () => 
     source: SOURCE,
     recordsBefore: 0,
     refusals: 0,
+    failing: null,
   };
   memory.requests.set(server.id, request);
   forget(memory, needed(ELSEWHERE));
@@ -50,7 +51,8 @@ it('a request is forgotten with the last incident that knows its server', () => 
 
 it('a request that came to nothing is forgotten with the incident for which it was made', () => {
   const memory = newMemory('controller-1:1', 0);
-  const request = { sentAt: 0, at: 0, message: '', source: SOURCE, recordsBefore: 0, refusals: 3 } as const;
+  const never = { message: '', refusals: 3, failing: null };
+  const request = { sentAt: 0, at: 0, source: SOURCE, recordsBefore: 0, ...never } as const;
   const states = ['pending', 'accepted', 'refused', 'unsent', 'unknown'] as const;
   hostMemory(memory, SOURCE, 'first');
   for (const state of states) memory.requests.set(serverId(state), { ...request, state });

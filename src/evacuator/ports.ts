@@ -25,11 +25,17 @@ import type { IncidentReport } from '../core/report.ts';
 
 /**
  * How an act or a question ended. `effect` of one that failed: `refused`, the service answered that it will not;
- * `none`, it never got there; `unknown`, it may have been done all the same.
+ * `none`, it never got there; `unknown`, it may have been done all the same. `failed`: it is no silence, the service itself has
+ * failed at it (HTTP 500).
  */
 export type Answer<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly reason: string; readonly effect: 'refused' | 'none' | 'unknown' };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      readonly effect: 'refused' | 'none' | 'unknown';
+      readonly failed?: boolean;
+    };
 
 /** What of the cluster only the evacuator's own memory knows. */
 type RememberedOfCluster =

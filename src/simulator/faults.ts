@@ -211,6 +211,11 @@ export function happen(stage: Stage, fault: Fault): void {
         tell("the cell's database is back");
       });
       return;
+    case 'evacuate-fails':
+      world.nova.specless.add(fault.server);
+      tell(`Nova fails at evacuating ${world.nova.instances.get(fault.server)?.name}`);
+      if (fault.lastsMs !== null) later(fault.lastsMs, () => world.nova.specless.delete(fault.server));
+      return;
     case 'save-fails':
       world.saveFailures.set(fault.host, fault.times);
       return;

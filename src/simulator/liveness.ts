@@ -13,7 +13,7 @@ const LIVENESS_MS = 3_600_000;
 
 /** The bound of a plan's liveness phase, ms. */
 export function livenessBoundMs(plan: Plan): number {
-  return LIVENESS_MS + clocksApartMs(plan) + oneByOneMs(plan);
+  return LIVENESS_MS + clocksApartMs(plan) + oneByOneMs(plan) + givenUpMs(plan);
 }
 
 /**
@@ -33,6 +33,14 @@ function oneByOneMs({ world }: Plan): number {
   for (const { group } of world.instances) if (group !== null) sizes.set(group, (sizes.get(group) ?? 0) + 1);
   const eachMs = world.nova.spawnMs[1] + world.nova.finishMs[1] + DEFAULT_POLICY.timing.maxFollowMs;
   return Math.max(0, ...sizes.values()) * eachMs;
+}
+
+/** An instance at which Nova fails for good is given up in this time, ms (core/failing.ts); of a server group one after the other. */
+const GIVEN_UP_MS = 45 * 60_000;
+
+function givenUpMs({ faults }: Plan): number {
+  const forGood = faults.filter((fault) => fault.do === 'evacuate-fails' && fault.lastsMs === null);
+  return forGood.length * GIVEN_UP_MS;
 }
 
 /** What is still to come until everything is as it should be; empty: calm. The bound of it is {@link livenessBoundMs}. */

@@ -61,6 +61,8 @@ export type Fault = { readonly at: number } & (
   /** RabbitMQ is started anew, and loses what is in the queues of nova-conductor and of the computes. */
   | { readonly do: 'queues-lost' }
   | { readonly do: 'cell-down'; readonly forMs: number }
+  /** nova-api fails at each request to evacuate an instance, as for want of its request spec; `lastsMs`: null for good. */
+  | { readonly do: 'evacuate-fails'; readonly server: string; readonly lastsMs: number | null }
   | { readonly do: 'spawn-fails'; readonly what: string; readonly times: number }
   /** nova-conductor, or its database, does not answer a nova-compute that has just spawned a guest. */
   | { readonly do: 'save-fails'; readonly host: string; readonly times: number }
@@ -170,5 +172,6 @@ export function policiesOf({ policy, faults }: Plan): readonly Policy[] {
 /** When a fault is over; those that last say so. */
 export function endOf(fault: Fault): number {
   if (fault.do === 'dead-feed') return fault.at + (fault.mendedAfterMs ?? 0);
+  if (fault.do === 'evacuate-fails') return fault.at + (fault.lastsMs ?? 0);
   return fault.at + ('forMs' in fault ? fault.forMs : 0);
 }

@@ -49,7 +49,8 @@ export type FeatureName =
   | 'leftovers'
   | 'slow-claims'
   | 'given-up'
-  | 'unstoppable';
+  | 'unstoppable'
+  | 'failing-requests';
 
 /** Something that operators have set up in a share of the seeds, with what tries it. */
 interface Feature {
@@ -92,6 +93,7 @@ const FEATURES: readonly Feature[] = [
   { name: 'queued-starts', share: 0.03, apply: withQueuedStarts },
   { name: 'given-up', share: 0.03, apply: withGivenUp },
   { name: 'unstoppable', share: 0.03, apply: withUnstoppable },
+  { name: 'failing-requests', share: 0.03, apply: withFailingRequests },
 ];
 
 /**
@@ -1039,4 +1041,25 @@ function withUnstoppable(row: Row, before: Plan): Plan {
       : [];
   const dying = row.chance(0.3) ? deathsOf(row, plan, victimsOf(plan, 1), row.pick([30_000, 120_000])) : [];
   return withFaults(plan, ...again, ...dying);
+}
+
+/** Instances of the first host at whose evacuation nova-api fails, for good or for some minutes; now and then at that of all, for minutes. */
+function withFailingRequests(row: Row, plan: Plan): Plan {
+  const [first] = plan.world.computes;
+  const own = plan.world.instances.filter(({ host }) => host === first?.host);
+  const isAll = row.chance(0.2);
+  const some = isAll ? own : own.slice(0, row.int(1, 3));
+  const isForGood = !isAll && row.chance(0.6);
+  const death = firstDeathOf(plan);
+  return withFaults(
+    plan,
+    ...some.map(
+      ({ id: server }): Fault => ({
+        at: Math.max(0, death - row.int(0, 5_000)),
+        do: 'evacuate-fails',
+        server,
+        lastsMs: isForGood ? null : row.pick([30_000, 120_000, 400_000]),
+      }),
+    ),
+  );
 }

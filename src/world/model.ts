@@ -292,6 +292,8 @@ export interface Nova {
   readonly conductorLoses: LossSide[];
   /** When it gives up the next requests to evacuate, one after the other: Neutron fails it, or the scheduler answers too late. */
   readonly conductorGivesUp: LossSide[];
+  /** Instances at whose evacuation nova-api fails, for they have no request spec. */
+  readonly specless: Set<string>;
   /** What the conductor has to do when it is back. */
   readonly backlog: { readonly migration: Migration; readonly run: () => void }[];
   cellDown: boolean;
@@ -540,6 +542,7 @@ export function createWorld(
       conductorUp: true,
       conductorLoses: [],
       conductorGivesUp: [],
+      specless: new Set(),
       backlog: [],
       cellDown: false,
     },

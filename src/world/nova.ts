@@ -55,6 +55,12 @@ export function evacuate(
     return { status: 404, message: `Compute host ${options.host} not found.` };
   if (options.host === host) return { status: 400, message: "The target host can't be the same one." };
   if (isUp(world, service)) return { status: 400, message: `Compute service of ${host} is still in use.` };
+  // Before anything is written (nova/compute/api.py evacuate, RequestSpec.get_by_instance_uuid).
+  if (world.nova.specless.has(server))
+    return {
+      status: 500,
+      message: `Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/ and attach the Nova API log if possible. <class 'nova.exception.RequestSpecNotFound'>`,
+    };
   const action: Action = { action: 'evacuate', at: novaNow(world), events: [] };
   instance.actions.push(action);
   changeInstance(world, instance, { taskState: 'rebuilding' }, 'evacuation accepted');

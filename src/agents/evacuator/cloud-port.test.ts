@@ -98,6 +98,16 @@ describe('the cloud port', () => {
     });
   });
 
+  it('tells Nova’s own failure at an evacuation from that of a proxy before it', async () => {
+    const evacuated = async (status: number) => {
+      const { port } = await connect({ [`POST ${ROOT}/servers/s/action`]: () => ({ status, body: {} }) });
+      return port.evacuate(serverId('s'), { onSharedStorage: true });
+    };
+    expect(await evacuated(500)).toMatchObject({ effect: 'unknown', failed: true });
+    expect(await evacuated(503)).toMatchObject({ effect: 'unknown', failed: false });
+    expect(await evacuated(409)).toMatchObject({ effect: 'refused', failed: false });
+  });
+
   it('tells compute services and control services apart, from one list', async () => {
     const { port, cloud } = await connect({
       [`GET ${ROOT}/os-services`]: () => ({

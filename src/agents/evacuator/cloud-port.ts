@@ -120,7 +120,11 @@ export function createCloudPort(clients: CloudClients, now: () => number): Cloud
         return { ok: false, reason: STILL_UP, effect: 'none' };
       return { ok: true, value: view };
     },
-    evacuate: async (server, options) => done(await nova.evacuate(server, options)),
+    async evacuate(server, options) {
+      const answer = await nova.evacuate(server, options);
+      if (answer.ok) return { ok: true, value: null };
+      return { ...failed(answer.error), failed: isNovasFailure(answer.error) };
+    },
     stopServer: async (server) => done(await nova.stopServer(server)),
     async listAggregates() {
       const answer = await nova.listAggregates();
@@ -221,6 +225,14 @@ function done(result: Result<unknown>): Answer<null> {
 
 /** Statuses in the 4xx that say nothing about the request itself: come back later. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([401, 408, 425, 429]);
+
+/**
+ * Nova's own exceptions are all 500 (nova/exception.py NovaException); 502 to 504 are those of a proxy before it, and its silence. One
+ * from a proxy's own failure looks the same: so does an outage that is long over when it counts (core/failing.ts).
+ */
+function isNovasFailure(error: CloudError): boolean {
+  return error.code === 'http' && error.status === 500;
+}
 
 function failed(error: CloudError): Extract<Answer<never>, { ok: false }> {
   const refused =
