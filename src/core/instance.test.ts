@@ -374,6 +374,21 @@ describe('an instance of a dead host', () => {
     expect(judged({ server: server({ host: null, vmState: 'shelved_offloaded' }) })).toBe('gone');
   });
 
+  it('that was being unshelved is not gone: it comes back with its host, in ERROR', () => {
+    const offloaded = (taskState: string | null) => server({ vmState: 'shelved_offloaded', taskState });
+    expect(outcome({ server: offloaded('spawning') })).toMatchObject({
+      kind: 'cannot',
+      reason: expect.stringMatching(
+        /being unshelved here \(spawning\).*sets it to ERROR when its host is back/,
+      ),
+    });
+    expect(outcome({ server: offloaded(null) })).toMatchObject({
+      kind: 'gone',
+      reason: expect.stringContaining('nothing of it is here'),
+    });
+    expect(outcome({ server: offloaded('deleting') })).toMatchObject({ kind: 'gone' });
+  });
+
   it('that is not selected is named, but only when nothing of it is under way', () => {
     const excluded: Partial<InstanceFacts> = { admit: () => ({ kind: 'excluded', reason: 'opted out' }) };
     expect(judged(excluded)).toBe('excluded');

@@ -134,7 +134,8 @@ function whyMayStartAtHome({ source, wasStopped, startUnheard }: InstanceFacts):
 
 const howToDrop = (host: HostName): string => `delete that queue (rabbitmqctl delete_queue compute.${host})`;
 
-const IS_GONE: ReadonlySet<string> = new Set(['deleted', 'soft-delete', 'shelved_offloaded']);
+const IS_DELETED: ReadonlySet<string> = new Set(['deleted', 'soft-delete']);
+const OFFLOADED = 'shelved_offloaded';
 
 /** Live evacuations that can still do something: not those lost with their destination, of an instance long deleted, nor those long overtaken by a successful one. */
 export function liveEvacuations(facts: InstanceFacts, policy: Policy): readonly EvacuationView[] {
@@ -196,7 +197,7 @@ export function judge(
 
 function judgeAway(facts: InstanceFacts, { timing }: Policy): Outcome {
   const { server, mono } = facts;
-  if (server.host === null || IS_GONE.has(server.vmState)) {
+  if (server.host === null || IS_DELETED.has(server.vmState) || server.vmState === OFFLOADED) {
     return { kind: 'gone', reason: `it is ${server.vmState} and on no host` };
   }
   // Lists that were made one after the other, with a slow Nova: when it has arrived, and how, the next one says.
@@ -248,12 +249,13 @@ function sayNotStopped(why: string): string {
 function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   const { server, request, mono } = facts;
   if (
-    IS_GONE.has(server.vmState) ||
+    IS_DELETED.has(server.vmState) ||
     server.taskState === 'deleting' ||
     server.taskState === 'soft-deleting'
   ) {
     return { kind: 'gone', reason: 'it is being deleted' };
   }
+  if (server.vmState === OFFLOADED) return judgeOffloaded(server);
   const own = ofThisIncident(facts);
   const last = own.at(-1);
   const arrived = arrivedSinceAsked(own, facts);
@@ -350,6 +352,23 @@ function sayLeftOpen(failures: readonly EvacuationView[], server: ServerView): s
   const last = failures.at(-1);
   if (last === undefined || !isLive(last) || server.taskState === null) return '';
   return `, the last of which Nova has left as ${last.status}, and its task_state as ${server.taskState}: evacuate it by hand, or, when its host is back, set its state to error (openstack server set --state error ${server.id}) and reboot it hard`;
+}
+
+/**
+ * An instance that is offloaded is on no host, but for the time in which it is unshelved: its host is written down before the guest is
+ * spawned (nova/compute/manager.py _unshelve_instance, resource_tracker.py instance_claim), and, without a task_state, for the moment
+ * after it was offloaded. nova-compute puts what it finds spawning into ERROR (_init_instance); the image goes only after the spawn.
+ */
+function judgeOffloaded({ taskState }: ServerView): Outcome {
+  if (taskState === null)
+    return {
+      kind: 'gone',
+      reason: 'it is shelved and offloaded: nothing of it is here, and it is unshelved on any host',
+    };
+  return {
+    kind: 'cannot',
+    reason: `it was being unshelved here (${taskState}), and Nova does not evacuate what is shelved; nova-compute sets it to ERROR when its host is back: rebuild it then from the image that its shelving has made, or, booted from a volume, reboot it hard`,
+  };
 }
 
 /**

@@ -118,14 +118,18 @@ function bringTraitsUpToDate(world: World, compute: Compute, process: number): v
 }
 
 const STARTED: ReadonlySet<string> = new Set(['accepted', 'pre-migrating', 'done']);
+/** nova/compute/manager.py `_init_instance`: of a build, or of what is being unshelved. */
+const BEING_SPAWNED: ReadonlySet<string> = new Set([
+  ...['scheduling', 'block_device_mapping', 'networking', 'spawning'],
+]);
 
 /**
  * What nova-compute does at its start, before anything else.
  *
  * nova/compute/manager.py `_destroy_evacuated_instances`: guests of all evacuations from here that are accepted,
  * pre-migrating or done are destroyed, the records set to `completed`, even where the evacuation is still in
- * flight. Then `_init_instance`, of all that was not evacuated: what is its own and was being rebuilt becomes ERROR (by an evacuation
- * whose record is over), and what was being stopped is.
+ * flight. Then `_init_instance`, of all that was not evacuated: what is its own and was being spawned or rebuilt becomes ERROR (rebuilt
+ * by an evacuation whose record is over), and what was being stopped is.
  */
 function initHost(world: World, host: string): void {
   const machine = machineOf(world, nodeOfHost(world, host));
@@ -145,10 +149,18 @@ function initHost(world: World, host: string): void {
   }
   for (const instance of world.nova.instances.values()) {
     if (instance.host !== host || instance.deleted || evacuations.has(instance.id)) continue;
+    const isHalfSpawned = instance.vmState !== 'error' && BEING_SPAWNED.has(instance.taskState ?? '');
     const isHalfRebuilt =
       (instance.vmState === 'active' || instance.vmState === 'stopped') &&
       instance.taskState?.startsWith('rebuil') === true;
-    if (isHalfRebuilt)
+    if (isHalfSpawned)
+      changeInstance(
+        world,
+        instance,
+        { vmState: 'error', taskState: null },
+        'nova-compute found it half spawned',
+      );
+    else if (isHalfRebuilt)
       changeInstance(
         world,
         instance,
