@@ -295,6 +295,9 @@ describe('an instance of a dead host', () => {
     const settledAt = 40_000 + POLICY.timing.taskSettleMs;
     expect(facts({ taskState: null, taskSince: 40_000 }, settledAt - 1)).toMatchObject({ kind: 'verifying' });
     expect(facts({ taskState: null, taskSince: 40_000 }, settledAt)).toEqual({ kind: 'ready' });
+    // It has long been brought back from there.
+    const daysLater = SINCE + 3 * 86_400_000;
+    expect(facts({ taskState: null, taskSince: 40_000 }, 40_001, daysLater)).toEqual({ kind: 'ready' });
     // Its own request has no record yet, and is what it is being rebuilt by.
     const asked = { server: server({ taskState: 'rebuilding' }), evacuations: [completed] };
     expect(judged({ ...asked, request: { ...request('accepted'), recordsBefore: 1 } })).toBe('moving');

@@ -344,6 +344,9 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
   return { kind: 'ready' };
 }
 
+/** How long after Nova has called an evacuation completed that was still under way its instance may arrive, ms: a disk may be large. */
+const LATE_ARRIVAL_MS = 24 * 3_600_000;
+
 /**
  * What is lost before its claim leaves the instance as one that is being rebuilt, and nova-compute passes it by at its start, for there is
  * an evacuation of it (nova/compute/manager.py _destroy_evacuated_instances, init_host): it does not come back with its host.
@@ -377,12 +380,14 @@ function judgeOffloaded({ taskState }: ServerView): Outcome {
  * completed already, for the host was back in the middle of it.
  */
 function mayBeArriving(
-  { server, evacuations, isLost, mono }: InstanceFacts,
+  { server, evacuations, isLost, mono, novaNow }: InstanceFacts,
   { taskSettleMs }: Timing,
 ): Outcome | null {
   const last = evacuations.findLast((each) => !isLost(each));
   if (last?.status !== 'completed' || server.taskState !== null || mono - server.taskSince >= taskSettleMs)
     return null;
+  // What it has brought away, and has been brought back since, is not to wait at each death of its host.
+  if (novaNow - last.updatedAt >= LATE_ARRIVAL_MS) return null;
   return {
     kind: 'verifying',
     reason: `Nova says completed; waiting whether it arrives on ${last.dest ?? 'another host'}`,

@@ -8,10 +8,11 @@ import type { Answer, CloudPort } from './ports.ts';
 const MOVES_AT_ONCE = 8;
 
 /**
- * How long ago a live migration may have been begun that was not known to end in error, ms: what rebalances a cloud leaves a long history,
- * and each page of it takes Nova half a second. Whose guest is not where Nova has it is missed before that.
+ * How long ago a guest may have been left where Nova does not know of it, by an evacuation, or by a live migration that was not known to end
+ * in error, ms: what rebalances a cloud leaves a long history, and each page of it takes Nova half a second. Whose guest is not where Nova
+ * has it is missed before that.
  */
-const RECENT_MS = 30 * 86_400_000;
+export const LEFT_GUEST_MS = 30 * 86_400_000;
 
 /** Asks for the live migrations away from a host that {@link findBrokenMoves} looks at. `novaNow`: Nova's clock, epoch ms. */
 export function listMovesAway(
@@ -19,7 +20,7 @@ export function listMovesAway(
   host: HostName,
   novaNow: number,
 ): Promise<Answer<readonly LiveMigrationView[]>> {
-  return cloud.listMovesAway(host, novaNow - RECENT_MS);
+  return cloud.listMovesAway(host, novaNow - LEFT_GUEST_MS);
 }
 
 /**

@@ -14,7 +14,7 @@ import {
 } from '../core/observation.ts';
 import type { EvacuationRecord } from '../core/records.ts';
 import { hasSucceeded, isLive, isUnclaimed } from '../core/status.ts';
-import { findBrokenMoves, listMovesAway } from './broken-moves.ts';
+import { findBrokenMoves, LEFT_GUEST_MS, listMovesAway } from './broken-moves.ts';
 import { holdRecords } from './held-records.ts';
 import {
   forget,
@@ -35,8 +35,8 @@ import { lookAtFacts, lookAtPlacement, lookAtPorts, lookAtTrail } from './observ
 import type { Answer, CloudPort, Listed, Ports } from './ports.ts';
 import { traceList } from './traces.ts';
 
-/** How far back the first look at a host's evacuations goes, ms: one that somebody began long ago may still be live. */
-const FIRST_LOOK_MS = 24 * 3_600_000;
+/** How far before the last look at a host's evacuations the next one goes back where nobody knows when its incident began, ms. */
+const UNDATED_MS = 24 * 3_600_000;
 /**
  * How much the clocks of two nova-apis may differ, ms: an evacuation is dated by the one that took the request, and looked for
  * from what another one said (nova/compute/api.py evacuate creates the record).
@@ -339,12 +339,14 @@ async function settleVanished(
   return null;
 }
 
-/** From when on the evacuations are read: all of this incident, and all that may still change; the first time, a day. */
-function followSince(host: HostMemory, look: HostLook): number | null {
-  const begun = (look.since ?? Number.POSITIVE_INFINITY) - NOVA_CLOCKS_MS;
-  if (host.followedAt < 0 || look.since === null)
-    return host.novaNow > 0 ? Math.min(begun, host.novaNow - FIRST_LOOK_MS) : null;
-  const open = [...host.evacuations.values()].filter((each) => isLive(each) || each.status === 'done');
+/**
+ * From when on the evacuations are read: all of this incident, and all that may still change; the first time, all that may have left a
+ * guest, which tells of it for as long as nobody has repaired it (core/left-guest.ts).
+ */
+function followSince({ evacuations, followedAt, novaNow }: HostMemory, { since }: HostLook): number | null {
+  const begun = since === null ? novaNow - UNDATED_MS : since - NOVA_CLOCKS_MS;
+  if (followedAt < 0) return novaNow > 0 ? Math.min(begun, novaNow - LEFT_GUEST_MS) : null;
+  const open = [...evacuations.values()].filter((each) => isLive(each) || each.status === 'done');
   return Math.min(begun, ...open.map((evacuation) => evacuation.createdAt));
 }
 
