@@ -107,7 +107,12 @@ describe('the destination of an evacuation', () => {
     expect(wasOff(died(CHANGED - 10_000))).toBe(false);
     expect(wasOff(died(CHANGED + 1_000))).toBe(false);
     expect(wasOff(died(CHANGED + 10_000))).toBe(true);
-    expect(wasOff({ evacuation: aRecord({ since: CHANGED + 10_000 }) })).toBe(true);
+    const evacuation = aRecord({ since: CHANGED + 10_000, outage: { id: 'x', at: CHANGED } });
+    expect(wasOff({ evacuation })).toBe(true);
+  });
+
+  it('has not been off because of a record that was written anew when it was back', () => {
+    expect(wasOff({ evacuation: aRecord({ since: CHANGED + 10_000, outage: null }) })).toBe(false);
   });
 
   it('is not proven off by a time of the controllers alone: their clock may have been set since', () => {
@@ -128,7 +133,8 @@ describe('an evacuation to a node', () => {
     const observation = anObservation({ cluster: known(view), services: known([aService('compute-2')]) });
     return evacuationsLost(newDraft(observation, DEFAULT_POLICY), view)(claimed(1, 50_000));
   };
-  const evacuation = aRecord({ incident: 'i', since: 40_000 });
+  const outage = { id: 'i', at: 40_000 };
+  const evacuation = aRecord({ incident: 'i', since: 40_000, outage });
 
   it('is lost when that is evacuated itself, and not when an old CIB has brought its incident back', () => {
     expect(isLost({ evacuation })).toBe(true);
@@ -136,5 +142,17 @@ describe('an evacuation to a node', () => {
     expect(isLost({ evacuation }, { incidentsBack })).toBe(false);
     expect(isLost({ evacuation: { ...evacuation, since: 60_000 } }, { incidentsBack })).toBe(true);
     expect(isLost({ evacuation: null }, { incidentsBack })).toBe(false);
+  });
+
+  it('is lost without an incident only when it was claimed before the death', () => {
+    const gone = { incident: null, evacuation };
+    expect(isLost(gone)).toBe(false);
+    expect(isLost({ ...gone, evacuation: { ...evacuation, since: 60_000 } })).toBe(true);
+  });
+
+  it('is not lost by a record that was written anew when the node was back: nobody knows when it died', () => {
+    const anew = aRecord({ phase: 'returning', since: 60_000, releasedAt: 60_000 });
+    expect(isLost({ incident: null, evacuation: { ...anew, outage } })).toBe(true);
+    expect(isLost({ incident: null, evacuation: { ...anew, outage: null } })).toBe(false);
   });
 });

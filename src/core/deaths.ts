@@ -3,7 +3,7 @@ import { type HostName, hostFinder } from './names.ts';
 import type { ClusterView, EvacuationView, NodeView, Observation } from './observation.ts';
 import { fencingProof, whyNotOffSince } from './proof.ts';
 import { pastOf } from './quarantine.ts';
-import type { LostEvacuation } from './records.ts';
+import type { EvacuationRecord, LostEvacuation } from './records.ts';
 import { hasFailed, isUnclaimed } from './status.ts';
 
 /**
@@ -76,7 +76,14 @@ function claimsLostBefore(draft: Draft, node: NodeView, cluster: ClusterView): n
     if (isProven) return Number.POSITIVE_INFINITY;
   }
   if (evacuation === null) return null;
-  return evacuation.phase === 'evacuating' && !isOver ? Number.POSITIVE_INFINITY : evacuation.since;
+  // Without its incident, which somebody has taken away, it may run by now: what was claimed there since it died may live.
+  const isDead = evacuation.phase === 'evacuating' && incident !== null && !isOver;
+  return isDead ? Number.POSITIVE_INFINITY : diedBefore(evacuation);
+}
+
+/** Nova's clock shortly after the death that a record is of; null: nobody knows it, for the record was written anew (lost-record.ts). */
+function diedBefore({ outage, since }: EvacuationRecord): number | null {
+  return outage === null ? null : since;
 }
 
 /**
@@ -104,8 +111,9 @@ export function destinationsOff(
  */
 export function provenDeaths(node: NodeView): readonly number[] {
   const { evacuation } = node;
+  const diedAt = evacuation === null || evacuation === 'unreadable' ? null : diedBefore(evacuation);
   return [
-    ...(evacuation === null || evacuation === 'unreadable' ? [] : [evacuation.since]),
+    ...(diedAt === null ? [] : [diedAt]),
     ...pastOf(node).flatMap(({ novaAt }) => (novaAt === null ? [] : [novaAt])),
   ];
 }

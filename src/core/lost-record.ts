@@ -61,6 +61,7 @@ function recordOf(draft: Draft, service: ServiceView): EvacuationRecord {
     phase: 'returning',
     fencedAt: observation.now,
     ...{ since: now, begunAt: now, releasedAt: now },
+    // Nobody knows when it died: what it has claimed until now is not to pass for lost (deaths.ts).
     outage: null,
     letGoByHand: false,
     before: serviceBefore(draft, service),

@@ -32,7 +32,7 @@ export function rememberOutages(
   return why === null ? text : `${text}: ${why}`;
 }
 
-/** The outage of a record, as its history has it; null: the record, or the version that wrote it, has none. */
+/** The outage of a record, as its history has it; null: nobody knows of one. */
 export function outageOf(record: EvacuationRecord | null): PastIncident | null {
   return record === null || record.outage === null ? null : { ...record.outage, novaAt: record.since };
 }

@@ -77,7 +77,7 @@ export interface EvacuationRecord {
   readonly since: number;
   /** Nova's clock when the gates let it begin, epoch ms: long after the first look, if they have held it. */
   readonly begunAt: number;
-  /** What the node's history has of it: the first incident, if it was fenced anew meanwhile. null: a record of a version before this one. */
+  /** What the node's history has of it: the first incident, if it was fenced anew meanwhile. null: nobody knows when it died, for the record was written anew, or by a version before this one. */
   readonly outage: Outage | null;
   readonly before: ServiceBefore;
   /** Who works on it: NODE:START, so that a successor knows that it took over. */
