@@ -44,3 +44,9 @@ it('a request counts at the next host of its instance until the look at the firs
   expect(counts(ELSEWHERE, [before, own], { state: 'unknown' })).toBe(true);
   expect(counts(SOURCE, [before, own])).toBe(true);
 });
+
+it.each(['refused', 'unsent'] as const)('a request that was %s says nothing of the next host', (state) => {
+  expect(counts(SOURCE, [], { state })).toBe(true);
+  expect(counts(ELSEWHERE, [], { state })).toBe(false);
+  expect(counts(ELSEWHERE, null, { state })).toBe(false);
+});

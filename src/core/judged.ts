@@ -136,8 +136,8 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
 }
 
 /**
- * The last request for an instance, as far as it counts at `host`: not one for a host that it was on before, when a look at that one
- * shows its record, and all of them over. Until then it may become an evacuation from this one, for Nova takes the host that the
+ * The last request for an instance, as far as it counts at `host`: not one for a host that it was on before, when Nova has refused it or
+ * never heard of it, or when a look at that host shows its record, and all of them over. Until then it may become an evacuation from this one, for Nova takes the host that the
  * instance is on when it works the request off (nova/compute/api.py evacuate).
  */
 export function requestAt(
@@ -146,7 +146,10 @@ export function requestAt(
   server: ServerId,
 ): RequestView | null {
   const request = requests.get(server) ?? null;
-  if (request === null || request.source === host || request.state !== 'accepted') return request;
+  if (request === null || request.source === host) return request;
+  if (request.state === 'refused' || request.state === 'unsent') return null;
+  // The record of one without an answer may be somebody else's, who has evacuated it by hand.
+  if (request.state !== 'accepted') return request;
   const source = hosts.get(request.source);
   const records = (source && seenIn(source).evacuations.get(server)) ?? NONE;
   return records.length > request.recordsBefore && !records.some(isLive) ? null : request;

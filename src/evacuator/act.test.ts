@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { NOT_STARTED } from '../core/actions.ts';
 import { type Command, commandKey } from '../core/decision.ts';
-import { nodeName, serverId } from '../core/names.ts';
+import { hostName, nodeName, serverId } from '../core/names.ts';
 import { known, type Maybe, type NodeView, unknown } from '../core/observation.ts';
 import { INCIDENT_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../core/records.ts';
 import { A_CLUSTER, aNode, aServer, ELSEWHERE, SOURCE } from '../core/testing.ts';
 import { act, newActs } from './act.ts';
-import { newMemory } from './memory.ts';
+import { type Memory, newMemory } from './memory.ts';
 import type { Answer, ClusterPort, Ports } from './ports.ts';
 
 const NAME = nodeName('compute-1');
@@ -71,20 +71,25 @@ it('a boot is let go while nothing holds its node, whatever the cluster was when
   expect(await release(unknown('no answer'), false)).toEqual(done);
 });
 
-it('that somebody had started a server is forgotten when it is asked for: it says nothing of how it comes out of that', async () => {
+/** A server on SOURCE is asked for, and Nova answers so. */
+async function asked(memory: Memory, answer: Answer<null>): Promise<void> {
   const ports = {
-    cloud: { evacuate: async () => ({ ok: true, value: null }) },
+    cloud: { evacuate: async () => answer },
     clock: { mono: () => 0, wake: () => {} },
     journal: { event: () => {} },
   } as unknown as Ports;
-  const memory = newMemory('controller-1:1', 0);
-  const other = serverId('22222222-0000-4000-8000-000000000000');
-  const { id, name } = aServer();
-  for (const each of [id, other]) memory.starts.set(each, { value: known(NOT_STARTED), mono: 0 });
   const acts = newActs();
+  const { id, name } = aServer();
   const options = { onSharedStorage: false };
   act(ports, memory, acts, [{ kind: 'evacuate', host: SOURCE, server: id, name, recordsBefore: 0, options }]);
   await Promise.all(acts.running);
+}
+
+it('that somebody had started a server is forgotten when it is asked for: it says nothing of how it comes out of that', async () => {
+  const memory = newMemory('controller-1:1', 0);
+  const other = serverId('22222222-0000-4000-8000-000000000000');
+  for (const each of [aServer().id, other]) memory.starts.set(each, { value: known(NOT_STARTED), mono: 0 });
+  await asked(memory, { ok: true, value: null });
   expect([...memory.starts.keys()]).toEqual([other]);
 });
 
@@ -147,4 +152,16 @@ it('how often in a row Nova has failed at a request is counted: not its silence,
   expect(await counted([failed, refused])).toBe(null);
   expect(await counted([failed, { ok: true, value: null }])).toBe(null);
   expect(await counted([failed, failed], 1)).toMatchObject({ times: 1 });
+});
+
+it.each([
+  ['at this host', SOURCE, 3],
+  ['at another host', hostName('compute-9'), 1],
+] as const)('a refusal counts with those of the same server %s', async (_where, source, refusals) => {
+  const memory = newMemory('controller-1:1', 0);
+  const { id } = aServer();
+  const before = { state: 'refused', source, sentAt: 0, at: 0, message: '', recordsBefore: 0 } as const;
+  memory.requests.set(id, { ...before, refusals: 2, failing: null });
+  await asked(memory, { ok: false, effect: 'refused', reason: 'the policy forbids it' });
+  expect(memory.requests.get(id)).toMatchObject({ state: 'refused', source: SOURCE, refusals });
 });

@@ -75,7 +75,8 @@ async function request(
 ): Promise<void> {
   const { server, host: source, recordsBefore } = command;
   const before = memory.requests.get(server);
-  const refusals = before?.refusals ?? 0;
+  // What Nova has refused where it was before says nothing of this host.
+  const refusals = before?.source === source ? before.refusals : 0;
   const at = ports.clock.mono();
   const sent = { source, sentAt: at, recordsBefore };
   // One that has got a record after all was none that Nova failed at.
