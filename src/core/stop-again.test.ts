@@ -199,6 +199,15 @@ it('what Nova has started on its way to a host that has died since is to be stop
   expect(isToBeStopped({}, { stopped: [SHORT] }, { hosts: new Map() })).toBe(false);
 });
 
+it('... for as long as late arrivals are followed after the release of the host that it came from, which may never come back', () => {
+  const record = { stoppedInError: [SHORT], phase: 'returning', releasedAt: RELEASED_AT } as const;
+  expect(isToBeStopped({}, record, { novaNow: RELEASED_AT + 600_000 })).toBe(true);
+  expect(isToBeStopped({}, record, { novaNow: RELEASED_AT + 600_001 })).toBe(false);
+  expect(isToBeStopped({}, { ...record, stopped: [SHORT] }, { novaNow: RELEASED_AT + 600_001 })).toBe(false);
+  const evacuating = { ...record, phase: 'evacuating', releasedAt: null } as const;
+  expect(isToBeStopped({}, evacuating, { novaNow: RELEASED_AT + 600_001 })).toBe(true);
+});
+
 it('... so it is when the destination of the first died under it, and Nova has it as under way still', () => {
   const underWay = { status: 'pre-migrating' };
   const lost = [{ id: 3, claimed: true }];

@@ -137,6 +137,8 @@ export function startedOnItsWay(draft: Draft, node: NodeView, server: ServerView
   const id = shortId(server.id);
   return cluster.value.nodes.some(({ name, evacuation: record }) => {
     if (record === null || record === 'unreadable' || name === node.name) return false;
+    // A host that never comes back keeps its record for ever, and the user may have started the server since.
+    if (record.phase === 'returning' && isTooLate(draft, record)) return false;
     if (record.stoppedInError.includes(id)) return true;
     if (!record.stopped.includes(id)) return false;
     const lost = new Set(record.lost.map((each) => each.id));

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { NOT_STARTED } from '../core/actions.ts';
-import { type Command, commandKey } from '../core/decision.ts';
+import { type Command, commandKey, stopKey } from '../core/decision.ts';
 import { hostName, nodeName, serverId } from '../core/names.ts';
 import { known, type Maybe, type NodeView, unknown } from '../core/observation.ts';
 import { INCIDENT_ATTRIBUTE, RELEASE_ATTRIBUTE } from '../core/records.ts';
@@ -164,4 +164,17 @@ it.each([
   memory.requests.set(id, { ...before, refusals: 2, failing: null });
   await asked(memory, { ok: false, effect: 'refused', reason: 'the policy forbids it' });
   expect(memory.requests.get(id)).toMatchObject({ state: 'refused', source: SOURCE, refusals });
+});
+
+it('that a server was stopped where it may come to is forgotten when it is asked for: that was another outage', async () => {
+  const memory = newMemory('controller-1:1', 0);
+  const { id } = aServer();
+  const other = serverId('22222222-0000-4000-8000-000000000000');
+  const here = stopKey(id, SOURCE);
+  const ofAnother = stopKey(other, hostName('compute-2'));
+  for (const key of [here, stopKey(id, hostName('compute-2')), ofAnother])
+    memory.commands.set(key, { state: 'done', at: 0, failures: 0, message: '' });
+  await asked(memory, { ok: true, value: null });
+  // Whoever has started it on the host that died meant it.
+  expect([...memory.commands.keys()]).toEqual([here, ofAnother]);
 });

@@ -14,7 +14,7 @@ import {
   RELEASE_ATTRIBUTE,
 } from '../core/records.ts';
 import { holdAsked, holdClosing, holdWritten } from './held-records.ts';
-import { type Memory, rememberAggregate, rememberService } from './memory.ts';
+import { forgetStops, type Memory, rememberAggregate, rememberService } from './memory.ts';
 import type { Answer, ClusterPort, Ports, ServiceChange } from './ports.ts';
 import { traceChange, traceForced } from './traces.ts';
 
@@ -85,6 +85,8 @@ async function request(
   memory.requests.set(server, { state: 'pending', at, message: '', refusals, failing, ...sent });
   // Who has started it before that says nothing of how it comes out of this one.
   memory.starts.delete(server);
+  // Nor does that it was stopped again in an earlier outage where it may come to now.
+  forgetStops(memory, server, source);
   say(ports, command, 'info', `asking Nova to evacuate ${command.name}`);
   const answer = await answered(() => ports.cloud.evacuate(server, command.options));
   const ended = { at: ports.clock.mono(), ...sent };

@@ -1,4 +1,5 @@
 import type { Starts } from '../core/actions.ts';
+import { stopKey } from '../core/decision.ts';
 import { type HostName, hostFinder, type NodeName, type ServerId } from '../core/names.ts';
 import type {
   CloudFacts,
@@ -396,6 +397,13 @@ export function forgetDone(memory: Memory, begunAt: number): void {
   }
 }
 
+/** Forgets that a server was told to stop on any host but this one. */
+export function forgetStops({ commands }: Memory, server: ServerId, but: HostName | null): void {
+  const kept = but === null ? null : stopKey(server, but);
+  for (const key of commands.keys())
+    if (key.startsWith(`stop-server:${server}:`) && key !== kept) commands.delete(key);
+}
+
 /** Those of which something is still needed. */
 export interface Needed {
   /** Nodes with an incident or a record, whichever it is: one that is fenced twice may have another than was looked at. */
@@ -423,8 +431,7 @@ export function forget(memory: Memory, { open, toProve, domain }: Needed): void 
       memory.liveMigrations.delete(server);
       if (memory.requests.get(server)?.state === 'pending') continue;
       memory.requests.delete(server);
-      for (const key of memory.commands.keys())
-        if (key.startsWith(`stop-server:${server}:`)) memory.commands.delete(key);
+      forgetStops(memory, server, null);
     }
   }
   if (memory.hosts.size === 0) {
