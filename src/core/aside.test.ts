@@ -99,6 +99,18 @@ it('what is in flight of a host that is fenced anew takes room until it is over,
   expect(asked(fencedAnew({}, { evacuations: [live()], ...carried }))).toBe(0);
 });
 
+it('... and not for ever where its instance was deleted on the way', () => {
+  const { deletedSettleMs } = DEFAULT_POLICY.timing;
+  const e = live();
+  const seen = (deleted: boolean, novaNow: number): Partial<HostView> => ({
+    ...{ evacuations: [e], novaNow },
+    servers: [aServer({ id: e.server, deleted, host: deleted ? null : SOURCE })],
+  });
+  expect(asked(fencedAnew({}, seen(true, e.updatedAt + deletedSettleMs)))).toBe(1);
+  expect(asked(fencedAnew({}, seen(true, e.updatedAt + deletedSettleMs - 1)))).toBe(0);
+  expect(asked(fencedAnew({}, seen(false, e.updatedAt + deletedSettleMs)))).toBe(0);
+});
+
 it('... and so does what was asked for and no look has shown', () => {
   const { id } = aServer({ id: live().server });
   const requests = (more?: Partial<RequestView>) => ({ requests: new Map([[id, request(more)]]) });

@@ -94,12 +94,17 @@ function asideFrom(
   // Carried over from before its new incident: no time has passed since, as far as is known.
   const novaNow = view.followedAt < 0 ? view.novaNow : novaNowBy(view, observation.mono);
   const of = (server: ServerId): readonly EvacuationView[] => seenIn(view).evacuations.get(server) ?? [];
+  const deleted = new Set(view.servers.filter((server) => server.deleted).map(({ id }) => id));
+  // As in instance.ts. Nova lists no record of a server that is deleted (nova/db/main/api.py instance_destroy): this one changes no more.
+  const isDeletedLong = (e: EvacuationView): boolean =>
+    deleted.has(e.server) && view.novaNow - e.updatedAt >= policy.timing.deletedSettleMs;
   // Of an incident that somebody has taken away, too: what goes on of it goes on.
   const open = view.evacuations.filter(
     (e) =>
       isLive(e) &&
       !isQueuedForLong(e, view.novaNow) &&
       !isLost(e) &&
+      !isDeletedLong(e) &&
       !abandoned(of(e.server), lost).has(e.id),
   );
   const { requestSettleMs } = policy.timing;
