@@ -58,7 +58,7 @@ export async function foreseeHosts(
     if (!broken.ok) return unknown(broken.reason);
     for (const each of there) {
       const server = { ...each, taskSince: 0 };
-      doomed.push({ server, node: nodeName(node), host, brokenMove: broken.value.get(each.id) ?? null });
+      doomed.push({ server, node: nodeName(node), host, brokenMove: broken.value.get(each.id)?.[0] ?? null });
     }
   }
   const reservesOf = await readReserves(cloud, policy, facts.aggregates);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failedSinceMove, startsOf, wasStopped } from './actions.ts';
+import { movesSincePlaced, startsOf, wasStopped } from './actions.ts';
 
 /** Newest first; `!` behind one that failed. */
 const actions = (text: string): Parameters<typeof wasStopped>[0] =>
@@ -57,29 +57,31 @@ it('a server was evacuated though it had been started when nothing has begun or 
   expect(startsOf([second, { ...first, startedAt: 5 }, start]).unheardAt).toBe(5);
 });
 
-it('a server was last migrated alive when nothing has begun its guest since', () => {
-  const failed = (text: string) => failedSinceMove(actions(text), false);
-  expect(failed('live-migration create')).toBe(0);
+it('a server was migrated alive since anything else has begun its guest', () => {
+  const moves = (text: string) => movesSincePlaced(actions(text), false);
+  expect(moves('live-migration create')).toEqual([0]);
   // A stop may be that of a guest that is not where Nova looks for it.
-  expect(failed('lock stop live-migration create')).toBe(0);
+  expect(moves('lock stop live-migration create')).toEqual([0]);
   for (const later of ['start', 'reboot', 'evacuate', 'rebuild', 'migrate', 'resize']) {
-    expect(failed(`${later} live-migration create`)).toBeNull();
+    expect(moves(`${later} live-migration create`)).toEqual([]);
+    expect(moves(`live-migration ${later} live-migration create`)).toEqual([0]);
     // What has failed has begun nothing.
-    expect(failed(`${later}! live-migration create`)).toBe(0);
+    expect(moves(`${later}! live-migration create`)).toEqual([0]);
   }
-  expect(failed('live-migration! create')).toBeNull();
-  expect(failed('live-migration! lock live-migration! live-migration create')).toBe(2);
-  expect(failed('create')).toBeNull();
-  expect(failed('')).toBeNull();
+  expect(moves('live-migration! create')).toEqual([]);
+  expect(moves('live-migration! lock live-migration! live-migration create')).toEqual([2]);
+  expect(moves('live-migration live-migration! live-migration create')).toEqual([0, 2]);
+  expect(moves('create')).toEqual([]);
+  expect(moves('')).toEqual([]);
 });
 
 it('what was asked for last has begun no guest while it has not ended', () => {
-  const failed = (text: string) => failedSinceMove(actions(text), true);
-  expect(failed('reboot live-migration create')).toBe(0);
-  expect(failed('start live-migration! live-migration create')).toBe(1);
+  const moves = (text: string) => movesSincePlaced(actions(text), true);
+  expect(moves('reboot live-migration create')).toEqual([0]);
+  expect(moves('start live-migration! live-migration create')).toEqual([1]);
   // What is under way is something else, or was evacuated by hand by somebody who had looked.
-  expect(failed('createImage reboot live-migration create')).toBeNull();
-  expect(failed('evacuate live-migration create')).toBeNull();
-  expect(failed('reboot start live-migration create')).toBeNull();
-  expect(failed('create')).toBeNull();
+  expect(moves('createImage reboot live-migration create')).toEqual([]);
+  expect(moves('evacuate live-migration create')).toEqual([]);
+  expect(moves('reboot start live-migration create')).toEqual([]);
+  expect(moves('create')).toEqual([]);
 });

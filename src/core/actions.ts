@@ -39,23 +39,24 @@ export function wasStopped(actions: readonly ActionView[]): boolean | null {
 const PLACES: ReadonlySet<string> = new Set([...STARTS, 'evacuate', 'rebuild', 'migrate', 'resize']);
 
 /**
- * Of a server that was migrated alive, and of which nothing has begun the guest since, by what was done with it, newest first: how many
- * live migrations have failed after that one. Where nova-conductor finds no host, or the hosts don't fit, the action has failed, and the
- * guest was not touched (nova/conductor/manager.py _live_migrate). null: it was not migrated alive.
+ * Which live migrations of a server have been carried out since anything else began its guest, by what was done with it, newest first:
+ * their places among all of its live migrations, 0 is the last. Where nova-conductor finds no host, or the hosts don't fit, the action has
+ * failed, and the guest was not touched (nova/conductor/manager.py _live_migrate).
  *
  * `isBusy`: it has a task_state. A start that was asked for last and has not ended, as that of a user who sees that the host is dead, has
  * begun nothing: Nova takes it, and it lies in that host's queue (nova/compute/api.py reboot, start).
  */
-export function failedSinceMove(actions: readonly ActionView[], isBusy: boolean): number | null {
+export function movesSincePlaced(actions: readonly ActionView[], isBusy: boolean): readonly number[] {
   const isOpen = isBusy && STARTS.has(actions[0]?.action ?? '');
-  let failed = 0;
+  const moves: number[] = [];
+  let newer = 0;
   for (const { action, hasFailed } of isOpen ? actions.slice(1) : actions) {
     if (action === 'live-migration') {
-      if (!hasFailed) return failed;
-      failed += 1;
-    } else if (!hasFailed && PLACES.has(action)) return null;
+      if (!hasFailed) moves.push(newer);
+      newer += 1;
+    } else if (!hasFailed && PLACES.has(action)) break;
   }
-  return null;
+  return moves;
 }
 
 /** Who has started a server, by what was done with it. */

@@ -57,6 +57,7 @@ const factsOf = (more: Partial<InstanceFacts>): InstanceFacts => ({
   isLeftBehind: () => false,
   placementAfter: () => true,
   liveMigration: known(null),
+  brokenMoves: [],
   admit: () => ({ kind: 'admitted' }),
   ...more,
 });

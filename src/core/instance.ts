@@ -86,6 +86,7 @@ export interface InstanceFacts {
   readonly placementAfter: (evacuation: EvacuationView) => boolean | null;
   /** See {@link MovingAwayFacts}. */
   readonly liveMigration: MovingAwayFacts['liveMigration'];
+  readonly brokenMoves: MovingAwayFacts['brokenMoves'];
   /** Whether it is selected, and what the policy says of its disk; asked only of one that could be asked for. */
   readonly admit: () => Admission;
 }

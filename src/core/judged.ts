@@ -116,6 +116,7 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
       isLeftBehind: ({ id }) => unclaimed.get(id)?.kind === 'left-behind',
       placementAfter: answered,
       liveMigration: liveMigrationOf(draft, view, server),
+      brokenMoves: view.brokenMoves.get(server.id) ?? [],
       admit: () => admit(server),
     };
     if (lacksServices(facts, policy)) lookAtServices(draft, observation.mono - view.followedAt);

@@ -6,6 +6,7 @@ import {
   lookAtLiveMigration,
   type MovingAwayFacts,
 } from './moving-away.ts';
+import { hostName } from './names.ts';
 import { known, type LiveMigrationView, type Observation, type ServerView, unknown } from './observation.ts';
 import { DEFAULT_POLICY as POLICY } from './policy.ts';
 import { aHostView, anObservation, aServer, ELSEWHERE, SOURCE } from './testing.ts';
@@ -21,6 +22,7 @@ const judged = (more: Partial<MovingAwayFacts> = {}): ReturnType<typeof judgeMov
     {
       server: moving(),
       liveMigration: known(migration('running')),
+      brokenMoves: [],
       seenAt: NOW,
       wasOff: () => false,
       ...more,
@@ -73,10 +75,38 @@ describe('an instance whose host died in the middle of its live migration', () =
 
 it('an instance whose last live migration ended in error is left to a person, whatever its state is now', () => {
   const broken = (more: Partial<MovingAwayFacts> = {}): ReturnType<typeof judgeMovingAway> =>
-    judged({ server: aServer(), liveMigration: known(migration('error')), ...more });
+    judged({ server: aServer(), liveMigration: known(null), brokenMoves: [migration('error')], ...more });
   expect(broken()).toMatchObject({ kind: 'failed', reason: expect.stringContaining('compute-2') });
   expect(broken({ wasOff: () => true })).toBeNull();
-  expect(broken({ liveMigration: known(null) })).toBeNull();
+  expect(broken({ brokenMoves: [] })).toBeNull();
+  const first = migration('completed', { id: 1, dest: hostName('compute-3') });
+  expect(
+    broken({ brokenMoves: [migration('error'), first], wasOff: ({ dest }) => dest === ELSEWHERE }),
+  ).toMatchObject({
+    reason: expect.stringContaining('may run on compute-3'),
+  });
+});
+
+describe('an instance whose guest one live migration may have left elsewhere, and that is being migrated once more', () => {
+  const first = migration('error', { id: 1, dest: hostName('compute-3') });
+  const again = (status: string, more: Partial<MovingAwayFacts> = {}): ReturnType<typeof judgeMovingAway> => {
+    const second = migration(status, { id: 2 });
+    return judged({ liveMigration: known(second), brokenMoves: [second, first], ...more });
+  };
+
+  it('is left to a person for the first where the second has moved nothing', () => {
+    const reason = expect.stringContaining('may run on compute-3');
+    for (const status of ['preparing', 'failed'])
+      expect(again(status)).toMatchObject({ kind: 'failed', reason });
+    expect(again('running', { wasOff: ({ dest }) => dest === ELSEWHERE })).toMatchObject({
+      kind: 'failed',
+      reason,
+    });
+  });
+
+  it('is evacuated where nothing runs at the destination of the first either', () => {
+    expect(again('preparing', { wasOff: () => true })).toBeNull();
+  });
 });
 
 it('what is resized or migrated cold is none of these', () => {

@@ -14,11 +14,10 @@ import type { Timing } from './policy.ts';
 /** What is known of an instance that was on its way to another host when its own died. */
 export interface MovingAwayFacts {
   readonly server: ServerView;
-  /**
-   * Of one that is migrating its last live migration, as Nova listed it after its host was proven off; null: Nova lists none. Of any
-   * other that is where it was before its last live migration that one, if its guest may be away, and nothing has begun it since.
-   */
+  /** Its last live migration, as Nova listed it after its host was proven off; asked for only while it is migrating. null: Nova lists none. */
   readonly liveMigration: Maybe<LiveMigrationView | null>;
+  /** See {@link HostView}. */
+  readonly brokenMoves: readonly LiveMigrationView[];
   /** `mono` of the last look that would have shown it elsewhere. */
   readonly seenAt: number;
   /** Whether the power of a destination has been off since the record last changed. */
@@ -66,7 +65,7 @@ export function mayBeAway({ status }: LiveMigrationView): boolean {
  */
 export function judgeMovingAway(facts: MovingAwayFacts, timing: Timing): MovingAway | null {
   const { server, liveMigration, seenAt, wasOff } = facts;
-  if (!isMigratedAlive(server)) return judgeBroken(facts);
+  if (!isMigratedAlive(server)) return judgeBroken(facts, null);
   if (!liveMigration.known)
     return { kind: 'waiting', reason: `how far its live migration had come: ${liveMigration.reason}` };
   const migration = liveMigration.value;
@@ -79,7 +78,8 @@ export function judgeMovingAway(facts: MovingAwayFacts, timing: Timing): MovingA
     return { kind: 'failed', reason: `${DIED}, which Nova does not list: ${whatToDo(null)}` };
   }
   const { status, dest } = migration;
-  if (!mayBeAway(migration) || wasOff(migration)) return null;
+  // Then the guest is where one before it may have left it.
+  if (!mayBeAway(migration) || wasOff(migration)) return judgeBroken(facts, migration.id);
   // Its destination may have been told already, and saves itself as its host then.
   if (standsMs < timing.taskSettleMs)
     return {
@@ -95,19 +95,18 @@ const DIED = 'its host died in the middle of its live migration';
  * What an earlier death of its host, or of its nova-compute alone, left behind: that calls such a live migration `error` at its next start,
  * and takes its task_state away (nova/compute/manager.py _reset_live_migration). The same is said when it fails so late that nobody can tell
  * where the guest is (_do_live_migration). One that is `completed`, for the destination was told of its end in vain (_post_live_migration),
- * stays so, and loses its task_state as well.
+ * stays so, and loses its task_state as well. `but`: the one that is under way, which is judged by itself.
  */
-function judgeBroken({ liveMigration, wasOff }: MovingAwayFacts): MovingAway | null {
-  if (!liveMigration.known || liveMigration.value === null) return null;
-  if (wasOff(liveMigration.value)) return null;
-  return { kind: 'failed', reason: sayBroken(liveMigration.value) };
+function judgeBroken({ brokenMoves, wasOff }: MovingAwayFacts, but: number | null): MovingAway | null {
+  const broken = brokenMoves.find((move) => move.id !== but && !wasOff(move));
+  return broken === undefined ? null : { kind: 'failed', reason: sayBroken(broken) };
 }
 
-/** Why an instance is left to a person whose last live migration ended in error, or has not brought it where it was to go. */
+/** Why an instance is left to a person of which a live migration ended in error, or has not brought it where it was to go. */
 export function sayBroken({ dest, status }: LiveMigrationView): string {
   const how =
     status === 'error' ? 'ended in error' : `was ${status}, and Nova has it where it was before all the same`;
-  return `its last live migration ${how}: ${whatToDo(dest)}`;
+  return `a live migration of it ${how}: ${whatToDo(dest)}`;
 }
 
 function whatToDo(dest: HostName | null): string {
@@ -120,7 +119,7 @@ export function liveMigrationOf(
   view: HostView,
   server: ServerView,
 ): MovingAwayFacts['liveMigration'] {
-  if (!isMigratedAlive(server)) return known(view.brokenMoves.get(server.id) ?? null);
+  if (!isMigratedAlive(server)) return known(null);
   return factOf(draft, view, server.id)?.value ?? unknown('asking Nova');
 }
 

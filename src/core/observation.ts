@@ -210,8 +210,8 @@ export interface HostView {
   readonly stoppedInError: ReadonlyMap<ServerId, Maybe<boolean>>;
   /** Evacuations that were seen to have ended in `error`: whether Placement answered when it was asked after that. */
   readonly placementAfter: ReadonlyMap<number, boolean>;
-  /** Of those whose last live migration, away from this host, ended in error, and that nothing has begun since: that one. */
-  readonly brokenMoves: ReadonlyMap<ServerId, LiveMigrationView>;
+  /** Live migrations away from this host that may have left a guest elsewhere, and after which nothing has begun it; newest first. */
+  readonly brokenMoves: ReadonlyMap<ServerId, readonly LiveMigrationView[]>;
   /** Ports of the servers that have arrived, as Neutron shows them. */
   readonly ports: ReadonlyMap<ServerId, Maybe<readonly PortView[]>>;
   /** Why the last look at it failed; null when it did not. */

@@ -93,7 +93,7 @@ export interface HostMemory {
   readonly stoppedInError: Map<ServerId, Maybe<boolean>>;
   /** How often Nova was asked for that in vain. */
   readonly actionTries: Map<ServerId, number>;
-  readonly brokenMoves: Map<ServerId, LiveMigrationView>;
+  readonly brokenMoves: Map<ServerId, readonly LiveMigrationView[]>;
   hasBrokenMoves: boolean;
   /** Servers that were in ERROR when they were seen first, on their way by an evacuation of an earlier incident as well. */
   readonly foundInError: Set<ServerId>;

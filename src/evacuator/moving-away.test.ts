@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hostName, serverId } from '../core/names.ts';
 import type { LiveMigrationView } from '../core/observation.ts';
+import { DEFAULT_POLICY } from '../core/policy.ts';
 import { formatHistory, HISTORY_ATTRIBUTE } from '../core/records.ts';
 import { World } from './testing.ts';
 import { isReleased, start, until } from './testing-runs.ts';
@@ -102,6 +103,26 @@ describe('an instance that was being migrated alive', () => {
     world.liveMigrations.set(server.id, { ...away, id: 901, source: away.dest, dest: away.source });
     await untilReleased(world);
     expect(ofServer(world, server.id)).toBe(1);
+  });
+
+  it.each([
+    ['failed', null],
+    ['cancelled', null],
+    ['preparing', 'migrating'],
+  ])('is left to a person for an earlier one that ended in error, when the last one was %s', async (status, taskState) => {
+    const { world, server } = broken('live-migration live-migration create');
+    server.taskState = taskState;
+    const first = migration(world, server.id, 'error');
+    const last = { ...first, id: 901, status, dest: hostName('compute-3') };
+    const moves = [last, first];
+    start(world, DEFAULT_POLICY, () => ({
+      listMovesAway: async () => ({ ok: true, value: moves }),
+      lastLiveMigration: async (_id, newer) => ({ ok: true, value: moves[newer] ?? null }),
+    }));
+    world.fence('second');
+    expect(await until(world, 120_000, () => isReleased(world))).toBe(true);
+    expect(ofServer(world, server.id)).toBe(0);
+    expect(said(world)).toMatch(/ended in error: its guest may run on compute-2/);
   });
 
   it('and has come back by nobody knows what is evacuated, where Nova tells nobody what was done with it', async () => {

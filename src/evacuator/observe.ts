@@ -406,7 +406,7 @@ async function readBrokenMoves(
   const there = [...host.servers.values()].filter((server) => server.host === host.host);
   const found = await findBrokenMoves(cloud, host.host, away, there);
   if (!found.ok) return found.reason;
-  for (const [id, move] of found.value) host.brokenMoves.set(id, move);
+  for (const [id, moves] of found.value) host.brokenMoves.set(id, moves);
   host.hasBrokenMoves = true;
   return null;
 }

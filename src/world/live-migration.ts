@@ -112,6 +112,7 @@ function prepare(world: World, move: Move): void {
   step(world, move, claimMs, 'prepare', () => {
     if (move.to.state !== 'running') return giveUp(world, move);
     change(world, record, 'running');
+    if (!machineOf(world, nodeOfHost(world, source)).guests.has(instance.id)) return findNoGuest(world, move);
     const copying = move.to.process;
     step(world, move, liveMs?.copy ?? spawnMs, 'live-move', () => {
       if (move.to.process !== copying) return giveUp(world, move);
@@ -155,6 +156,16 @@ function giveUp(world: World, { instance, record, source, dest }: Move): void {
   const fault = 'Live migration failed.';
   changeInstance(world, instance, { taskState: null, fault }, 'destination died');
   change(world, record, 'failed');
+}
+
+/**
+ * One before it has taken the guest away: libvirt has none of that name (nova/virt/libvirt/driver.py _live_migration, get_guest), and
+ * both end in error (nova/compute/manager.py _do_live_migration).
+ */
+function findNoGuest(world: World, { instance, record }: Move): void {
+  const fault = `Instance ${instance.id} could not be found.`;
+  changeInstance(world, instance, { vmState: 'error', taskState: null, fault }, 'its guest is not here');
+  change(world, record, 'error');
 }
 
 /** What libvirt does by itself, and Nova learns of afterwards. */

@@ -212,6 +212,21 @@ describe('Nova', () => {
     }
   });
 
+  it('ends a live migration in error whose guest an earlier one has taken away', () => {
+    const { world } = newWorld();
+    const id = uuidOf(0x50, 1);
+    expect(world.machines.get('compute-1')?.guests.delete(id)).toBe(true);
+    expect(liveMigrate(world, id, null)).toBeNull();
+    advance(world, 30_000);
+    expect(world.nova.liveMigrations).toMatchObject([{ status: 'error' }]);
+    expect(world.nova.instances.get(id)).toMatchObject({
+      host: 'compute-1',
+      vmState: 'error',
+      taskState: null,
+    });
+    expect([...world.machines.values()].some(({ guests }) => guests.has(id))).toBe(false);
+  });
+
   it('does not clear forced_down while a done record names the host; its restart completes the record', () => {
     const { world, facts } = newWorld();
     powerOff(world, 'compute-1', 'test');

@@ -474,7 +474,7 @@ export const MUTANTS: readonly Mutant[] = [
     1_401,
     mutantOf('moving-away', 'what a live migration left behind at an earlier death is forgotten', 2_500, [
       'core/moving-away.ts',
-      'return judgeBroken(facts);',
+      'return judgeBroken(facts, null);',
       'return null;',
     ]),
   ),
