@@ -428,7 +428,7 @@ function faultOf(row: Row, { controllers, computes, instances }: Cast, at: numbe
     [2, () => ({ at, do: 'operator-fences', node: compute.node })],
     [1, () => ({ at, do: 'operator-removes-incident', node: compute.node })],
     [1, () => ({ at, do: 'operator-marks', node: compute.node })],
-    [3, withServer(({ id }) => ({ at, do: 'user-deletes', server: id, soft: row.chance(0.3) }))],
+    [3, withServer(({ id }) => ({ at, do: 'user-deletes', server: id, soft: at % 10 < 3 }))],
     [1, withServer(({ id }) => ({ at, do: 'user-stops', server: id }))],
   ];
   let left = row.next() * kinds.reduce((sum, [weight]) => sum + weight, 0);
