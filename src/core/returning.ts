@@ -12,6 +12,7 @@ import {
   wakeWithin,
 } from './draft.ts';
 import { isForcedByOthers } from './forced-down.ts';
+import { sayLeftLive } from './left-live.ts';
 import type { HostName } from './names.ts';
 import { whyHostUnknown } from './no-host.ts';
 import type { EvacuationView, HostView, NodeView, ServerView, ServiceView } from './observation.ts';
@@ -58,10 +59,11 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     const { incident } = record;
     say(draft, { node: node.name, host, incident, phase: 'returning', text: [text, ...asides].join('; ') });
   };
+  const leftLive = sayLeftLive(draft, record);
   const finish: Finish = (text) =>
     record.reserves.length > 0 || late.toDo !== null
       ? text
-      : finishRecord(draft, { node, record, text, left: late.left });
+      : finishRecord(draft, { node, record, text: joined(text, leftLive), left: late.left });
   lookAtPorts(draft, record);
   if (toGiveBack !== null) lookAtServices(draft, policy.timing.returnSlowMs);
   if (node.online !== true) {
@@ -111,6 +113,8 @@ export function decideReturning(draft: Draft, node: NodeView, record: Evacuation
     tell(finish(sayKept(service)), host);
   }
 }
+
+const joined = (text: string, aside: string | null): string => (aside === null ? text : `${text}; ${aside}`);
 
 function sayNoService({ observation }: Draft, { name }: NodeView, finish: Finish): string {
   return (
