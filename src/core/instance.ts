@@ -120,8 +120,9 @@ export function whyNotEvacuable(vmState: string): string | null {
  * nova-compute there starts the guest first, and only then looks whether it was told to (nova/compute/manager.py start_instance), and
  * never whether the instance is its own: evacuated meanwhile, it runs there as well.
  */
-function sayUnheard(host: HostName): string {
-  return `it was told to start on ${host} when that was dead already, and that waits in the queue of its nova-compute, which would start it there`;
+function whyStartsAtHome({ taskState, id }: ServerView, source: HostName): string | null {
+  if (taskState !== 'powering-on') return null;
+  return `it was told to start on ${source}, and that may wait in the queue of its nova-compute, which would start it there also once it is evacuated. It comes back with its host; if that never comes back, ${howToDrop(source)}, then evacuate it by hand: openstack server evacuate ${id}`;
 }
 
 /** Why its dead host is not to start yet, of one whose guest runs elsewhere, or may; null: nothing waits for it there. */
@@ -129,7 +130,7 @@ function whyMayStartAtHome({ source, wasStopped, startUnheard }: InstanceFacts):
   const unheard = wasStopped ? startUnheard() : false;
   if (unheard === null) return 'looking whether it was started before it was evacuated';
   return unheard
-    ? `${sayUnheard(source)} though it runs elsewhere by now. Before ${source} may start, ${howToDrop(source)}, then let the node go by hand`
+    ? `it was told to start on ${source} when that was dead already, and that waits in the queue of its nova-compute, which would start it there though it runs elsewhere by now. Before ${source} may start, ${howToDrop(source)}, then let the node go by hand`
     : null;
 }
 
@@ -266,13 +267,8 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
       reason: `Nova says ${arrived.status}; to be seen on ${arrived.dest ?? 'its new host'}`,
     };
   }
-  const why = whyNotEvacuable(server.vmState);
+  const why = whyNotEvacuable(server.vmState) ?? whyStartsAtHome(server, facts.source);
   if (why !== null) return { kind: 'cannot', reason: why };
-  if (server.taskState === 'powering-on') {
-    const { source } = facts;
-    const reason = `${sayUnheard(source)} as well once it is evacuated. It comes back with its host; if that never comes back, ${howToDrop(source)}, then evacuate it by hand: openstack server evacuate ${server.id}`;
-    return { kind: 'cannot', reason };
-  }
   if (request !== null) {
     const wait = judgeRequest(request, facts, policy);
     if (wait !== null) return wait;
