@@ -324,7 +324,7 @@ function actAsPerson(stage: Stage, fault: PersonsFault): void {
       tell(`takes the incident of ${fault.node} away`);
       touched.add(fault.node);
       touched.add(hostOfNode(world, fault.node));
-      setPermanent(world, pickMember(world, 'operator'), fault.node, INCIDENT_ATTRIBUTE, null, 'operator');
+      letGo(world, fault.node);
       return;
     case 'operator-spoils-record': {
       const { node, record, value } = fault;
@@ -520,6 +520,16 @@ type PersonsFault = Extract<Fault, { do: `operator-${string}` | `user-${string}`
 function change(world: World, host: string, update: Parameters<typeof updateService>[2]): void {
   const service = world.nova.services.get(host);
   if (service !== undefined) updateService(world, service, update, 'operator');
+}
+
+/**
+ * An operator takes the incident of a node away. What its users have started meanwhile waits in the queue of its host, and is deleted
+ * with that first, as long as no nova-compute runs there (docs/operate.md).
+ */
+export function letGo(world: World, node: string): void {
+  const compute = world.nova.computes.get(hostOfNode(world, node));
+  if (compute !== undefined && compute.state !== 'running') compute.starts.length = 0;
+  setPermanent(world, pickMember(world, 'operator'), node, INCIDENT_ATTRIBUTE, null, 'operator');
 }
 
 /** The network of a machine is back, and a compute takes up what has waited in its queue. */

@@ -18,7 +18,7 @@ import { powerOff, powerOn } from '../world/machines.ts';
 import { isQuorate } from '../world/membership.ts';
 import { hostOfNode, machineNow, machineOf, nodeOfHost, type World } from '../world/model.ts';
 import { evacuate, updateService } from '../world/nova.ts';
-import { answerLocalDisk, bringBack, byHand, heal, mendFeed, resume } from './faults.ts';
+import { answerLocalDisk, bringBack, byHand, heal, letGo, mendFeed, resume } from './faults.ts';
 
 /**
  * What the people in charge do once the faults have stopped: everything that was broken is repaired, what is off
@@ -102,9 +102,7 @@ function pausesOf(world: World, node: string): readonly string[] {
 
 /** What the verdict about a node with an incident tells an operator to do; null: nothing yet. */
 function helpWithIncident(world: World, node: string, text: string): string | null {
-  const takeAway = (): void => {
-    setPermanent(world, pickMember(world, 'operator'), node, INCIDENT_ATTRIBUTE, null, 'operator');
-  };
+  const takeAway = (): void => letGo(world, node);
   if (text.includes('no power device')) {
     // What fence_compute alone "fenced" proves nothing, and stands in the history as a success: all of it goes.
     world.cluster.powerFirst = true;
@@ -170,9 +168,7 @@ function redoLost(
     );
     if (!isLost) continue;
     if (touched.has(byHand(server))) {
-      // Who lets a node go in the middle deletes its queue first (docs/operate.md).
-      world.nova.computes.get(hostOfNode(world, node))?.starts.splice(0);
-      setPermanent(world, pickMember(world, 'operator'), node, INCIDENT_ATTRIBUTE, null, 'operator');
+      letGo(world, node);
       touched.add(node).add(hostOfNode(world, node));
       done.push(`an operator lets ${node} go by hand: ${instance.name} was evacuated by hand in vain`);
       break;
@@ -237,9 +233,8 @@ function dropQueue(
   const isHeld = world.cluster.permanent.get(node)?.has(INCIDENT_ATTRIBUTE) ?? false;
   const isMeant = instances.some(({ text }) => /Before \S+ may start, delete that queue/.test(text));
   if (compute === undefined || compute.state === 'running' || !isHeld || !isMeant) return [];
-  compute.starts.length = 0;
   for (const { migration } of compute.queue.splice(0)) migration.flight = 'over';
-  setPermanent(world, pickMember(world, 'operator'), node, INCIDENT_ATTRIBUTE, null, 'operator');
+  letGo(world, node);
   touched.add(node).add(compute.host);
   return [
     `an operator deletes the queue of ${compute.host}, and lets ${node} go by hand, as the verdict says`,

@@ -782,8 +782,9 @@ function withQueuedStarts(row: Row, before: Plan): Plan {
   );
   const plan = withFaults(withWorld(before, { instances: stopped }), ...starts);
   // One at a time, so that some are still to be asked for.
+  const fewest = before.world.instances.length > MANY ? 8 : 1;
   return row.chance(0.5)
-    ? withPolicy(plan, { pace: { minInFlight: 1, startInFlight: 1, maxInFlight: 1 } })
+    ? withPolicy(plan, { pace: { minInFlight: 1, startInFlight: fewest, maxInFlight: fewest } })
     : plan;
 }
 
