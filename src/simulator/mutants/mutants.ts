@@ -396,16 +396,16 @@ export const MUTANTS: readonly Mutant[] = [
     ]),
   ),
   rare(
-    33_101,
-    mutantOf('old-cib', 'a record that somebody has deleted is forgotten', 33_200, [
+    64_701,
+    mutantOf('old-cib', 'a record that somebody has deleted is forgotten', 64_800, [
       'evacuator/observe.ts',
       'isGap: !read.value.haveQuorum || ports.clock.thawedAt() >= memory.clusterReadAt,',
       'isGap: true,',
     ]),
   ),
   rare(
-    1_601,
-    mutantOf('old-cib', 'what was disabled by us without a record is left so', 1_700, [
+    9_001,
+    mutantOf('old-cib', 'what was disabled by us without a record is left so', 9_100, [
       'core/decide.ts',
       'else if (node.online === true && rules.isMarked(node.name)) recordReturn(draft, node);',
       '',
