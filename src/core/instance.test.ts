@@ -78,6 +78,9 @@ describe('an instance of a dead host', () => {
       reason: expect.stringContaining('rabbitmqctl delete_queue compute.compute-1'),
     });
     expect(judged({ server: { ...starting, taskState: null }, wasStopped: true })).toBe('ready');
+    // A request of ours that may take effect yet is waited for all the same.
+    expect(judged({ server: starting, request: request('pending') })).toBe('moving');
+    expect(judged({ server: starting, request: request('unknown') })).toBe('unanswered');
   });
 
   it('that was evacuated though it had been told so holds its host, once it is known', () => {

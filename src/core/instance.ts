@@ -267,12 +267,15 @@ function judgeAtHome(facts: InstanceFacts, policy: Policy): Outcome {
       reason: `Nova says ${arrived.status}; to be seen on ${arrived.dest ?? 'its new host'}`,
     };
   }
-  const why = whyNotEvacuable(server.vmState) ?? whyStartsAtHome(server, facts.source);
+  const why = whyNotEvacuable(server.vmState);
   if (why !== null) return { kind: 'cannot', reason: why };
   if (request !== null) {
     const wait = judgeRequest(request, facts, policy);
     if (wait !== null) return wait;
   }
+  // Not before that: Nova takes a request of ours that is late for one that is to be started as well.
+  const starts = whyStartsAtHome(server, facts.source);
+  if (starts !== null) return { kind: 'cannot', reason: starts };
   const left = whyGuestMayBeLeft(facts);
   if (left !== null) {
     const underWay = isBeingRebuilt(server) ? completedUnderWay(facts) : null;
