@@ -289,9 +289,9 @@ function isForcedDown(
 }
 
 /**
- * Whether all evacuations that died with their destination, or that nova-conductor has given up, stand in the record; writes them down if not. They
- * are asked for again only then: the destination may be back long before that is over, and would no longer
- * show that it had died.
+ * Whether all evacuations that died with their destination, or that nova-conductor has given up, stand in the record; writes them down
+ * if not. They are asked for again only then: the destination may be back long before that is over, and would no longer show that it
+ * had died.
  */
 function rememberLost(draft: Draft, facts: Losses): boolean {
   const { node, record, view, isLost, unclaimed } = facts;

@@ -138,8 +138,8 @@ export function judgeAll(draft: Draft, judging: Judging): readonly Judged[] {
 
 /**
  * The last request for an instance, as far as it counts at `host`: not one for a host that it was on before, when Nova has refused it or
- * never heard of it, or when a look at that host shows its record, and all of them over. Until then it may become an evacuation from this one, for Nova takes the host that the
- * instance is on when it works the request off (nova/compute/api.py evacuate).
+ * never heard of it, or when a look at that host shows its record, and all of them over. Until then it may become an evacuation from
+ * this one, for Nova takes the host that the instance is on when it works the request off (nova/compute/api.py evacuate).
  */
 export function requestAt(
   { requests, hosts }: Observation,
@@ -187,7 +187,10 @@ function isStarted({ starts }: Observation, { id }: ServerView): boolean {
 function startUnheard(draft: Draft, { id }: ServerView, since: number): boolean | null {
   const { observation, policy } = draft;
   const fact = observation.starts.get(id);
-  if (fact?.value.known === true) return (fact.value.value.unheardAt ?? 0) >= since - SINCE_MARGIN_MS;
+  if (fact?.value.known === true) {
+    const { unheardAt } = fact.value.value;
+    return unheardAt !== null && unheardAt >= since - SINCE_MARGIN_MS;
+  }
   // An API that is down is not helped by questions.
   const waitMs = fact === undefined ? 0 : fact.mono + policy.timing.lookRetryMs - observation.mono;
   if (waitMs <= 0) draft.starts.add(id);

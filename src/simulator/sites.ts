@@ -734,14 +734,23 @@ function withEvacuationsByHand(row: Row, before: Plan): Plan {
   return withNova(plan, { spawnMs: row.pick([plan.world.nova.spawnMs, [3_000, 20_000]]) });
 }
 
-/** Instances that were stopped, that Nova starts because an attempt fails, and that their users start where they have come to. */
-function withUsersWhoStart(row: Row, before: Plan): Plan {
+/** Some instances of the first host, and the plan in which they are stopped. */
+function withStopped(
+  before: Plan,
+  most: number,
+): { readonly own: readonly InstanceSpec[]; readonly stopped: Plan } {
   const [first] = before.world.computes;
-  const own = before.world.instances.filter(({ host }) => host === first?.host).slice(0, row.int(1, 4));
+  const own = before.world.instances.filter(({ host }) => host === first?.host).slice(0, most);
   const ids = new Set(own.map(({ id }) => id));
-  const stopped = before.world.instances.map((each) =>
+  const instances = before.world.instances.map((each) =>
     ids.has(each.id) ? { ...each, vmState: 'stopped', taskState: null } : each,
   );
+  return { own, stopped: withWorld(before, { instances }) };
+}
+
+/** Instances that were stopped, that Nova starts because an attempt fails, and that their users start where they have come to. */
+function withUsersWhoStart(row: Row, before: Plan): Plan {
+  const { own, stopped } = withStopped(before, row.int(1, 4));
   const death = firstDeathOf(before);
   const starts = own.flatMap(({ id }) =>
     Array.from(
@@ -754,7 +763,7 @@ function withUsersWhoStart(row: Row, before: Plan): Plan {
   );
   const successor = row.pick(['kill-evacuator', 'move-evacuator'] as const);
   const plan = withFaults(
-    withWorld(before, { instances: stopped }),
+    stopped,
     ...starts,
     ...fails,
     ...(row.chance(0.7) ? [{ at: death + row.int(20_000, 120_000), do: successor }] : []),
@@ -766,12 +775,7 @@ function withUsersWhoStart(row: Row, before: Plan): Plan {
 function withQueuedStarts(row: Row, before: Plan): Plan {
   // Who was stopped stands in the record: spoiled just then, it tells of no start in the moment of the request (docs/simulator.md).
   if (before.faults.some((fault) => fault.do === 'operator-spoils-record')) return before;
-  const [first] = before.world.computes;
-  const own = before.world.instances.filter(({ host }) => host === first?.host).slice(0, row.int(1, 5));
-  const ids = new Set(own.map(({ id }) => id));
-  const stopped = before.world.instances.map((each) =>
-    ids.has(each.id) ? { ...each, vmState: 'stopped', taskState: null } : each,
-  );
+  const { own, stopped } = withStopped(before, row.int(1, 5));
   const death = firstDeathOf(before);
   const latestMs = row.pick([8_000, 20_000, 60_000]);
   const starts = own.flatMap(({ id }) =>
@@ -780,7 +784,7 @@ function withQueuedStarts(row: Row, before: Plan): Plan {
       (): Fault => ({ at: death + row.int(0, latestMs), do: 'user-starts', server: id }),
     ),
   );
-  const plan = withFaults(withWorld(before, { instances: stopped }), ...starts);
+  const plan = withFaults(stopped, ...starts);
   // One at a time, so that some are still to be asked for.
   const fewest = before.world.instances.length > MANY ? 8 : 1;
   return row.chance(0.5)
